@@ -1,0 +1,86 @@
+"""What is odd about a page, said aloud: one declared rule a kind of oddity, and the collector of a page's findings."""
+
+from typing import Final, Literal, TypedDict
+
+Severity = Literal["note", "warning", "error"]
+
+
+class Finding(TypedDict):
+    """One remark about one page; `table`, `key`, `column` say which value it concerns, where one value can be named."""
+
+    rule: str
+    severity: Severity
+    table: str | None
+    key: str | None
+    column: str | None
+    printed: str | None
+    message: str
+
+
+# note: worth knowing, common on good pages. warning: the page contradicts itself or a value could not be read.
+# error: a part that every such page has is missing or broken; the page is suspect.
+RULES: Final[dict[str, tuple[Severity, str]]] = {
+    # reading
+    "undecodable_bytes": ("warning", "Some bytes are no text in the page's charset; they stand as U+FFFD."),
+    "error_message_in_page": ("error", "The server printed an error message into the page."),
+    "page_cut_off": ("error", "The bytes end in the middle of a tag or a text."),
+    "part_missing": ("error", "A part that every page of this kind has is missing."),
+    "part_repeated": ("warning", "A part that a page has once is there again; the first was taken."),
+    "code_contradicts": ("error", "The page names another code in its title than in its links."),
+    "url_contradicts": ("error", "The page shows another record than its URL asked for."),
+    "code_shape": ("warning", "The code does not have the usual shape."),
+    "line_not_understood": ("note", "No rule read this line."),
+    "number_unreadable": ("warning", "Not a number; the value is null."),
+    "date_unreadable": ("warning", "Not a calendar day; the value is null."),
+    "level_unknown": ("warning", "A level of indicator that is not known; the value is null."),
+    "heading_unreadable": ("warning", "The heading of a report does not have the usual shape."),
+    "duplicate_key": ("warning", "The page lists the same thing twice; the first stands in the table."),
+    "step_renumbered": ("warning", "Two steps have the same number; the later one got the next free number."),
+    # dates typed by officers
+    "note_date_absent": ("note", "No typed date leads the note."),
+    "note_date_impossible": ("note", "What leads the note is no day/month/Buddhist year; the note keeps it."),
+    "note_dates_several": ("note", "Several typed dates head the note's entries; the note keeps them."),
+    "note_date_differs": ("note", "The typed date is not the day of the report's heading."),
+    # the page against itself
+    "progress_printed_twice": ("warning", "Progress is printed twice, with two values."),
+    "progress_not_newest_report": ("warning", "The header's progress is not the newest report's."),
+    "percent_out_of_range": ("warning", "A percentage below 0 or above 100."),
+    "weights_do_not_add_up": ("warning", "The weights of the plan's steps do not add up to 100."),
+    "step_ends_before_start": ("warning", "The step ends before it starts."),
+    "report_numbers_gap": ("warning", "The reports are not numbered 1, 2, 3 … from the newest."),
+    "report_dates_order": ("warning", "A report is dated before the report below it."),
+    "report_outside_fiscal_year": ("note", "The report's date lies outside the project's fiscal year."),
+    "progress_fell": ("note", "A report gives less progress than the one before it."),
+    "result_not_last_quarter": ("note", "The overall result is not the last quarter's."),
+    "units_differ": ("warning", "Target and result are printed in different units."),
+    "unit_codes_differ": ("note", "The two halves of the unit pair differ."),
+    "kpi_code_missing": ("note", "No link of the item leads to an indicator."),
+}
+
+
+class Findings(list[Finding]):
+    """The findings of one page, in the order they were made."""
+
+    def add(
+        self,
+        rule: str,
+        *,
+        table: str | None = None,
+        key: str | None = None,
+        column: str | None = None,
+        printed: str | None = None,
+        message: str | None = None,
+    ) -> None:
+        """Record one finding by the name of its declared rule; an undeclared name is a programming error (KeyError)."""
+        severity, standard = RULES[rule]
+        self.append(
+            {
+                "rule": rule,
+                "severity": severity,
+                "table": table,
+                "key": key,
+                "column": column,
+                "printed": printed,
+                "message": message or standard,
+            }
+        )

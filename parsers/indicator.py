@@ -1,0 +1,150 @@
+"""The parts of an indicator that project pages, KPI pages and result lists print alike."""
+
+import re
+from typing import Any
+
+from parsers.findings import Findings
+from parsers.labels import (
+    ACHIEVED_LABEL,
+    LEVEL_LINE,
+    LEVEL_WORDS,
+    QUARTER_HEADER,
+    QUARTER_HEADER_LABEL,
+    QUARTER_ROW,
+    TARGET_LABEL,
+    TYPE_LABEL,
+)
+from parsers.page import EMPTY_CELL
+from parsers.thai import parse_integer, parse_number
+
+Row = dict[str, Any]
+
+_LABELS = (TARGET_LABEL, ACHIEVED_LABEL, TYPE_LABEL)
+_NUMBER_START = re.compile(r"[0-9๐-๙.+-]")
+
+
+def number(printed: str | None, findings: Findings, table: str, key: str, column: str) -> float | None:
+    """Read a number where blank and `-` mean none; anything else that is no number is null and a finding."""
+    if printed is None or printed in ("", "-", EMPTY_CELL):
+        return None
+    value = parse_number(printed)
+    if value is None:
+        findings.add("number_unreadable", table=table, key=key, column=column, printed=printed)
+    return value
+
+
+def cut_quarter_table(lines: list[str]) -> tuple[list[str], list[str]]:
+    """The lines above the quarter table, and the table's own (with whatever follows it)."""
+    for place, line in enumerate(lines):
+        if line.startswith(QUARTER_HEADER_LABEL) and QUARTER_HEADER.match("\n".join(lines[place : place + 8])):
+            return lines[:place], lines[place:]
+    return lines, []
+
+
+def read_quarter_table(
+    lines: list[str], table: str, key: str, findings: Findings
+) -> tuple[list[Row], str | None, list[str]]:
+    """Read a quarter table: its rows, the unit in its header, and the lines after it.
+
+    A row is four cells: quarter, result, score (may be empty), `a / b`. An empty score is a state of its own. In
+    markup without cells a row of one number has a result and no score.
+    """
+    text = "\n".join(lines)
+    header = QUARTER_HEADER.match(text)
+    if not header:
+        return [], None, lines
+    rows: list[Row] = []
+    seen: set[int] = set()
+    place = header.end()
+    while row := QUARTER_ROW.match(text, place):
+        quarter_no = parse_integer(row[1]) or 0
+        cells = (row[2] or "").split()
+        row_key = f"{key}/{quarter_no}"
+        if len(cells) > 2 or (quarter_no - 1) != len(seen):
+            if quarter_no in seen:
+                findings.add("duplicate_key", table=table, key=row_key, printed=row[0].strip())
+                place = row.end()
+                continue
+            if len(cells) > 2:
+                break
+        seen.add(quarter_no)
+        place = row.end()
+        result, score = [*cells, None, None][:2]
+        rows.append(
+            {
+                "quarter": quarter_no,
+                "result_value": number(result, findings, table, row_key, "result_value"),
+                "score": number(score, findings, table, row_key, "score"),
+                "evaluation_2_1": number(row[3], findings, table, row_key, "evaluation_2_1"),
+                "evaluation_2_2": number(row[4], findings, table, row_key, "evaluation_2_2"),
+            }
+        )
+    unit = " ".join((header[1] or "").replace(EMPTY_CELL, "").split()) or None
+    return rows, unit, [line for line in text[place:].split("\n") if line and line != EMPTY_CELL]
+
+
+def read_measures(lines: list[str], table: str, key: str, findings: Findings) -> tuple[Row, list[str]]:
+    """Read target, result, type and level of an indicator; returns their columns and the lines that are none of them.
+
+    The unit stands inside the label (`ค่าเป้าหมาย ร้อยละ : 100`). A label whose value stands in a line of its own
+    reads the same.
+    """
+    values: dict[str, list[str]] = {}
+    rest: list[str] = []
+    current: list[str] | None = None
+    level: str | None = None
+    for line in lines:
+        if line.startswith(_LABELS):
+            label = next(label for label in _LABELS if line.startswith(label))
+            if label in values:
+                rest.append(line)
+                continue
+            current = values[label] = [line.removeprefix(label)]
+        elif level is None and (found := LEVEL_LINE.fullmatch(line)):
+            level = _level(line, found, table, key, findings)
+            current = None
+        elif line == EMPTY_CELL:
+            continue
+        elif current is not None and _is_open(current):
+            current.append(line)
+        else:
+            rest.append(line)
+    unit, target = _unit_and_value(values.get(TARGET_LABEL, []))
+    unit_2, achieved = _unit_and_value(values.get(ACHIEVED_LABEL, []))
+    if TARGET_LABEL in values and ACHIEVED_LABEL in values and unit != unit_2:
+        findings.add("units_differ", table=table, key=key, column="unit", printed=f"{unit} | {unit_2}")
+    columns: Row = {
+        "unit": unit or unit_2,
+        "target_value": number(target, findings, table, key, "target_value"),
+        "achieved_value": number(achieved, findings, table, key, "achieved_value"),
+        "kpi_type": " ".join(values.get(TYPE_LABEL, [])).strip().removeprefix(":").strip() or None,
+        "kpi_level": level,
+    }
+    return columns, rest
+
+
+def _is_open(parts: list[str]) -> bool:
+    """Whether a label still waits for its value: nothing behind the colon yet, or no colon yet."""
+    text = " ".join(parts)
+    _, colon, value = text.rpartition(":")
+    return not value.strip() if colon else len(parts) < 3
+
+
+def _level(line: str, found: re.Match[str], table: str, key: str, findings: Findings) -> str | None:
+    if found[1]:
+        return found[1].lower()
+    for word, level in LEVEL_WORDS.items():
+        if word in line:
+            return level
+    findings.add("level_unknown", table=table, key=key, column="kpi_level", printed=line)
+    return None
+
+
+def _unit_and_value(parts: list[str]) -> tuple[str | None, str | None]:
+    text = " ".join(parts).strip()
+    unit, colon, value = text.rpartition(":")
+    if not colon:  # no colon: the value is what looks like a number at the end
+        unit, _, value = text.rpartition(" ")
+        if not _NUMBER_START.match(value):
+            unit, value = text, ""
+    return unit.strip().removesuffix(":").strip() or None, value.strip() or None

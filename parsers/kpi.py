@@ -1,0 +1,144 @@
+"""The KPI page: one indicator with its quarters and quarterly narrative."""
+
+from typing import Any
+
+from parsers.findings import Findings
+from parsers.indicator import cut_quarter_table, number, read_measures, read_quarter_table
+from parsers.labels import (
+    EVALUATION_LINE,
+    EVALUATION_MARK,
+    FURNITURE,
+    KPI_CODE,
+    KPI_HEADINGS,
+    KPI_TITLE_LINE,
+    TARGET_LABEL,
+)
+from parsers.page import EMPTY_CELL
+from parsers.project import check_last_quarter
+from parsers.sections import cut
+from parsers.thai import arabic_digits, parse_integer, parse_number
+
+import re
+
+Row = dict[str, Any]
+
+TABLES = ("kpis", "kpi_quarters")
+_BARE_CODE = re.compile(KPI_CODE)
+
+
+class KpiPage:
+    """One KPI page while it is read; `tables`, `unclaimed` and the findings are what comes of it."""
+
+    def __init__(self, lines: list[str], findings: Findings) -> None:
+        self.findings = findings
+        self.unclaimed: list[str] = []
+        self.code = ""
+        self.evaluation_quarter: int | None = None
+        self.tables: dict[str, list[Row]] = {table: [] for table in TABLES}
+        self._read(lines)
+
+    @property
+    def has_record(self) -> bool:
+        """Whether the page shows an indicator at all."""
+        return bool(self.code)
+
+    def _leave(self, lines: Any) -> None:
+        self.unclaimed.extend(line for line in lines if line != EMPTY_CELL)
+
+    def _read(self, lines: list[str]) -> None:
+        head, sections = cut(lines, KPI_HEADINGS, _FOLLOWS)
+        head = [line for line in head if line != EMPTY_CELL]
+        title = _find_title(head)
+        if title is None:
+            self._leave(line for line in head if line not in FURNITURE)
+            self._leave(line for below in sections.values() for line in below)
+            return
+        start, end, name, code = title
+        self.code = arabic_digits(code)
+        for key, heading in KPI_HEADINGS.items():
+            if key not in sections:
+                self.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
+        self._leave(line for line in head[:start] if line not in FURNITURE)
+        below = [line for line in head[end:] if line not in FURNITURE]
+        score, below = self._read_evaluation(below)
+        if not any(line.startswith(TARGET_LABEL) for line in below):
+            self.findings.add("part_missing", table="kpis", key=self.code, column="target_value",
+                              message=f"The page has no line {TARGET_LABEL}.")  # fmt: skip
+        columns, left = read_measures(below, "kpis", self.code, self.findings)
+        # a lone number is what is left of a dead chart
+        self._leave(line for line in left if parse_number(line) is None)
+        quarters = self._read_quarters(sections)
+        narratives = {q: _text(sections.get(f"narrative_{q}", [])) for q in range(1, 5)}
+        self.tables["kpis"].append(
+            {
+                "kpi_code": self.code,
+                "name": name or None,
+                **columns,
+                "evaluation_score": score,
+                "definition": _text(sections.get("definition", [])),
+                "summary": _text(sections.get("summary", [])),
+            }
+        )
+        by_quarter = {row["quarter"]: row for row in quarters}
+        for quarter in range(1, 5):
+            row = by_quarter.get(quarter)
+            if row is None and narratives[quarter] is None:
+                continue
+            values = row or {column: None for column in ("result_value", "score", "evaluation_2_1", "evaluation_2_2")}
+            self.tables["kpi_quarters"].append(
+                {"kpi_code": self.code, **values, "quarter": quarter, "narrative": narratives[quarter]}
+            )
+        check_last_quarter(columns["achieved_value"], quarters, "kpis", self.code, self.findings)
+
+    def _read_evaluation(self, lines: list[str]) -> tuple[float | None, list[str]]:
+        place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
+        if place is None:
+            return None, lines
+        for count in range(min(4, len(lines) - place), 0, -1):
+            found = EVALUATION_LINE.fullmatch(" ".join(lines[place : place + count]))
+            if found:
+                self.evaluation_quarter = parse_integer(found[1]) if found[1] else None
+                score = number(found[2], self.findings, "kpis", self.code, "evaluation_score")
+                return score, lines[:place] + lines[place + count :]
+        self._leave(lines[place : place + 1])
+        return None, lines[:place] + lines[place + 1 :]
+
+    def _read_quarters(self, sections: dict[str, list[str]]) -> list[Row]:
+        above, table = cut_quarter_table(sections.get("quarters", []))
+        self._leave(above)
+        if not table:
+            self.findings.add("part_missing", table="kpi_quarters", key=self.code,
+                              message="The page has no table of quarters.")  # fmt: skip
+            return []
+        quarters, _, rest = read_quarter_table(table, "kpi_quarters", self.code, self.findings)
+        self._leave(line for line in rest if line not in FURNITURE)
+        return quarters
+
+
+def _find_title(lines: list[str]) -> tuple[int, int, str, str] | None:
+    """First line of the title, line after it, name, code."""
+    for place, line in enumerate(lines):
+        if line.startswith(TARGET_LABEL):
+            return None
+        found = KPI_TITLE_LINE.fullmatch(line)
+        if found and found[1]:
+            return place, place + 1, found[1], found[2]
+        bare = found[2] if found else line if _BARE_CODE.fullmatch(line) else None
+        if bare and place:
+            before = place - 2 if lines[place - 1] == ":" and place > 1 else place - 1
+            if lines[before] not in FURNITURE:
+                return before, place + 1, lines[before].removesuffix(":").rstrip(), bare
+        if bare:
+            return place, place + 1, "", bare
+    return None
+
+
+def _text(lines: list[str]) -> str | None:
+    return " ".join(line for line in lines if line != EMPTY_CELL) or None
+
+
+def _before_table(lines: list[str], place: int) -> bool:
+    return bool(cut_quarter_table(lines[place + 1 : place + 2 + 8])[1])
+
+
+_FOLLOWS = {"quarters": _before_table}

@@ -1,0 +1,130 @@
+"""The portal's printed labels, once, as data; and the patterns of the lines they begin.
+
+All patterns run over *cleaned* lines (`parsers.thai.clean`). `\\s*` stands where the portal prints a blank or none, or
+where another markup puts label and value into cells of their own.
+"""
+
+import re
+from typing import Final
+
+DIGIT: Final = "[0-9๐-๙]"
+PROJECT_CODE: Final = f"{DIGIT}{{8}}-{DIGIT}{{4}}"
+KPI_CODE: Final = f"{DIGIT}{{4}}-{DIGIT}{{3,4}}"
+
+# --- headings of a project page, in the order every page has them ------------------------------------------------
+
+PROJECT_HEADINGS: Final[dict[str, str]] = {
+    "rationale": "หลักการและเหตุผล",
+    "objectives": "วัตถุประสงค์ของโครงการ",
+    "targets": "เป้าหมายของโครงการ",
+    "strategies": "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ",
+    "reports": "ผลการดำเนินงาน",
+    "plan": "แผนการดำเนินงานฯ",
+    "kpis": "สนับสนุนตัวชี้วัดตามแผนฯ",
+    "evaluations": "** ผลการประเมินโครงการ (รายไตรมาส) **",
+}
+
+# --- headings of a KPI page ---------------------------------------------------------------------------------------
+
+KPI_HEADINGS: Final[dict[str, str]] = {
+    "quarters": "ผลงานเทียบกับเป้าหมายรายไตรมาส",
+    "narrative_1": "รายงานผลฯ ไตรมาสที่ 1",
+    "narrative_2": "รายงานผลฯ ไตรมาสที่ 2",
+    "narrative_3": "รายงานผลฯ ไตรมาสที่ 3",
+    "narrative_4": "รายงานผลฯ ไตรมาสที่ 4",
+    "summary": "** สรุปผลการดำเนินงาน **",
+    "definition": "นิยาม หรือความหมายของตัวชี้วัด",
+}
+
+# --- fixed furniture: printed on every page, says nothing of the record -------------------------------------------
+
+PROJECT_PAGE_TITLE: Final = "ความคืบหน้าโครงการ/กิจกรรม"
+KPI_PAGE_TITLE: Final = "รายละเอียดตัวชี้วัด"
+RESULT_LIST_TITLE: Final = "ผลการปฏิบัติราชการประจำปี"
+YII_CODE_LABEL: Final = "รหัสโครงการ"
+
+FURNITURE: Final = frozenset(
+    (
+        *("Back Home", "BackHome", "Back", "Home", "FusionCharts will render here", "FusionCharts"),
+        *("ดูโครงการแผนปีฯ : พิมพ์ข้อมูล", "ดูโครงการแผนปีฯ", "ดูโครงการแผนปีฯ :", "พิมพ์ข้อมูล", ": พิมพ์ข้อมูล"),
+        *("รายละเอียดตัวชี้วัดฯ : พิมพ์ข้อมูล", "รายละเอียดตัวชี้วัดฯ", "รายละเอียดตัวชี้วัดฯ :"),
+        PROJECT_PAGE_TITLE,
+        KPI_PAGE_TITLE,
+    )
+)
+
+# --- one line of a project page -----------------------------------------------------------------------------------
+
+TITLE_LINE: Final = re.compile(rf"(.*?)\s*:\s*({PROJECT_CODE})")
+KPI_TITLE_LINE: Final = re.compile(rf"(.*?)\s*:\s*({KPI_CODE})")
+BARE_CODE_LINE: Final = re.compile(rf"({PROJECT_CODE})")
+AGENCY_LINE: Final = re.compile(rf"(.*?)\s*:\s*\(\s*({DIGIT}{{4}})?\s*\)")
+SUB_OFFICE_MARK: Final = re.compile(r"\*+\s*")
+PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
+EVALUATION_LINE: Final = re.compile(
+    r"\*{2,3}\s*สยป\.\s*(?:ประเมินโครงการ|ตรวจประเมินตัวชี้วัด)\s*:?\s*(?:ไตรมาสที่)?\s*:?\s*"
+    rf"(?:({DIGIT})(?![^\s:]))?\s*:?\s*(\S*)"
+)
+EVALUATION_MARK: Final = re.compile(r"\*{2,3}\s*สยป\.")
+UNIT_PAIR: Final = re.compile(rf"({DIGIT}{{8}})?\s*/\s*({DIGIT}{{8}})?")
+STRATEGY_LINE: Final = re.compile(
+    rf"(?:(ด้านที่|ยุทธศาสตร์ที่)\s*({DIGIT}+)\b|({DIGIT}+(?:\.{DIGIT}+)+)\.?)\s*[-–—]?\s*(.*)"
+)
+NAME_IN_ENGLISH: Final = re.compile(r"(.*\S)\s*:\s*([A-Za-z][\x20-\x7e‘’“”–]*)")
+
+REPORT_LABEL: Final = "ความคืบหน้าโครงการฯ ร้อยละ"
+REPORT_NUMBER_LINE: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)")
+REPORT_START: Final = re.compile(rf"(?:\(\s*{DIGIT}+\s*\)\s*)?ความคืบหน้าโครงการฯ ร้อยละ")
+REPORT_HEADING: Final = re.compile(
+    rf"\(\s*({DIGIT}+)\s*\)\s*ความคืบหน้าโครงการฯ ร้อยละ\s*:?\s*([^\s()]*)\s*\(\s*([^()]*?)\s*\)"
+)
+REPORT_RULE: Final = re.compile(r"-{3,}\s*&+\s*-{3,}")
+PROBLEMS_LINE: Final = re.compile(r"\*+\s*ปัญหาของโครงการ\s*:?\s*(.*)")
+OBSTACLES_LINE: Final = re.compile(r"\*+\s*อุปสรรคของโครงการ\s*:?\s*(.*)")
+
+STEP_LABEL: Final = "ขั้นตอน"
+STEP_LINE: Final = re.compile(rf"ขั้นตอน\s*({DIGIT}+)(?:\s*(:.*))?")
+STEP_START_LABEL: Final = "เริ่มต้น"
+STEP_END_LABEL: Final = "สิ้นสุด"
+STEP_DATE_LINE: Final = re.compile(r"(?:เริ่มต้น|สิ้นสุด)\s*:?\s*(.*)")
+WEIGHT_LINE: Final = re.compile(r":?\s*([^\s%:]*)\s*%")
+WEIGHT_AT_END: Final = re.compile(r"(.*\S)\s*:\s*([^\s%:]+)\s*%")
+STEP_LINKS: Final = re.compile(
+    rf"\(\s*(?:ทดสอบ|คลิก)\s*\)\s*(?:แสดงขั้นตอนการดำเนินงานโครงการ|ขั้นตอนการปฏิบัติงานของโครงการ)"
+    rf"\s*(?::\s*({PROJECT_CODE})?)?"
+)
+
+# --- an indicator, inside a project page or on its own page --------------------------------------------------------
+
+KPI_BLOCK_LABEL: Final = "รายละเอียดเกี่ยวกับตัวชี้วัด"
+KPI_NAME_LINE: Final = re.compile(r"ตัวชี้วัด\s*:\s*(.*)")
+TARGET_LABEL: Final = "ค่าเป้าหมาย"
+ACHIEVED_LABEL: Final = "ผลงานที่ทำได้"
+TYPE_LABEL: Final = "ประเภทตัวชี้วัด"
+LEVEL_LINE: Final = re.compile(r"\(?\s*ตัวชี้วัดระดับ(?:ผลผลิต|ผลลัพธ์)?\s*(?:\(\s*(output|outcome)\s*\))?\s*\)?", re.IGNORECASE)
+LEVEL_WORDS: Final[dict[str, str]] = {"ผลผลิต": "output", "ผลลัพธ์": "outcome"}
+
+QUARTER_HEADER_LABEL: Final = "ไตรมาสที่"
+QUARTER_HEADER: Final = re.compile(
+    r"ไตรมาสที่\s*\(\s*1\s*-\s*4\s*\)\s*\*\s*ผลงาน\s*\*\s*(?:\((.*?)\))?\s*"
+    r"\*\s*ผลประเมินตัวชี้วัด\s*\*\s*\(\s*\*\s*2\.1\s*/\s*2\.2\s*\*\s*\)",
+    re.DOTALL,
+)
+QUARTER_ROW: Final = re.compile(
+    r"\s*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL
+)
+
+# --- what a server prints instead of, or in the middle of, a page ---------------------------------------------------
+
+ERROR_LINE: Final = re.compile(
+    r"(?:PHP )?(?:Parse error|Fatal error|Warning|Notice|Deprecated|Strict Standards|Catchable fatal error|Recoverable "
+    r"fatal error)\s*:.* on line \d+.*"
+    r"|.*You have an error in your SQL syntax.*|.*MySQL server (?:has gone away|version for the right syntax).*"
+    r"|.*\bSQLSTATE\[.*|.*Can't connect to (?:local )?MySQL.*|.*Too many connections.*"
+    r"|.*\b(?:mysqli?|odbc|mssql|sqlsrv|pg)_\w+\(\).*|.*Access denied for user '.*|.*Unknown column '.*' in '.*"
+    r"|.*Table '.*' doesn't exist.*|.*Lost connection to MySQL.*|.*Unclosed quotation mark.*|ORA-\d{5}.*"
+    r"|.*Error Query \[.*|Stack trace:|#\d+ (?:/|\{main\}).*|thrown in .* on line \d+|.*Uncaught (?:Error|\w*Exception).*",
+    re.IGNORECASE,
+)
+ERROR_TRACES: Final = (" on line ", "SQL", "rror", "{main}")
+"""One of these is in every line that `ERROR_LINE` knows, and in no line of an ordinary page's labels."""

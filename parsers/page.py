@@ -1,0 +1,247 @@
+"""HTML bytes to *what a reader sees*: the printed lines, the empty cells among them, and the links.
+
+A line breaks where a browser breaks it: at block elements, `<br>`, table cells and rows, list items. Inline elements,
+comments and entities inside words do not break. White space collapses as in CSS; `<pre>` keeps its lines. What a
+browser does not show is not there: scripts, styles, templates, `hidden`, `display:none`, hidden inputs.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from parsers.thai import repair
+
+EMPTY_CELL = "␀"
+"""A line that stands for a table cell (or a box of a grid) without text: cells must be counted."""
+
+_BREAK = "␤"  # printable on purpose: one isprintable() then tells whether a page holds invisible characters
+_LINK = "␞"
+
+_NOT_SHOWN: frozenset[str | None] = frozenset(
+    "script style template noscript iframe noframes noembed object audio video canvas svg math select datalist "
+    "progress meter title rp".split()
+)
+_BLOCKS: frozenset[str | None] = frozenset(
+    "address article aside blockquote body caption center col colgroup dd details dialog dir div dl dt fieldset "
+    "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
+    "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp br "
+    "body -comment".split()
+)
+_PREFORMATTED: frozenset[str | None] = frozenset(("pre", "textarea", "listing", "xmp", "plaintext"))
+_SHOWN_INPUTS = frozenset(("", "text", "button", "submit", "reset", "search", "tel", "url", "email", "number", "date"))
+_STYLED = '[hidden], [style*="display" i], [style*="visibility" i], [style*="white-space" i]'
+_NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
+_COMMON_THAI = "่้าำิีัเแกนรม"
+_DISPLAY = re.compile(r"(?:^|;)\s*display\s*:\s*([a-z-]+)|(?:^|;)\s*visibility\s*:\s*(hidden|collapse)", re.IGNORECASE)
+_WHITE_SPACE = re.compile(r"(?:^|;)\s*white-space\s*:\s*(?:pre|break)", re.IGNORECASE)
+_INLINE_DISPLAYS = ("inline", "contents", "ruby")
+_HREF_IN_SCRIPT = re.compile(r"""location(?:\.href)?\s*=\s*['"]([^'"]+)|window\.open\(\s*['"]([^'"]+)""")
+
+
+_TAG = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
+_MANY_TAGS = 5_000  # a real page has one to three thousand
+_MAX_DEPTH = 500
+_NOT_NESTING = frozenset(  # void elements, and those whose end tag may be left out
+    b"area base br col embed hr img input link meta param source track wbr p li dd dt td th tr tbody thead tfoot "
+    b"option optgroup colgroup rp rt html head body".split()
+)
+
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
+_THAI_CHARSETS = frozenset(("windows-874", "cp874", "x-windows-874", "tis-620", "tis620", "iso-8859-11", "thai"))
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedPage:
+    """One page as a reader sees it.
+
+    lines: the printed lines, cleaned (see `parsers.thai.clean`), never blank; `EMPTY_CELL` where a cell has no text
+    links: the targets of links in page order, as written in the page
+    encoding: the charset the bytes were read in, a Python codec name
+    undecodable: how many characters could not be read in that charset (they are U+FFFD in the lines)
+    cut_off: whether the bytes end inside a tag or a text although the document had begun with `<html`
+    line_links: for each line the indices into `links` of the links that begin in it; only where asked for
+    """
+
+    lines: list[str]
+    links: list[str]
+    encoding: str
+    undecodable: int = 0
+    cut_off: bool = False
+    line_links: list[tuple[int, ...]] = field(default_factory=list)
+
+
+def read_page(body: bytes, *, content_type: str | None = None, with_line_links: bool = False) -> PrintedPage:
+    """Read the bytes of a page as a browser would show them. Never raises, whatever the bytes are."""
+    page = _read(body.removeprefix(b"\xef\xbb\xbf"), "utf-8", with_line_links)
+    if not page.undecodable and not body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return page
+    source, encoding = _as_utf8(body, content_type)
+    return _read(source, encoding, with_line_links)
+
+
+def _read(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
+    tree = LexborHTMLParser(_limit_depth(source), options=_NO_EVENTS)
+    root = tree.body
+    if root is None:  # a frameset, or nothing
+        return PrintedPage([], [], encoding, source.count(b"\xef\xbf\xbd"))
+    present = {node.tag for node in root.traverse()}
+    _leave_out_unshown(tree, root, present)
+    links = _take_links(root, mark=with_line_links)
+    _unwrap_inline(tree, root, present)
+    printed = repair(" ".join(root.text(separator=_BREAK, skip_empty=True).split()))
+    lines = [line for piece in printed.split(_BREAK) if (line := piece.strip())]
+    line_links: list[tuple[int, ...]] = []
+    if with_line_links:
+        lines, line_links = _split_marks(lines)
+    return PrintedPage(lines, links, encoding, printed.count("\ufffd"), _is_cut_off(source), line_links)
+
+
+def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
+    """The bytes of a page that is not clean UTF-8, in UTF-8, and the charset they were in.
+
+    Valid UTF-8 is UTF-8 whatever the labels say: Thai in a one-byte charset practically never is. Otherwise a label
+    that names a Thai charset is believed, unless the page is plainly UTF-8 with some damage.
+    """
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return body.decode("utf-16", "replace").encode("utf-8", "replace"), "utf-16"
+    as_utf8 = body.decode("utf-8", "replace")
+    damage = as_utf8.count("\ufffd")
+    if sum(map(as_utf8.count, _COMMON_THAI)) > 3 * damage:
+        return body.removeprefix(b"\xef\xbb\xbf"), "utf-8"
+    as_thai = body.decode("cp874", "replace")
+    if _declared_charset(body, content_type) in _THAI_CHARSETS or as_thai.count("\ufffd") < damage:
+        return as_thai.encode(), "cp874"
+    return body, "utf-8"
+
+
+def _declared_charset(body: bytes, content_type: str | None) -> str:
+    declared = _CHARSET.search((content_type or "").encode("ascii", "replace")) or _CHARSET.search(body[:4096])
+    return declared[1].decode("ascii").lower() if declared else ""
+
+
+def _leave_out_unshown(tree: LexborHTMLParser, root: LexborNode, present: set[str | None]) -> None:
+    """Take out what a browser does not show, and mark the breaks that a style makes."""
+    if unshown := present & _NOT_SHOWN:
+        tree.strip_tags(list(unshown))
+    for node in root.css(_STYLED):
+        _apply_style(node)
+    if "dialog" in present:
+        for node in root.css("dialog:not([open])"):
+            node.decompose()
+    if "input" in present:
+        for node in root.css("input[value]"):
+            attributes = node.attributes
+            if (attributes.get("type") or "").lower() in _SHOWN_INPUTS and attributes.get("value"):
+                node.insert_before(str(attributes["value"]))
+
+
+def _apply_style(node: LexborNode) -> None:
+    attributes = node.attributes
+    style = attributes.get("style") or ""
+    displays = [(shown.lower(), unseen) for shown, unseen in _DISPLAY.findall(style)]
+    if "hidden" in attributes or any(unseen or shown == "none" for shown, unseen in displays):
+        node.decompose()
+        return
+    if _WHITE_SPACE.search(style):
+        _keep_line_breaks(node)
+    for shown, _ in displays:
+        if shown.startswith(_INLINE_DISPLAYS):
+            if node.tag in _BLOCKS and node.tag != "body":
+                node.unwrap()
+                return
+        elif node.tag not in _BLOCKS:
+            node.insert_before(_BREAK)
+            node.insert_after(_BREAK)
+
+
+def _keep_line_breaks(node: LexborNode) -> None:
+    for text in [child for child in node.traverse(include_text=True) if child.is_text_node]:
+        content = text.text_content or ""
+        if "\n" in content or "\r" in content:
+            text.replace_with(_BREAK.join(content.splitlines()) + (_BREAK if content.endswith("\n") else ""))
+
+
+def _take_links(root: LexborNode, *, mark: bool) -> list[str]:
+    links: list[str] = []
+    for node in root.css("[href], [onclick]"):
+        attributes = node.attributes
+        target = attributes.get("href")
+        if not target or target.startswith(("#", "javascript:")):
+            scripted = _HREF_IN_SCRIPT.search(f"{target or ''} {attributes.get('onclick') or ''}")
+            target = (scripted[1] or scripted[2]) if scripted else None
+        if not target:
+            continue
+        if mark:
+            node.insert_before(f"{_LINK}{len(links)}{_LINK}")
+        links.append(target.strip())
+    return links
+
+
+def _unwrap_inline(tree: LexborHTMLParser, root: LexborNode, present: set[str | None]) -> None:
+    """Leave only elements that break lines, so that each text node left is one piece of one line."""
+    if preformatted := present & _PREFORMATTED:
+        for node in root.css(", ".join(str(tag) for tag in preformatted)):
+            _keep_line_breaks(node)
+    if "-comment" in present:
+        for node in [node for node in root.traverse() if node.is_comment_node]:
+            node.decompose()
+    inline = [tag for tag in present - _BLOCKS if tag and tag.isalnum() and tag.isascii()]
+    if len(present - _BLOCKS) > len(inline):  # names that are no selectors, such as Word's <o:p>, or -text
+        for node in [node for node in root.traverse() if not (node.tag or "").isalnum()]:
+            node.unwrap()
+    if inline:
+        tree.unwrap_tags(inline, delete_empty=True)
+    tree.merge_text_nodes()
+    if "td" in present or "th" in present:
+        for node in root.css("td, th"):
+            child = node.first_child
+            if child is None or (child.next is None and child.is_text_node and not (child.text_content or "").strip()):
+                node.insert_child(EMPTY_CELL)
+
+
+def _split_marks(lines: list[str]) -> tuple[list[str], list[tuple[int, ...]]]:
+    """Take the marks of links out of the lines; a line of marks alone belongs to the line after it."""
+    kept: list[str] = []
+    owners: list[tuple[int, ...]] = []
+    waiting: tuple[int, ...] = ()
+    for line in lines:
+        pieces = line.split(_LINK)
+        numbers = tuple(int(piece) for piece in pieces[1::2] if piece.isdecimal())
+        text = " ".join("".join(pieces[0::2]).split()) if numbers else line
+        waiting += numbers
+        if text:
+            kept.append(text)
+            owners.append(waiting)
+            waiting = ()
+    return kept, owners
+
+
+def _is_cut_off(source: bytes) -> bool:
+    """Whether the bytes end in the middle of a tag or a text although a whole document had begun."""
+    end = source[-4096:].rstrip()
+    if not end or end.endswith(b">") or b"</html" in end.lower():
+        return False
+    return end.rfind(b"<") > end.rfind(b">") or b"<html" in source[:4096].lower()
+
+
+def _limit_depth(source: bytes) -> bytes:
+    """Replace start tags nested deeper than browsers go by `<br>`.
+
+    lexbor's time grows with the square of the depth (100,000 open `<div>` take 20 s); browsers stop at 512 too.
+    """
+    if source.count(b"<") < _MANY_TAGS:
+        return source
+    depth = 0
+
+    def flatten(match: re.Match[bytes]) -> bytes:
+        nonlocal depth
+        if match[1]:
+            depth = max(depth - 1, 0)
+        elif match[2].lower() not in _NOT_NESTING:
+            depth += 1
+            if depth > _MAX_DEPTH:
+                return b"<br" if match[2].decode("ascii", "replace").lower() in _BLOCKS else b"<wbr"
+        return match[0]
+
+    return _TAG.sub(flatten, source)

@@ -1,0 +1,139 @@
+"""One page in, one document out: charset, printed lines, verdict, kind, records and remarks."""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from parsers.findings import Finding, Findings
+from parsers.kpi import KpiPage
+from parsers.labels import KPI_CODE, KPI_HEADINGS, PROJECT_CODE, PROJECT_HEADINGS
+from parsers.page import EMPTY_CELL, PrintedPage, read_page
+from parsers.project import ProjectPage
+from parsers.result_list import ResultListPage
+from parsers.verdict import Kind, Verdict, kind_of, says_not_found, take_error_lines
+from parsers.yii_project import YiiProjectPage
+
+PARSER_VERSION: Final = "1"
+"""Changes whenever the same bytes can give other rows."""
+
+Row = dict[str, Any]
+_Reader = ProjectPage | KpiPage | ResultListPage | YiiProjectPage
+
+_CODE_IN_URL = re.compile(rf"[?&](?:pid|project_id)=({PROJECT_CODE}|{KPI_CODE})(?![0-9-])")
+_LAST_HEADINGS: Final = {"project": PROJECT_HEADINGS["evaluations"], "kpi": KPI_HEADINGS["definition"]}
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedPage:
+    """What one page says.
+
+    kind, verdict: see `parsers.verdict`
+    tables: table name → rows; values are str, int, float or None, days are ISO strings. All tables that the kind
+        feeds are there, each row has all columns the page can give
+    findings: the remarks, see `parsers.findings`
+    unclaimed: printed lines that no rule read
+    links: the targets of the page's links, as written
+    encoding: the charset the bytes were read in
+    evaluation_quarter: the quarter in the line of สยป.; a setting of the portal on the day, not a fact of the record
+    """
+
+    kind: Kind
+    verdict: Verdict
+    tables: dict[str, list[Row]]
+    findings: list[Finding]
+    unclaimed: list[str]
+    links: list[str] = field(default_factory=list)
+    encoding: str = "utf-8"
+    evaluation_quarter: int | None = None
+
+    def document(self, source: str) -> dict[str, Any]:
+        """The page as the JSON document of `bma-progress parse`."""
+        return {
+            "source": source,
+            "kind": self.kind,
+            "verdict": self.verdict,
+            "tables": self.tables,
+            "findings": self.findings,
+            "unclaimed": self.unclaimed,
+        }
+
+
+def parse_page(body: bytes, *, url: str | None = None, content_type: str | None = None) -> ParsedPage:
+    """Read one page of the portal.
+
+    body: the entity bytes as served (content encodings undone, charset not)
+    url: where the page came from; it names the result list, and a page that shows another record is suspect
+    content_type: the header's value, for its charset
+
+    Never raises, whatever the bytes are. Which markup the page uses does not matter: only what it prints.
+    """
+    findings = Findings()
+    page = read_page(body, content_type=content_type)
+    kind = kind_of(page.lines)
+    if kind == "result_list":
+        page = read_page(body, content_type=content_type, with_line_links=True)
+    if page.undecodable:
+        findings.add("undecodable_bytes", printed=f"{page.undecodable} characters, read as {page.encoding}")
+    if kind == "unknown":
+        return _without_record(page, kind, _unknown_verdict(page.lines), findings)
+    lines, errors = (page.lines, []) if kind == "result_list" else take_error_lines(page.lines)
+    for line in errors:
+        findings.add("error_message_in_page", printed=line)
+    reader = _reader(kind, lines, findings, page, url)
+    if not reader.has_record:
+        return _without_record(page, kind, _recordless_verdict(kind, lines, errors, reader), findings)
+    if page.cut_off:
+        findings.add("page_cut_off", printed=page.lines[-1][-80:])
+    asked = _CODE_IN_URL.search(url) if url else None
+    if asked and asked[1] != reader.code:
+        findings.add("url_contradicts", key=reader.code, printed=asked[1])
+    suspect = any(finding["severity"] == "error" for finding in findings)
+    return ParsedPage(
+        kind,
+        "suspect" if suspect else "ok",
+        reader.tables,
+        list(findings),
+        reader.unclaimed,
+        page.links,
+        page.encoding,
+        reader.evaluation_quarter,
+    )
+
+
+def facts_sha256(tables: dict[str, list[Row]]) -> str:
+    """The hash of what a page says: over the canonical JSON of its rows, whatever their markup or number format."""
+    return hashlib.sha256(orjson.dumps(tables, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _reader(kind: Kind, lines: list[str], findings: Findings, page: PrintedPage, url: str | None) -> _Reader:
+    if kind == "project":
+        return ProjectPage(lines, findings)
+    if kind == "kpi":
+        return KpiPage(lines, findings)
+    if kind == "yii_project":
+        return YiiProjectPage(lines, findings)
+    return ResultListPage(lines, findings, page.links, page.line_links, url)
+
+
+def _without_record(page: PrintedPage, kind: Kind, verdict: Verdict, findings: Findings) -> ParsedPage:
+    unclaimed = [line for line in page.lines if line != EMPTY_CELL]
+    return ParsedPage(kind, verdict, {}, list(findings), unclaimed, page.links, page.encoding)
+
+
+def _unknown_verdict(lines: list[str]) -> Verdict:
+    if not any(line != EMPTY_CELL for line in lines):
+        return "empty"
+    return "not_found" if says_not_found(lines) else "blocked"
+
+
+def _recordless_verdict(kind: Kind, lines: list[str], errors: list[str], reader: _Reader) -> Verdict:
+    """A template without a record: an error's page, the portal's word that there is none, cut off, or just empty."""
+    if errors:
+        return "blocked"
+    if says_not_found(lines):
+        return "not_found"
+    last = _LAST_HEADINGS.get(kind)
+    return "suspect" if last and last not in lines else "empty"

@@ -1,0 +1,694 @@
+"""The project page: every section of it, into the tables it feeds."""
+
+import re
+from typing import Any
+
+from parsers.findings import Findings
+from parsers.indicator import cut_quarter_table, number, read_measures, read_quarter_table
+from parsers.labels import (
+    AGENCY_LINE,
+    BARE_CODE_LINE,
+    EVALUATION_LINE,
+    EVALUATION_MARK,
+    FURNITURE,
+    KPI_BLOCK_LABEL,
+    KPI_CODE,
+    KPI_NAME_LINE,
+    NAME_IN_ENGLISH,
+    OBSTACLES_LINE,
+    PROBLEMS_LINE,
+    PROGRESS_LABEL,
+    PROJECT_HEADINGS,
+    REPORT_HEADING,
+    REPORT_LABEL,
+    REPORT_NUMBER_LINE,
+    REPORT_RULE,
+    REPORT_START,
+    STEP_DATE_LINE,
+    STEP_END_LABEL,
+    STEP_LABEL,
+    STEP_LINE,
+    STEP_LINKS,
+    STEP_START_LABEL,
+    STRATEGY_LINE,
+    SUB_OFFICE_MARK,
+    TITLE_LINE,
+    UNIT_PAIR,
+    WEIGHT_AT_END,
+    WEIGHT_LINE,
+)
+from parsers.contact import split_contact
+from parsers.page import EMPTY_CELL
+from parsers.sections import cut
+from parsers.thai import (
+    BUDDHIST_OFFSET,
+    NONE_WORDS,
+    arabic_digits,
+    find_typed_dates,
+    parse_integer,
+    parse_iso_day,
+    parse_number,
+    typed_date_day,
+)
+
+Row = dict[str, Any]
+
+TABLES = (
+    "projects",
+    "contacts",
+    "project_strategies",
+    "progress_reports",
+    "plan_steps",
+    "project_kpis",
+    "project_kpi_quarters",
+)
+
+_KPI_CODE = re.compile(KPI_CODE)
+_ONLY_SEPARATORS = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
+
+
+class ProjectPage:
+    """One project page while it is read; `tables`, `unclaimed` and the findings are what comes of it."""
+
+    def __init__(self, lines: list[str], findings: Findings) -> None:
+        self.findings = findings
+        self.unclaimed: list[str] = []
+        self.code = ""
+        self.evaluation_quarter: int | None = None
+        self.tables: dict[str, list[Row]] = {table: [] for table in TABLES}
+        self._project: Row = {}
+        self._read(lines)
+
+    @property
+    def has_record(self) -> bool:
+        """Whether the page shows a project at all."""
+        return bool(self.code)
+
+    def _read(self, lines: list[str]) -> None:
+        head, sections = cut(lines, PROJECT_HEADINGS, _FOLLOWS)
+        self._read_head(head)
+        if not self.code:
+            self.unclaimed += [line for below in sections.values() for line in below if line != EMPTY_CELL]
+            return
+        for key, heading in PROJECT_HEADINGS.items():
+            if key not in sections:
+                self.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
+        self._read_texts(sections)
+        self._read_strategies(sections.get("strategies", []))
+        self._read_reports(sections.get("reports", []))
+        self._read_plan(sections.get("plan", []))
+        self._read_kpis(sections.get("kpis", []))
+        self._leave(line for line in sections.get("evaluations", []) if line != EMPTY_CELL and line not in FURNITURE)
+        self.tables["projects"].append(self._project)
+        self._check()
+
+    def _leave(self, lines: Any) -> None:
+        self.unclaimed.extend(line for line in lines if line != EMPTY_CELL)
+
+    # --- title, agency, progress, contact, evaluation ---------------------------------------------------------------
+
+    def _read_head(self, lines: list[str]) -> None:
+        lines = [line for line in lines if line != EMPTY_CELL]
+        title = _find_title(lines)
+        if title is None:
+            self._leave(line for line in lines if line not in FURNITURE)
+            return
+        start, end, name, code = title
+        self.code = arabic_digits(code)
+        agency_end, agency, year_be = _find_agency(lines, end)
+        if agency is None:
+            self.findings.add("part_missing", table="projects", key=self.code, column="agency_name",
+                              message="The page has no line of agency and fiscal year.")  # fmt: skip
+        elif year_be is None:
+            self.findings.add("part_missing", table="projects", key=self.code, column="fiscal_year_be",
+                              message="The agency's line has no fiscal year.")  # fmt: skip
+        self._leave(line for line in lines[:start] if line not in FURNITURE)
+        below = [line for line in lines[agency_end:] if line not in FURNITURE]
+        progress, below = self._read_progress(below)
+        score, contact_lines = self._read_evaluation(below)
+        self._project = {
+            "project_code": self.code,
+            "name": name or None,
+            "agency_code": self.code[:8],
+            "agency_name": SUB_OFFICE_MARK.sub("", agency, count=1) or None if agency else None,
+            "fiscal_year_be": year_be,
+            "fiscal_year_ce": year_be - BUDDHIST_OFFSET if year_be else None,
+            "progress_percent": progress,
+            "evaluation_score": score,
+            "unit_code": None,
+            "unit_code_second": None,
+            "rationale": None,
+            "objectives": None,
+            "targets": None,
+            "budget_received_baht": None,
+            "budget_spent_baht": None,
+            "start_date": None,
+            "finish_date": None,
+        }
+        if contact_lines:
+            contact = " ".join(contact_lines)
+            contact_name, contact_phone = split_contact(contact)
+            self.tables["contacts"].append(
+                {
+                    "project_code": self.code,
+                    "contact": contact,
+                    "contact_name": contact_name,
+                    "contact_phone": contact_phone,
+                }
+            )
+
+    def _read_progress(self, lines: list[str]) -> tuple[float | None, list[str]]:
+        """Progress, printed alone and once more behind its label; returns it and the lines below."""
+        place = next((i for i, line in enumerate(lines) if line.startswith(PROGRESS_LABEL)), None)
+        if place is None:
+            self.findings.add("part_missing", table="projects", key=self.code, column="progress_percent",
+                              message=f"The page has no line {PROGRESS_LABEL}.")  # fmt: skip
+            return None, lines
+        alone = [line for line in lines[:place] if parse_number(line) is not None]
+        self._leave(line for line in lines[:place] if parse_number(line) is None)
+        printed = lines[place].removeprefix(PROGRESS_LABEL).lstrip(" :")
+        below = lines[place + 1 :]
+        if not printed and below and (below[0] in alone or (not alone and parse_number(below[0]) is not None)):
+            printed, below = below[0], below[1:]
+        progress = number(printed, self.findings, "projects", self.code, "progress_percent")
+        for value in alone:
+            if parse_number(value) != progress:
+                self.findings.add("progress_printed_twice", table="projects", key=self.code,
+                                  column="progress_percent", printed=f"{value} | {printed}")  # fmt: skip
+        return progress, below
+
+    def _read_evaluation(self, lines: list[str]) -> tuple[float | None, list[str]]:
+        place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
+        if place is None:
+            return None, lines
+        for count in range(min(4, len(lines) - place), 0, -1):
+            printed = " ".join(lines[place : place + count])
+            found = EVALUATION_LINE.fullmatch(printed)
+            if found:
+                self._leave(lines[place + count :])
+                self.evaluation_quarter = parse_integer(found[1]) if found[1] else None
+                score = number(found[2], self.findings, "projects", self.code, "evaluation_score")
+                return score, lines[:place]
+        self._leave(lines[place:])
+        return None, lines[:place]
+
+    # --- long texts and the unit pair ---------------------------------------------------------------------------------
+
+    def _read_texts(self, sections: dict[str, list[str]]) -> None:
+        for key in ("rationale", "objectives", "targets"):
+            lines = [line for line in sections.get(key, []) if line != EMPTY_CELL]
+            if key == "rationale":
+                lines = self._take_unit_pair(lines)
+            self._project[key] = " ".join(lines) or None
+
+    def _take_unit_pair(self, lines: list[str]) -> list[str]:
+        for count in (1, 2, 3):
+            tail = lines[-count:]
+            found = UNIT_PAIR.fullmatch(" ".join(tail)) if len(tail) == count else None
+            if found:
+                first, second = (arabic_digits(half) if half else None for half in found.groups())
+                self._project["unit_code"], self._project["unit_code_second"] = first, second
+                if first != second:
+                    self.findings.add("unit_codes_differ", table="projects", key=self.code, column="unit_code",
+                                      printed=" ".join(tail))  # fmt: skip
+                return lines[:-count]
+        return lines
+
+    # --- strategies ---------------------------------------------------------------------------------------------------
+
+    def _read_strategies(self, lines: list[str]) -> None:
+        items: list[list[str]] = []
+        for line in lines:
+            if STRATEGY_LINE.fullmatch(line):
+                items.append([line])
+            elif line == EMPTY_CELL:
+                continue
+            elif items and (len(items[-1]) == 1 and not STRATEGY_LINE.fullmatch(items[-1][0])[4] or line[0] == ":"):  # type: ignore[index]
+                items[-1].append(line)  # the code and its name in cells of their own
+            else:
+                self._leave([line])
+        for position, item in enumerate(items, 1):
+            found = STRATEGY_LINE.fullmatch(" ".join(item))
+            if not found:
+                self._leave(item)
+                continue
+            code = arabic_digits(found[2] or found[3])
+            name, name_en = found[4].removesuffix("%").rstrip(), None
+            if found[1] and (both := NAME_IN_ENGLISH.fullmatch(name)):
+                name, name_en = both.groups()
+            self.tables["project_strategies"].append(
+                {
+                    "project_code": self.code,
+                    "position": position,
+                    "level": code.count(".") + 1,
+                    "level_label": found[1],
+                    "strategy_code": code,
+                    "name": name or None,
+                    "name_en": name_en,
+                }
+            )
+
+    # --- progress reports ---------------------------------------------------------------------------------------------
+
+    def _read_reports(self, lines: list[str]) -> None:
+        lines = [line for line in lines if line != EMPTY_CELL]
+        starts = _report_starts(lines)
+        self._leave(lines[: starts[0]] if starts else lines)
+        bounds = [*starts, len(lines)]
+        rows = self.tables["progress_reports"]
+        for index, start in enumerate(starts):
+            rows.append(self._read_report(lines[start : bounds[index + 1]], len(starts) - index))
+        rows.reverse()
+
+    def _read_report(self, block: list[str], index: int) -> Row:
+        key = f"{self.code}/{index}"
+        report_no, percent, day = None, None, None
+        for count in range(1, min(5, len(block)) + 1):
+            found = REPORT_HEADING.fullmatch(" ".join(block[:count]) if count > 1 else block[0])
+            if found:
+                report_no = parse_integer(found[1])
+                percent = self._number(found[2], "progress_reports", key, "progress_percent")
+                day = self._iso_day(found[3], "progress_reports", key, "reported_on_date")
+                block = block[count:]
+                break
+        else:
+            self.findings.add("heading_unreadable", table="progress_reports", key=key, printed=block[0])
+            block = block[1:]
+        block = self._drop_rule(block)
+        note_lines, problems, obstacles = _split_report(block)
+        if note_lines and (again := parse_number(note_lines[0])) is not None:
+            if again != percent:
+                self.findings.add("progress_printed_twice", table="progress_reports", key=key,
+                                  column="progress_percent", printed=f"{note_lines[0]} | {percent}")  # fmt: skip
+            note_lines = note_lines[1:]
+        note_date, note = self._read_note(" ".join(note_lines), key)
+        if note_date and day and note_date != day:
+            self.findings.add("note_date_differs", table="progress_reports", key=key, column="note_date",
+                              printed=f"{note_date} | {day}")  # fmt: skip
+        if problems is None and obstacles is None:
+            self.findings.add("part_missing", table="progress_reports", key=key, column="problems",
+                              message="The report ends before its lines of problems and obstacles.")  # fmt: skip
+        return {
+            "project_code": self.code,
+            "report_index": index,
+            "report_no": report_no,
+            "progress_percent": percent,
+            "reported_on_date": day,
+            "note_date": note_date,
+            "note": note,
+            "problems": None if problems in NONE_WORDS else problems,
+            "obstacles": None if obstacles in NONE_WORDS else obstacles,
+        }
+
+    def _drop_rule(self, block: list[str]) -> list[str]:
+        """The report's lines above its closing rule; what stands below the rule belongs to no report."""
+        for place in range(len(block) - 1, -1, -1):
+            if REPORT_RULE.fullmatch(block[place]):
+                self._leave(block[place + 1 :])
+                return block[:place]
+        return block
+
+    def _read_note(self, text: str, key: str) -> tuple[str | None, str | None]:
+        """The one typed date that leads a note, and the note without it; a date that cannot be stays in the note."""
+        digits = arabic_digits(text)
+        dates = find_typed_dates(digits)
+        rule = None
+        if not dates or dates[0].start() > 0:
+            rule = "note_date_absent"
+        elif _heads_more_entries(digits, dates):
+            rule = "note_dates_several"
+        elif (day := typed_date_day(dates[0])) is None:
+            rule = "note_date_impossible"
+        else:
+            rest = text[dates[0].end() :].lstrip()
+            return day, rest.removeprefix(":").lstrip() or None
+        self.findings.add(rule, table="progress_reports", key=key, column="note_date", printed=text[:80] or None)
+        return None, None if text == ":" else text or None
+
+    # --- plan ---------------------------------------------------------------------------------------------------------
+
+    def _read_plan(self, lines: list[str]) -> None:
+        lines = self._take_step_links([line for line in lines if line != EMPTY_CELL])
+        starts: list[tuple[int, int, str]] = []  # first line of the step, first line of its text, its number
+        ended = True
+        for place, line in enumerate(lines):
+            if ended and line.startswith(STEP_LABEL):
+                if found := STEP_LINE.fullmatch(line):
+                    starts.append((place, place + 1, found[1]))
+                    ended = False
+                elif line == STEP_LABEL and place + 1 < len(lines) and parse_integer(lines[place + 1]) is not None:
+                    starts.append((place, place + 2, lines[place + 1]))
+                    ended = False
+            elif line.startswith(STEP_END_LABEL):
+                ended = True
+        self._leave(lines[: starts[0][0]] if starts else lines)
+        ends = [start for start, _, _ in starts[1:]] + [len(lines)]
+        used: set[int] = set()
+        for (place, text_start, step_no), end in zip(starts, ends, strict=True):
+            glued = STEP_LINE.fullmatch(lines[place])
+            body = ([glued[2]] if glued and glued[2] else []) + lines[text_start:end]
+            number_ = parse_integer(step_no) or 0
+            if number_ in used:
+                self.findings.add("step_renumbered", table="plan_steps", key=f"{self.code}/{number_}",
+                                  column="step_no", printed=step_no)  # fmt: skip
+                number_ = max(used) + 1
+            used.add(number_)
+            self.tables["plan_steps"].append(self._read_step(body, number_))
+        self.tables["plan_steps"].sort(key=lambda row: row["step_no"])
+
+    def _take_step_links(self, lines: list[str]) -> list[str]:
+        """Take out the two links below the plan, whose code must be this project's."""
+        kept: list[str] = []
+        place = 0
+        while place < len(lines):
+            found = STEP_LINKS.fullmatch(lines[place]) if lines[place][0] == "(" else None
+            place += 1
+            if not found:
+                kept.append(lines[place - 1])
+                continue
+            code = found[1]
+            while code is None and place < len(lines):
+                bare = BARE_CODE_LINE.fullmatch(lines[place].removeprefix(":").strip())
+                if not bare and lines[place] != ":":
+                    break
+                code = bare[1] if bare else None
+                place += 1
+            if code and arabic_digits(code) != self.code:
+                self.findings.add("code_contradicts", table="projects", key=self.code, column="project_code",
+                                  printed=code)  # fmt: skip
+        return kept
+
+    def _read_step(self, block: list[str], step_no: int) -> Row:
+        key = f"{self.code}/{step_no}"
+        start = next((i for i in range(len(block) - 1, -1, -1) if block[i].startswith(STEP_START_LABEL)), None)
+        end = next((i for i in range(len(block) - 1, -1, -1) if block[i].startswith(STEP_END_LABEL)), None)
+        if start is None or end is None or end < start:
+            self.findings.add("part_missing", table="plan_steps", key=key,
+                              message="The step ends before its two dates.")  # fmt: skip
+        text_end = min((i for i in (start, end) if i is not None), default=len(block))
+        description, weight = _split_step_text(block[:text_end])
+        start_date, left = self._step_date(block, start, key, "start_date")
+        finish_date, left_2 = self._step_date(block, end, key, "end_date")
+        self._leave(line for i, line in enumerate(block) if i >= text_end and i not in left and i not in left_2)
+        if start_date and finish_date and finish_date < start_date:
+            self.findings.add("step_ends_before_start", table="plan_steps", key=key, column="end_date",
+                              printed=f"{start_date} | {finish_date}")  # fmt: skip
+        return {
+            "project_code": self.code,
+            "step_no": step_no,
+            "description": description,
+            "weight_percent": self._number(weight, "plan_steps", key, "weight_percent"),
+            "start_date": start_date,
+            "end_date": finish_date,
+        }
+
+    def _step_date(self, block: list[str], place: int | None, key: str, column: str) -> tuple[str | None, list[int]]:
+        if place is None:
+            return None, []
+        found = STEP_DATE_LINE.fullmatch(block[place])
+        printed, taken = (found[1] if found else ""), [place]
+        if not printed and place + 1 < len(block) and not block[place + 1].startswith((STEP_END_LABEL, "เริ่มต้น")):
+            printed, taken = block[place + 1].removeprefix(":").strip(), [place, place + 1]
+        return self._iso_day(printed, "plan_steps", key, column), taken
+
+    # --- indicators the project supports --------------------------------------------------------------------------------
+
+    def _read_kpis(self, lines: list[str]) -> None:
+        starts = [i for i, line in enumerate(lines) if line.startswith(KPI_BLOCK_LABEL)]
+        self._leave(lines[: starts[0]] if starts else lines)
+        seen: dict[str, list[str]] = {}
+        for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+            block = lines[start:end]
+            code_text = block[0].removeprefix(KPI_BLOCK_LABEL).lstrip(" :")
+            below = block[1:]
+            while not code_text and below and below[0] in (":", EMPTY_CELL):
+                below = below[1:]
+            if not code_text and below and not below[0].startswith("ตัวชี้วัด"):
+                code_text, below = below[0].removeprefix(":").strip(), below[1:]
+            code = arabic_digits(code_text)
+            if not code:
+                self.findings.add("part_missing", table="project_kpis", key=self.code, column="kpi_code",
+                                  printed=block[0], message="An indicator without a code.")  # fmt: skip
+                self._leave(below)
+                continue
+            if not _KPI_CODE.fullmatch(code):
+                self.findings.add("code_shape", table="project_kpis", key=self.code, column="kpi_code", printed=code)
+            if code in seen:
+                differs = "" if seen[code] == below else " They differ."
+                self.findings.add("duplicate_key", table="project_kpis", key=f"{self.code}/{code}",
+                                  printed="\n".join(block),
+                                  message=f"The page lists the indicator twice; the first stands in the table.{differs}")  # fmt: skip
+                continue
+            seen[code] = below
+            self._read_kpi(code, below)
+
+    def _read_kpi(self, code: str, lines: list[str]) -> None:
+        key = f"{self.code}/{code}"
+        above, table = cut_quarter_table(lines)
+        name: str | None = None
+        measures_from = 0
+        for place, line in enumerate(above):
+            if found := KPI_NAME_LINE.fullmatch(line):
+                name, measures_from = found[1], place + 1
+                if not name:
+                    while measures_from < len(above) and not above[measures_from].startswith(("ค่าเป้าหมาย", "ผลงาน")):
+                        name = f"{name} {above[measures_from]}".strip()
+                        measures_from += 1
+                self._leave(above[:place])
+                break
+            if line == "ตัวชี้วัด":
+                parts = []
+                measures_from = place + 1
+                while measures_from < len(above) and not above[measures_from].startswith(("ค่าเป้าหมาย", "ผลงาน")):
+                    parts.append(above[measures_from])
+                    measures_from += 1
+                name = " ".join(parts).removeprefix(":").strip()
+                self._leave(above[:place])
+                break
+        else:
+            self.findings.add("part_missing", table="project_kpis", key=key, column="name",
+                              message="An indicator without its name.")  # fmt: skip
+        columns, left = read_measures(above[measures_from:], "project_kpis", key, self.findings)
+        quarters, unit, rest = read_quarter_table(table, "project_kpi_quarters", key, self.findings)
+        self._leave(left)
+        self._leave(line for line in rest if line not in FURNITURE)
+        if not table:
+            self.findings.add("part_missing", table="project_kpi_quarters", key=key,
+                              message="An indicator without its table of quarters.")  # fmt: skip
+        self.tables["project_kpis"].append(
+            {"project_code": self.code, "kpi_code": code, "name": name or None, **columns}
+        )
+        self.tables["project_kpi_quarters"] += [
+            {"project_code": self.code, "kpi_code": code, **quarter} for quarter in quarters
+        ]
+        check_last_quarter(columns["achieved_value"], quarters, "project_kpis", key, self.findings)
+
+    # --- reading single values ------------------------------------------------------------------------------------------
+
+    def _number(self, printed: str | None, table: str, key: str, column: str) -> float | None:
+        value = number(printed, self.findings, table, key, column)
+        if value is not None and not 0 <= value <= 100:
+            self.findings.add("percent_out_of_range", table=table, key=key, column=column, printed=printed)
+        return value
+
+    def _iso_day(self, printed: str, table: str, key: str, column: str) -> str | None:
+        day = parse_iso_day(printed)
+        if day is None and printed not in ("", "-"):
+            self.findings.add("date_unreadable", table=table, key=key, column=column, printed=printed)
+        return day
+
+    # --- the page against itself ----------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        progress = self._project["progress_percent"]
+        if progress is not None and not 0 <= progress <= 100:
+            self.findings.add("percent_out_of_range", table="projects", key=self.code, column="progress_percent",
+                              printed=f"{progress:g}")  # fmt: skip
+        reports = self.tables["progress_reports"]
+        if reports:
+            self._check_reports(reports, progress)
+        weights = [step["weight_percent"] for step in self.tables["plan_steps"]]
+        if weights and None not in weights and abs(sum(weights) - 100) > 0.01:
+            self.findings.add("weights_do_not_add_up", table="plan_steps", key=self.code, column="weight_percent",
+                              printed=f"{sum(weights):g}")  # fmt: skip
+
+    def _check_reports(self, reports: list[Row], progress: float | None) -> None:
+        newest = reports[-1]["progress_percent"]
+        if newest is not None and progress is not None and newest != progress:
+            self.findings.add("progress_not_newest_report", table="projects", key=self.code,
+                              column="progress_percent", printed=f"{progress:g} | {newest:g}")  # fmt: skip
+        numbers = [report["report_no"] for report in reversed(reports)]
+        if numbers != list(range(1, len(numbers) + 1)):
+            self.findings.add("report_numbers_gap", table="progress_reports", key=self.code, column="report_no",
+                              printed=", ".join(map(str, numbers)))  # fmt: skip
+        year = self._project["fiscal_year_ce"]
+        earlier: Row | None = None
+        for report in reports:
+            key = f"{self.code}/{report['report_index']}"
+            day = report["reported_on_date"]
+            if year and day and not f"{year - 1}-10-01" <= day <= f"{year}-09-30":
+                self.findings.add("report_outside_fiscal_year", table="progress_reports", key=key,
+                                  column="reported_on_date", printed=day)  # fmt: skip
+            if earlier:
+                before, now = earlier["progress_percent"], report["progress_percent"]
+                if before is not None and now is not None and now < before:
+                    self.findings.add("progress_fell", table="progress_reports", key=key, column="progress_percent",
+                                      printed=f"{before:g} | {now:g}")  # fmt: skip
+                if day and earlier["reported_on_date"] and day < earlier["reported_on_date"]:
+                    self.findings.add("report_dates_order", table="progress_reports", key=key,
+                                      column="reported_on_date", printed=f"{earlier['reported_on_date']} | {day}")  # fmt: skip
+            earlier = report
+
+
+def check_last_quarter(
+    achieved: float | None, quarters: list[Row], table: str, key: str, findings: Findings
+) -> None:
+    """The overall result need not be the last quarter's, but where it is not, that is worth a note."""
+    if quarters and achieved is not None and quarters[-1]["result_value"] not in (None, achieved):
+        findings.add("result_not_last_quarter", table=table, key=key, column="achieved_value",
+                     printed=f"{achieved:g} | {quarters[-1]['result_value']:g}")  # fmt: skip
+
+
+# --- where things stand -------------------------------------------------------------------------------------------------
+
+
+def _find_title(lines: list[str]) -> tuple[int, int, str, str] | None:
+    """First line of the title, line after it, name, code. The name ends at the *last* ` : ` before the code."""
+    for place, line in enumerate(lines):
+        if line.startswith(PROGRESS_LABEL):
+            return None
+        found = TITLE_LINE.fullmatch(line)
+        if found and found[1]:
+            return place, place + 1, found[1], found[2]
+        bare = found[2] if found else line if BARE_CODE_LINE.fullmatch(line) else None
+        if bare and place:  # the code in a cell of its own: the name is what stands before it
+            before = place - 1
+            if lines[before] == ":" and before:
+                before -= 1
+            if lines[before] not in FURNITURE:
+                return before, place + 1, lines[before].removesuffix(":").rstrip(), bare
+        if bare:
+            return place, place + 1, "", bare
+    return None
+
+
+def _find_agency(lines: list[str], start: int) -> tuple[int, str | None, int | None]:
+    """The line after the agency's, its name, its fiscal year (Buddhist era)."""
+    for count in (1, 2, 3):
+        if start + count > len(lines):
+            break
+        found = AGENCY_LINE.fullmatch(" ".join(lines[start : start + count]))
+        if found:
+            return start + count, found[1], parse_integer(found[2]) if found[2] else None
+    return start, None, None
+
+
+def _is_report_start(lines: list[str], place: int) -> bool:
+    line = lines[place]
+    if REPORT_START.match(line):
+        return True
+    return bool(
+        REPORT_NUMBER_LINE.fullmatch(line) and place + 1 < len(lines) and lines[place + 1].startswith(REPORT_LABEL)
+    )
+
+
+def _report_starts(lines: list[str]) -> list[int]:
+    """Where reports begin: at a heading, but only once the report above is complete (a note may quote a heading)."""
+    starts: list[int] = []
+    complete = True
+    skip = -1
+    for place, line in enumerate(lines):
+        if complete and place != skip and line[0] in "(ค" and _is_report_start(lines, place):
+            starts.append(place)
+            skip = place + 1 if REPORT_NUMBER_LINE.fullmatch(line) else -1
+            complete = False
+        elif not complete and line[0] in "*-" and (OBSTACLES_LINE.match(line) or REPORT_RULE.fullmatch(line)):
+            complete = True
+    return starts
+
+
+def _split_report(block: list[str]) -> tuple[list[str], str | None, str | None]:
+    """Note lines, problems, obstacles: at the last labels that begin a line, as a note may quote them too."""
+    obstacles_at = _last_match(block, OBSTACLES_LINE, len(block))
+    problems_at = _last_match(block, PROBLEMS_LINE, len(block) if obstacles_at is None else obstacles_at)
+    problems = obstacles = None
+    note_end = len(block)
+    if obstacles_at is not None:
+        obstacles = _label_text(block[obstacles_at:], OBSTACLES_LINE)
+        note_end = obstacles_at
+    if problems_at is not None:
+        problems = _label_text(block[problems_at:note_end], PROBLEMS_LINE)
+        note_end = problems_at
+    return block[:note_end], problems, obstacles
+
+
+def _last_match(block: list[str], pattern: re.Pattern[str], end: int) -> int | None:
+    for place in range(end - 1, -1, -1):
+        if block[place][0] == "*" and pattern.match(block[place]):
+            return place
+    return None
+
+
+def _label_text(lines: list[str], pattern: re.Pattern[str]) -> str:
+    found = pattern.fullmatch(lines[0])
+    text = " ".join([found[1] if found else "", *lines[1:]]).strip()
+    return text.removeprefix(":").strip() if not (found and found[1]) else text
+
+
+def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:
+    """Whether dates beside the leading one head entries of their own: `25/2/2563 : … 26/2/2563 : …`, or adjoin it."""
+    if len(dates) < 2:
+        return False
+    if _ONLY_SEPARATORS.fullmatch(text[dates[0].end() : dates[1].start()]):
+        return True
+    return any(text[found.end() :].lstrip().startswith(":") for found in dates[1:])
+
+
+def _split_step_text(lines: list[str]) -> tuple[str | None, str | None]:
+    """Description and weight of a step: `:<text>` and `:5%`, each in a line or with its colon in a cell of its own."""
+    lines = list(lines)
+    weight = None
+    if lines and (found := WEIGHT_LINE.fullmatch(lines[-1])):
+        weight = found[1]
+        lines.pop()
+        if lines and lines[-1] == ":":
+            lines.pop()
+    elif lines and (found := WEIGHT_AT_END.fullmatch(lines[-1])):
+        lines[-1], weight = found.groups()
+    text = " ".join(lines).removeprefix(":").strip()
+    return text or None, weight
+
+
+def _before_reports(lines: list[str], place: int) -> bool:
+    below = lines[place + 1 : place + 2]
+    return not below or _is_report_start(lines, place + 1) or below[0] in _HEADINGS
+
+
+def _before_plan(lines: list[str], place: int) -> bool:
+    below = lines[place + 1 : place + 2]
+    return not below or below[0].startswith(STEP_LABEL) or below[0] in _HEADINGS or bool(STEP_LINKS.match(below[0]))
+
+
+def _before_kpis(lines: list[str], place: int) -> bool:
+    below = lines[place + 1 : place + 2]
+    return not below or below[0].startswith(KPI_BLOCK_LABEL) or below[0] in _HEADINGS
+
+
+def _after_unit_pair(lines: list[str], place: int) -> bool:
+    return place > 0 and bool(UNIT_PAIR.fullmatch(lines[place - 1]))
+
+
+def _before_strategies(lines: list[str], place: int) -> bool:
+    below = lines[place + 1 : place + 2]
+    return not below or bool(STRATEGY_LINE.fullmatch(below[0])) or below[0] in _HEADINGS
+
+
+_HEADINGS = frozenset(PROJECT_HEADINGS.values())
+_FOLLOWS = {
+    "rationale": lambda lines, place: True,
+    "objectives": _after_unit_pair,
+    "strategies": _before_strategies,
+    "reports": _before_reports,
+    "plan": _before_plan,
+    "kpis": _before_kpis,
+}

@@ -1,0 +1,186 @@
+"""The result list: one agency's indicators of one dimension. Its text prints no indicator's code: only its links do."""
+
+import re
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from parsers.findings import Findings
+from parsers.indicator import cut_quarter_table, number, read_quarter_table
+from parsers.labels import DIGIT, FURNITURE, KPI_CODE, PROJECT_CODE, RESULT_LIST_TITLE
+from parsers.page import EMPTY_CELL
+from parsers.thai import arabic_digits, parse_integer
+
+Row = dict[str, Any]
+
+TABLES = ("result_list_items", "result_list_quarters")
+
+TITLE: Final = re.compile(rf"{RESULT_LIST_TITLE}\s*(?::\s*)?(?:ของหน่วยงาน)?\s*:?\s*({DIGIT}{{8}})?")
+DIMENSION: Final = re.compile(rf"มิติที่\s*({DIGIT}+)\s*(.*)")
+ITEM_START: Final = re.compile(rf"\(\s*({DIGIT}+)\s*\)\s*(.*)")
+BRACKETS: Final = re.compile(r"\[(.*)\]")
+_LABELS: Final = {"หน่วยนับ": "unit", "เป้าหมาย": "target_value", "ผลงาน": "achieved_value"}
+_LABEL_LINE: Final = re.compile(r"(หน่วยนับ|เป้าหมาย|ผลงาน)\s*:\s*(.*)")
+_KPI_CODE = re.compile(KPI_CODE)
+_PROJECT_CODE = re.compile(PROJECT_CODE)
+_LIST_NAME = re.compile(r"(index1\d*)\.php", re.IGNORECASE)
+
+
+class ResultListPage:
+    """One result list while it is read; `links` and `line_links` are those of the printed page."""
+
+    def __init__(
+        self, lines: list[str], findings: Findings, links: list[str], line_links: list[tuple[int, ...]], url: str | None
+    ) -> None:
+        self.findings = findings
+        self.unclaimed: list[str] = []
+        self.evaluation_quarter: int | None = None
+        self.tables: dict[str, list[Row]] = {table: [] for table in TABLES}
+        self._links = links
+        self._line_links = line_links
+        self.code = ""
+        self.dimension_no: int | None = None
+        found = _LIST_NAME.search(urlsplit(url).path) if url else None
+        self.list_name = found[1].lower() if found else ""
+        self._read(lines)
+
+    @property
+    def has_record(self) -> bool:
+        """Whether the list names its agency and holds an item."""
+        return bool(self.code and self.tables["result_list_items"])
+
+    def _leave(self, lines: Any) -> None:
+        self.unclaimed.extend(line for line in lines if line not in (EMPTY_CELL, ":") and line not in FURNITURE)
+
+    def _read(self, lines: list[str]) -> None:
+        starts = self._read_head(lines)
+        if not self.list_name:  # without a URL the dimension tells: index101 lists dimension 1
+            self.list_name = f"index10{self.dimension_no}" if self.dimension_no in (1, 2, 3) else "index11"
+        used: set[int] = set()
+        for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+            self._read_item(lines, start, end, used)
+
+    def _read_head(self, lines: list[str]) -> list[int]:
+        """Read title and dimension; returns where items begin."""
+        starts = _item_starts(lines)
+        head = lines[: starts[0]] if starts else lines
+        place = 0
+        while place < len(head):
+            line = head[place]
+            place += 1
+            if line.startswith(RESULT_LIST_TITLE):
+                text = line
+                while place < len(head) and not TITLE.fullmatch(text + "00000000") and False:
+                    place += 1
+                found = TITLE.fullmatch(text)
+                for ahead in range(1, 4):
+                    if found and found[1]:
+                        break
+                    longer = TITLE.fullmatch(" ".join(head[place - 1 : place + ahead]))
+                    if longer and longer[1]:
+                        found, place = longer, place + ahead
+                if found and found[1] and not self.code:
+                    self.code = arabic_digits(found[1])
+                elif not found:
+                    self._leave([line])
+            elif self.dimension_no is None and (dimension := DIMENSION.fullmatch(line)):
+                self.dimension_no = parse_integer(dimension[1])
+            else:
+                self._leave([line])
+        return starts
+
+    def _read_item(self, lines: list[str], start: int, end: int, used: set[int]) -> None:
+        found = ITEM_START.fullmatch(lines[start])
+        item_no = (parse_integer(found[1]) if found else None) or 0
+        key = f"{self.code}/{self.list_name}/{item_no}"
+        if item_no in used:
+            self.findings.add("duplicate_key", table="result_list_items", key=key, column="item_no",
+                              printed=lines[start], message="Two items have the same number; the later one got the next free number.")  # fmt: skip
+            item_no = max(used) + 1
+            key = f"{self.code}/{self.list_name}/{item_no}"
+        used.add(item_no)
+        above, table = cut_quarter_table(lines[start + 1 : end])
+        name = found[2] if found and found[2] else None
+        values: dict[str, str] = {}
+        heading: str | None = None
+        texts: list[str] = []
+        pending: str | None = None
+        for line in above:
+            labelled = _LABEL_LINE.fullmatch(line)
+            bracketed = BRACKETS.fullmatch(line)
+            if line == EMPTY_CELL:
+                pending = None
+            elif labelled and _LABELS[labelled[1]] not in values:
+                column = _LABELS[labelled[1]]
+                values[column] = labelled[2]
+                pending = None if labelled[2] else column
+            elif line in _LABELS and _LABELS[line] not in values:
+                pending = _LABELS[line]
+                values[pending] = ""
+            elif pending:
+                values[pending] = line.lstrip(" :")
+                pending = None if values[pending] else pending
+            elif bracketed and heading is None:
+                heading = bracketed[1].strip() or None
+            elif name is None:
+                name = line
+            elif values:
+                self._leave([line])
+            else:
+                texts.append(line)
+        if name in texts:  # the name is printed again below the strategy
+            texts.remove(name)
+        strategy = " ".join(texts) or None
+        quarters, _, rest = read_quarter_table(table, "result_list_quarters", key, self.findings)
+        report = " ".join(line for line in rest if line not in FURNITURE) or None
+        kpi_code, project_code = self._codes(start, end)
+        if kpi_code is None and project_code is None:
+            self.findings.add("kpi_code_missing", table="result_list_items", key=key, column="kpi_code")
+        dimension = DIMENSION.search(heading) if heading else None
+        self.tables["result_list_items"].append(
+            {
+                "agency_code": self.code,
+                "list_name": self.list_name,
+                "item_no": item_no,
+                "heading": heading,
+                "dimension_no": parse_integer(dimension[1]) if dimension else self.dimension_no,
+                "kpi_code": kpi_code,
+                "project_code": project_code,
+                "name": name,
+                "strategy": strategy,
+                "unit": values.get("unit") or None,
+                "target_value": number(values.get("target_value"), self.findings, "result_list_items", key, "target_value"),
+                "achieved_value": number(
+                    values.get("achieved_value"), self.findings, "result_list_items", key, "achieved_value"
+                ),
+                "report": report,
+            }
+        )
+        identity = {"agency_code": self.code, "list_name": self.list_name, "item_no": item_no}
+        self.tables["result_list_quarters"] += [{**identity, **quarter} for quarter in quarters]
+
+    def _codes(self, start: int, end: int) -> tuple[str | None, str | None]:
+        """The indicator's and the project's code, from the item's first link to each."""
+        kpi_code = project_code = None
+        for owners in self._line_links[start:end]:
+            for index in owners:
+                pids = parse_qs(urlsplit(self._links[index]).query).get("pid", [])
+                for pid in pids:
+                    if _KPI_CODE.fullmatch(pid):
+                        kpi_code = kpi_code or pid
+                    elif _PROJECT_CODE.fullmatch(pid):
+                        project_code = project_code or pid
+        return kpi_code, project_code
+
+
+def _item_starts(lines: list[str]) -> list[int]:
+    """Lines that begin an item: numbered on from one, and with the item's own parts before the next (texts may be numbered too)."""
+    starts: list[int] = []
+    for place, line in enumerate(lines):
+        if line[0] != "(" or not (found := ITEM_START.fullmatch(line)):
+            continue
+        ahead = lines[place + 1 : place + 8]
+        if parse_integer(found[1]) is not None and any(
+            BRACKETS.fullmatch(below) or below.startswith("หน่วยนับ") for below in ahead
+        ):
+            starts.append(place)
+    return starts

@@ -1,0 +1,83 @@
+"""Cutting a page's lines into its sections, by the headings the page prints in a fixed order."""
+
+from collections.abc import Callable, Mapping
+
+Follows = Callable[[list[str], int], bool]
+
+
+def cut(
+    lines: list[str], headings: Mapping[str, str], follows: Mapping[str, Follows]
+) -> tuple[list[str], dict[str, list[str]]]:
+    """Cut `lines` at `headings` (key → printed heading, in page order).
+
+    Returns the lines above the first heading, and for each heading that is there the lines below it. A heading is a
+    line of its own. Free text may quote one: where a heading stands more than once, the order of headings and
+    `follows` (key → does what comes after line i fit?) decide, and the rest stays text. A heading glued to the text
+    behind it is split off where it stands nowhere alone.
+    """
+    places = _places(lines, headings)
+    missing = [key for key in headings if key not in places]
+    if missing:
+        lines = _split_glued(lines, headings, places, missing, follows)
+        places = _places(lines, headings)
+    chosen = _choose(lines, headings, places, follows)
+    starts = sorted((place, key) for key, place in chosen.items())
+    ends = [place for place, _ in starts[1:]] + [len(lines)]
+    head = lines[: starts[0][0]] if starts else lines
+    return head, {key: lines[place + 1 : end] for (place, key), end in zip(starts, ends, strict=True)}
+
+
+def _places(lines: list[str], headings: Mapping[str, str]) -> dict[str, list[int]]:
+    keys = {heading: key for key, heading in headings.items()}
+    places: dict[str, list[int]] = {}
+    for number, line in enumerate(lines):
+        key = keys.get(line)
+        if key is not None:
+            places.setdefault(key, []).append(number)
+    return places
+
+
+def _choose(
+    lines: list[str], headings: Mapping[str, str], places: dict[str, list[int]], follows: Mapping[str, Follows]
+) -> dict[str, int]:
+    firsts = [found[0] for key in headings if (found := places.get(key))]
+    if sum(map(len, places.values())) == len(firsts) and firsts == sorted(firsts):
+        return {key: found[0] for key, found in places.items()}
+    chosen: dict[str, int] = {}
+    bound = len(lines)
+    for key in reversed(headings):  # from the end: what quotes a heading is mostly text above the real one
+        found = [place for place in places.get(key, ()) if place < bound]
+        fits = follows.get(key)
+        fitting = [place for place in found if fits(lines, place)] if fits else []
+        if fitting:
+            chosen[key] = bound = fitting[0]
+        elif found:
+            chosen[key] = bound = found[-1]
+    return chosen
+
+
+def _split_glued(
+    lines: list[str],
+    headings: Mapping[str, str],
+    places: dict[str, list[int]],
+    missing: list[str],
+    follows: Mapping[str, Follows],
+) -> list[str]:
+    order = list(headings)
+    lines = list(lines)
+    for key in missing:
+        heading = headings[key]
+        before = [place for earlier in order[: order.index(key)] for place in places.get(earlier, ())[:1]]
+        after = [place for later in order[order.index(key) + 1 :] for place in places.get(later, ())[-1:]]
+        low, high = max(before, default=-1) + 1, min(after, default=len(lines))
+        for number in range(low, high):
+            line = lines[number]
+            if line.startswith(heading):
+                rest = line.removeprefix(heading).lstrip(" :")
+                trial = [*lines[:number], heading, *([rest] if rest else []), *lines[number + 1 :]]
+                fits = follows.get(key)
+                if not fits or fits(trial, number):
+                    lines = trial
+                    places = _places(lines, headings)
+                    break
+    return lines

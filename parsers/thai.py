@@ -1,0 +1,108 @@
+"""Thai text as the portal really prints it: spelling repairs, digits, numbers, Buddhist-era dates.
+
+General libraries were considered and left: `pythainlp.util.normalize` also drops repeated tone marks and reorders
+vowels, which changes what was printed; date libraries read Buddhist-era years silently wrong.
+"""
+
+import re
+import unicodedata
+from datetime import date
+
+BUDDHIST_OFFSET = 543
+"""Buddhist-era year minus Common-era year."""
+
+_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
+_NIKHAHIT, _AA, _AM = "\u0e4d", "\u0e32", "\u0e33"
+_TONES = "\u0e48-\u0e4b"
+# Sara am typed or stored in pieces, with the tone mark anywhere among them (น้ํา, นํ้า, นำ้), and ำ + า (left by PDF).
+_BROKEN_AM = re.compile(f"(?:([{_TONES}]*){_NIKHAHIT}([{_TONES}]*)[{_AA}{_AM}]|{_AM}([{_TONES}]+)){_AA}*|{_AM}{_AA}+")
+_AM_TRACES = tuple(_AM + following for following in "\u0e48\u0e49\u0e4a\u0e4b" + _AA)
+_INVISIBLE = re.compile(
+    # controls, soft hyphen, zero-width blanks and joiners, directional marks, word joiners, byte order mark
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]+"
+)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]+)?", re.ASCII)
+_ISO_STAMP = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T][0-9:.]+)?", re.ASCII)
+_TYPED_DATE = re.compile(r"([0-9]{1,2})\s*/\s*([0-9]{1,2})\s*/\s*([0-9]{2,4})", re.ASCII)
+
+NONE_WORDS = frozenset({"", "-", "ไม่มี"})
+"""What the portal prints for "none" where an officer was asked for problems or obstacles."""
+
+
+def clean(text: str) -> str:
+    """Return `text` in NFC, with `ำ` and `แ` in their one right spelling and white space as a reader sees it.
+
+    No-break blanks become plain, zero-width characters go, runs of white space become one blank, ends are trimmed.
+    Everything else stays as printed. `clean(clean(x)) == clean(x)`.
+    """
+    return repair(" ".join(text.split()))
+
+
+def repair(text: str) -> str:
+    """Repair spelling in text whose white space is already collapsed; see `clean`."""
+    if not text.isprintable():  # one quick test for all that is invisible
+        text = " ".join(_INVISIBLE.sub("", text).split())
+    text = unicodedata.normalize("NFC", text)
+    if "เเ" in text:
+        text = text.replace("เเ", "แ")
+    text = text.replace(_NIKHAHIT + _AA, _AM)  # the usual case, by the quickest means
+    while _NIKHAHIT in text or any(trace in text for trace in _AM_TRACES):
+        repaired = _BROKEN_AM.sub(_whole_am, text)
+        if repaired == text:
+            break
+        text = repaired  # a repair can bring two pieces together: look again
+    return text
+
+
+def _whole_am(match: re.Match[str]) -> str:
+    before, between, after = match.groups("")
+    return before + between + after + _AM
+
+
+def arabic_digits(text: str) -> str:
+    """Thai digits written as Arabic ones; everything else unchanged."""
+    return text if text.isascii() else text.translate(_DIGITS)
+
+
+def parse_number(printed: str) -> float | None:
+    """Read `1,407.52`, `๒๒.๕`, `100%`; None where it is not a number (the caller tells blank from unreadable)."""
+    text = arabic_digits(printed).removesuffix("%").strip()
+    if not text or text in "+-." or not _NUMBER.fullmatch(text):
+        return None
+    return float(text.replace(",", "")) + 0.0  # + 0.0: no negative zero
+
+
+def parse_integer(printed: str) -> int | None:
+    """Read a whole number in Thai or Arabic digits; None where it is not one."""
+    text = arabic_digits(printed)
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def parse_iso_day(printed: str) -> str | None:
+    """Read a machine's stamp (`2019-10-01`, `2019-10-01 00:00:00.000`) as an ISO calendar day, or None."""
+    match = _ISO_STAMP.fullmatch(arabic_digits(printed).strip())
+    return _iso(int(match[1]), int(match[2]), int(match[3])) if match else None
+
+
+def find_typed_dates(text: str) -> list[re.Match[str]]:
+    """All `d/m/y` an officer typed; `text` must already have Arabic digits (same length as printed)."""
+    return list(_TYPED_DATE.finditer(text)) if "/" in text else []
+
+
+def typed_date_day(match: re.Match[str]) -> str | None:
+    """Read one typed date as day/month/Buddhist year.
+
+    None where that cannot be: `1/31/2021` (other order and era), 31/02/2563, 29/02/2566 (no leap day), years of two
+    digits, and years that no project of the portal can have (before 2500 or after 2699).
+    """
+    day, month, year = int(match[1]), int(match[2]), int(match[3])
+    if not 2500 <= year <= 2699:
+        return None
+    return _iso(year - BUDDHIST_OFFSET, month, day)
+
+
+def _iso(year: int, month: int, day: int) -> str | None:
+    try:
+        return date(year, month, day).isoformat()
+    except ValueError:
+        return None

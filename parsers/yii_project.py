@@ -1,0 +1,151 @@
+"""The newer front end's project page: labels and values glued, or in two columns; the only page that prints budgets."""
+
+import re
+from typing import Any, Final
+
+from parsers.findings import Findings
+from parsers.indicator import number
+from parsers.labels import KPI_CODE, PROJECT_CODE
+from parsers.page import EMPTY_CELL
+from parsers.project import TABLES as PROJECT_TABLES
+from parsers.thai import BUDDHIST_OFFSET, arabic_digits, parse_integer, parse_iso_day
+
+Row = dict[str, Any]
+
+TABLES = tuple(table for table in PROJECT_TABLES if table in ("projects", "project_kpis"))
+
+LABELS: Final[dict[str, str]] = {
+    "รหัสโครงการ": "project_code",
+    "ชื่อโครงการ": "name",
+    "ปีงบประมาณ": "fiscal_year_be",
+    "ปี": "fiscal_year_be",
+    "งบฯ ที่ได้รับ (บาท)": "budget_received_baht",
+    "งบฯ ที่ใช้ไป (บาท)": "budget_spent_baht",
+    "คืบหน้าล่าสุด": "progress_percent",
+    "หน่วยงาน": "agency_name",
+    "Start Date": "start_date",
+    "Finish Date": "finish_date",
+    "Kpi ID": "kpi_code",
+    "หลักการและเหตุผล": "rationale",
+    "วัตถุประสงค์ของโครงการ": "objectives",
+    "วัตถุประสงค์": "objectives",
+    "เป้าหมายของโครงการ": "targets",
+    "เป้าหมาย": "targets",
+}
+"""The printed labels, and the columns their values go to."""
+
+_NOT_SET = re.compile(r"\(?\s*(?:ไม่ได้ตั้ง|not set)\s*\)?")
+_CODE = re.compile(PROJECT_CODE)
+_KPI_CODE = re.compile(KPI_CODE)
+_LONG_TEXTS = frozenset(("rationale", "objectives", "targets"))
+
+
+class YiiProjectPage:
+    """One page of the newer front end while it is read."""
+
+    def __init__(self, lines: list[str], findings: Findings) -> None:
+        self.findings = findings
+        self.unclaimed: list[str] = []
+        self.code = ""
+        self.evaluation_quarter: int | None = None
+        self.tables: dict[str, list[Row]] = {table: [] for table in TABLES}
+        self._read(lines)
+
+    @property
+    def has_record(self) -> bool:
+        """Whether the page shows a project at all."""
+        return bool(self.code)
+
+    def _read(self, lines: list[str]) -> None:
+        printed: dict[str, str] = {}
+        column: str | None = None
+        for line in lines:
+            label = None if line == EMPTY_CELL else _label_of(line, printed)
+            if label:
+                column = LABELS[label]
+                printed[column] = line.removeprefix(label).lstrip(" :")
+            elif line == EMPTY_CELL:
+                column = column if column in _LONG_TEXTS else None
+            elif column and (not printed[column] or column in _LONG_TEXTS):
+                printed[column] = f"{printed[column]} {line}".strip()
+            else:
+                self.unclaimed.append(line)
+        values = {key: None if _NOT_SET.fullmatch(text) else text or None for key, text in printed.items()}
+        code = arabic_digits(values.get("project_code") or "")
+        if not _CODE.fullmatch(code):
+            if code:
+                self.findings.add("code_shape", table="projects", column="project_code", printed=code)
+            return
+        self.code = code
+        for label, name in (("ปี", "fiscal_year_be"), ("หน่วยงาน", "agency_name"), ("คืบหน้าล่าสุด", "progress_percent")):
+            if name not in printed:
+                self.findings.add("part_missing", table="projects", key=code, column=name, printed=label,
+                                  message=f"The page has no label {label}.")  # fmt: skip
+        self.tables["projects"].append(self._project(values))
+        self._read_kpi(values.get("kpi_code"))
+
+    def _project(self, values: dict[str, str | None]) -> Row:
+        year_text = values.get("fiscal_year_be")
+        year = parse_integer(year_text) if year_text else None
+        if year_text and year is None:
+            self.findings.add("number_unreadable", table="projects", key=self.code, column="fiscal_year_be",
+                              printed=year_text)  # fmt: skip
+        return {
+            "project_code": self.code,
+            "name": values.get("name"),
+            "agency_code": self.code[:8],
+            "agency_name": values.get("agency_name"),
+            "fiscal_year_be": year,
+            "fiscal_year_ce": year - BUDDHIST_OFFSET if year else None,
+            "progress_percent": self._number(values, "progress_percent"),
+            "evaluation_score": None,
+            "unit_code": None,
+            "unit_code_second": None,
+            "rationale": values.get("rationale"),
+            "objectives": values.get("objectives"),
+            "targets": values.get("targets"),
+            "budget_received_baht": self._number(values, "budget_received_baht"),
+            "budget_spent_baht": self._number(values, "budget_spent_baht"),
+            "start_date": self._day(values, "start_date"),
+            "finish_date": self._day(values, "finish_date"),
+        }
+
+    def _read_kpi(self, printed: str | None) -> None:
+        if not printed:
+            return
+        code = arabic_digits(printed)
+        if not _KPI_CODE.fullmatch(code):
+            self.findings.add("code_shape", table="project_kpis", key=self.code, column="kpi_code", printed=printed)
+        self.tables["project_kpis"].append(
+            {
+                "project_code": self.code,
+                "kpi_code": code,
+                "name": None,
+                "unit": None,
+                "target_value": None,
+                "achieved_value": None,
+                "kpi_type": None,
+                "kpi_level": None,
+            }
+        )
+
+    def _number(self, values: dict[str, str | None], column: str) -> float | None:
+        return number(values.get(column), self.findings, "projects", self.code, column)
+
+    def _day(self, values: dict[str, str | None], column: str) -> str | None:
+        printed = values.get(column)
+        day = parse_iso_day(printed) if printed else None
+        if printed and day is None:
+            self.findings.add("date_unreadable", table="projects", key=self.code, column=column, printed=printed)
+        return day
+
+
+def _label_of(line: str, printed: dict[str, str]) -> str | None:
+    """The label that begins a line, where its column has no value yet and the value fits a label glued to it."""
+    for label, column in LABELS.items():
+        if line.startswith(label) and column not in printed:
+            value = line.removeprefix(label).lstrip(" :")
+            if label == "ปี" and value and parse_integer(value) is None:
+                continue  # a text that begins with "year"
+            return label
+    return None
