@@ -105,8 +105,8 @@ LEVEL_LINE: Final = re.compile(r"\(?\s*ตัวชี้วัดระดั�
 LEVEL_WORDS: Final[dict[str, str]] = {"ผลผลิต": "output", "ผลลัพธ์": "outcome"}
 
 QUARTER_HEADER_LABEL: Final = "ไตรมาสที่"
-QUARTER_HEADER: Final = re.compile(
-    r"ไตรมาสที่\s*\(\s*1\s*-\s*4\s*\)\s*\*\s*ผลงาน\s*\*\s*(?:\((.*?)\))?\s*"
+QUARTER_HEADER: Final = re.compile(  # the header has an empty cell too: ␀ is parsers.page.EMPTY_CELL
+    r"ไตรมาสที่\s*\(\s*1\s*-\s*4\s*\)[\s␀]*\*\s*ผลงาน\s*\*\s*(?:\((.*?)\))?[\s␀]*"
     r"\*\s*ผลประเมินตัวชี้วัด\s*\*\s*\(\s*\*\s*2\.1\s*/\s*2\.2\s*\*\s*\)",
     re.DOTALL,
 )

@@ -1,6 +1,7 @@
 """The project page: every section of it, into the tables it feeds."""
 
 import re
+from itertools import pairwise
 from typing import Any
 
 from parsers.findings import Findings
@@ -254,10 +255,9 @@ class ProjectPage:
         lines = [line for line in lines if line != EMPTY_CELL]
         starts = _report_starts(lines)
         self._leave(lines[: starts[0]] if starts else lines)
-        bounds = [*starts, len(lines)]
         rows = self.tables["progress_reports"]
-        for index, start in enumerate(starts):
-            rows.append(self._read_report(lines[start : bounds[index + 1]], len(starts) - index))
+        for later, (start, end) in enumerate(pairwise([*starts, len(lines)])):
+            rows.append(self._read_report(lines[start:end], len(starts) - later))
         rows.reverse()
 
     def _read_report(self, block: list[str], index: int) -> Row:
@@ -344,7 +344,7 @@ class ProjectPage:
         self._leave(lines[: starts[0][0]] if starts else lines)
         ends = [start for start, _, _ in starts[1:]] + [len(lines)]
         used: set[int] = set()
-        for (place, text_start, step_no), end in zip(starts, ends, strict=True):
+        for (place, text_start, step_no), end in zip(starts, ends, strict=False):  # no step: one end too many
             glued = STEP_LINE.fullmatch(lines[place])
             body = ([glued[2]] if glued and glued[2] else []) + lines[text_start:end]
             number_ = parse_integer(step_no) or 0
@@ -417,7 +417,7 @@ class ProjectPage:
         starts = [i for i, line in enumerate(lines) if line.startswith(KPI_BLOCK_LABEL)]
         self._leave(lines[: starts[0]] if starts else lines)
         seen: dict[str, list[str]] = {}
-        for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        for start, end in pairwise([*starts, len(lines)]):
             block = lines[start:end]
             code_text = block[0].removeprefix(KPI_BLOCK_LABEL).lstrip(" :")
             below = block[1:]

@@ -1,6 +1,7 @@
 """The result list: one agency's indicators of one dimension. Its text prints no indicator's code: only its links do."""
 
 import re
+from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -56,7 +57,7 @@ class ResultListPage:
         if not self.list_name:  # without a URL the dimension tells: index101 lists dimension 1
             self.list_name = f"index10{self.dimension_no}" if self.dimension_no in (1, 2, 3) else "index11"
         used: set[int] = set()
-        for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        for start, end in pairwise([*starts, len(lines)]):
             self._read_item(lines, start, end, used)
 
     def _read_head(self, lines: list[str]) -> list[int]:
@@ -69,8 +70,6 @@ class ResultListPage:
             place += 1
             if line.startswith(RESULT_LIST_TITLE):
                 text = line
-                while place < len(head) and not TITLE.fullmatch(text + "00000000") and False:
-                    place += 1
                 found = TITLE.fullmatch(text)
                 for ahead in range(1, 4):
                     if found and found[1]:
