@@ -6,11 +6,12 @@ browser does not show is not there: scripts, styles, templates, `hidden`, `displ
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from parsers.thai import repair
+from parsers.thai import clean
 
 EMPTY_CELL = "␀"
 """A line that stands for a table cell (or a box of a grid) without text: cells must be counted."""
@@ -18,17 +19,17 @@ EMPTY_CELL = "␀"
 _BREAK = "␤"  # printable on purpose: one isprintable() then tells whether a page holds invisible characters
 _LINK = "␞"
 
-_NOT_SHOWN: frozenset[str | None] = frozenset(
+_NOT_SHOWN = (
     "script style template noscript iframe noframes noembed object audio video canvas svg math select datalist "
-    "progress meter title rp".split()
-)
-_BLOCKS: frozenset[str | None] = frozenset(
-    "address article aside blockquote body caption center col colgroup dd details dialog dir div dl dt fieldset "
+    "progress meter title rp"
+).split()
+_PREFORMATTED = ["pre", "textarea", "listing", "xmp", "plaintext"]
+_BLOCKS = frozenset(
+    "address article aside blockquote body br caption center col colgroup dd details dialog dir div dl dt fieldset "
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
-    "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp br "
-    "body -comment".split()
+    "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul "
+    "xmp".split()
 )
-_PREFORMATTED: frozenset[str | None] = frozenset(("pre", "textarea", "listing", "xmp", "plaintext"))
 _SHOWN_INPUTS = frozenset(("", "text", "button", "submit", "reset", "search", "tel", "url", "email", "number", "date"))
 _STYLED = '[hidden], [style*="display" i], [style*="visibility" i], [style*="white-space" i]'
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
@@ -71,6 +72,25 @@ class PrintedPage:
     line_links: list[tuple[int, ...]] = field(default_factory=list)
 
 
+def _tag_ids(names: Iterable[str]) -> Iterator[int]:
+    maker = LexborHTMLParser("")
+    for name in names:
+        yield maker.create_node(name).tag_id
+
+
+_ACTIONS: dict[int, str] = {
+    **dict.fromkeys(_tag_ids(_NOT_SHOWN), "out"),
+    **dict.fromkeys(_tag_ids(_PREFORMATTED), "lines"),
+    **dict.fromkeys(_tag_ids(("td", "th")), "cell"),
+    **dict.fromkeys(_tag_ids(("a", "area")), "link"),
+    **dict.fromkeys(_tag_ids(("dialog",)), "dialog"),
+    **dict.fromkeys(_tag_ids(("input",)), "input"),
+    next(node.tag_id for node in LexborHTMLParser("<body><!---->").root.traverse() if node.is_comment_node): "out",
+}
+"""What is done to an element that is no plain block; every other one is inline and gives its place to its content."""
+_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - frozenset(_ACTIONS)
+
+
 def read_page(body: bytes, *, content_type: str | None = None, with_line_links: bool = False) -> PrintedPage:
     """Read the bytes of a page as a browser would show them. Never raises, whatever the bytes are."""
     page = _read(body.removeprefix(b"\xef\xbb\xbf"), "utf-8", with_line_links)
@@ -85,16 +105,65 @@ def _read(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
     root = tree.body
     if root is None:  # a frameset, or nothing
         return PrintedPage([], [], encoding, source.count(b"\xef\xbf\xbd"))
-    present = {node.tag for node in root.traverse()}
-    _leave_out_unshown(tree, root, present)
-    links = _take_links(root, mark=with_line_links)
-    _unwrap_inline(tree, root, present)
-    printed = repair(" ".join(root.text(separator=_BREAK, skip_empty=True).split()))
-    lines = [line for piece in printed.split(_BREAK) if (line := piece.strip())]
+    for node in root.css(_STYLED):
+        _apply_style(node)
+    nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
+    if with_line_links:
+        links = _mark_links(root)
+        cells = _leave_lines(nodes, [])
+    else:
+        links = []
+        cells = _leave_lines(nodes, links)
+        links.reverse()
+    tree.merge_text_nodes()
+    for cell in cells:
+        child = cell.first_child
+        if child is None or (child.next is None and child.is_text_node and not (child.text_content or "").strip()):
+            cell.insert_child(EMPTY_CELL)
+    printed = clean(root.text(separator=_BREAK, strip=True, skip_empty=True))
+    lines = [line for piece in printed.split(_BREAK) if (line := piece.strip(" "))]
     line_links: list[tuple[int, ...]] = []
     if with_line_links:
         lines, line_links = _split_marks(lines)
     return PrintedPage(lines, links, encoding, printed.count("\ufffd"), _is_cut_off(source), line_links)
+
+
+def _leave_lines(nodes: list[LexborNode], links: list[str]) -> list[LexborNode]:
+    """Leave only elements that break lines, so that each text node left is one piece of one line.
+
+    Goes from the page's end to its beginning, so that nothing is touched after what held it was taken out. Appends
+    the links' targets to `links`, last first; returns the table cells.
+    """
+    cells: list[LexborNode] = []
+    for node in reversed(nodes):
+        action = _ACTIONS.get(node.tag_id)
+        if action is None:
+            node.unwrap(delete_empty=True)
+        elif action == "cell":
+            cells.append(node)
+        elif action == "link":
+            if target := node.attributes.get("href"):
+                links.append(target.strip())
+            node.unwrap(delete_empty=True)
+        elif action == "out":
+            node.decompose()
+        elif action == "lines":
+            _keep_line_breaks(node)
+        else:
+            _show_special(node, action)
+    return cells
+
+
+def _show_special(node: LexborNode, action: str) -> None:
+    attributes = node.attributes
+    if action == "dialog":
+        if "open" not in attributes:
+            node.decompose()
+        return
+    value = attributes.get("value")
+    if value and (attributes.get("type") or "").lower() in _SHOWN_INPUTS:
+        node.insert_before(value)
+    node.decompose()
 
 
 def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
@@ -118,22 +187,6 @@ def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
 def _declared_charset(body: bytes, content_type: str | None) -> str:
     declared = _CHARSET.search((content_type or "").encode("ascii", "replace")) or _CHARSET.search(body[:4096])
     return declared[1].decode("ascii").lower() if declared else ""
-
-
-def _leave_out_unshown(tree: LexborHTMLParser, root: LexborNode, present: set[str | None]) -> None:
-    """Take out what a browser does not show, and mark the breaks that a style makes."""
-    if unshown := present & _NOT_SHOWN:
-        tree.strip_tags(list(unshown))
-    for node in root.css(_STYLED):
-        _apply_style(node)
-    if "dialog" in present:
-        for node in root.css("dialog:not([open])"):
-            node.decompose()
-    if "input" in present:
-        for node in root.css("input[value]"):
-            attributes = node.attributes
-            if (attributes.get("type") or "").lower() in _SHOWN_INPUTS and attributes.get("value"):
-                node.insert_before(str(attributes["value"]))
 
 
 def _apply_style(node: LexborNode) -> None:
@@ -162,7 +215,8 @@ def _keep_line_breaks(node: LexborNode) -> None:
             text.replace_with(_BREAK.join(content.splitlines()) + (_BREAK if content.endswith("\n") else ""))
 
 
-def _take_links(root: LexborNode, *, mark: bool) -> list[str]:
+def _mark_links(root: LexborNode) -> list[str]:
+    """Collect all links of a page, scripted ones too, and leave a mark with its number before each."""
     links: list[str] = []
     for node in root.css("[href], [onclick]"):
         attributes = node.attributes
@@ -170,34 +224,10 @@ def _take_links(root: LexborNode, *, mark: bool) -> list[str]:
         if not target or target.startswith(("#", "javascript:")):
             scripted = _HREF_IN_SCRIPT.search(f"{target or ''} {attributes.get('onclick') or ''}")
             target = (scripted[1] or scripted[2]) if scripted else None
-        if not target:
-            continue
-        if mark:
+        if target:
             node.insert_before(f"{_LINK}{len(links)}{_LINK}")
-        links.append(target.strip())
+            links.append(target.strip())
     return links
-
-
-def _unwrap_inline(tree: LexborHTMLParser, root: LexborNode, present: set[str | None]) -> None:
-    """Leave only elements that break lines, so that each text node left is one piece of one line."""
-    if preformatted := present & _PREFORMATTED:
-        for node in root.css(", ".join(str(tag) for tag in preformatted)):
-            _keep_line_breaks(node)
-    if "-comment" in present:
-        for node in [node for node in root.traverse() if node.is_comment_node]:
-            node.decompose()
-    inline = [tag for tag in present - _BLOCKS if tag and tag.isalnum() and tag.isascii()]
-    if len(present - _BLOCKS) > len(inline):  # names that are no selectors, such as Word's <o:p>, or -text
-        for node in [node for node in root.traverse() if not (node.tag or "").isalnum()]:
-            node.unwrap()
-    if inline:
-        tree.unwrap_tags(inline, delete_empty=True)
-    tree.merge_text_nodes()
-    if "td" in present or "th" in present:
-        for node in root.css("td, th"):
-            child = node.first_child
-            if child is None or (child.next is None and child.is_text_node and not (child.text_content or "").strip()):
-                node.insert_child(EMPTY_CELL)
 
 
 def _split_marks(lines: list[str]) -> tuple[list[str], list[tuple[int, ...]]]:

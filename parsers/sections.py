@@ -22,9 +22,8 @@ def cut(
         places = _places(lines, headings)
     chosen = _choose(lines, headings, places, follows)
     starts = sorted((place, key) for key, place in chosen.items())
-    ends = [place for place, _ in starts[1:]] + [len(lines)]
-    head = lines[: starts[0][0]] if starts else lines
-    return head, {key: lines[place + 1 : end] for (place, key), end in zip(starts, ends, strict=True)}
+    bounds = [*(place for place, _ in starts), len(lines)]
+    return lines[: bounds[0]], {key: lines[place + 1 : bounds[i]] for i, (place, key) in enumerate(starts, 1)}
 
 
 def _places(lines: list[str], headings: Mapping[str, str]) -> dict[str, list[int]]:

@@ -16,7 +16,7 @@ _NIKHAHIT, _AA, _AM = "\u0e4d", "\u0e32", "\u0e33"
 _TONES = "\u0e48-\u0e4b"
 # Sara am typed or stored in pieces, with the tone mark anywhere among them (น้ํา, นํ้า, นำ้), and ำ + า (left by PDF).
 _BROKEN_AM = re.compile(f"(?:([{_TONES}]*){_NIKHAHIT}([{_TONES}]*)[{_AA}{_AM}]|{_AM}([{_TONES}]+)){_AA}*|{_AM}{_AA}+")
-_AM_TRACES = tuple(_AM + following for following in "\u0e48\u0e49\u0e4a\u0e4b" + _AA)
+_AM_TRACE = re.compile(f"{_AM}[{_TONES}{_AA}]")
 _INVISIBLE = re.compile(
     # controls, soft hyphen, zero-width blanks and joiners, directional marks, word joiners, byte order mark
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]+"
@@ -35,18 +35,13 @@ def clean(text: str) -> str:
     No-break blanks become plain, zero-width characters go, runs of white space become one blank, ends are trimmed.
     Everything else stays as printed. `clean(clean(x)) == clean(x)`.
     """
-    return repair(" ".join(text.split()))
-
-
-def repair(text: str) -> str:
-    """Repair spelling in text whose white space is already collapsed; see `clean`."""
-    if not text.isprintable():  # one quick test for all that is invisible
+    if not text.isprintable() or "  " in text:  # one quick test for line ends, tabs and all that is invisible
         text = " ".join(_INVISIBLE.sub("", text).split())
-    text = unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", text.strip(" "))
     if "เเ" in text:
         text = text.replace("เเ", "แ")
     text = text.replace(_NIKHAHIT + _AA, _AM)  # the usual case, by the quickest means
-    while _NIKHAHIT in text or any(trace in text for trace in _AM_TRACES):
+    while _NIKHAHIT in text or _AM_TRACE.search(text):
         repaired = _BROKEN_AM.sub(_whole_am, text)
         if repaired == text:
             break

@@ -4,6 +4,7 @@ import re
 from typing import Final, Literal
 
 from parsers.labels import (
+    DIGIT,
     ERROR_LINE,
     ERROR_TRACES,
     KPI_HEADINGS,
@@ -26,6 +27,7 @@ _NOT_FOUND: Final = re.compile(
     re.IGNORECASE,
 )
 
+_EIGHT_DIGITS: Final = re.compile(f"(?<!{DIGIT}){DIGIT}{{8}}(?!{DIGIT}|-)")
 _PROJECT_LABELS: Final = frozenset(PROJECT_HEADINGS.values())
 _KPI_LABELS: Final = frozenset(KPI_HEADINGS.values())
 _ANY_LABELS: Final = _PROJECT_LABELS | _KPI_LABELS
@@ -38,7 +40,7 @@ def kind_of(lines: list[str]) -> Kind:
         return "project"
     if KPI_PAGE_TITLE in printed or KPI_HEADINGS["quarters"] in printed:
         return "kpi"
-    if any(line.startswith(RESULT_LIST_TITLE) for line in lines):
+    if any(line.startswith(RESULT_LIST_TITLE) and _names_agency(lines, place) for place, line in enumerate(lines)):
         return "result_list"
     if any(line.startswith(YII_CODE_LABEL) for line in lines):
         return "yii_project"
@@ -47,6 +49,11 @@ def kind_of(lines: list[str]) -> Kind:
     if len(printed & _KPI_LABELS) > 1:
         return "kpi"
     return "unknown"
+
+
+def _names_agency(lines: list[str], place: int) -> bool:
+    """Whether a list's title is followed by an agency's code; menus print the title alone."""
+    return bool(_EIGHT_DIGITS.search(" ".join(lines[place : place + 4])))
 
 
 def take_error_lines(lines: list[str]) -> tuple[list[str], list[str]]:
