@@ -86,7 +86,6 @@ STEP_LABEL: Final = "ขั้นตอน"
 STEP_LINE: Final = re.compile(rf"ขั้นตอน\s*({DIGIT}+)(?:\s*(:.*))?")
 STEP_START_LABEL: Final = "เริ่มต้น"
 STEP_END_LABEL: Final = "สิ้นสุด"
-STEP_DATE_LINE: Final = re.compile(r"(?:เริ่มต้น|สิ้นสุด)\s*:?\s*(.*)")
 WEIGHT_LINE: Final = re.compile(r":?\s*([^\s%:]*)\s*%")
 WEIGHT_AT_END: Final = re.compile(r"(.*\S)\s*:\s*([^\s%:]+)\s*%")
 STEP_LINKS: Final = re.compile(

@@ -2,7 +2,8 @@
 
 import re
 from itertools import pairwise
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from parsers.findings import Findings
 from parsers.indicator import cut_quarter_table, number, read_measures, read_quarter_table
@@ -25,7 +26,6 @@ from parsers.labels import (
     REPORT_NUMBER_LINE,
     REPORT_RULE,
     REPORT_START,
-    STEP_DATE_LINE,
     STEP_END_LABEL,
     STEP_LABEL,
     STEP_LINE,
@@ -45,7 +45,7 @@ from parsers.thai import (
     BUDDHIST_OFFSET,
     NONE_WORDS,
     arabic_digits,
-    find_typed_dates,
+    typed_dates,
     parse_integer,
     parse_iso_day,
     parse_number,
@@ -65,6 +65,9 @@ TABLES = (
 )
 
 _KPI_CODE = re.compile(KPI_CODE)
+_REPORT_FIRST = "(ค"  # what a report's heading begins with
+_PROBLEMS, _OBSTACLES = "** ปัญหาของโครงการ :", "** อุปสรรคของโครงการ :"
+_STEP_DATE_LABELS = (STEP_START_LABEL, STEP_END_LABEL)
 _ONLY_SEPARATORS = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
 
 
@@ -252,39 +255,39 @@ class ProjectPage:
     # --- progress reports ---------------------------------------------------------------------------------------------
 
     def _read_reports(self, lines: list[str]) -> None:
-        lines = [line for line in lines if line != EMPTY_CELL]
-        starts = _report_starts(lines)
-        self._leave(lines[: starts[0]] if starts else lines)
+        if EMPTY_CELL in lines:
+            lines = [line for line in lines if line != EMPTY_CELL]
+        blocks, foreign = _split_reports(lines)
+        self._leave(foreign)
         rows = self.tables["progress_reports"]
-        for later, (start, end) in enumerate(pairwise([*starts, len(lines)])):
-            rows.append(self._read_report(lines[start:end], len(starts) - later))
+        rows += [self._read_report(block, len(blocks) - later) for later, block in enumerate(blocks)]
         rows.reverse()
 
-    def _read_report(self, block: list[str], index: int) -> Row:
+    def _read_report(self, block: "_ReportLines", index: int) -> Row:
         key = f"{self.code}/{index}"
+        lines = block.above
         report_no, percent, day = None, None, None
-        for count in range(1, min(5, len(block)) + 1):
-            found = REPORT_HEADING.fullmatch(" ".join(block[:count]) if count > 1 else block[0])
+        for count in range(1, min(5, len(lines)) + 1):
+            found = REPORT_HEADING.fullmatch(lines[0] if count == 1 else " ".join(lines[:count]))
             if found:
-                report_no = parse_integer(found[1])
-                percent = self._number(found[2], "progress_reports", key, "progress_percent")
-                day = self._iso_day(found[3], "progress_reports", key, "reported_on_date")
-                block = block[count:]
+                number_, percent_, day_ = found.groups()
+                report_no = parse_integer(number_)
+                percent = self._percent(percent_, "progress_reports", key, "progress_percent")
+                day = self._iso_day(day_, "progress_reports", key, "reported_on_date")
                 break
         else:
-            self.findings.add("heading_unreadable", table="progress_reports", key=key, printed=block[0])
-            block = block[1:]
-        block = self._drop_rule(block)
-        note_lines, problems, obstacles = _split_report(block)
-        if note_lines and (again := parse_number(note_lines[0])) is not None:
+            self.findings.add("heading_unreadable", table="progress_reports", key=key, printed=lines[0])
+            count = 1
+        if len(lines) > count and (again := parse_number(lines[count])) is not None:
             if again != percent:
                 self.findings.add("progress_printed_twice", table="progress_reports", key=key,
-                                  column="progress_percent", printed=f"{note_lines[0]} | {percent}")  # fmt: skip
-            note_lines = note_lines[1:]
-        note_date, note = self._read_note(" ".join(note_lines), key)
+                                  column="progress_percent", printed=f"{lines[count]} | {percent}")  # fmt: skip
+            count += 1
+        note_date, note = self._read_note(" ".join(lines[count:]), key)
         if note_date and day and note_date != day:
             self.findings.add("note_date_differs", table="progress_reports", key=key, column="note_date",
                               printed=f"{note_date} | {day}")  # fmt: skip
+        problems, obstacles = block.problems, block.obstacles
         if problems is None and obstacles is None:
             self.findings.add("part_missing", table="progress_reports", key=key, column="problems",
                               message="The report ends before its lines of problems and obstacles.")  # fmt: skip
@@ -300,28 +303,17 @@ class ProjectPage:
             "obstacles": None if obstacles in NONE_WORDS else obstacles,
         }
 
-    def _drop_rule(self, block: list[str]) -> list[str]:
-        """The report's lines above its closing rule; what stands below the rule belongs to no report."""
-        for place in range(len(block) - 1, -1, -1):
-            if REPORT_RULE.fullmatch(block[place]):
-                self._leave(block[place + 1 :])
-                return block[:place]
-        return block
-
     def _read_note(self, text: str, key: str) -> tuple[str | None, str | None]:
         """The one typed date that leads a note, and the note without it; a date that cannot be stays in the note."""
-        digits = arabic_digits(text)
-        dates = find_typed_dates(digits)
-        rule = None
-        if not dates or dates[0].start() > 0:
+        dates = typed_dates(text)
+        if not dates:
             rule = "note_date_absent"
-        elif _heads_more_entries(digits, dates):
+        elif len(dates) > 1 and _heads_more_entries(text, dates):
             rule = "note_dates_several"
         elif (day := typed_date_day(dates[0])) is None:
             rule = "note_date_impossible"
         else:
-            rest = text[dates[0].end() :].lstrip()
-            return day, rest.removeprefix(":").lstrip() or None
+            return day, text[dates[0].end() :].lstrip(" ").removeprefix(":").lstrip(" ") or None
         self.findings.add(rule, table="progress_reports", key=key, column="note_date", printed=text[:80] or None)
         return None, None if text == ":" else text or None
 
@@ -329,32 +321,21 @@ class ProjectPage:
 
     def _read_plan(self, lines: list[str]) -> None:
         lines = self._take_step_links([line for line in lines if line != EMPTY_CELL])
-        starts: list[tuple[int, int, str]] = []  # first line of the step, first line of its text, its number
-        ended = True
-        for place, line in enumerate(lines):
-            if ended and line.startswith(STEP_LABEL):
-                if found := STEP_LINE.fullmatch(line):
-                    starts.append((place, place + 1, found[1]))
-                    ended = False
-                elif line == STEP_LABEL and place + 1 < len(lines) and parse_integer(lines[place + 1]) is not None:
-                    starts.append((place, place + 2, lines[place + 1]))
-                    ended = False
-            elif line.startswith(STEP_END_LABEL):
-                ended = True
+        starts = _step_starts(lines)
         self._leave(lines[: starts[0][0]] if starts else lines)
-        ends = [start for start, _, _ in starts[1:]] + [len(lines)]
         used: set[int] = set()
-        for (place, text_start, step_no), end in zip(starts, ends, strict=False):  # no step: one end too many
-            glued = STEP_LINE.fullmatch(lines[place])
-            body = ([glued[2]] if glued and glued[2] else []) + lines[text_start:end]
-            number_ = parse_integer(step_no) or 0
-            if number_ in used:
-                self.findings.add("step_renumbered", table="plan_steps", key=f"{self.code}/{number_}",
-                                  column="step_no", printed=step_no)  # fmt: skip
-                number_ = max(used) + 1
-            used.add(number_)
-            self.tables["plan_steps"].append(self._read_step(body, number_))
-        self.tables["plan_steps"].sort(key=lambda row: row["step_no"])
+        rows = self.tables["plan_steps"]
+        for this, following in pairwise([*starts, (len(lines), 0, "", None)]):
+            _, text_start, printed_no, glued = this
+            step_no = parse_integer(printed_no) or 0
+            if step_no in used:
+                self.findings.add("step_renumbered", table="plan_steps", key=f"{self.code}/{step_no}",
+                                  column="step_no", printed=printed_no)  # fmt: skip
+                step_no = max(used) + 1
+            used.add(step_no)
+            body = lines[text_start : following[0]]
+            rows.append(self._read_step([glued, *body] if glued else body, step_no))
+        rows.sort(key=itemgetter("step_no"))
 
     def _take_step_links(self, lines: list[str]) -> list[str]:
         """Take out the two links below the plan, whose code must be this project's."""
@@ -380,35 +361,38 @@ class ProjectPage:
 
     def _read_step(self, block: list[str], step_no: int) -> Row:
         key = f"{self.code}/{step_no}"
-        start = next((i for i in range(len(block) - 1, -1, -1) if block[i].startswith(STEP_START_LABEL)), None)
-        end = next((i for i in range(len(block) - 1, -1, -1) if block[i].startswith(STEP_END_LABEL)), None)
+        start, end = _last_label(block, STEP_START_LABEL), _last_label(block, STEP_END_LABEL)
         if start is None or end is None or end < start:
             self.findings.add("part_missing", table="plan_steps", key=key,
                               message="The step ends before its two dates.")  # fmt: skip
-        text_end = min((i for i in (start, end) if i is not None), default=len(block))
+        text_end = min((place for place in (start, end) if place is not None), default=len(block))
         description, weight = _split_step_text(block[:text_end])
-        start_date, left = self._step_date(block, start, key, "start_date")
-        finish_date, left_2 = self._step_date(block, end, key, "end_date")
-        self._leave(line for i, line in enumerate(block) if i >= text_end and i not in left and i not in left_2)
-        if start_date and finish_date and finish_date < start_date:
+        start_date, start_lines = self._step_date(block, start, STEP_START_LABEL, key, "start_date")
+        end_date, end_lines = self._step_date(block, end, STEP_END_LABEL, key, "end_date")
+        if len(block) > text_end + start_lines + end_lines:
+            taken = {*range(start or 0, (start or 0) + start_lines), *range(end or 0, (end or 0) + end_lines)}
+            self._leave(block[place] for place in range(text_end, len(block)) if place not in taken)
+        if start_date and end_date and end_date < start_date:
             self.findings.add("step_ends_before_start", table="plan_steps", key=key, column="end_date",
-                              printed=f"{start_date} | {finish_date}")  # fmt: skip
+                              printed=f"{start_date} | {end_date}")  # fmt: skip
         return {
             "project_code": self.code,
             "step_no": step_no,
             "description": description,
-            "weight_percent": self._number(weight, "plan_steps", key, "weight_percent"),
+            "weight_percent": self._percent(weight, "plan_steps", key, "weight_percent"),
             "start_date": start_date,
-            "end_date": finish_date,
+            "end_date": end_date,
         }
 
-    def _step_date(self, block: list[str], place: int | None, key: str, column: str) -> tuple[str | None, list[int]]:
+    def _step_date(
+        self, block: list[str], place: int | None, label: str, key: str, column: str
+    ) -> tuple[str | None, int]:
+        """The day at a label of the step, and how many lines it took."""
         if place is None:
-            return None, []
-        found = STEP_DATE_LINE.fullmatch(block[place])
-        printed, taken = (found[1] if found else ""), [place]
-        if not printed and place + 1 < len(block) and not block[place + 1].startswith((STEP_END_LABEL, "เริ่มต้น")):
-            printed, taken = block[place + 1].removeprefix(":").strip(), [place, place + 1]
+            return None, 0
+        printed, taken = block[place].removeprefix(label).lstrip(" :"), 1
+        if not printed and place + 1 < len(block) and not block[place + 1].startswith(_STEP_DATE_LABELS):
+            printed, taken = block[place + 1].removeprefix(":").strip(), 2
         return self._iso_day(printed, "plan_steps", key, column), taken
 
     # --- indicators the project supports --------------------------------------------------------------------------------
@@ -485,7 +469,7 @@ class ProjectPage:
 
     # --- reading single values ------------------------------------------------------------------------------------------
 
-    def _number(self, printed: str | None, table: str, key: str, column: str) -> float | None:
+    def _percent(self, printed: str | None, table: str, key: str, column: str) -> float | None:
         value = number(printed, self.findings, table, key, column)
         if value is not None and not 0 <= value <= 100:
             self.findings.add("percent_out_of_range", table=table, key=key, column=column, printed=printed)
@@ -583,6 +567,67 @@ def _find_agency(lines: list[str], start: int) -> tuple[int, str | None, int | N
     return start, None, None
 
 
+class _ReportLines(NamedTuple):
+    """The lines of one report: those above its problems, and the two texts below (None: not printed)."""
+
+    above: list[str]
+    problems: str | None
+    obstacles: str | None
+
+
+def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
+    """Split the section into reports; returns them and the lines that belong to none.
+
+    A report begins at its heading and ends at its rule, or at the next heading once its obstacles are told. A note
+    may quote headings and labels: what stands above the *last* labels of problems and obstacles is the note.
+    """
+    reports: list[_ReportLines] = []
+    foreign: list[str] = []
+    start = problems_at = obstacles_at = -1
+    for place, line in enumerate(lines):
+        first = line[0]
+        if start < 0:
+            if first in _REPORT_FIRST and _is_report_start(lines, place):
+                start = place
+            else:
+                foreign.append(line)
+        elif first == "*":
+            if line.startswith(_PROBLEMS) or PROBLEMS_LINE.match(line):
+                problems_at, obstacles_at = place, -1
+            elif line.startswith(_OBSTACLES) or OBSTACLES_LINE.match(line):
+                obstacles_at = place
+        elif first == "-":
+            if obstacles_at > 0 and REPORT_RULE.fullmatch(line):
+                reports.append(_report_lines(lines, start, problems_at, obstacles_at, place))
+                start = problems_at = obstacles_at = -1
+        elif obstacles_at > 0 and first in _REPORT_FIRST and _is_report_start(lines, place):
+            reports.append(_report_lines(lines, start, problems_at, obstacles_at, place))
+            start, problems_at, obstacles_at = place, -1, -1
+    if start >= 0:
+        end = len(lines) - bool(REPORT_RULE.fullmatch(lines[-1]))
+        reports.append(_report_lines(lines, start, problems_at, obstacles_at, end))
+    return reports, foreign
+
+
+def _report_lines(lines: list[str], start: int, problems_at: int, obstacles_at: int, end: int) -> _ReportLines:
+    problems = obstacles = None
+    if obstacles_at > 0:
+        obstacles = _label_text(lines, obstacles_at, end, _OBSTACLES, OBSTACLES_LINE)
+        end = obstacles_at
+    if problems_at > 0:
+        problems = _label_text(lines, problems_at, end, _PROBLEMS, PROBLEMS_LINE)
+        end = problems_at
+    return _ReportLines(lines[start:end], problems, obstacles)
+
+
+def _label_text(lines: list[str], place: int, end: int, label: str, pattern: re.Pattern[str]) -> str:
+    line = lines[place]
+    if line.startswith(label) and end == place + 1:
+        return line[len(label) :].lstrip(" ")
+    found = pattern.fullmatch(line)
+    return " ".join([found[1] if found else "", *lines[place + 1 : end]]).strip().removeprefix(":").strip()
+
+
 def _is_report_start(lines: list[str], place: int) -> bool:
     line = lines[place]
     if REPORT_START.match(line):
@@ -592,56 +637,38 @@ def _is_report_start(lines: list[str], place: int) -> bool:
     )
 
 
-def _report_starts(lines: list[str]) -> list[int]:
-    """Where reports begin: at a heading, but only once the report above is complete (a note may quote a heading)."""
-    starts: list[int] = []
-    complete = True
-    skip = -1
-    for place, line in enumerate(lines):
-        if complete and place != skip and line[0] in "(ค" and _is_report_start(lines, place):
-            starts.append(place)
-            skip = place + 1 if REPORT_NUMBER_LINE.fullmatch(line) else -1
-            complete = False
-        elif not complete and line[0] in "*-" and (OBSTACLES_LINE.match(line) or REPORT_RULE.fullmatch(line)):
-            complete = True
-    return starts
-
-
-def _split_report(block: list[str]) -> tuple[list[str], str | None, str | None]:
-    """Note lines, problems, obstacles: at the last labels that begin a line, as a note may quote them too."""
-    obstacles_at = _last_match(block, OBSTACLES_LINE, len(block))
-    problems_at = _last_match(block, PROBLEMS_LINE, len(block) if obstacles_at is None else obstacles_at)
-    problems = obstacles = None
-    note_end = len(block)
-    if obstacles_at is not None:
-        obstacles = _label_text(block[obstacles_at:], OBSTACLES_LINE)
-        note_end = obstacles_at
-    if problems_at is not None:
-        problems = _label_text(block[problems_at:note_end], PROBLEMS_LINE)
-        note_end = problems_at
-    return block[:note_end], problems, obstacles
-
-
-def _last_match(block: list[str], pattern: re.Pattern[str], end: int) -> int | None:
-    for place in range(end - 1, -1, -1):
-        if block[place][0] == "*" and pattern.match(block[place]):
-            return place
-    return None
-
-
-def _label_text(lines: list[str], pattern: re.Pattern[str]) -> str:
-    found = pattern.fullmatch(lines[0])
-    text = " ".join([found[1] if found else "", *lines[1:]]).strip()
-    return text.removeprefix(":").strip() if not (found and found[1]) else text
-
-
 def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:
     """Whether dates beside the leading one head entries of their own: `25/2/2563 : … 26/2/2563 : …`, or adjoin it."""
-    if len(dates) < 2:
-        return False
     if _ONLY_SEPARATORS.fullmatch(text[dates[0].end() : dates[1].start()]):
         return True
     return any(text[found.end() :].lstrip().startswith(":") for found in dates[1:])
+
+
+def _step_starts(lines: list[str]) -> list[tuple[int, int, str, str | None]]:
+    """Where steps begin: first line, first line of the text, number, text glued to the number.
+
+    A step begins only once the one above has its end: a description may quote the label.
+    """
+    starts: list[tuple[int, int, str, str | None]] = []
+    ended = True
+    for place, line in enumerate(lines):
+        if line.startswith(STEP_END_LABEL):
+            ended = True
+        elif ended and line.startswith(STEP_LABEL):
+            if found := STEP_LINE.fullmatch(line):
+                starts.append((place, place + 1, found[1], found[2]))
+                ended = False
+            elif line == STEP_LABEL and place + 1 < len(lines) and parse_integer(lines[place + 1]) is not None:
+                starts.append((place, place + 2, lines[place + 1], None))
+                ended = False
+    return starts
+
+
+def _last_label(block: list[str], label: str) -> int | None:
+    for place in range(len(block) - 1, -1, -1):
+        if block[place].startswith(label):
+            return place
+    return None
 
 
 def _split_step_text(lines: list[str]) -> tuple[str | None, str | None]:

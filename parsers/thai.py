@@ -7,6 +7,7 @@ vowels, which changes what was printed; date libraries read Buddhist-era years s
 import re
 import unicodedata
 from datetime import date
+from functools import lru_cache
 
 BUDDHIST_OFFSET = 543
 """Buddhist-era year minus Common-era year."""
@@ -23,7 +24,10 @@ _INVISIBLE = re.compile(
 )
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]+)?", re.ASCII)
 _ISO_STAMP = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T][0-9:.]+)?", re.ASCII)
-_TYPED_DATE = re.compile(r"([0-9]{1,2})\s*/\s*([0-9]{1,2})\s*/\s*([0-9]{2,4})", re.ASCII)
+_DIGIT = "[0-9๐-๙]"
+_TYPED_DATE = re.compile(
+    f"(?<![0-9๐-๙/])({_DIGIT}{{1,2}}) ?/ ?({_DIGIT}{{1,2}}) ?/ ?({_DIGIT}{{2}}|{_DIGIT}{{4}})(?![0-9๐-๙/])"
+)
 
 NONE_WORDS = frozenset({"", "-", "ไม่มี"})
 """What the portal prints for "none" where an officer was asked for problems or obstacles."""
@@ -36,7 +40,9 @@ def clean(text: str) -> str:
     Everything else stays as printed. `clean(clean(x)) == clean(x)`.
     """
     if not text.isprintable() or "  " in text:  # one quick test for line ends, tabs and all that is invisible
-        text = " ".join(_INVISIBLE.sub("", text).split())
+        text = " ".join(text.split())
+        if not text.isprintable():
+            text = " ".join(_INVISIBLE.sub("", text).split())
     text = unicodedata.normalize("NFC", text.strip(" "))
     if "เเ" in text:
         text = text.replace("เเ", "แ")
@@ -59,10 +65,11 @@ def arabic_digits(text: str) -> str:
     return text if text.isascii() else text.translate(_DIGITS)
 
 
+@lru_cache(maxsize=10_000)  # a portal prints the same few numbers and days over and over
 def parse_number(printed: str) -> float | None:
     """Read `1,407.52`, `๒๒.๕`, `100%`; None where it is not a number (the caller tells blank from unreadable)."""
     text = arabic_digits(printed).removesuffix("%").strip()
-    if not text or text in "+-." or not _NUMBER.fullmatch(text):
+    if not _NUMBER.fullmatch(text) or not text.strip("+-"):
         return None
     return float(text.replace(",", "")) + 0.0  # + 0.0: no negative zero
 
@@ -73,24 +80,30 @@ def parse_integer(printed: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
+@lru_cache(maxsize=10_000)
 def parse_iso_day(printed: str) -> str | None:
     """Read a machine's stamp (`2019-10-01`, `2019-10-01 00:00:00.000`) as an ISO calendar day, or None."""
     match = _ISO_STAMP.fullmatch(arabic_digits(printed).strip())
     return _iso(int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
-def find_typed_dates(text: str) -> list[re.Match[str]]:
-    """All `d/m/y` an officer typed; `text` must already have Arabic digits (same length as printed)."""
-    return list(_TYPED_DATE.finditer(text)) if "/" in text else []
+def typed_dates(text: str) -> list[re.Match[str]]:
+    """All `d/m/y` an officer typed, in Thai or Arabic digits or both, where one of them leads the text; else none."""
+    leading = _TYPED_DATE.match(text)
+    if leading is None:
+        return []
+    if "/" not in text[leading.end() :]:
+        return [leading]
+    return [leading, *_TYPED_DATE.finditer(text, leading.end())]
 
 
 def typed_date_day(match: re.Match[str]) -> str | None:
-    """Read one typed date as day/month/Buddhist year.
+    """Read one typed date as day/month/Buddhist year, as an ISO day.
 
     None where that cannot be: `1/31/2021` (other order and era), 31/02/2563, 29/02/2566 (no leap day), years of two
     digits, and years that no project of the portal can have (before 2500 or after 2699).
     """
-    day, month, year = int(match[1]), int(match[2]), int(match[3])
+    day, month, year = map(int, match.groups())  # int() reads Thai digits too
     if not 2500 <= year <= 2699:
         return None
     return _iso(year - BUDDHIST_OFFSET, month, day)
