@@ -5,6 +5,7 @@ where another markup puts label and value into cells of their own.
 """
 
 import re
+from string import ascii_letters
 from typing import Final
 
 DIGIT: Final = "[0-9๐-๙]"
@@ -125,5 +126,5 @@ ERROR_LINE: Final = re.compile(
     r"|.*Error Query \[.*|Stack trace:|#\d+ (?:/|\{main\}).*|thrown in .* on line \d+|.*Uncaught (?:Error|\w*Exception).*",
     re.IGNORECASE,
 )
-ERROR_TRACES: Final = (" on line ", "SQL", "rror", "{main}")
-"""One of these is in every line that `ERROR_LINE` knows, and in no line of an ordinary page's labels."""
+ERROR_FIRST: Final = frozenset(ascii_letters + "#")
+"""What a server's message begins with, unless a Thai sentence leads it; hardly a line of a page does."""

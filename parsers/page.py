@@ -41,6 +41,7 @@ _HREF_IN_SCRIPT = re.compile(r"""location(?:\.href)?\s*=\s*['"]([^'"]+)|window\.
 
 
 _TAG = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
+_LARGE = 100_000  # bytes; below that even the deepest page costs a fraction of a second
 _MANY_TAGS = 5_000  # a real page has one to three thousand
 _MAX_DEPTH = 500
 _NOT_NESTING = frozenset(  # void elements, and those whose end tag may be left out
@@ -260,7 +261,7 @@ def _limit_depth(source: bytes) -> bytes:
 
     lexbor's time grows with the square of the depth (100,000 open `<div>` take 20 s); browsers stop at 512 too.
     """
-    if source.count(b"<") < _MANY_TAGS:
+    if len(source) < _LARGE or source.count(b"<") < _MANY_TAGS:
         return source
     depth = 0
 

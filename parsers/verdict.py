@@ -5,8 +5,8 @@ from typing import Final, Literal
 
 from parsers.labels import (
     DIGIT,
+    ERROR_FIRST,
     ERROR_LINE,
-    ERROR_TRACES,
     KPI_HEADINGS,
     KPI_PAGE_TITLE,
     PROGRESS_LABEL,
@@ -58,10 +58,7 @@ def _names_agency(lines: list[str], place: int) -> bool:
 
 def take_error_lines(lines: list[str]) -> tuple[list[str], list[str]]:
     """Part the lines a server's error messages printed from the page's own; returns own lines, error lines."""
-    text = "\n".join(lines)
-    if not any(trace in text for trace in ERROR_TRACES):
-        return lines, []
-    errors = [line for line in lines if any(trace in line for trace in ERROR_TRACES) and ERROR_LINE.fullmatch(line)]
+    errors = [line for line in lines if (line[0] in ERROR_FIRST or "SQL" in line) and ERROR_LINE.fullmatch(line)]
     if not errors:
         return lines, []
     unwanted = set(errors)
