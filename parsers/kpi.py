@@ -1,5 +1,6 @@
 """The KPI page: one indicator with its quarters and quarterly narrative."""
 
+import re
 from typing import Any
 
 from parsers.findings import Findings
@@ -17,8 +18,6 @@ from parsers.page import EMPTY_CELL
 from parsers.project import check_last_quarter
 from parsers.sections import cut
 from parsers.thai import arabic_digits, parse_integer, parse_number
-
-import re
 
 Row = dict[str, Any]
 
@@ -62,8 +61,13 @@ class KpiPage:
         below = [line for line in head[end:] if line not in FURNITURE]
         score, below = self._read_evaluation(below)
         if not any(line.startswith(TARGET_LABEL) for line in below):
-            self.findings.add("part_missing", table="kpis", key=self.code, column="target_value",
-                              message=f"The page has no line {TARGET_LABEL}.")  # fmt: skip
+            self.findings.add(
+                "part_missing",
+                table="kpis",
+                key=self.code,
+                column="target_value",
+                message=f"The page has no line {TARGET_LABEL}.",
+            )
         columns, left = read_measures(below, "kpis", self.code, self.findings)
         # a lone number is what is left of a dead chart
         self._leave(line for line in left if parse_number(line) is None)
@@ -84,7 +88,7 @@ class KpiPage:
             row = by_quarter.get(quarter)
             if row is None and narratives[quarter] is None:
                 continue
-            values = row or {column: None for column in ("result_value", "score", "evaluation_2_1", "evaluation_2_2")}
+            values = row or dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
             self.tables["kpi_quarters"].append(
                 {"kpi_code": self.code, **values, "quarter": quarter, "narrative": narratives[quarter]}
             )
@@ -107,8 +111,9 @@ class KpiPage:
         above, table = cut_quarter_table(sections.get("quarters", []))
         self._leave(above)
         if not table:
-            self.findings.add("part_missing", table="kpi_quarters", key=self.code,
-                              message="The page has no table of quarters.")  # fmt: skip
+            self.findings.add(
+                "part_missing", table="kpi_quarters", key=self.code, message="The page has no table of quarters."
+            )
             return []
         quarters, _, rest = read_quarter_table(table, "kpi_quarters", self.code, self.findings)
         self._leave(line for line in rest if line not in FURNITURE)

@@ -68,9 +68,7 @@ EVALUATION_LINE: Final = re.compile(
 )
 EVALUATION_MARK: Final = re.compile(r"\*{2,3}\s*สยป\.")
 UNIT_PAIR: Final = re.compile(rf"({DIGIT}{{8}})?\s*/\s*({DIGIT}{{8}})?")
-STRATEGY_LINE: Final = re.compile(
-    rf"(?:(ด้านที่|ยุทธศาสตร์ที่)\s*({DIGIT}+)\b|({DIGIT}+(?:\.{DIGIT}+)+)\.?)\s*[-–—]?\s*(.*)"
-)
+STRATEGY_LINE: Final = re.compile(rf"(?:(ด้านที่|ยุทธศาสตร์ที่)\s*({DIGIT}+)\b|({DIGIT}+(?:\.{DIGIT}+)+)\.?)\s*[-–—]?\s*(.*)")
 NAME_IN_ENGLISH: Final = re.compile(r"(.*\S)\s*:\s*([A-Za-z][\x20-\x7e‘’“”–]*)")
 
 REPORT_LABEL: Final = "ความคืบหน้าโครงการฯ ร้อยละ"
@@ -101,7 +99,9 @@ KPI_NAME_LINE: Final = re.compile(r"ตัวชี้วัด\s*:\s*(.*)")
 TARGET_LABEL: Final = "ค่าเป้าหมาย"
 ACHIEVED_LABEL: Final = "ผลงานที่ทำได้"
 TYPE_LABEL: Final = "ประเภทตัวชี้วัด"
-LEVEL_LINE: Final = re.compile(r"\(?\s*ตัวชี้วัดระดับ(?:ผลผลิต|ผลลัพธ์)?\s*(?:\(\s*(output|outcome)\s*\))?\s*\)?", re.IGNORECASE)
+LEVEL_LINE: Final = re.compile(
+    r"\(?\s*ตัวชี้วัดระดับ(?:ผลผลิต|ผลลัพธ์)?\s*(?:\(\s*(output|outcome)\s*\))?\s*\)?", re.IGNORECASE
+)
 LEVEL_WORDS: Final[dict[str, str]] = {"ผลผลิต": "output", "ผลลัพธ์": "outcome"}
 
 QUARTER_HEADER_LABEL: Final = "ไตรมาสที่"
@@ -110,9 +110,7 @@ QUARTER_HEADER: Final = re.compile(  # the header has an empty cell too: ␀ is 
     r"\*\s*ผลประเมินตัวชี้วัด\s*\*\s*\(\s*\*\s*2\.1\s*/\s*2\.2\s*\*\s*\)",
     re.DOTALL,
 )
-QUARTER_ROW: Final = re.compile(
-    r"\s*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL
-)
+QUARTER_ROW: Final = re.compile(r"\s*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL)
 
 # --- what a server prints instead of, or in the middle of, a page ---------------------------------------------------
 
@@ -123,7 +121,8 @@ ERROR_LINE: Final = re.compile(
     r"|.*\bSQLSTATE\[.*|.*Can't connect to (?:local )?MySQL.*|.*Too many connections.*"
     r"|.*\b(?:mysqli?|odbc|mssql|sqlsrv|pg)_\w+\(\).*|.*Access denied for user '.*|.*Unknown column '.*' in '.*"
     r"|.*Table '.*' doesn't exist.*|.*Lost connection to MySQL.*|.*Unclosed quotation mark.*|ORA-\d{5}.*"
-    r"|.*Error Query \[.*|Stack trace:|#\d+ (?:/|\{main\}).*|thrown in .* on line \d+|.*Uncaught (?:Error|\w*Exception).*",
+    r"|.*Error Query \[.*|Stack trace:|#\d+ (?:/|\{main\}).*|thrown in .* on line \d+"
+    r"|.*Uncaught (?:Error|\w*Exception).*",
     re.IGNORECASE,
 )
 ERROR_FIRST: Final = frozenset(ascii_letters + "#")

@@ -23,15 +23,15 @@ _NOT_SHOWN = (
     "script style template noscript iframe noframes noembed object audio video canvas svg math select datalist "
     "progress meter title rp"
 ).split()
-_PREFORMATTED = ["pre", "textarea", "listing", "xmp", "plaintext"]
-_BLOCKS = frozenset(
+_PREFORMATTED = ("pre", "textarea", "listing", "xmp", "plaintext")
+_BLOCKS = (
     "address article aside blockquote body br caption center col colgroup dd details dialog dir div dl dt fieldset "
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
-    "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul "
-    "xmp".split()
-)
+    "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
+).split()
 _SHOWN_INPUTS = frozenset(("", "text", "button", "submit", "reset", "search", "tel", "url", "email", "number", "date"))
 _STYLED = '[hidden], [style*="display" i], [style*="visibility" i], [style*="white-space" i]'
+_COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
 _COMMON_THAI = "่้าำิีัเแกนรม"
 _DISPLAY = re.compile(r"(?:^|;)\s*display\s*:\s*([a-z-]+)|(?:^|;)\s*visibility\s*:\s*(hidden|collapse)", re.IGNORECASE)
@@ -86,7 +86,7 @@ _ACTIONS: dict[int, str] = {
     **dict.fromkeys(_tag_ids(("a", "area")), "link"),
     **dict.fromkeys(_tag_ids(("dialog",)), "dialog"),
     **dict.fromkeys(_tag_ids(("input",)), "input"),
-    next(node.tag_id for node in LexborHTMLParser("<body><!---->").root.traverse() if node.is_comment_node): "out",
+    _COMMENT: "out",
 }
 """What is done to an element that is no plain block; every other one is inline and gives its place to its content."""
 _PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - frozenset(_ACTIONS)

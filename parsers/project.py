@@ -5,6 +5,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from parsers.contact import split_contact
 from parsers.findings import Findings
 from parsers.indicator import cut_quarter_table, number, read_measures, read_quarter_table
 from parsers.labels import (
@@ -38,18 +39,17 @@ from parsers.labels import (
     WEIGHT_AT_END,
     WEIGHT_LINE,
 )
-from parsers.contact import split_contact
 from parsers.page import EMPTY_CELL
 from parsers.sections import cut
 from parsers.thai import (
     BUDDHIST_OFFSET,
     NONE_WORDS,
     arabic_digits,
-    typed_dates,
     parse_integer,
     parse_iso_day,
     parse_number,
     typed_date_day,
+    typed_dates,
 )
 
 Row = dict[str, Any]
@@ -121,11 +121,21 @@ class ProjectPage:
         self.code = arabic_digits(code)
         agency_end, agency, year_be = _find_agency(lines, end)
         if agency is None:
-            self.findings.add("part_missing", table="projects", key=self.code, column="agency_name",
-                              message="The page has no line of agency and fiscal year.")  # fmt: skip
+            self.findings.add(
+                "part_missing",
+                table="projects",
+                key=self.code,
+                column="agency_name",
+                message="The page has no line of agency and fiscal year.",
+            )
         elif year_be is None:
-            self.findings.add("part_missing", table="projects", key=self.code, column="fiscal_year_be",
-                              message="The agency's line has no fiscal year.")  # fmt: skip
+            self.findings.add(
+                "part_missing",
+                table="projects",
+                key=self.code,
+                column="fiscal_year_be",
+                message="The agency's line has no fiscal year.",
+            )
         self._leave(line for line in lines[:start] if line not in FURNITURE)
         below = [line for line in lines[agency_end:] if line not in FURNITURE]
         progress, below = self._read_progress(below)
@@ -165,8 +175,13 @@ class ProjectPage:
         """Progress, printed alone and once more behind its label; returns it and the lines below."""
         place = next((i for i, line in enumerate(lines) if line.startswith(PROGRESS_LABEL)), None)
         if place is None:
-            self.findings.add("part_missing", table="projects", key=self.code, column="progress_percent",
-                              message=f"The page has no line {PROGRESS_LABEL}.")  # fmt: skip
+            self.findings.add(
+                "part_missing",
+                table="projects",
+                key=self.code,
+                column="progress_percent",
+                message=f"The page has no line {PROGRESS_LABEL}.",
+            )
             return None, lines
         alone = [line for line in lines[:place] if parse_number(line) is not None]
         self._leave(line for line in lines[:place] if parse_number(line) is None)
@@ -177,8 +192,13 @@ class ProjectPage:
         progress = number(printed, self.findings, "projects", self.code, "progress_percent")
         for value in alone:
             if parse_number(value) != progress:
-                self.findings.add("progress_printed_twice", table="projects", key=self.code,
-                                  column="progress_percent", printed=f"{value} | {printed}")  # fmt: skip
+                self.findings.add(
+                    "progress_printed_twice",
+                    table="projects",
+                    key=self.code,
+                    column="progress_percent",
+                    printed=f"{value} | {printed}",
+                )
         return progress, below
 
     def _read_evaluation(self, lines: list[str]) -> tuple[float | None, list[str]]:
@@ -196,7 +216,7 @@ class ProjectPage:
         self._leave(lines[place:])
         return None, lines[:place]
 
-    # --- long texts and the unit pair ---------------------------------------------------------------------------------
+    # --- long texts and the unit pair -------------------------------------------------------------------------------
 
     def _read_texts(self, sections: dict[str, list[str]]) -> None:
         for key in ("rationale", "objectives", "targets"):
@@ -213,12 +233,13 @@ class ProjectPage:
                 first, second = (arabic_digits(half) if half else None for half in found.groups())
                 self._project["unit_code"], self._project["unit_code_second"] = first, second
                 if first != second:
-                    self.findings.add("unit_codes_differ", table="projects", key=self.code, column="unit_code",
-                                      printed=" ".join(tail))  # fmt: skip
+                    self.findings.add(
+                        "unit_codes_differ", table="projects", key=self.code, column="unit_code", printed=" ".join(tail)
+                    )
                 return lines[:-count]
         return lines
 
-    # --- strategies ---------------------------------------------------------------------------------------------------
+    # --- strategies -------------------------------------------------------------------------------------------------
 
     def _read_strategies(self, lines: list[str]) -> None:
         items: list[list[str]] = []
@@ -227,7 +248,7 @@ class ProjectPage:
                 items.append([line])
             elif line == EMPTY_CELL:
                 continue
-            elif items and (len(items[-1]) == 1 and not STRATEGY_LINE.fullmatch(items[-1][0])[4] or line[0] == ":"):  # type: ignore[index]
+            elif items and ((len(items[-1]) == 1 and not STRATEGY_LINE.fullmatch(items[-1][0])[4]) or line[0] == ":"):  # type: ignore[index]
                 items[-1].append(line)  # the code and its name in cells of their own
             else:
                 self._leave([line])
@@ -252,7 +273,7 @@ class ProjectPage:
                 }
             )
 
-    # --- progress reports ---------------------------------------------------------------------------------------------
+    # --- progress reports -------------------------------------------------------------------------------------------
 
     def _read_reports(self, lines: list[str]) -> None:
         if EMPTY_CELL in lines:
@@ -280,17 +301,32 @@ class ProjectPage:
             count = 1
         if len(lines) > count and (again := parse_number(lines[count])) is not None:
             if again != percent:
-                self.findings.add("progress_printed_twice", table="progress_reports", key=key,
-                                  column="progress_percent", printed=f"{lines[count]} | {percent}")  # fmt: skip
+                self.findings.add(
+                    "progress_printed_twice",
+                    table="progress_reports",
+                    key=key,
+                    column="progress_percent",
+                    printed=f"{lines[count]} | {percent}",
+                )
             count += 1
         note_date, note = self._read_note(" ".join(lines[count:]), key)
         if note_date and day and note_date != day:
-            self.findings.add("note_date_differs", table="progress_reports", key=key, column="note_date",
-                              printed=f"{note_date} | {day}")  # fmt: skip
+            self.findings.add(
+                "note_date_differs",
+                table="progress_reports",
+                key=key,
+                column="note_date",
+                printed=f"{note_date} | {day}",
+            )
         problems, obstacles = block.problems, block.obstacles
         if problems is None and obstacles is None:
-            self.findings.add("part_missing", table="progress_reports", key=key, column="problems",
-                              message="The report ends before its lines of problems and obstacles.")  # fmt: skip
+            self.findings.add(
+                "part_missing",
+                table="progress_reports",
+                key=key,
+                column="problems",
+                message="The report ends before its lines of problems and obstacles.",
+            )
         return {
             "project_code": self.code,
             "report_index": index,
@@ -317,7 +353,7 @@ class ProjectPage:
         self.findings.add(rule, table="progress_reports", key=key, column="note_date", printed=text[:80] or None)
         return None, None if text == ":" else text or None
 
-    # --- plan ---------------------------------------------------------------------------------------------------------
+    # --- plan -------------------------------------------------------------------------------------------------------
 
     def _read_plan(self, lines: list[str]) -> None:
         lines = self._take_step_links([line for line in lines if line != EMPTY_CELL])
@@ -329,8 +365,13 @@ class ProjectPage:
             _, text_start, printed_no, glued = this
             step_no = parse_integer(printed_no) or 0
             if step_no in used:
-                self.findings.add("step_renumbered", table="plan_steps", key=f"{self.code}/{step_no}",
-                                  column="step_no", printed=printed_no)  # fmt: skip
+                self.findings.add(
+                    "step_renumbered",
+                    table="plan_steps",
+                    key=f"{self.code}/{step_no}",
+                    column="step_no",
+                    printed=printed_no,
+                )
                 step_no = max(used) + 1
             used.add(step_no)
             body = lines[text_start : following[0]]
@@ -355,16 +396,18 @@ class ProjectPage:
                 code = bare[1] if bare else None
                 place += 1
             if code and arabic_digits(code) != self.code:
-                self.findings.add("code_contradicts", table="projects", key=self.code, column="project_code",
-                                  printed=code)  # fmt: skip
+                self.findings.add(
+                    "code_contradicts", table="projects", key=self.code, column="project_code", printed=code
+                )
         return kept
 
     def _read_step(self, block: list[str], step_no: int) -> Row:
         key = f"{self.code}/{step_no}"
         start, end = _last_label(block, STEP_START_LABEL), _last_label(block, STEP_END_LABEL)
         if start is None or end is None or end < start:
-            self.findings.add("part_missing", table="plan_steps", key=key,
-                              message="The step ends before its two dates.")  # fmt: skip
+            self.findings.add(
+                "part_missing", table="plan_steps", key=key, message="The step ends before its two dates."
+            )
         text_end = min((place for place in (start, end) if place is not None), default=len(block))
         description, weight = _split_step_text(block[:text_end])
         start_date, start_lines = self._step_date(block, start, STEP_START_LABEL, key, "start_date")
@@ -373,8 +416,13 @@ class ProjectPage:
             taken = {*range(start or 0, (start or 0) + start_lines), *range(end or 0, (end or 0) + end_lines)}
             self._leave(block[place] for place in range(text_end, len(block)) if place not in taken)
         if start_date and end_date and end_date < start_date:
-            self.findings.add("step_ends_before_start", table="plan_steps", key=key, column="end_date",
-                              printed=f"{start_date} | {end_date}")  # fmt: skip
+            self.findings.add(
+                "step_ends_before_start",
+                table="plan_steps",
+                key=key,
+                column="end_date",
+                printed=f"{start_date} | {end_date}",
+            )
         return {
             "project_code": self.code,
             "step_no": step_no,
@@ -395,7 +443,7 @@ class ProjectPage:
             printed, taken = block[place + 1].removeprefix(":").strip(), 2
         return self._iso_day(printed, "plan_steps", key, column), taken
 
-    # --- indicators the project supports --------------------------------------------------------------------------------
+    # --- indicators the project supports ----------------------------------------------------------------------------
 
     def _read_kpis(self, lines: list[str]) -> None:
         starts = [i for i, line in enumerate(lines) if line.startswith(KPI_BLOCK_LABEL)]
@@ -411,17 +459,27 @@ class ProjectPage:
                 code_text, below = below[0].removeprefix(":").strip(), below[1:]
             code = arabic_digits(code_text)
             if not code:
-                self.findings.add("part_missing", table="project_kpis", key=self.code, column="kpi_code",
-                                  printed=block[0], message="An indicator without a code.")  # fmt: skip
+                self.findings.add(
+                    "part_missing",
+                    table="project_kpis",
+                    key=self.code,
+                    column="kpi_code",
+                    printed=block[0],
+                    message="An indicator without a code.",
+                )
                 self._leave(below)
                 continue
             if not _KPI_CODE.fullmatch(code):
                 self.findings.add("code_shape", table="project_kpis", key=self.code, column="kpi_code", printed=code)
             if code in seen:
                 differs = "" if seen[code] == below else " They differ."
-                self.findings.add("duplicate_key", table="project_kpis", key=f"{self.code}/{code}",
-                                  printed="\n".join(block),
-                                  message=f"The page lists the indicator twice; the first stands in the table.{differs}")  # fmt: skip
+                self.findings.add(
+                    "duplicate_key",
+                    table="project_kpis",
+                    key=f"{self.code}/{code}",
+                    printed="\n".join(block),
+                    message=f"The page lists the indicator twice; the first stands in the table.{differs}",
+                )
                 continue
             seen[code] = below
             self._read_kpi(code, below)
@@ -450,15 +508,24 @@ class ProjectPage:
                 self._leave(above[:place])
                 break
         else:
-            self.findings.add("part_missing", table="project_kpis", key=key, column="name",
-                              message="An indicator without its name.")  # fmt: skip
+            self.findings.add(
+                "part_missing", table="project_kpis", key=key, column="name", message="An indicator without its name."
+            )
         columns, left = read_measures(above[measures_from:], "project_kpis", key, self.findings)
         quarters, unit, rest = read_quarter_table(table, "project_kpi_quarters", key, self.findings)
+        if unit and unit != columns["unit"]:
+            self.findings.add(
+                "units_differ", table="project_kpis", key=key, column="unit", printed=f"{columns['unit']} | {unit}"
+            )
         self._leave(left)
         self._leave(line for line in rest if line not in FURNITURE)
         if not table:
-            self.findings.add("part_missing", table="project_kpi_quarters", key=key,
-                              message="An indicator without its table of quarters.")  # fmt: skip
+            self.findings.add(
+                "part_missing",
+                table="project_kpi_quarters",
+                key=key,
+                message="An indicator without its table of quarters.",
+            )
         self.tables["project_kpis"].append(
             {"project_code": self.code, "kpi_code": code, "name": name or None, **columns}
         )
@@ -467,7 +534,7 @@ class ProjectPage:
         ]
         check_last_quarter(columns["achieved_value"], quarters, "project_kpis", key, self.findings)
 
-    # --- reading single values ------------------------------------------------------------------------------------------
+    # --- reading single values --------------------------------------------------------------------------------------
 
     def _percent(self, printed: str | None, table: str, key: str, column: str) -> float | None:
         value = number(printed, self.findings, table, key, column)
@@ -481,59 +548,97 @@ class ProjectPage:
             self.findings.add("date_unreadable", table=table, key=key, column=column, printed=printed)
         return day
 
-    # --- the page against itself ----------------------------------------------------------------------------------------
+    # --- the page against itself ------------------------------------------------------------------------------------
 
     def _check(self) -> None:
         progress = self._project["progress_percent"]
         if progress is not None and not 0 <= progress <= 100:
-            self.findings.add("percent_out_of_range", table="projects", key=self.code, column="progress_percent",
-                              printed=f"{progress:g}")  # fmt: skip
+            self.findings.add(
+                "percent_out_of_range",
+                table="projects",
+                key=self.code,
+                column="progress_percent",
+                printed=f"{progress:g}",
+            )
         reports = self.tables["progress_reports"]
         if reports:
             self._check_reports(reports, progress)
         weights = [step["weight_percent"] for step in self.tables["plan_steps"]]
         if weights and None not in weights and abs(sum(weights) - 100) > 0.01:
-            self.findings.add("weights_do_not_add_up", table="plan_steps", key=self.code, column="weight_percent",
-                              printed=f"{sum(weights):g}")  # fmt: skip
+            self.findings.add(
+                "weights_do_not_add_up",
+                table="plan_steps",
+                key=self.code,
+                column="weight_percent",
+                printed=f"{sum(weights):g}",
+            )
 
     def _check_reports(self, reports: list[Row], progress: float | None) -> None:
         newest = reports[-1]["progress_percent"]
         if newest is not None and progress is not None and newest != progress:
-            self.findings.add("progress_not_newest_report", table="projects", key=self.code,
-                              column="progress_percent", printed=f"{progress:g} | {newest:g}")  # fmt: skip
+            self.findings.add(
+                "progress_not_newest_report",
+                table="projects",
+                key=self.code,
+                column="progress_percent",
+                printed=f"{progress:g} | {newest:g}",
+            )
         numbers = [report["report_no"] for report in reversed(reports)]
         if numbers != list(range(1, len(numbers) + 1)):
-            self.findings.add("report_numbers_gap", table="progress_reports", key=self.code, column="report_no",
-                              printed=", ".join(map(str, numbers)))  # fmt: skip
+            self.findings.add(
+                "report_numbers_gap",
+                table="progress_reports",
+                key=self.code,
+                column="report_no",
+                printed=", ".join(map(str, numbers)),
+            )
         year = self._project["fiscal_year_ce"]
         earlier: Row | None = None
         for report in reports:
             key = f"{self.code}/{report['report_index']}"
             day = report["reported_on_date"]
             if year and day and not f"{year - 1}-10-01" <= day <= f"{year}-09-30":
-                self.findings.add("report_outside_fiscal_year", table="progress_reports", key=key,
-                                  column="reported_on_date", printed=day)  # fmt: skip
+                self.findings.add(
+                    "report_outside_fiscal_year",
+                    table="progress_reports",
+                    key=key,
+                    column="reported_on_date",
+                    printed=day,
+                )
             if earlier:
                 before, now = earlier["progress_percent"], report["progress_percent"]
                 if before is not None and now is not None and now < before:
-                    self.findings.add("progress_fell", table="progress_reports", key=key, column="progress_percent",
-                                      printed=f"{before:g} | {now:g}")  # fmt: skip
+                    self.findings.add(
+                        "progress_fell",
+                        table="progress_reports",
+                        key=key,
+                        column="progress_percent",
+                        printed=f"{before:g} | {now:g}",
+                    )
                 if day and earlier["reported_on_date"] and day < earlier["reported_on_date"]:
-                    self.findings.add("report_dates_order", table="progress_reports", key=key,
-                                      column="reported_on_date", printed=f"{earlier['reported_on_date']} | {day}")  # fmt: skip
+                    self.findings.add(
+                        "report_dates_order",
+                        table="progress_reports",
+                        key=key,
+                        column="reported_on_date",
+                        printed=f"{earlier['reported_on_date']} | {day}",
+                    )
             earlier = report
 
 
-def check_last_quarter(
-    achieved: float | None, quarters: list[Row], table: str, key: str, findings: Findings
-) -> None:
+def check_last_quarter(achieved: float | None, quarters: list[Row], table: str, key: str, findings: Findings) -> None:
     """The overall result need not be the last quarter's, but where it is not, that is worth a note."""
     if quarters and achieved is not None and quarters[-1]["result_value"] not in (None, achieved):
-        findings.add("result_not_last_quarter", table=table, key=key, column="achieved_value",
-                     printed=f"{achieved:g} | {quarters[-1]['result_value']:g}")  # fmt: skip
+        findings.add(
+            "result_not_last_quarter",
+            table=table,
+            key=key,
+            column="achieved_value",
+            printed=f"{achieved:g} | {quarters[-1]['result_value']:g}",
+        )
 
 
-# --- where things stand -------------------------------------------------------------------------------------------------
+# --- where things stand --------------------------------------------------------------------------------------------
 
 
 def _find_title(lines: list[str]) -> tuple[int, int, str, str] | None:

@@ -92,8 +92,14 @@ class ResultListPage:
         item_no = (parse_integer(found[1]) if found else None) or 0
         key = f"{self.code}/{self.list_name}/{item_no}"
         if item_no in used:
-            self.findings.add("duplicate_key", table="result_list_items", key=key, column="item_no",
-                              printed=lines[start], message="Two items have the same number; the later one got the next free number.")  # fmt: skip
+            self.findings.add(
+                "duplicate_key",
+                table="result_list_items",
+                key=key,
+                column="item_no",
+                printed=lines[start],
+                message="Two items have the same number; the later got the next free one.",
+            )
             item_no = max(used) + 1
             key = f"{self.code}/{self.list_name}/{item_no}"
         used.add(item_no)
@@ -147,7 +153,9 @@ class ResultListPage:
                 "name": name,
                 "strategy": strategy,
                 "unit": values.get("unit") or None,
-                "target_value": number(values.get("target_value"), self.findings, "result_list_items", key, "target_value"),
+                "target_value": number(
+                    values.get("target_value"), self.findings, "result_list_items", key, "target_value"
+                ),
                 "achieved_value": number(
                     values.get("achieved_value"), self.findings, "result_list_items", key, "achieved_value"
                 ),
@@ -172,7 +180,7 @@ class ResultListPage:
 
 
 def _item_starts(lines: list[str]) -> list[int]:
-    """Lines that begin an item: numbered on from one, and with the item's own parts before the next (texts may be numbered too)."""
+    """Lines that begin an item: a number, and the item's own parts just below (texts may be numbered too)."""
     starts: list[int] = []
     for place, line in enumerate(lines):
         if line[0] != "(" or not (found := ITEM_START.fullmatch(line)):

@@ -44,7 +44,7 @@ def _choose(
         return {key: found[0] for key, found in places.items()}
     chosen: dict[str, int] = {}
     bound = len(lines)
-    for key in reversed(headings):  # from the end: what quotes a heading is mostly text above the real one
+    for key in reversed(list(headings)):  # from the end: what quotes a heading is mostly text above the real one
         found = [place for place in places.get(key, ()) if place < bound]
         fits = follows.get(key)
         fitting = [place for place in found if fits(lines, place)] if fits else []

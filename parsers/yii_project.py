@@ -79,8 +79,14 @@ class YiiProjectPage:
         self.code = code
         for label, name in (("ปี", "fiscal_year_be"), ("หน่วยงาน", "agency_name"), ("คืบหน้าล่าสุด", "progress_percent")):
             if name not in printed:
-                self.findings.add("part_missing", table="projects", key=code, column=name, printed=label,
-                                  message=f"The page has no label {label}.")  # fmt: skip
+                self.findings.add(
+                    "part_missing",
+                    table="projects",
+                    key=code,
+                    column=name,
+                    printed=label,
+                    message=f"The page has no label {label}.",
+                )
         self.tables["projects"].append(self._project(values))
         self._read_kpi(values.get("kpi_code"))
 
@@ -88,8 +94,9 @@ class YiiProjectPage:
         year_text = values.get("fiscal_year_be")
         year = parse_integer(year_text) if year_text else None
         if year_text and year is None:
-            self.findings.add("number_unreadable", table="projects", key=self.code, column="fiscal_year_be",
-                              printed=year_text)  # fmt: skip
+            self.findings.add(
+                "number_unreadable", table="projects", key=self.code, column="fiscal_year_be", printed=year_text
+            )
         return {
             "project_code": self.code,
             "name": values.get("name"),
