@@ -21,6 +21,7 @@ class Finding(TypedDict):
 # error: a part that every such page has is missing or broken; the page is suspect.
 RULES: Final[dict[str, tuple[Severity, str]]] = {
     # reading
+    "not_a_page": ("error", "These bytes are no HTML page."),
     "undecodable_bytes": ("warning", "Some bytes are no text in the page's charset; they stand as U+FFFD."),
     "error_message_in_page": ("error", "The server printed an error message into the page."),
     "page_cut_off": ("error", "The bytes end in the middle of a tag or a text."),

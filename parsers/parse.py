@@ -23,6 +23,14 @@ Row = dict[str, Any]
 _Reader = ProjectPage | KpiPage | ResultListPage | YiiProjectPage
 
 _CODE_IN_URL = re.compile(rf"[?&](?:pid|project_id)=({PROJECT_CODE}|{KPI_CODE})(?![0-9-])")
+_MAGIC: Final = {
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a ZIP archive or an Office document",
+    b"\x1f\x8b": "gzip data",
+}
 _LAST_HEADINGS: Final = {"project": PROJECT_HEADINGS["evaluations"], "kpi": KPI_HEADINGS["definition"]}
 
 
@@ -71,6 +79,9 @@ def parse_page(body: bytes, *, url: str | None = None, content_type: str | None 
     Never raises, whatever the bytes are. Which markup the page uses does not matter: only what it prints.
     """
     findings = Findings()
+    if (binary := _binary_kind(body)) is not None:
+        findings.add("not_a_page", printed=binary)
+        return ParsedPage("unknown", "blocked", {}, list(findings), [])
     page = read_page(body, content_type=content_type)
     kind = kind_of(page.lines)
     if kind == "result_list":
@@ -101,6 +112,14 @@ def parse_page(body: bytes, *, url: str | None = None, content_type: str | None 
         page.encoding,
         reader.evaluation_quarter,
     )
+
+
+def _binary_kind(body: bytes) -> str | None:
+    """What kind of file the bytes are, where they are plainly no text; None for text."""
+    for start, name in _MAGIC.items():
+        if body.startswith(start):
+            return name
+    return "binary data" if b"\0" in body[:1024] and not body.startswith((b"\xff\xfe", b"\xfe\xff")) else None
 
 
 def facts_sha256(tables: dict[str, list[Row]]) -> str:

@@ -44,9 +44,9 @@ def clean(text: str) -> str:
         if not text.isprintable():
             text = " ".join(_INVISIBLE.sub("", text).split())
     text = unicodedata.normalize("NFC", text.strip(" "))
-    if "เเ" in text:
-        text = text.replace("เเ", "แ")
-    text = text.replace(_NIKHAHIT + _AA, _AM)  # the usual case, by the quickest means
+    text = text.replace("เเ", "แ")
+    if _NIKHAHIT in text:
+        text = text.replace(_NIKHAHIT + _AA, _AM)  # the usual case, by the quickest means
     while _NIKHAHIT in text or _AM_TRACE.search(text):
         repaired = _BROKEN_AM.sub(_whole_am, text)
         if repaired == text:

@@ -1,0 +1,55 @@
+"""How long a page takes, against lexbor alone and against BeautifulSoup: `python tests/benchmarks/parser_speed.py`.
+
+All three run in turns in one process on the same bytes, so that ratios hold on a noisy machine. The medians of many
+rounds are compared; absolute times mean little.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+from selectolax.lexbor import LexborHTMLParser
+
+from parsers import parse_page
+
+SEED = Path(__file__).parents[2] / "fixtures_html" / "24000000-2964.html"
+
+
+def time_once(work: Callable[[], object]) -> float:
+    """Seconds of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print the medians and the two ratios."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("page", nargs="?", type=Path, default=SEED)
+    options.add_argument("--rounds", type=int, default=400)
+    chosen = options.parse_args()
+    body = chosen.page.read_bytes()
+
+    def lexbor() -> str:
+        root = LexborHTMLParser(body).body
+        return root.text() if root else ""
+
+    times: dict[str, list[float]] = {"lexbor": [], "parse_page": [], "BeautifulSoup": []}
+    for round_ in range(chosen.rounds):
+        times["lexbor"].append(time_once(lexbor))
+        times["parse_page"].append(time_once(lambda: parse_page(body)))
+        if round_ % 10 == 0:
+            times["BeautifulSoup"].append(time_once(lambda: BeautifulSoup(body, "lxml").get_text()))
+    medians = {name: statistics.median(seconds) for name, seconds in times.items()}
+    print(f"{chosen.page.name}: {len(body):,} bytes")
+    for name, seconds in medians.items():
+        print(f"  {name:<14} {seconds * 1000:8.3f} ms")
+    print(f"  parse_page / lexbor parse + body.text()      {medians['parse_page'] / medians['lexbor']:6.2f}")
+    print(f"  BeautifulSoup(lxml).get_text() / parse_page  {medians['BeautifulSoup'] / medians['parse_page']:6.2f}")
+
+
+if __name__ == "__main__":
+    main()
