@@ -1,0 +1,388 @@
+"""The one dictionary of tables and columns: types, units, descriptions, the portal's Thai labels.
+
+Arrow schemas, the metadata inside the Parquet files, the documentation and the checks derive from it.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Literal
+
+import pyarrow as pa
+
+ColumnType = Literal["string", "int", "float", "date", "instant"]
+Origin = Literal["page", "lineage", "run"]
+
+_ARROW: Final[dict[ColumnType, pa.DataType]] = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "float": pa.float64(),
+    "date": pa.timestamp("us"),  # midnight: date32 would come out of pandas as objects that compare with nothing
+    "instant": pa.timestamp("us", tz="UTC"),
+}
+_PANDAS: Final[dict[ColumnType, tuple[str, str]]] = {
+    "string": ("unicode", "str"),
+    "int": ("int32", "Int32"),  # a plain read gives nullable integers, not 2563.0
+    "float": ("float64", "float64"),
+    "date": ("datetime", "datetime64[us]"),
+    "instant": ("datetimetz", "datetime64[us]"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its meaning, the portal's label, its unit, and where it comes from.
+
+    origin: `page` is printed (a fact), `lineage` says where a fact comes from, `run` belongs to the harvest
+    """
+
+    name: str
+    type: ColumnType
+    description: str
+    label_th: str = ""
+    unit: str = ""
+    personal: bool = False
+    origin: Origin = "page"
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: its key, its columns (key first), what a row is."""
+
+    name: str
+    description: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def page_level(self) -> bool:
+        """Whether a row is a page's record, and so carries lineage."""
+        return any(column.origin == "lineage" for column in self.columns)
+
+
+def _project_code() -> Column:
+    return Column("project_code", "string", "Code of the project: 8 digits of the agency, hyphen, serial.",
+                  "รหัสโครงการ", required=True)  # fmt: skip
+
+
+def _kpi_code(required: bool = True) -> Column:
+    return Column("kpi_code", "string", "Code of the indicator; never padded or converted to a number.",
+                  "รหัสตัวชี้วัด", required=required)  # fmt: skip
+
+
+_QUARTER_VALUES: Final = (
+    Column("result_value", "float", "Result reported for the quarter, in the indicator's unit.", "ผลงาน"),
+    Column("score", "float", "Score of the quarter; the portal leaves it empty more often than not."),
+    Column("evaluation_2_1", "float", "First number of the evaluation pair (2.1).", "ผลประเมินตัวชี้วัด 2.1"),
+    Column("evaluation_2_2", "float", "Second number of the evaluation pair (2.2).", "ผลประเมินตัวชี้วัด 2.2"),
+)
+_QUARTER: Final = Column("quarter", "int", "Quarter of the fiscal year, 1 (October) to 4 (September).", "ไตรมาสที่",
+                         required=True)  # fmt: skip
+_MEASURES: Final = (
+    Column("name", "string", "Name of the indicator.", "ตัวชี้วัด"),
+    Column("unit", "string", "Unit of target and result, as printed inside their labels.", "หน่วยนับ"),
+    Column("target_value", "float", "Target, in the indicator's unit.", "ค่าเป้าหมาย"),
+    Column("achieved_value", "float", "Overall result, in the indicator's unit; need not be the last quarter's.",
+           "ผลงานที่ทำได้"),
+    Column("kpi_type", "string", "Type of the indicator, as printed.", "ประเภทตัวชี้วัด"),
+    Column("kpi_level", "string", "`output` or `outcome`.", "ตัวชี้วัดระดับผลผลิต / ผลลัพธ์"),
+)  # fmt: skip
+_LINEAGE: Final = (
+    Column("source_url", "string", "Where the page was fetched from.", origin="lineage"),
+    Column("page_sha256", "string", "SHA-256 of the page's bytes as last served.", origin="lineage"),
+    Column("version_harvest_id", "string", "Harvest that first saw this version of the record.", origin="lineage"),
+    Column("first_seen_at", "instant", "When the record was first seen.", origin="lineage"),
+    Column("changed_at", "instant", "When this version of the record was first seen.", origin="lineage"),
+    Column("checked_at", "instant", "When a harvest last confirmed this version.", origin="lineage"),
+    Column("parser_version", "string", "Version of the parser that read the page.", origin="lineage"),
+)
+
+_ALL: Final = (
+    Table(
+        "projects",
+        "Projects, one row each.",
+        ("project_code",),
+        (
+            _project_code(),
+            Column("name", "string", "Title of the project; titles repeat across districts and years.", "ชื่อโครงการ"),
+            Column("agency_code", "string", "Code of the agency: the first 8 digits of the project code.", "รหัสหน่วยงาน"),
+            Column("agency_name", "string", "Name of the agency, without the mark of sub-offices (`** `).", "หน่วยงาน"),
+            Column("fiscal_year_be", "int", "Fiscal year, Buddhist era: 2563 runs from 2019-10-01 to 2020-09-30.",
+                   "ปีงบประมาณ", "year"),
+            Column("fiscal_year_ce", "int", "The same fiscal year, Common Era (2563 is 2020).", "ปีงบประมาณ", "year"),
+            Column("progress_percent", "float", "Progress of the project.", "ความคืบหน้าโครงการ ร้อยละ", "percent"),
+            Column("evaluation_score", "float", "Score given by the Strategy and Evaluation Department.",
+                   "สยป. ประเมินโครงการ"),
+            Column("unit_code", "string", "First half of the unit pair: code of the responsible unit."),
+            Column("unit_code_second", "string", "Second half of the unit pair; equal to the first wherever seen."),
+            Column("rationale", "string", "Why the project is done.", "หลักการและเหตุผล"),
+            Column("objectives", "string", "Objectives of the project.", "วัตถุประสงค์ของโครงการ"),
+            Column("targets", "string", "Targets of the project.", "เป้าหมายของโครงการ"),
+            Column("budget_received_baht", "float", "Budget received; only the newer front end prints it.",
+                   "งบฯ ที่ได้รับ (บาท)", "baht"),
+            Column("budget_spent_baht", "float", "Budget spent; only the newer front end prints it.",
+                   "งบฯ ที่ใช้ไป (บาท)", "baht"),
+            Column("start_date", "date", "First day; only the newer front end prints it.", "Start Date"),
+            Column("finish_date", "date", "Last day; only the newer front end prints it.", "Finish Date"),
+            *_LINEAGE,
+        ),
+    ),
+    Table(
+        "contacts",
+        "Contact lines of projects. Personal data: withheld by the setting publish_contacts.",
+        ("project_code",),
+        (
+            _project_code(),
+            Column("contact", "string", "The whole line, as printed.", personal=True),
+            Column("contact_name", "string", "Names of people or of a unit.", personal=True),
+            Column("contact_phone", "string", "Telephone numbers as printed, without `โทร.` and parentheses.", "โทร.",
+                   personal=True),
+        ),
+    ),
+    Table(
+        "project_strategies",
+        "The levels of the city's plan that a project serves.",
+        ("project_code", "position"),
+        (
+            _project_code(),
+            Column("position", "int", "Place in the printed list, from 1.", required=True),
+            Column("level", "int", "Depth in the plan, 1 to 4.", required=True),
+            Column("level_label", "string", "What level 1 is called in this generation of the plan.",
+                   "ด้านที่ / ยุทธศาสตร์ที่"),
+            Column("strategy_code", "string", "Code in Arabic digits, such as 1.4.1.1.", required=True),
+            Column("name", "string", "Name, without dash and the stray % of the third level.",
+                   "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ"),
+            Column("name_en", "string", "English name, where level 1 prints one."),
+        ),
+    ),
+    Table(
+        "progress_reports",
+        "Progress reports of projects, as the portal shows them now.",
+        ("project_code", "report_index"),
+        (
+            _project_code(),
+            Column("report_index", "int", "Place counted from 1 at the oldest report, so that it does not move.",
+                   required=True),
+            Column("report_no", "int", "Number as printed: 1 is the newest, so it moves with every new report."),
+            Column("progress_percent", "float", "Progress reported.", "ความคืบหน้าโครงการฯ ร้อยละ", "percent"),
+            Column("reported_on_date", "date", "Day in the report's heading."),
+            Column("note_date", "date", "The one date typed at the head of the note; null where there is none."),
+            Column("note", "string", "What was done, without the leading date."),
+            Column("problems", "string", "Problems; null where the portal prints ไม่มี, - or nothing.",
+                   "ปัญหาของโครงการ"),
+            Column("obstacles", "string", "Obstacles; null where the portal prints ไม่มี, - or nothing.",
+                   "อุปสรรคของโครงการ"),
+        ),
+    ),
+    Table(
+        "plan_steps",
+        "Steps of the projects' plans.",
+        ("project_code", "step_no"),
+        (
+            _project_code(),
+            Column("step_no", "int", "Number of the step.", "ขั้นตอน", required=True),
+            Column("description", "string", "What is to be done."),
+            Column("weight_percent", "float", "Share of the step in the whole plan.", unit="percent"),
+            Column("start_date", "date", "Planned first day.", "เริ่มต้น"),
+            Column("end_date", "date", "Planned last day; often the same as the first.", "สิ้นสุด"),
+        ),
+    ),
+    Table(
+        "project_kpis",
+        "Indicators that projects support, as printed on the project's page.",
+        ("project_code", "kpi_code"),
+        (_project_code(), _kpi_code(), *_MEASURES),
+    ),
+    Table(
+        "project_kpi_quarters",
+        "Quarters of those indicators.",
+        ("project_code", "kpi_code", "quarter"),
+        (_project_code(), _kpi_code(), _QUARTER, *_QUARTER_VALUES),
+    ),
+    Table(
+        "kpis",
+        "Indicators, from their own pages.",
+        ("kpi_code",),
+        (
+            _kpi_code(),
+            *_MEASURES,
+            Column("evaluation_score", "float", "Score given by the Strategy and Evaluation Department.",
+                   "สยป. ตรวจประเมินตัวชี้วัด"),
+            Column("definition", "string", "What the indicator means.", "นิยาม หรือความหมายของตัวชี้วัด"),
+            Column("summary", "string", "Summary of the year's work.", "สรุปผลการดำเนินงาน"),
+            *_LINEAGE,
+        ),
+    ),
+    Table(
+        "kpi_quarters",
+        "Quarters of indicators, with the quarter's report.",
+        ("kpi_code", "quarter"),
+        (
+            _kpi_code(),
+            _QUARTER,
+            *_QUARTER_VALUES,
+            Column("narrative", "string", "The quarter's report, as printed.", "รายงานผลฯ ไตรมาสที่"),
+        ),
+    ),
+    Table(
+        "result_list_items",
+        "Items of the agencies' result lists.",
+        ("agency_code", "list_name", "item_no"),
+        (
+            Column("agency_code", "string", "Code of the agency.", "หน่วยงาน", required=True),
+            Column("list_name", "string", "The list: index101, 102, 103 are dimensions 1 to 3, index11 is by strategy.",
+                   required=True),
+            Column("item_no", "int", "Number of the item.", required=True),
+            Column("heading", "string", "What stands in brackets below the item's name."),
+            Column("dimension_no", "int", "Dimension of performance.", "มิติที่"),
+            Column("kpi_code", "string", "The indicator that the item links to."),
+            Column("project_code", "string", "The project that the item links to."),
+            Column("name", "string", "Name of the indicator.", "ตัวชี้วัด"),
+            Column("strategy", "string", "Strategy printed with the item."),
+            Column("unit", "string", "Unit of target and result.", "หน่วยนับ"),
+            Column("target_value", "float", "Target, in the unit.", "เป้าหมาย"),
+            Column("achieved_value", "float", "Result, in the unit.", "ผลงาน"),
+            Column("report", "string", "The item's reports."),
+        ),
+    ),
+    Table(
+        "result_list_quarters",
+        "Quarters of the items of result lists.",
+        ("agency_code", "list_name", "item_no", "quarter"),
+        (
+            Column("agency_code", "string", "Code of the agency.", "หน่วยงาน", required=True),
+            Column("list_name", "string", "The list.", required=True),
+            Column("item_no", "int", "Number of the item.", required=True),
+            _QUARTER,
+            *_QUARTER_VALUES,
+        ),
+    ),
+    Table(
+        "pages",
+        "What was looked at in a harvest, and what came; pages not looked at carry their version on.",
+        ("page_key", "harvest_id"),
+        tuple(
+            Column(name, kind, description, origin="run", required=required)
+            for name, kind, description, required in (
+                ("page_key", "string", "The page: its kind and code.", True),
+                ("harvest_id", "string", "The harvest: its start in UTC.", True),
+                ("url", "string", "Where the page was fetched from.", True),
+                ("kind", "string", "project, kpi, result_list or yii_project.", True),
+                ("project_code", "string", "Code of the project, on pages of projects.", False),
+                ("kpi_code", "string", "Code of the indicator, on pages of indicators.", False),
+                ("outcome", "string", "new, changed, unchanged, not_found, blank, blocked, failed or skipped.", True),
+                ("verdict", "string", "The parser's verdict; null where nothing came.", False),
+                ("http_status", "int", "Status of the answer; null where nothing came.", False),
+                ("page_sha256", "string", "SHA-256 of the bytes last served with a record.", False),
+                ("facts_sha256", "string", "SHA-256 of the record's canonical values.", False),
+                ("version_harvest_id", "string", "The harvest that holds this version's rows.", False),
+                ("body_harvest_id", "string", "The harvest that holds the bytes of page_sha256.", False),
+                ("bytes", "int", "Size of the bytes last served with a record.", False),
+                ("fetched_at", "instant", "When the page was fetched in this harvest.", False),
+                ("error", "string", "Why nothing came.", False),
+                ("evaluation_quarter", "int", "The quarter in the line of สยป.: a setting of the portal.", False),
+                ("encoding", "string", "Charset the bytes were read in.", False),
+                ("parser_version", "string", "Version of the parser that read the page.", False),
+                ("first_seen_at", "instant", "When the record was first seen.", False),
+                ("changed_at", "instant", "When this version was first seen.", False),
+                ("checked_at", "instant", "When a harvest last confirmed this version.", False),
+                ("misses", "int", "How many harvests running the portal said not found or blank.", True),
+                ("ended_at", "instant", "When the record ended: the second miss running.", False),
+                ("etag", "string", "The server's validator of the bytes last served.", False),
+                ("last_modified", "string", "The server's date of the bytes last served.", False),
+            )
+        ),  # type: ignore[arg-type]
+    ),
+    Table(
+        "findings",
+        "What was odd about the pages of a harvest.",
+        ("harvest_id", "page_key", "finding_no"),
+        tuple(
+            Column(name, kind, description, origin="run", required=required)
+            for name, kind, description, required in (
+                ("harvest_id", "string", "The harvest.", True),
+                ("page_key", "string", "The page.", True),
+                ("finding_no", "int", "Number of the finding on its page, from 1.", True),
+                ("rule", "string", "Name of the rule.", True),
+                ("severity", "string", "note, warning or error.", True),
+                ("table", "string", "Table concerned.", False),
+                ("key", "string", "Row concerned.", False),
+                ("column", "string", "Column concerned.", False),
+                ("printed", "string", "What the page printed.", False),
+                ("message", "string", "What is odd.", True),
+            )
+        ),  # type: ignore[arg-type]
+    ),
+)
+
+TABLES: Final[dict[str, Table]] = {table.name: table for table in _ALL}
+"""All published tables by name."""
+
+RECORD_TABLES: Final = tuple(name for name in TABLES if name not in ("pages", "findings"))
+"""The tables whose rows are facts printed on pages."""
+
+
+@cache
+def page_columns(table: str) -> tuple[str, ...]:
+    """The columns that a parser's row carries: what the page prints."""
+    return tuple(column.name for column in TABLES[table].columns if column.origin == "page")
+
+
+@cache
+def arrow_schema(table: str, *, facts_only: bool = False) -> pa.Schema:
+    """The Arrow schema of a table with everything a reader needs inside: descriptions, labels, units, pandas types.
+
+    facts_only: leave the lineage columns out
+    """
+    spec = TABLES[table]
+    columns = [column for column in spec.columns if not (facts_only and column.origin == "lineage")]
+    fields = [
+        pa.field(
+            column.name,
+            _ARROW[column.type],
+            nullable=not column.required,
+            metadata={
+                key: value
+                for key, value in (
+                    ("description", column.description),
+                    ("label_th", column.label_th),
+                    ("unit", column.unit),
+                    ("personal", "true" if column.personal else ""),
+                )
+                if value
+            },
+        )
+        for column in columns
+    ]
+    attributes = {
+        "title": spec.description,
+        "key": list(spec.key),
+        "columns": {column.name: column.description for column in columns},
+        "units": {column.name: column.unit for column in columns if column.unit},
+    }
+    pandas = {
+        "index_columns": [],
+        "column_indexes": [],
+        "columns": [
+            {
+                "name": column.name,
+                "field_name": column.name,
+                "pandas_type": _PANDAS[column.type][0],
+                "numpy_type": _PANDAS[column.type][1],
+                "metadata": {"timezone": "UTC"} if column.type == "instant" else None,
+            }
+            for column in columns
+        ],
+        "attributes": attributes,
+        "creator": {"library": "pyarrow", "version": "0"},
+        "pandas_version": "3",
+    }
+    return pa.schema(
+        fields,
+        metadata={
+            "pandas": json.dumps(pandas, ensure_ascii=False),
+            "PANDAS_ATTRS": json.dumps(attributes, ensure_ascii=False),
+            "title": spec.description,
+        },
+    )
