@@ -1,62 +1,163 @@
 """Every knob, typed, with its reason. Sources in order: arguments, environment, bma-progress.toml, defaults."""
 
+import difflib
 import os
+import re
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
+from annotated_types import Ge, Gt, Le
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.errors import SettingsError
 
 PREFIX: Final = "BMA_PROGRESS_"
 CONFIG_VARIABLE: Final = "BMA_PROGRESS_CONFIG"
+CONFIG_FILE: Final = "bma-progress.toml"
 
 
 class Settings(BaseSettings):
-    """All settings of bma-progress; each is also an environment variable BMA_PROGRESS_… and a key of the TOML file."""
+    """All settings of bma-progress; each is also an environment variable BMA_PROGRESS_… and a key of the TOML file.
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+    Make one with `load_settings`, whose errors are sentences for people.
+    """
 
-    portal: str = Field("http://monitor.bangkok.go.th", description="Address of the portal to harvest.")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True, allow_inf_nan=False
+    )
+
+    portal: str = Field(
+        "http://monitor.bangkok.go.th",
+        description="Address of the portal to harvest. Its copies on other hosts show other values: give each a store.",
+    )
     data: Path = Field(Path("data/portal"), description="Folder of the store; one store holds one portal.")
-    contact: str = Field("", description="Where the portal's people reach you; goes into the user agent.")
-    agencies: tuple[str, ...] = Field((), description="Harvest only these agencies (codes of 8 or 4 digits).")
+    contact: str = Field(
+        "", description="E-mail or web address where the portal's people reach you; goes into the user agent."
+    )
+    agencies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Harvest only these agencies: codes of 8 digits, or their first 4; all if empty."
+    )
     publish_contacts: bool = Field(
         True, description="Publish the table contacts. It is personal data: false keeps it out of latest and snapshots."
     )
-    robots: bool = Field(True, description="Obey the portal's robots.txt.")
 
+    robots: bool = Field(
+        True, description="Obey the portal's robots.txt: rules, crawl-delay, request-rate, visit-time."
+    )
     # One request a second is what a person clicking fast would do; some thousand pages then take an hour or two.
-    rate: float = Field(1.0, gt=0, le=1000, description="Requests a second to one host.")
+    rate: float = Field(1.0, gt=0, le=1000, description="Requests a second to one host, all workers together.")
     # At one request a second more than a few waiting connections only means a slow portal.
     concurrency: int = Field(4, ge=1, le=64, description="Requests under way at once.")
-    connect_timeout: float = Field(10.0, gt=0, description="Seconds to reach the portal.")
-    read_timeout: float = Field(30.0, gt=0, description="Seconds between two pieces of an answer.")
-    page_timeout: float = Field(90.0, gt=0, description="Seconds for one whole page: a slow drip never ends otherwise.")
+    # A server that does not even accept a connection in ten seconds is overloaded; waiting longer adds to its queue.
+    connect_timeout: float = Field(10.0, gt=0, le=600, description="Seconds to reach the portal.")
+    # A PHP page behind a busy database can take long to begin; Apache itself gives up after 60 s by default.
+    read_timeout: float = Field(30.0, gt=0, le=3600, description="Seconds between two pieces of an answer.")
+    # A slow drip never lets the read time-out pass; a whole page of 0.1 MB comes in 90 s even at dial-up speed.
+    page_timeout: float = Field(90.0, gt=0, le=3600, description="Seconds for one whole page, once asked for.")
+    # Three further tries outlast a restart of the web server; what fails four times waits for the second pass.
     retries: int = Field(3, ge=0, le=10, description="Further tries after a failure that may pass.")
-    backoff: float = Field(1.0, ge=0, description="Seconds before the first further try; doubles, with jitter.")
-    max_retry_after: float = Field(300.0, ge=0, description="Longest wait the portal may ask for, in seconds.")
+    # 1, 2, 4 seconds: long enough for a hiccup, short beside the hours of a harvest.
+    backoff: float = Field(1.0, ge=0, le=600, description="Seconds before the first further try; doubles, with jitter.")
+    # A portal that asks for more than five minutes is not merely busy: the page is left for the second pass.
+    max_retry_after: float = Field(
+        300.0, ge=0, le=86_400, description="Longest wait the portal may ask for, in seconds."
+    )
     # Twenty failures running is no bad luck; a pause helps a restarting server, three pauses show a dead one.
     breaker_failures: int = Field(20, ge=1, description="Failures running that pause the harvest.")
-    breaker_pause: float = Field(60.0, ge=0, description="Seconds of that pause.")
-    breaker_pauses: int = Field(3, ge=0, description="Pauses after which the harvest gives up.")
-    max_page_bytes: int = Field(16_000_000, ge=1, description="Largest page accepted, decoded; real ones have 0.1 MB.")
-    ca_file: Path | None = Field(None, description="Certificates to trust beside the system's.")
+    breaker_pause: float = Field(60.0, ge=0, le=86_400, description="Seconds of that pause.")
+    breaker_pauses: int = Field(3, ge=0, le=100, description="Pauses running after which the harvest gives up.")
+    # The largest page seen has 0.1 MB; 16 MB leaves room and keeps a compression bomb out of memory.
+    max_page_bytes: int = Field(16_000_000, ge=1_000, le=1_000_000_000, description="Largest page accepted, decoded.")
+    # Some thousands of projects and as many indicators are known: five times that is a listing without an end.
+    max_pages: int = Field(50_000, ge=1, description="Pages in one harvest, after which discovery stops.")
+    ca_file: Path | None = Field(
+        None,
+        description="Certificates (PEM) to trust beside the usual ones, for a portal with an authority of its own.",
+    )
+    # Prefect's server spends 50 ms on a task whatever is in it; a hundred pages make that half a millisecond a page.
     batch_size: int = Field(100, ge=1, le=1000, description="Pages in one Prefect task.")
+    runner: Literal["local", "dask"] = Field("local", description="Where batches run: this process, or Dask workers.")
 
+    # Bounds of a night that may be published. A bound that trips is to be explained, not refitted.
+    # A firewall or an outage in the night costs more than 2 % of the pages.
     min_answered_share: float = Field(0.98, ge=0, le=1, description="Least share of known pages that must answer.")
-    max_gone_share: float = Field(0.01, ge=0, le=1, description="Largest share of known records that may go in a night.")
+    # A year's change of projects comes with new lists; records do not vanish by the hundred in a night.
+    max_gone_share: float = Field(
+        0.01, ge=0, le=1, description="Largest share of known records that may go in a night."
+    )
+    # More than 2 % means that the portal's template changed, and that the parser has to be looked at first.
     max_suspect_share: float = Field(0.02, ge=0, le=1, description="Largest share of pages that may be suspect.")
+    # History grows; a table that shrinks by 3 % in a night has lost a part of every page, or a part of the pages.
     min_rows_share: float = Field(0.97, ge=0, le=1, description="Least share of a table's rows that must be there.")
+    # On a portal of fifty pages one lost page is already two percent.
+    allowance_pages: int = Field(3, ge=0, description="Pages that may be lost whatever the shares say.")
+    allowance_rows: int = Field(100, ge=0, description="Rows of a table that may be lost whatever the share says.")
+    # A week of full states answers the common questions at once; older ones are rebuilt from the harvests.
     keep_snapshots: int = Field(7, ge=1, description="Snapshots kept beside the first of every month.")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: Any) -> Any:
+        # pydantic would read `rate = true` as 1.0
+        if isinstance(value, bool) and cls.model_fields[info.field_name].annotation is not bool:
+            raise ValueError(_allowed(cls.model_fields[info.field_name]))
+        return value
 
     @field_validator("portal")
     @classmethod
     def _portal_is_an_address(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")) or len(value.split("/")) < 3 or not value.split("/")[2]:
-            raise ValueError("must be an address such as http://monitor.bangkok.go.th")
-        return value.rstrip("/")
+        allowed = "an address such as http://monitor.bangkok.go.th, without query or password"
+        try:
+            parts = urlsplit(value.strip())
+            port = parts.port
+        except ValueError:
+            raise ValueError(allowed) from None
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or parts.username
+        ):
+            raise ValueError(allowed)
+        if not re.fullmatch(r"[^\s/?#@]+", parts.netloc):
+            raise ValueError(allowed)
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname.rstrip(".")
+        default = {"http": 80, "https": 443}[parts.scheme]
+        # people copy the address of the start page
+        path = re.sub(r"(?:/mobile(?:62)?)?(?:/index\.(?:php|html?))?/*$", "", parts.path)
+        return f"{parts.scheme}://{host}{'' if port in (None, default) else f':{port}'}{path}"
+
+    @field_validator("contact")
+    @classmethod
+    def _contact_fits_a_header(cls, value: str) -> str:
+        value = value.strip()
+        if not value.isascii() or not value.isprintable():
+            raise ValueError("an e-mail or web address in ASCII letters, since it travels in an HTTP header")
+        return value
+
+    @field_validator("agencies", mode="before")
+    @classmethod
+    def _agencies_are_codes(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [part for part in re.split(r"[,\s]+", value) if part]
+        if not isinstance(value, list | tuple):
+            raise ValueError(_AGENCIES)
+        codes = [f"{code}0000" if isinstance(code, str) and len(code.strip()) == 4 else code for code in value]
+        if not all(isinstance(code, str) and re.fullmatch(r"[0-9]{8}", code.strip(), re.ASCII) for code in codes):
+            raise ValueError(_AGENCIES)
+        return tuple(dict.fromkeys(code.strip() for code in codes))
+
+    @field_validator("data", "ca_file")
+    @classmethod
+    def _home_is_a_folder(cls, value: Path | None) -> Path | None:
+        return value.expanduser() if value else value
 
     @classmethod
     def settings_customise_sources(
@@ -68,35 +169,115 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment, the environment over the file."""
-        file = Path(os.environ.get(CONFIG_VARIABLE, "bma-progress.toml"))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        return init_settings, env_settings, _FileSource(settings_cls)
+
+
+class _FileSource(PydanticBaseSettingsSource):
+    """The optional TOML file."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError  # only the whole file is read
+
+    def __call__(self) -> dict[str, Any]:
+        return _read_file()
+
+
+_AGENCIES: Final = "codes of 8 digits such as 50240000, or their first 4, in quotes and parted by commas"
+
+
+def config_file() -> Path:
+    """The settings file: BMA_PROGRESS_CONFIG, or bma-progress.toml in the working directory."""
+    return Path(os.environ.get(CONFIG_VARIABLE) or CONFIG_FILE)
 
 
 def load_settings(**arguments: Any) -> Settings:
-    """Settings from arguments (None: not given), environment and file; a wrong one is a SettingsError of one sentence."""
-    named = os.environ.get(CONFIG_VARIABLE)
-    if named and not Path(named).is_file():
-        raise SettingsError(f"{CONFIG_VARIABLE} names {named}, which is no file; correct or unset it")
-    unknown = sorted(
-        name
-        for name in os.environ
-        if name.startswith(PREFIX)
-        and name != CONFIG_VARIABLE
-        and name.removeprefix(PREFIX).lower() not in Settings.model_fields
-    )
-    if unknown:
-        raise SettingsError(f"the environment variable {unknown[0]} is no setting; `bma-progress harvest --help` names them")
+    """Settings from arguments (None: not given), environment, file and defaults.
+
+    Raises SettingsError, one sentence that names the setting, where it was set and what is allowed.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    file_values = _read_file()
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() != CONFIG_VARIABLE:
+            setting = name[len(PREFIX) :].lower()
+            if setting not in Settings.model_fields:
+                raise SettingsError(f"the environment variable {name} is no setting{_meant(setting, PREFIX)}; unset it")
+    for name in file_values:
+        if name not in Settings.model_fields:
+            raise SettingsError(f"{config_file()} sets {name!r}, which is no setting{_meant(name)}; remove that line")
     try:
-        return Settings(**{name: value for name, value in arguments.items() if value is not None})
+        return Settings(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
-        if first["type"] == "extra_forbidden":
-            raise SettingsError(f"{name} is no setting; remove it from bma-progress.toml or correct its name") from None
-        reason = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"the setting {name} is {first['input']!r}, but {_lower(reason)}") from None
-    except ValueError as error:  # a TOML file that is none
-        raise SettingsError(f"bma-progress.toml cannot be read: {error}; correct the line it names") from None
+        raise SettingsError(_sentence(error, given, file_values)) from None
+
+
+def _read_file() -> Mapping[str, Any] | dict[str, Any]:
+    file = config_file()
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        if os.environ.get(CONFIG_VARIABLE):
+            raise SettingsError(f"{CONFIG_VARIABLE} names {file}, which does not exist; correct or unset it") from None
+        return {}
+    except OSError as error:
+        raise SettingsError(
+            f"the settings file {file} cannot be read ({error.strerror}); correct or remove it"
+        ) from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"the settings file {file} is no UTF-8 text; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"the settings file {file} is no TOML: {_lower(str(error))}; correct that line") from None
+
+
+def _sentence(error: ValidationError, given: Mapping[str, Any], file_values: Mapping[str, Any]) -> str:
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    field = Settings.model_fields.get(name)
+    if field is None:
+        return f"{name} is no setting{_meant(name)}"
+    variable = next((key for key in os.environ if key.upper() == f"{PREFIX}{name.upper()}" and os.environ[key]), None)
+    if name in given:
+        value, source = given[name], ""
+    elif variable:
+        value, source = os.environ[variable], f" (environment variable {variable})"
+    else:
+        value, source = file_values.get(name), f" (in {config_file()})"
+    allowed = str(first["ctx"]["error"]) if first["type"] == "value_error" else _allowed(field)
+    shown = str(value) if isinstance(value, Path) else value
+    return f"the setting {name} must be {allowed}, not {_short(repr(shown))}{source}"
+
+
+def _allowed(field: FieldInfo) -> str:
+    """What a setting may be, in words, from its own declaration."""
+    annotation = field.annotation
+    if get_origin(annotation) is Literal:
+        return " or ".join(repr(choice) for choice in get_args(annotation))
+    if annotation is bool:
+        return "true or false"
+    if annotation in (int, float):
+        words = "a whole number" if annotation is int else "a number"
+        bounds = []
+        for bound in field.metadata:
+            if isinstance(bound, Gt):
+                bounds.append(f"above {bound.gt:,}")
+            if isinstance(bound, Ge):
+                bounds.append(f"of at least {bound.ge:,}")
+            if isinstance(bound, Le):
+                bounds.append(f"at most {bound.le:,}")
+        return " ".join([words, " and ".join(bounds)]).strip()
+    is_path = annotation is Path or (isinstance(annotation, UnionType) and Path in get_args(annotation))
+    return "the name of a file or folder" if is_path else "text in quotes"
+
+
+def _meant(name: str, prefix: str = "") -> str:
+    close = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1)
+    if not close:
+        return ""
+    return f" (did you mean {prefix}{close[0].upper() if prefix else close[0]}?)"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def _lower(sentence: str) -> str:

@@ -124,6 +124,11 @@ class Spool:
         """How many pages are pending, done, failed."""
         return Counter(dict(self._db.execute("SELECT state, count(*) FROM frontier GROUP BY state")))
 
+    def records(self) -> int:
+        """How many pages that can hold a record were fetched."""
+        query = "SELECT count(*) FROM frontier WHERE state != 'pending' AND kind != 'result_list'"
+        return int(self._db.execute(query).fetchone()[0])
+
     def asked(self) -> Iterator[tuple[PageRef, str, str]]:
         """All pages this harvest was to fetch: reference, source, state; by key."""
         for *ref, source, state in self._db.execute(

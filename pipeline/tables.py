@@ -1,7 +1,8 @@
 """Parser rows to Arrow tables and Parquet files: one schema, one order, the same bytes for the same content."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,41 +12,41 @@ import pyarrow.parquet as pq
 from pipeline.errors import StoreError
 from pipeline.fields import TABLES, arrow_schema, page_columns
 
-ORIGIN_COLUMNS: Final = (pa.field("page_key", pa.string()), pa.field("version_harvest_id", pa.string()))
-"""What the rows of a harvest carry beside their facts: the page they stood on, the harvest that saw them."""
-
-# Rows in a group: about a thousand projects' worth, so that one project is read in milliseconds (measured).
-_ROW_GROUPS: Final = {
-    "projects": 1_000,
-    "progress_reports": 12_000,
-    "plan_steps": 8_000,
-    "project_kpis": 2_000,
-    "project_kpi_quarters": 8_000,
-    "project_strategies": 5_000,
-    "bodies": 100,
-}
+_ROW_GROUP: Final = 10_000  # small enough that one project is read in milliseconds (measured)
+_BODY_PAGE: Final = 8 << 20  # neighbouring pages of a portal share their template: compress them together
 _NO_DICTIONARY: Final = frozenset(("page_sha256", "facts_sha256", "body", "base_sha256"))
 
 
-def rows_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Rows as the parser gives them (days as ISO strings) to a table of the declared page columns, sorted by key.
+@cache
+def version_schema(name: str) -> pa.Schema:
+    """The schema of a table in a harvest: the facts, the page they stood on, the harvest that saw them first."""
+    schema = arrow_schema(name, facts_only=True)
+    return schema.append(pa.field("page_key", pa.string())).append(pa.field("version_harvest_id", pa.string()))
 
-    Raises StoreError where a row has other columns than declared, or two rows have the same key.
-    """
-    columns = page_columns(name)
-    expected = set(columns)
-    rows = list(rows)
+
+def check_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raise StoreError where a parser's row has other columns than declared, or two rows of a page have one key."""
+    expected, key = frozenset(page_columns(name)), TABLES[name].key
+    seen = set()
     for row in rows:
         if row.keys() != expected:
-            odd = sorted(row.keys() ^ expected)
-            raise StoreError(f"a row of {name} and the dictionary of columns disagree about {', '.join(odd)}; mend pipeline/fields.py")
-    key = TABLES[name].key
-    rows.sort(key=lambda row: tuple(row[column] for column in key))
-    for one, other in zip(rows, rows[1:], strict=False):
-        if all(one[column] == other[column] for column in key):
-            identity = ", ".join(str(one[column]) for column in key)
+            odd = ", ".join(sorted(row.keys() ^ expected))
+            raise StoreError(f"a row of {name} and the dictionary of columns disagree about {odd}; mend pipeline/fields.py")
+        identity = tuple(row[column] for column in key)
+        if identity in seen:
             raise StoreError(f"two rows of {name} have the key {identity}; the parser must keep keys apart")
-    schema = arrow_schema(name, facts_only=True)
+        seen.add(identity)
+
+
+def version_rows(name: str, rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows as the parser gives them (days as ISO strings), with page_key and version_harvest_id, by page and key."""
+    key = ("page_key", *TABLES[name].key)
+    rows = sorted(rows, key=lambda row: tuple(row[column] for column in key))
+    return to_table(rows, version_schema(name))
+
+
+def to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows as a table of the schema; days may be ISO strings."""
     arrays = [_array([row[field.name] for row in rows], field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 
@@ -56,22 +57,21 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind)
 
 
-def with_origin(table: pa.Table, page_keys: list[str], harvest_id: str) -> pa.Table:
-    """Add the columns of origin to the rows of a harvest."""
-    table = table.append_column(ORIGIN_COLUMNS[0], pa.array(page_keys, pa.string()))
-    return table.append_column(ORIGIN_COLUMNS[1], pa.array([harvest_id] * len(table), pa.string()))
+def parquet_writer(path: Path, name: str, schema: pa.Schema | None = None) -> pq.ParquetWriter:
+    """A writer of one file with the settings measured best for this data; each table written is a row group."""
+    schema = schema or arrow_schema(name)
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=[column for column in schema.names if column not in _NO_DICTIONARY],
+        write_statistics=[column for column in schema.names if column != "body"],
+        data_page_size=_BODY_PAGE if name == "bodies" else None,
+    )
 
 
 def write_parquet(table: pa.Table, path: Path, name: str) -> None:
-    """Write one file with the settings measured best for this data: zstd level 3, small row groups."""
-    pq.write_table(
-        table,
-        path,
-        compression="zstd",
-        compression_level=3,
-        row_group_size=_ROW_GROUPS.get(name, 10_000),
-        use_dictionary=[column for column in table.column_names if column not in _NO_DICTIONARY],
-        write_statistics=[column for column in table.column_names if column != "body"],
-        data_page_size=8 << 20 if name == "bodies" else None,
-        store_schema=True,
-    )
+    """Write one whole table as one file."""
+    with parquet_writer(path, name, table.schema) as writer:
+        writer.write_table(table, row_group_size=_ROW_GROUP)

@@ -1,0 +1,242 @@
+"""The state of all tables as of a harvest, from the harvests' rows: block by block, so that memory stays bounded.
+
+State as of a harvest = for each page of its `pages` with a version and no end, the rows of that version. A snapshot at
+hand (the *base*) saves reading old harvests: only codes whose pages differ between the two are read afresh.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from pipeline.fields import RECORD_TABLES, TABLES, arrow_schema, page_columns
+from pipeline.tables import parquet_writer, write_parquet
+
+if TYPE_CHECKING:
+    from pipeline.store import Store
+
+FAMILIES: Final[dict[str, tuple[str, ...]]] = {
+    "project_code": tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == "project_code"),
+    "kpi_code": tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == "kpi_code"),
+    "agency_code": tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == "agency_code"),
+}
+"""The tables whose rows belong to a project, an indicator's page, an agency's list."""
+
+_KINDS: Final = {"project_code": ("project", "yii_project"), "kpi_code": ("kpi",), "agency_code": ("result_list",)}
+_BLOCK: Final = 1_000  # codes handled at once: some 25 MB of rows
+
+LINEAGE: Final = ("source_url", "page_sha256", "version_harvest_id", "first_seen_at", "changed_at", "checked_at", "parser_version")  # fmt: skip
+
+
+class State:
+    """All tables as of one harvest.
+
+    staged: folder of the harvest itself while it is not committed yet
+    base: id of a snapshot to start from
+    """
+
+    def __init__(self, store: "Store", harvest_id: str, *, base: str | None = None, staged: Path | None = None) -> None:
+        self._store = store
+        self.harvest_id = harvest_id
+        self._folder = staged or store.root / "harvests" / harvest_id
+        self._base = store.root / "snapshots" / base if base else None
+        self.pages = fill_pages(pq.read_table(self._folder / "pages.parquet"), self)
+        live = pc.and_(pc.is_valid(self.pages["version_harvest_id"]), pc.is_null(self.pages["ended_at"]))
+        self.live = self.pages.filter(live)
+
+    def harvest_folder(self, harvest_id: str) -> Path:
+        """Where a harvest's files are, the one being staged included."""
+        return self._folder if harvest_id == self.harvest_id else self._store.root / "harvests" / harvest_id
+
+    def table(self, name: str) -> pa.Table:
+        """One table, whole."""
+        if name == "pages":
+            return self.pages.select(arrow_schema("pages").names).cast(arrow_schema("pages"))
+        if name == "findings":
+            return self._findings()
+        owner = TABLES[name].key[0]
+        blocks = [tables[name] for _, tables in self.blocks(owner, (name,))]
+        return pa.concat_tables(blocks) if blocks else arrow_schema(name).empty_table()
+
+    def write(self, out: Path, *, leave_out: frozenset[str] = frozenset()) -> dict[str, int]:
+        """Write every table as one Parquet file into `out`; returns their rows. A table left out is written empty."""
+        rows: dict[str, int] = {}
+        for owner, names in FAMILIES.items():
+            rows |= self._write_family(out, owner, names, leave_out)
+        for name in ("pages", "findings"):
+            table = self.table(name)
+            write_parquet(table, out / f"{name}.parquet", name)
+            rows[name] = len(table)
+        return rows
+
+    def _write_family(self, out: Path, owner: str, names: tuple[str, ...], leave_out: frozenset[str]) -> dict[str, int]:
+        rows = dict.fromkeys(names, 0)
+        with ExitStack() as files:
+            writers = {name: files.enter_context(parquet_writer(out / f"{name}.parquet", name)) for name in names}
+            for _, tables in self.blocks(owner, names):
+                for name in names:
+                    if name not in leave_out and len(tables[name]):
+                        writers[name].write_table(tables[name])
+                        rows[name] += len(tables[name])
+        return rows
+
+    # --- blocks ---------------------------------------------------------------------------------------------------
+
+    def blocks(self, owner: str, names: tuple[str, ...]) -> Iterator[tuple[list[str], dict[str, pa.Table]]]:
+        """The tables of a family block by block of codes, in order of code."""
+        pages = self.family(owner)
+        dirty = self._dirty(owner)
+        codes = sorted(pages)
+        for start in range(0, len(codes), _BLOCK):
+            block = codes[start : start + _BLOCK]
+            fresh = [code for code in block if dirty is None or code in dirty]
+            tables = self.rows(owner, names, {code: pages[code] for code in fresh})
+            if len(fresh) < len(block) and self._base is not None:
+                old = self._from_base(owner, names, block, frozenset(fresh))
+                tables = {name: _sorted(pa.concat_tables([old[name], tables[name]]), name) for name in names}
+            yield block, {name: self._with_lineage(name, tables[name], pages) for name in names}
+
+    def rows(self, owner: str, names: tuple[str, ...], pages: Mapping[str, list[Mapping[str, Any]]]) -> dict[str, pa.Table]:
+        """The facts of some codes, read from the harvests that hold their versions; a project's two pages merged."""
+        wanted: dict[str, set[str]] = {}
+        for rows in pages.values():
+            for page in rows:
+                wanted.setdefault(page["version_harvest_id"], set()).add(page["page_key"])
+        tables = {}
+        for name in names:
+            parts = [self._version_rows(name, id_, keys) for id_, keys in sorted(wanted.items())]
+            schema = arrow_schema(name, facts_only=True).append(pa.field("page_key", pa.string()))
+            table = pa.concat_tables(parts) if parts else schema.empty_table()
+            tables[name] = _merge_pages(name, table)
+        return tables
+
+    def _version_rows(self, name: str, harvest_id: str, page_keys: set[str]) -> pa.Table:
+        file = self.harvest_folder(harvest_id) / f"{name}.parquet"
+        columns = [*page_columns(name), "page_key"]
+        schema = arrow_schema(name, facts_only=True).append(pa.field("page_key", pa.string()))
+        if not file.is_file():
+            return schema.empty_table()
+        keys = pa.array(sorted(page_keys), pa.string())
+        table = ds.dataset(file).to_table(columns=columns, filter=ds.field("page_key").isin(keys))
+        return table.cast(schema)
+
+    def _from_base(self, owner: str, names: tuple[str, ...], block: list[str], fresh: frozenset[str]) -> dict[str, pa.Table]:
+        """The facts of a block's other codes, from the base snapshot."""
+        assert self._base is not None  # noqa: S101
+        kept = pa.array([code for code in block if code not in fresh], pa.string())
+        inside = (ds.field(owner) >= block[0]) & (ds.field(owner) <= block[-1])
+        tables = {}
+        for name in names:
+            schema = arrow_schema(name, facts_only=True)
+            table = ds.dataset(self._base / f"{name}.parquet").to_table(columns=schema.names, filter=inside)
+            tables[name] = table.filter(pc.is_in(table[owner], value_set=kept)).cast(schema)
+        return tables
+
+    def _dirty(self, owner: str) -> frozenset[str] | None:
+        """Codes whose pages differ between the base and this harvest; None without a base: all do."""
+        if self._base is None:
+            return None
+        base = pq.read_table(self._base / "pages.parquet")
+        live = pc.and_(pc.is_valid(base["version_harvest_id"]), pc.is_null(base["ended_at"]))
+        before = _versions(self._family(owner, base.filter(live)))
+        now = _versions(self.family(owner))
+        return frozenset(code for code in before.keys() | now.keys() if before.get(code) != now.get(code))
+
+    def family(self, owner: str) -> dict[str, list[Mapping[str, Any]]]:
+        """The live pages of a family by code."""
+        return self._family(owner, self.live)
+
+    @staticmethod
+    def _family(owner: str, pages: pa.Table) -> dict[str, list[Mapping[str, Any]]]:
+        kinds = pa.array(_KINDS[owner], pa.string())
+        columns = ["page_key", "kind", "version_harvest_id", "url", "record_sha256", *LINEAGE[3:]]
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for page in pages.filter(pc.is_in(pages["kind"], value_set=kinds)).select(columns).to_pylist():
+            found.setdefault(page["page_key"].rpartition("/")[2], []).append(page)
+        return found
+
+    def _with_lineage(self, name: str, table: pa.Table, pages: Mapping[str, list[Mapping[str, Any]]]) -> pa.Table:
+        schema = arrow_schema(name)
+        if not TABLES[name].page_level:
+            return table.select(schema.names).cast(schema)
+        # of a project's two pages the mobile one (first by key) gives the lineage
+        owners = [pages[code][0] for code in table[TABLES[name].key[0]].to_pylist()]
+        values = {
+            "source_url": [page["url"] for page in owners],
+            "page_sha256": [page["record_sha256"] for page in owners],
+            **{column: [page[column] for page in owners] for column in LINEAGE[2:]},
+        }
+        arrays = [
+            pa.array(values[field.name], field.type) if field.name in values else table[field.name].combine_chunks()
+            for field in schema
+        ]
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+    def _findings(self) -> pa.Table:
+        """The findings of the versions in force, and those of pages without a record tonight."""
+        schema = arrow_schema("findings")
+        wanted: dict[str, set[str]] = {}
+        for key, id_ in zip(self.live["page_key"].to_pylist(), self.live["version_harvest_id"].to_pylist(), strict=True):
+            wanted.setdefault(id_, set()).add(key)
+        wanted.setdefault(self.harvest_id, set()).update(self.pages["page_key"].to_pylist())
+        parts = []
+        for id_, keys in sorted(wanted.items()):
+            file = self.harvest_folder(id_) / "findings.parquet"
+            if file.is_file():
+                found = pq.read_table(file)
+                parts.append(found.filter(pc.is_in(found["page_key"], value_set=pa.array(sorted(keys), pa.string()))))
+        return _sorted(pa.concat_tables(parts).cast(schema), "findings") if parts else schema.empty_table()
+
+
+def fill_pages(pages: pa.Table, state: State) -> pa.Table:
+    """Complete the hashes that a harvest's own file leaves to the harvest of the version."""
+    rows = zip(
+        pages["page_key"].to_pylist(),
+        pages["version_harvest_id"].to_pylist(),
+        pages["facts_sha256"].to_pylist(),
+        strict=True,
+    )
+    facts: list[str | None] = []
+    known: dict[str, dict[str, str]] = {}
+    for key, id_, sha256 in rows:
+        if sha256 is None and id_ is not None and id_ != state.harvest_id:
+            if id_ not in known:
+                file = state.harvest_folder(id_) / "pages.parquet"
+                other = pq.read_table(file, columns=["page_key", "facts_sha256"])
+                known[id_] = dict(zip(other["page_key"].to_pylist(), other["facts_sha256"].to_pylist(), strict=True))
+            sha256 = known[id_].get(key)
+        facts.append(sha256)
+    place = pages.schema.get_field_index("facts_sha256")
+    return pages.set_column(place, pages.schema.field(place), pa.array(facts, pa.string()))
+
+
+def _versions(pages: Mapping[str, list[Mapping[str, Any]]]) -> dict[str, list[tuple[str, str]]]:
+    return {code: [(row["page_key"], row["version_harvest_id"]) for row in rows] for code, rows in pages.items()}
+
+
+def _sorted(table: pa.Table, name: str) -> pa.Table:
+    return table.sort_by([(column, "ascending") for column in TABLES[name].key])
+
+
+def _merge_pages(name: str, table: pa.Table) -> pa.Table:
+    """Rows of one key from a project's two pages become one: the mobile page's values, its nulls filled by the other's."""
+    key = list(TABLES[name].key)
+    facts = arrow_schema(name, facts_only=True)
+    table = table.sort_by([*((column, "ascending") for column in key), ("page_key", "ascending")])
+    if not pc.any(pc.starts_with(table["page_key"], "yii_project/")).as_py():
+        return table.select(facts.names).cast(facts)
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in table.to_pylist():
+        identity = tuple(row[column] for column in key)
+        known = rows.setdefault(identity, row)
+        if known is not row:
+            for column, value in row.items():
+                if known[column] is None:
+                    known[column] = value
+    arrays = [pa.array([row[field.name] for row in rows.values()], field.type) for field in facts]
+    return pa.Table.from_arrays(arrays, schema=facts)

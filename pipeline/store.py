@@ -1,0 +1,405 @@
+"""The store: what the portal said on any night, provable from the bytes.
+
+    latest -> snapshots/<id>       the current state, one complete <table>.parquet each; swapped in one step; derived
+    snapshots/<id>/                derived full states: the last seven and the first of every month
+    harvests/<id>/                 append-only, the truth: rows of new and changed versions, every page looked at, bodies
+    runs/<id>/                     the spool while a harvest runs, then its report and log
+    tmp/                           staging; anything here is rubbish after a crash
+    store.json, head.json          format of the store; the newest harvest and the hash of its manifest
+
+A harvest comes into being by one rename of tmp/<id> to harvests/<id>: that is the commit.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+
+from pipeline import state
+from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError
+from pipeline.fields import TABLES
+from pipeline.portal import KPI_CODE, PROJECT_CODE
+
+FORMAT: Final = 1
+"""Version of the store's layout; a newer one is refused."""
+
+HARVEST_ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
+BANGKOK: Final = ZoneInfo("Asia/Bangkok")
+MANIFEST: Final = "manifest.json"
+
+README: Final = """\
+# A store of bma-progress
+
+`latest/<table>.parquet` is the current state; any Parquet reader opens it:
+
+    import pandas as pd, os
+    latest = os.path.realpath("latest")          # one night for all tables, even while a harvest is published
+    projects = pd.read_parquet(f"{latest}/projects.parquet")
+
+`harvests/<id>/` is the truth, one folder a harvest, never rewritten; `<id>` is the start in UTC. `<table>.parquet` there
+holds the rows of pages that were new or had changed, with `page_key` and `version_harvest_id`; `pages.parquet` says for
+every known page what came and which harvest holds its version: the state as of a harvest is the join of the two.
+`bodies.parquet` holds the bytes as served. `manifest.json` has every file's SHA-256 and the hash of the manifest before.
+`snapshots/` are derived and may be deleted. `bma-progress verify` checks all of it.
+"""
+
+
+class Store:
+    """One store, opened for reading; `writer()` takes the lock for writing.
+
+    Raises StoreError where the folder is no store or was written by a newer version.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        file = root / "store.json"
+        try:
+            about = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise StoreError(f"{root} holds no store; run `bma-progress harvest --data {root}` first, or name another folder") from None
+        except (OSError, ValueError):
+            raise StoreDamagedError(f"{file} cannot be read; restore it from a copy of the store") from None
+        if about.get("format") != FORMAT:
+            raise StoreError(f"{root} was written by a newer bma-progress (format {about.get('format')}); upgrade to read it")
+        self.portal: str = about["portal"]
+
+    @classmethod
+    def create(cls, root: Path, portal: str) -> "Store":
+        """Open the store in `root`, made new where there is none. Raises StoreError for another portal's store."""
+        if not (root / "store.json").exists():
+            if root.exists() and not root.is_dir():
+                raise StoreError(f"{root} is a file; name a folder for the store")
+            for folder in ("harvests", "snapshots", "runs", "tmp"):
+                (root / folder).mkdir(parents=True, exist_ok=True)
+            write_durably(root / "README.md", README.encode())
+            write_durably(root / "store.json", canonical_json({"format": FORMAT, "portal": portal}))
+        store = cls(root)
+        if store.portal != portal:
+            raise StoreError(f"{root} is the store of {store.portal}, not of {portal}; one store holds one portal: name another folder with --data")
+        return store
+
+    # --- what there is --------------------------------------------------------------------------------------------
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of all tables."""
+        return tuple(TABLES)
+
+    def harvest_ids(self, *, published_only: bool = False) -> list[str]:
+        """All committed harvests, oldest first."""
+        folder = self.root / "harvests"
+        ids = sorted(name.name for name in folder.iterdir() if HARVEST_ID.fullmatch(name.name)) if folder.is_dir() else []
+        return [id_ for id_ in ids if self.manifest(id_)["published"]] if published_only else ids
+
+    def manifest(self, harvest_id: str) -> dict[str, Any]:
+        """The manifest of a harvest."""
+        return _read_manifest(self.root / "harvests" / harvest_id / MANIFEST)
+
+    def harvests(self) -> pd.DataFrame:
+        """One row a harvest: id, start, whether it was published, counts of pages by outcome."""
+        rows = []
+        for id_ in self.harvest_ids():
+            manifest = self.manifest(id_)
+            rows.append(
+                {
+                    "harvest_id": id_,
+                    "started_at": harvest_start(id_),
+                    "published": manifest["published"],
+                    "held_back": manifest["held_back"],
+                    "cause": manifest["cause"],
+                    **manifest["outcomes"],
+                }
+            )
+        columns = ["harvest_id", "started_at", "published", "held_back", "cause"]
+        return pd.DataFrame(rows, columns=columns if not rows else None)
+
+    def latest_id(self) -> str | None:
+        """The harvest that is published now, or None."""
+        try:
+            return (self.root / "latest").readlink().name
+        except OSError:
+            return None
+
+    def resolve(self, when: str | date) -> str:
+        """A harvest's id from an id, a day (the last harvest on or before it, Bangkok time), `latest` or `previous`.
+
+        Raises StoreError that says what there is.
+        """
+        text = when.isoformat() if isinstance(when, date) else when.strip()
+        published = self.harvest_ids(published_only=True)
+        if not published and not self.harvest_ids():
+            raise StoreError(f"{self.root} holds no harvest yet; run `bma-progress harvest` first")
+        if text in ("latest", "previous"):
+            place = -1 if text == "latest" else -2
+            if len(published) < -place:
+                raise StoreError(f"{self.root} holds {len(published)} published harvest(s), so there is no {text} one")
+            return published[place]
+        if HARVEST_ID.fullmatch(text):
+            if text in self.harvest_ids():
+                return text
+            raise StoreError(f"{self.root} holds no harvest {text}; `bma-progress status` lists those there are")
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            raise StoreError(f"{text!r} is no harvest's id, no day such as 2026-11-22, and neither latest nor previous") from None
+        end = datetime.combine(day + timedelta(days=1), datetime.min.time(), BANGKOK).astimezone(UTC)
+        before = [id_ for id_ in published if harvest_start(id_) < end]
+        if not before:
+            first = published[0] if published else "none"
+            raise StoreError(f"no harvest was published on or before {text}; the first one is {first}")
+        return before[-1]
+
+    # --- tables ---------------------------------------------------------------------------------------------------
+
+    def arrow(self, name: str, when: str = "latest") -> pa.Table:
+        """One table as it stood at `when`, as Arrow. Raises StoreError for an unknown table or time."""
+        if name not in TABLES:
+            raise StoreError(f"{name!r} is no table; there are {', '.join(TABLES)}")
+        id_ = self.resolve(when)
+        folder = self.root / "snapshots" / id_
+        if (folder / f"{name}.parquet").is_file():
+            return pq.read_table(folder / f"{name}.parquet")
+        return state.State(self, id_).table(name)
+
+    def table(self, name: str, when: str = "latest") -> pd.DataFrame:
+        """One table as it stood at `when`, as a pandas frame."""
+        return self.arrow(name, when).to_pandas()
+
+    def export(self, when: str, out: Path) -> str:
+        """Write all tables as they stood at `when` into the folder `out`; returns the harvest's id."""
+        id_ = self.resolve(when)
+        out.mkdir(parents=True, exist_ok=True)
+        snapshot = self.root / "snapshots" / id_
+        if snapshot.is_dir():
+            for file in snapshot.glob("*.parquet"):
+                shutil.copyfile(file, out / file.name)
+        else:
+            state.State(self, id_, base=self.nearest_snapshot(id_)).write(out)
+        return id_
+
+    def nearest_snapshot(self, harvest_id: str) -> str | None:
+        """The newest snapshot at or before a harvest, from which its state is quickest made."""
+        ids = [path.name for path in (self.root / "snapshots").iterdir() if HARVEST_ID.fullmatch(path.name)]
+        return max((id_ for id_ in ids if id_ <= harvest_id), default=None)
+
+    def history(self, code: str) -> pd.DataFrame:
+        """Every look at one project's or indicator's pages that changed something, oldest first, with its outcome."""
+        if not (PROJECT_CODE.fullmatch(code) or KPI_CODE.fullmatch(code)):
+            raise StoreError(f"{code!r} is no project's or indicator's code, such as 24000000-2964 or 2400-1013")
+        column = "project_code" if PROJECT_CODE.fullmatch(code) else "kpi_code"
+        found = []
+        for id_ in self.harvest_ids():
+            pages = pq.read_table(self.root / "harvests" / id_ / "pages.parquet", filters=[(column, "=", code)])
+            found += pages.to_pylist()
+        if not found:
+            raise StoreError(f"{self.root} knows no page of {code}")
+        frame = pd.DataFrame(found)
+        return frame[frame["outcome"] != "skipped"].reset_index(drop=True)
+
+    # --- bytes ----------------------------------------------------------------------------------------------------
+
+    def body(self, harvest_id: str, sha256: str) -> bytes:
+        """The bytes with this hash that a harvest stored, checked. Raises StoreError, StoreDamagedError."""
+        record = self.body_record(harvest_id, sha256)
+        body: bytes = record["body"]
+        if record["encoding"] == "zstd-patch":
+            base = self.body(record["base_harvest_id"], record["base_sha256"])
+            dictionary = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+            body = zstandard.ZstdDecompressor(dict_data=dictionary).decompress(body)
+        if hashlib.sha256(body).hexdigest() != sha256:
+            raise StoreDamagedError(f"the stored page {sha256} of harvest {harvest_id} is damaged; run `bma-progress verify`")
+        return body
+
+    def body_record(self, harvest_id: str, sha256: str) -> Mapping[str, Any]:
+        """The stored row of these bytes: URL, status, headers, time, encoding. Raises StoreError where there is none."""
+        file = self.root / "harvests" / harvest_id / "bodies.parquet"
+        place = _body_places(file).get(sha256) if file.is_file() else None
+        if place is None:
+            raise StoreError(f"harvest {harvest_id} holds no page with the hash {sha256}")
+        return _row_group(file, place[0])[place[1]]
+
+    # --- writing --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def writer(self) -> Iterator["Store"]:
+        """Hold the lock of the only writer, after mending what a crash left. Raises StoreBusyError.
+
+        The lock is the kernel's: it goes with the process that held it, however that ended.
+        """
+        descriptor = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another process"
+            os.close(descriptor)
+            raise StoreBusyError(f"{self.root} is being written by {owner}; wait for it to end, or stop it") from None
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()}, started {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode(), 0)
+            self.recover()
+            yield self
+        finally:
+            os.ftruncate(descriptor, 0)
+            os.close(descriptor)
+
+    def recover(self) -> None:
+        """Finish or discard what a crash left: staging goes, head and latest follow the newest committed harvest."""
+        staging = self.root / "tmp"
+        for left in staging.iterdir() if staging.is_dir() else ():
+            shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+        self.write_head()
+        published = self.harvest_ids(published_only=True)
+        if published and self.latest_id() != published[-1]:
+            self.publish(published[-1])
+
+    def write_head(self) -> None:
+        """Name the newest harvest and the hash of its manifest, so that the chain's end is fixed too."""
+        ids = self.harvest_ids()
+        head = {
+            "harvest_id": ids[-1] if ids else None,
+            "manifest_sha256": file_sha256(self.root / "harvests" / ids[-1] / MANIFEST) if ids else None,
+            "readme_sha256": hashlib.sha256(README.encode()).hexdigest(),
+            "portal": self.portal,
+        }
+        head["head_sha256"] = hashlib.sha256(canonical_json(head)).hexdigest()
+        content = canonical_json(head)
+        file = self.root / "head.json"
+        if not file.exists() or file.read_bytes() != content:
+            write_durably(file, content)
+
+    def publish(self, harvest_id: str, built: Path | None = None) -> None:
+        """Make a committed harvest the one that `latest` shows.
+
+        built: its state, already written in the staging folder; built here where it is not
+        """
+        target = self.root / "snapshots" / harvest_id
+        if not target.is_dir():
+            if built is None:
+                built = self.root / "tmp" / f"snapshot-{harvest_id}"
+                built.mkdir(parents=True)
+                state.State(self, harvest_id, base=self.nearest_snapshot(harvest_id)).write(built)
+            finish_snapshot(built, harvest_id)
+            built.rename(target)
+            sync_folder(self.root / "snapshots")
+        link = self.root / "tmp" / "latest"
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("snapshots") / harvest_id)
+        link.replace(self.root / "latest")
+        sync_folder(self.root)
+
+    def prune_snapshots(self, keep: int) -> list[str]:
+        """Drop derived states older than the last `keep` that are not the first of a month; returns what went."""
+        ids = sorted(path.name for path in (self.root / "snapshots").iterdir() if HARVEST_ID.fullmatch(path.name))
+        months: dict[str, str] = {}
+        for id_ in self.harvest_ids(published_only=True):
+            months.setdefault(f"{harvest_start(id_).astimezone(BANGKOK):%Y-%m}", id_)
+        kept = {*ids[-keep:], *months.values(), self.latest_id()}
+        gone = [id_ for id_ in ids if id_ not in kept]
+        for id_ in gone:
+            doomed = self.root / "tmp" / f"pruned-{id_}"
+            (self.root / "snapshots" / id_).rename(doomed)  # a half-deleted snapshot must not be taken for a whole one
+            shutil.rmtree(doomed)
+        return gone
+
+
+def open_store(path_or_url: str | Path) -> Store:
+    """Open a store for reading. Raises StoreError where there is none."""
+    return Store(Path(path_or_url))
+
+
+# --- the small pieces every writer shares -------------------------------------------------------------------------
+
+
+def harvest_start(harvest_id: str) -> datetime:
+    """The UTC instant that a harvest's id names."""
+    return datetime.strptime(harvest_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def canonical_json(value: Any) -> bytes:
+    """JSON with one spelling: sorted keys, two blanks of indent, a line end."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a small file so that after a crash it is either the old or the new one, whole."""
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Force a written file to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+sync_folder = sync_file
+"""Force a folder's entries to disk."""
+
+
+def finish_snapshot(folder: Path, harvest_id: str) -> None:
+    """Write a snapshot's own list of hashes and force everything to disk."""
+    files = sorted(folder.glob("*.parquet"))
+    content = {
+        "harvest_id": harvest_id,
+        "files": {file.name: {"bytes": file.stat().st_size, "sha256": file_sha256(file)} for file in files},
+    }
+    content["snapshot_sha256"] = hashlib.sha256(canonical_json(content)).hexdigest()
+    for file in files:
+        sync_file(file)
+    write_durably(folder / "snapshot.json", canonical_json(content))
+
+
+@lru_cache(maxsize=4096)
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        raise StoreDamagedError(f"{path} cannot be read; run `bma-progress verify`") from None
+    return manifest
+
+
+@lru_cache(maxsize=64)  # a harvest's files never change
+def _body_places(file: Path) -> dict[str, tuple[int, int]]:
+    """SHA-256 of each stored page → its row group and row."""
+    places = {}
+    with pq.ParquetFile(file) as stored:
+        for group in range(stored.num_row_groups):
+            hashes = stored.read_row_group(group, columns=["page_sha256"]).column(0).to_pylist()
+            places.update({sha256: (group, row) for row, sha256 in enumerate(hashes)})
+    return places
+
+
+@lru_cache(maxsize=2)  # some 8 MB each; pages are asked for in order of their keys
+def _row_group(file: Path, group: int) -> list[dict[str, Any]]:
+    with pq.ParquetFile(file) as stored:
+        rows: list[dict[str, Any]] = stored.read_row_group(group).to_pylist()
+    return rows
