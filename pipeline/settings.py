@@ -211,7 +211,7 @@ def load_settings(**arguments: Any) -> Settings:
         raise SettingsError(_sentence(error, given, file_values)) from None
 
 
-def _read_file() -> Mapping[str, Any] | dict[str, Any]:
+def _read_file() -> dict[str, Any]:
     file = config_file()
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
