@@ -1,5 +1,6 @@
 """The portal's addresses: kinds of pages, their URLs and codes, and which links of a page lead to further pages."""
 
+import codecs
 import csv
 import re
 from collections.abc import Iterable, Iterator
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 from pipeline.errors import SettingsError
 
@@ -17,19 +18,30 @@ AGENCY_CODE: Final = re.compile(r"[0-9]{8}", re.ASCII)
 LISTS: Final = ("index101", "index102", "index103", "index11")
 """Result lists: dimensions 1, 2 and 3, and the list by strategy."""
 
-_LIST_PAGE: Final = re.compile(r"(index10[123]|index11)\.php", re.IGNORECASE)
-_PROBE: Final = re.compile(r"([0-9]{8}):([0-9]{1,4})-([0-9]{1,4})", re.ASCII)
+_LIST_PAGE: Final = re.compile(r"(index10[123]|index11)\.php", re.ASCII)
+_YII_PAGE: Final = re.compile(r"(bs2[0-9]{3})/frontend/web/index\.php", re.ASCII)
+_PROBE: Final = re.compile(r"([0-9]{8}|[0-9]{4}):([0-9]{1,4})(?:-([0-9]{1,4}))?", re.ASCII)
 _MOBILE: Final = ("mobile", "mobile62")
+_LONGEST_URL: Final = 2_000  # servers refuse longer ones; the portal's have some hundred characters
+_INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u2060"  # what copying from a web page or a word processor leaves
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class PageRef:
-    """One page of the portal: what it is, its code, the key that names it for ever, and where to fetch it."""
+    """One page of the portal: what it is, its code, the key that names it for ever, and where to fetch it.
+
+    kind: "project", "kpi", "result_list", "yii_project", or "start" for the menu whose links lead to the others
+    """
 
     page_key: str
     kind: str
     code: str
     url: str
+
+    @property
+    def agency_code(self) -> str:
+        """The eight digits of the agency the code belongs to: `24000000` for the indicator `2400-1013`."""
+        return f"{self.code[:4]}0000" if self.kind == "kpi" else self.code[:8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +55,34 @@ class Agency:
 
 @cache
 def agencies() -> tuple[Agency, ...]:
-    """The reference table of agencies: the departments seen on pages, and the fifty districts."""
+    """The reference table of agencies: the departments seen on pages, and the fifty districts.
+
+    The districts are numbered 5001 to 5050 by the portal itself, not as elsewhere, so a district that no page seen has
+    named stands here without a name: one taken from another numbering would be wrong.
+    """
     with (Path(__file__).parent / "agencies.csv").open(encoding="utf-8", newline="") as stream:
-        return tuple(Agency(row["agency_code"], row["agency_code"][:4], row["name_th"] or None) for row in csv.DictReader(stream))
+        rows = csv.DictReader(stream)
+        return tuple(Agency(row["agency_code"], row["agency_code"][:4], row["name_th"] or None) for row in rows)
 
 
 def agency_codes(chosen: Iterable[str] = ()) -> list[str]:
     """Eight-digit codes of the chosen agencies (given by 8 or 4 digits), or of all. Raises SettingsError."""
-    codes = []
-    for text in chosen:
-        text = text.strip()
+    codes: dict[str, None] = {}
+    for given in chosen:
+        text = given.strip()
         code = f"{text}0000" if re.fullmatch(r"[0-9]{4}", text, re.ASCII) else text
         if not AGENCY_CODE.fullmatch(code):
             raise SettingsError(f"{text!r} is no agency's code; give 8 digits such as 50240000, or the first 4")
-        codes.append(code)
-    return codes or [agency.agency_code for agency in agencies()]
+        codes[code] = None
+    return list(codes) or [agency.agency_code for agency in agencies()]
+
+
+# --- addresses of codes ---------------------------------------------------------------------------------------------
+
+
+def start_ref(portal: str) -> PageRef:
+    """The menu of the portal. It holds no record; the newer front end's pages may be linked nowhere else."""
+    return PageRef("start/mobile", "start", "", f"{portal}/mobile/")
 
 
 def project_ref(portal: str, code: str) -> PageRef:
@@ -76,52 +101,107 @@ def list_ref(portal: str, name: str, agency_code: str) -> PageRef:
     return PageRef(key, "result_list", agency_code, f"{portal}/mobile/{name}.php?selDEP={agency_code}")
 
 
-def yii_ref(portal: str, code: str) -> PageRef:
-    """The newer front end's page of a project."""
-    url = f"{portal}/bs2568/frontend/web/index.php?project_id={code}&r=tbl-project-main%2Fview"
+def list_refs(portal: str, chosen: Iterable[str] = ()) -> list[PageRef]:
+    """All result lists of the chosen agencies, or of all agencies. Raises SettingsError."""
+    return [list_ref(portal, name, code) for code in agency_codes(chosen) for name in LISTS]
+
+
+def yii_ref(portal: str, code: str, folder: str = "bs2568") -> PageRef:
+    """The newer front end's page of a project. Its folder is named after a Buddhist-era year."""
+    url = f"{portal}/{folder}/frontend/web/index.php?project_id={code}&r=tbl-project-main%2Fview"
     return PageRef(f"yii_project/{code}", "yii_project", code, url)
 
 
-def page_ref(url: str, portal: str) -> PageRef | None:
+def older_copy(ref: PageRef) -> PageRef | None:
+    """The same page under `/mobile62/`, for one that `/mobile/` does not have; None where there is no such copy.
+
+    A page is one page whichever copy links to it, and `/mobile/` is asked first: the copies can show other values, and
+    what a harvest says must not depend on which link was met first.
+    """
+    if ref.kind not in ("project", "kpi", "result_list") or "/mobile/" not in ref.url:
+        return None
+    return PageRef(ref.page_key, ref.kind, ref.code, ref.url.replace("/mobile/", "/mobile62/", 1))
+
+
+# --- codes of addresses ---------------------------------------------------------------------------------------------
+
+
+def page_ref(url: str, portal: str | None = None, base: str | None = None) -> PageRef | None:
     """The page a URL names, whatever its form, if it is of a known kind and on this portal; else None.
 
-    Host case, default port, http or https, order of parameters, fragments, `/mobile62/` and percent-encoding do not
-    matter; the reference always has the one usual URL. Never raises.
+    portal: its address; None takes the host of the URL itself as the portal
+    base: the address of the page that holds the link, for a relative one
+
+    Host case, default port, http or https, order of parameters, fragments, `/mobile62/`, percent-encoding and letter
+    case of the path do not matter; the reference always has the one usual URL. Never raises: links are typed by hand.
     """
+    if len(url) > _LONGEST_URL or "=" not in url:
+        return None
     try:
-        parts = urlsplit(url.strip())
-        if parts.scheme not in ("http", "https") or not same_portal(url, portal):
+        address = url.strip()
+        if base is not None:
+            path, mark, query_text = address.partition("?")
+            address = urljoin(base, path.replace("\\", "/") + mark + query_text)
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             return None
-        prefix = urlsplit(portal).path.rstrip("/")
-        if not parts.path.startswith(f"{prefix}/"):
+        if portal is None:
+            host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+            portal = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
+        elif not same_portal(address, portal):
             return None
-        path = parts.path.removeprefix(prefix).strip("/").split("/")
+        path = _below(parts.path, urlsplit(portal).path)
+        # PHP takes the last of several parameters of one name
         query = {name: values[-1].strip() for name, values in parse_qs(parts.query).items()}
     except ValueError:
         return None
-    if len(path) == 2 and path[0] in _MOBILE:
+    return _ref(path, query, portal)
+
+
+def _ref(path: str, query: dict[str, str], portal: str) -> PageRef | None:
+    folder, _, page = path.lower().partition("/")
+    if folder in _MOBILE:
         code = query.get("pid", "")
-        if path[1] == "myproject.php" and PROJECT_CODE.fullmatch(code):
+        if page == "myproject.php" and PROJECT_CODE.fullmatch(code):
             return project_ref(portal, code)
-        if path[1] == "mykpi.php" and KPI_CODE.fullmatch(code):
+        if page == "mykpi.php" and KPI_CODE.fullmatch(code):
             return kpi_ref(portal, code)
-        name, agency = _LIST_PAGE.fullmatch(path[1]), query.get("selDEP", "")
+        name, agency = _LIST_PAGE.fullmatch(page), query.get("selDEP", "")
         if name and AGENCY_CODE.fullmatch(agency):
-            return list_ref(portal, name[1].lower(), agency)
-    if path[-3:] == ["frontend", "web", "index.php"] and query.get("r", "").replace("%2F", "/") == "tbl-project-main/view":
+            return list_ref(portal, name[1], agency)
+    newer = _YII_PAGE.fullmatch(path.lower())
+    if newer and query.get("r", "").strip("/") == "tbl-project-main/view":
         code = query.get("project_id", "")
         if PROJECT_CODE.fullmatch(code):
-            return yii_ref(portal, code)
+            return yii_ref(portal, code, newer[1])
     return None
+
+
+def _below(path: str, prefix: str) -> str:
+    """The path inside the portal, without doubled slashes and dots; empty outside of it."""
+    steps: list[str] = []
+    for step in unquote(path).split("/"):
+        if step == "..":
+            del steps[-1:]
+        elif step not in ("", "."):
+            steps.append(step)
+    first = [step for step in prefix.split("/") if step]
+    return "/".join(steps[len(first) :]) if steps[: len(first)] == first else ""
 
 
 def same_portal(url: str, portal: str) -> bool:
     """Whether a URL stays on the portal: the same host and port; http and https are one."""
     try:
         one, other = urlsplit(url), urlsplit(portal)
-        return (one.hostname, _port(one.scheme, one.port)) == (other.hostname, _port(other.scheme, other.port))
+        return _host(one.hostname) == _host(other.hostname) and _port(one.scheme, one.port) == _port(
+            other.scheme, other.port
+        )
     except ValueError:
         return False
+
+
+def _host(name: str | None) -> str | None:
+    return name.rstrip(".") if name else None
 
 
 def _port(scheme: str, port: int | None) -> int:
@@ -130,17 +210,19 @@ def _port(scheme: str, port: int | None) -> int:
 
 
 def discover(links: Iterable[str], base: str, portal: str) -> Iterator[PageRef]:
-    """The pages of the portal that a page's links lead to, each once, in page order."""
+    """The pages of the portal that a page's links lead to, each once, in page order.
+
+    links: as written in the page; base: the address the page was served from
+    """
     seen: set[str] = set()
     for link in links:
-        try:
-            url = urljoin(base, link)
-        except ValueError:
-            continue
-        ref = page_ref(url, portal)
+        ref = page_ref(link, portal, base)
         if ref and ref.page_key not in seen:
             seen.add(ref.page_key)
             yield ref
+
+
+# --- what a person asks for -----------------------------------------------------------------------------------------
 
 
 def code_ref(text: str, portal: str) -> PageRef | None:
@@ -153,31 +235,52 @@ def code_ref(text: str, portal: str) -> PageRef | None:
 
 
 def read_pages_file(file: Path, portal: str) -> list[PageRef]:
-    """Project or indicator codes or URLs, one a line; `#` begins a comment. Raises SettingsError with the line."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise SettingsError(f"the file of pages {file} cannot be read ({reason}); check its name") from None
+    """Project or indicator codes or URLs, one a line; `#` begins a comment. Each page once, in the file's order.
+
+    Raises SettingsError that names the first line nobody can read and counts the others.
+    """
     refs: dict[str, PageRef] = {}
-    for number, line in enumerate(lines, 1):
-        text = line.split("#", 1)[0].strip()
+    wrong: list[str] = []
+    for number, line in enumerate(_lines(file), 1):
+        text = line.split("#", 1)[0].strip().strip(_INVISIBLE).strip()
         if not text:
             continue
         ref = code_ref(text, portal)
         if ref is None:
-            raise SettingsError(
-                f"{file}, line {number}: {text[:80]!r} is no project code, no indicator code and no page of {portal}; correct the line"
-            )
-        refs[ref.page_key] = ref
+            shown = text if len(text) <= 80 else f"{text[:77]}…"
+            wrong.append(f"line {number}: {shown!r}")
+        else:
+            refs.setdefault(ref.page_key, ref)
+    if wrong:
+        more = f" (and {len(wrong) - 1} more lines)" if len(wrong) > 1 else ""
+        raise SettingsError(
+            f"{file}, {wrong[0]} is no project code, no indicator code and no page of {portal}{more}; correct the file"
+        )
     if not refs:
         raise SettingsError(f"the file of pages {file} names no page; write one code or URL a line")
     return list(refs.values())
 
 
+def _lines(file: Path) -> list[str]:
+    try:
+        raw = file.read_bytes()
+        # Windows' editors write UTF-16 when asked for "Unicode"
+        encoding = "utf-16" if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+        text = raw.decode(encoding)
+    except OSError as error:
+        raise SettingsError(f"the file of pages {file} cannot be read ({error.strerror}); check its name") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"the file of pages {file} is no UTF-8 text; save it as UTF-8") from None
+    return re.split(r"\r\n|\r|\n", text)
+
+
 def probe_refs(text: str, portal: str) -> list[PageRef]:
-    """The projects of a range of serials, such as `50240000:3500-3600`. Raises SettingsError."""
+    """The projects of a range of serials, such as `50240000:3500-3600` (or one: `5024:3500`). Raises SettingsError."""
     found = _PROBE.fullmatch(text.strip())
-    if not found or int(found[2]) > int(found[3]):
-        raise SettingsError(f"{text!r} is no range of serials; write an agency's code and two numbers, such as 50240000:3500-3600")
-    return [project_ref(portal, f"{found[1]}-{serial:04d}") for serial in range(int(found[2]), int(found[3]) + 1)]
+    if found:
+        agency, first, last = agency_codes([found[1]])[0], int(found[2]), int(found[3] or found[2])
+        if first <= last:
+            return [project_ref(portal, f"{agency}-{serial:04d}") for serial in range(first, last + 1)]
+    raise SettingsError(
+        f"{text!r} is no range of serials; write an agency's code and two numbers, such as 50240000:3500-3600"
+    )
