@@ -1,7 +1,7 @@
 """The command line. Each command imports what it needs when it runs: `--help` and `parse` never wait for Prefect."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,10 @@ MAX_PAGE_BYTES = 16_000_000
 
 HARVEST_STATUS = "Exit status: 0 published, 1 held back (what was published before stands), 2 could not run."
 PARSE_STATUS = "Exit status: 0 all pages are ok, 1 some are not, 2 a file could not be read."
+
+
+_portal_option = click.option("--portal", help="Address of the portal.")
+_data_option = click.option("--data", type=click.Path(path_type=Path), help="Folder of the store.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EPILOG)
@@ -51,6 +55,179 @@ def parse(files: Sequence[Path], url: str | None) -> None:
             _complain(f"{file}: the page is {page.verdict.replace('_', ' ')}{reason}")
             status = max(status, 1)
     sys.exit(status)
+
+
+@cli.command(epilog=HARVEST_STATUS + " " + EPILOG)
+@_portal_option
+@_data_option
+@click.option("--pages", "pages_file", type=click.Path(path_type=Path), help="Only these: project or KPI codes or URLs, one a line.")
+@click.option("--agencies", help="Only these agencies: codes of 8 or 4 digits, separated by commas.")
+@click.option("--sample", type=click.IntRange(min=1), help="At most so many pages with records.")
+@click.option("--probe", multiple=True, metavar="AGENCY:FROM-TO", help="Also try a range of serials, such as 50240000:3500-3600.")
+@click.option("--resume/--fresh", default=True, help="Go on with an unfinished harvest (the default), or discard it.")
+@click.option("--rate", type=float, help="Requests a second; robots.txt may ask for fewer.")
+@click.option("--concurrency", type=int, help="Requests under way at once.")
+@click.option("--no-robots", is_flag=True, help="Do not read robots.txt: only with the portal's consent.")
+@click.option("--runner", type=click.Choice(["local", "dask"]), default="local", show_default=True, help="Where batches run.")
+@click.option("--dry-run", is_flag=True, help="Say what would be fetched, and fetch nothing.")
+def harvest(
+    portal: str | None,
+    data: Path | None,
+    pages_file: Path | None,
+    agencies: str | None,
+    sample: int | None,
+    probe: tuple[str, ...],
+    resume: bool,
+    rate: float | None,
+    concurrency: int | None,
+    no_robots: bool,
+    runner: str,
+    dry_run: bool,
+) -> None:
+    """One harvest: discover, fetch, parse, check, commit, publish.
+
+    Killed at any moment, the next start goes on where it was and fetches nothing again that was kept.
+    """
+    from pipeline.portal import read_pages_file
+    from pipeline.settings import load_settings
+
+    given = {"portal": portal, "data": data, "rate": rate, "concurrency": concurrency, "robots": False if no_robots else None}
+    settings = load_settings(**given)
+    if runner == "dask":
+        raise BmaProgressError("the dask runner is not built yet; use --runner local")
+    request = {
+        "settings": {name: str(value) if isinstance(value, Path) else value for name, value in given.items() if value is not None},
+        "pages": tuple(ref.url for ref in read_pages_file(pages_file, settings.portal)) if pages_file else (),
+        "agencies": tuple(code for code in (agencies or "").split(",") if code.strip()),
+        "sample": sample,
+        "probe": probe,
+        "resume": resume,
+    }
+    if dry_run:
+        _say_plan(request)
+        return
+    from flows.run import run_harvest
+
+    result, message = run_harvest(request, settings.data)
+    if result is None:
+        raise BmaProgressError(message)
+    from pipeline.run_report import report_text
+
+    click.echo(report_text(result, settings.portal), nl=False)
+    sys.exit(0 if result.published else 1)
+
+
+def _say_plan(request: dict[str, Any]) -> None:
+    """What a harvest would fetch first; links found on the way lead further."""
+    from collections import Counter
+
+    from pipeline.harvest import plan
+    from pipeline.request import HarvestRequest
+
+    settings, scope = HarvestRequest(**request).load()
+    counts: Counter[tuple[str, str]] = Counter()
+    for source, ref in plan(settings, scope):
+        counts[source, ref.kind] += 1
+        click.echo(ref.url)
+    for (source, kind), count in counts.items():
+        click.echo(f"{count:,} pages of kind {kind} ({source})", err=True)
+    seconds = sum(counts.values()) / settings.rate
+    click.echo(f"{sum(counts.values()):,} pages, {seconds / 60:,.0f} minutes at {settings.rate:g} requests a second, and the pages they link to", err=True)
+
+
+@cli.command()
+@_data_option
+def demo(data: Path | None) -> None:
+    """Harvest three nights of a small portal on this machine, compare them, and say where everything lies."""
+    from flows.run import run_demo
+
+    run_demo(data or Path("data/demo"))
+
+
+@cli.command()
+@_data_option
+def status(data: Path | None) -> None:
+    """The last harvest, its coverage and its complaints; how stale the data is."""
+    from pipeline.status import status_text
+
+    click.echo(status_text(_store(data)), nl=False)
+
+
+@cli.command(epilog="Exit status: 0 no difference, 1 differences, 2 trouble.")
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@_data_option
+@click.option("--format", "style", type=click.Choice(["table", "json", "csv", "parquet"]), default="table", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Write to this file instead of standard output.")
+def diff(before: str, after: str, data: Path | None, style: str, out: Path | None) -> None:
+    """Compare two states. A and B are a harvest's id, a day (the last harvest on or before it), latest or previous."""
+    from pipeline.difference import render, states_differ
+
+    store = _store(data)
+    changes = states_differ(store, before, after)
+    content = render(changes, style)
+    if out:
+        try:
+            out.write_bytes(content)
+        except OSError as error:
+            raise BmaProgressError(f"{out} cannot be written ({error.strerror}); choose another file") from None
+    elif style == "parquet":
+        raise BmaProgressError("a Parquet file goes to a file; name one with --out")
+    else:
+        click.echo(content.decode(), nl=False)
+    sys.exit(1 if len(changes) else 0)
+
+
+@cli.command()
+@click.argument("when")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the Parquet files.")
+@_data_option
+def export(when: str, out: Path, data: Path | None) -> None:
+    """Write the full tables as they stood at WHEN: a harvest's id, a day, latest or previous."""
+    store = _store(data)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BmaProgressError(f"{out} is not an empty folder; name a new one")
+    harvest_id = store.export(when, out)
+    click.echo(f"{out} holds the tables as of harvest {harvest_id}")
+
+
+@cli.command()
+@click.argument("code")
+@_data_option
+def history(code: str, data: Path | None) -> None:
+    """Every version of one project or KPI, with what changed."""
+    from pipeline.status import history_text
+
+    click.echo(history_text(_store(data), code), nl=False)
+
+
+@cli.command(epilog="Exit status: 0 whole, 1 damaged, 2 trouble.")
+@click.option("--deep", is_flag=True, help="Also parse the stored pages again and compare with the rows.")
+@_data_option
+def verify(deep: bool, data: Path | None) -> None:
+    """Check every file of the store against the manifests and their chain."""
+    from pipeline.verify import verify_store
+
+    store_folder = data or _settings_data()
+    problems = verify_store(store_folder, deep=deep)
+    for problem in problems:
+        click.echo(f"{problem.where}: {problem.what}; {problem.what_to_do}")
+    if problems:
+        _complain(f"{store_folder} is damaged in {len(problems)} place(s)")
+        sys.exit(1)
+    click.echo(f"{store_folder} is whole")
+
+
+def _settings_data() -> Path:
+    from pipeline.settings import load_settings
+
+    return load_settings().data
+
+
+def _store(data: Path | None) -> Any:
+    from pipeline.store import open_store
+
+    return open_store(data or _settings_data())
 
 
 def _read_page_file(file: Path) -> bytes:

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -112,30 +114,11 @@ class Night:
             night.log("resumed", pending=night.spool.counts()["pending"])
             return night
         night = cls(settings, store, scope, _new_harvest_id(store), resumed=False)
-        for source, refs in night.seeds():
-            night.spool.add(refs, source)
+        for source, refs in groupby(plan(settings, scope, night.known), key=itemgetter(0)):
+            night.spool.add((ref for _, ref in refs), source)
         night.spool.set_meta(portal=settings.portal, scope=scope.fingerprint, begun_at=datetime.now(UTC).isoformat())
         night.log("begun", portal=settings.portal, pending=night.spool.counts()["pending"])
         return night
-
-    def seeds(self) -> Iterator[tuple[str, list[PageRef]]]:
-        """Where pages are looked for first, with the pages: what was asked for, the lists, what is known, a probe."""
-        portal = self.settings.portal
-        if self.scope.pages:
-            yield "asked", list(self.scope.pages)
-            return
-        lists = [list_ref(portal, name, code) for code in agency_codes(self.scope.agencies) for name in LISTS]
-        yield "list", lists
-        known = [
-            PageRef(key, row["kind"], key.rpartition("/")[2], row["url"])
-            for key, row in self.known.items()
-            if self._is_wanted(row) and row["kind"] in _RECORD_KINDS
-        ]
-        yield "known", known
-        yield "probe", list(self.scope.probe)
-
-    def _is_wanted(self, page: Mapping[str, Any]) -> bool:
-        return not self.scope.agencies or agency_of(page) in self.scope.agencies
 
     # --- fetching ---------------------------------------------------------------------------------------------------
 
@@ -353,6 +336,26 @@ class _Connection:
     async def __aexit__(self, *error: Any) -> None:
         if self._night.client is not None:
             await self._night.client.__aexit__(None, None, None)
+
+
+def plan(
+    settings: Settings, scope: Scope, known: Mapping[str, PageRow] | None = None
+) -> Iterator[tuple[str, PageRef]]:
+    """Where pages are looked for first: what was asked for, or the lists, what is known, a probe.
+
+    known: pages of the last published harvest; read from the store where not given
+    """
+    if scope.pages:
+        yield from (("asked", ref) for ref in scope.pages)
+        return
+    if known is None:
+        known = known_pages(Store(settings.data)) if (settings.data / "store.json").exists() else {}
+    for code in agency_codes(scope.agencies):
+        yield from (("list", list_ref(settings.portal, name, code)) for name in LISTS)
+    for key, row in known.items():
+        if row["kind"] in _RECORD_KINDS and (not scope.agencies or agency_of(row) in scope.agencies):
+            yield "known", PageRef(key, row["kind"], key.rpartition("/")[2], row["url"])
+    yield from (("probe", ref) for ref in scope.probe)
 
 
 def run_night(night: Night, on_page: Callable[[], None] = lambda: None) -> HarvestResult | None:

@@ -49,6 +49,11 @@ class State:
         live = pc.and_(pc.is_valid(self.pages["version_harvest_id"]), pc.is_null(self.pages["ended_at"]))
         self.live = self.pages.filter(live)
 
+    def ended_codes(self) -> frozenset[str]:
+        """Codes of records that had ended by this harvest: what shows up again later is back, not new."""
+        ended = self.pages.filter(pc.is_valid(self.pages["ended_at"]))
+        return frozenset(key.rpartition("/")[2] for key in ended["page_key"].to_pylist())
+
     def harvest_folder(self, harvest_id: str) -> Path:
         """Where a harvest's files are, the one being staged included."""
         return self._folder if harvest_id == self.harvest_id else self._store.root / "harvests" / harvest_id

@@ -1,0 +1,236 @@
+"""Whether a store is what its manifests say: every byte, every file, the chain, and on demand what the parser reads."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow.parquet as pq
+
+from parsers import facts_sha256, parse_page
+from pipeline.errors import BmaProgressError, StoreError
+from pipeline.state import State
+from pipeline.store import FORMAT, HARVEST_ID, MANIFEST, README, Store, canonical_json, file_sha256
+
+_EXPECTED: Final = frozenset(
+    ("README.md", "store.json", "head.json", "latest", "harvests", "snapshots", "runs", "tmp", ".lock")
+)
+_RESTORE: Final = "restore it from a copy of the store"
+_DERIVED: Final = "delete that snapshot: the next harvest or export makes it anew from harvests/"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyProblem:
+    """One thing that is not as it should be: where, what, and what to do."""
+
+    where: str
+    what: str
+    what_to_do: str
+
+
+def verify_store(root: Path, *, deep: bool = False) -> list[VerifyProblem]:
+    """Check a whole store. Raises StoreError where there is none.
+
+    deep: also parse the stored pages again and compare with the facts of their rows
+    """
+    if not root.is_dir() or not (root / "harvests").is_dir():
+        raise StoreError(f"{root} holds no store; name the folder that `bma-progress harvest --data` was given")
+    problems = [*_top(root), *_harvests(root), *_snapshots(root), *_runs(root)]
+    if not problems and deep:
+        problems += _deep(Store(root))
+    return problems
+
+
+def _top(root: Path) -> Iterator[VerifyProblem]:
+    for path in sorted(root.iterdir()):
+        if path.name not in _EXPECTED:
+            yield VerifyProblem(path.name, "a file that is no part of the store", "move it elsewhere")
+    try:
+        about = json.loads((root / "store.json").read_bytes())
+        portal = about["portal"]
+        whole = about["format"] == FORMAT and (root / "store.json").read_bytes() == canonical_json(about)
+    except (OSError, ValueError, KeyError, TypeError):
+        portal, whole = None, False
+    if not whole:
+        yield VerifyProblem("store.json", "damaged", _RESTORE)
+    if not (root / "README.md").is_file() or (root / "README.md").read_bytes() != README.encode():
+        yield VerifyProblem("README.md", "missing or altered", _RESTORE)
+    yield from _head(root, portal)
+    if (root / ".lock").is_file() and b"\0" in (root / ".lock").read_bytes():
+        yield VerifyProblem(".lock", "damaged", "delete it while no harvest runs")
+
+
+def _head(root: Path, portal: str | None) -> Iterator[VerifyProblem]:
+    ids = sorted(path.name for path in (root / "harvests").iterdir() if HARVEST_ID.fullmatch(path.name))
+    try:
+        content = (root / "head.json").read_bytes()
+        head: dict[str, Any] = json.loads(content)
+        stated = head.pop("head_sha256")
+        own = hashlib.sha256(canonical_json(head)).hexdigest() == stated
+        whole = own and content == canonical_json({**head, "head_sha256": stated})
+    except (OSError, ValueError, KeyError, AttributeError):
+        yield VerifyProblem("head.json", "missing or damaged", _RESTORE)
+        return
+    if not whole or (portal is not None and head.get("portal") != portal):
+        yield VerifyProblem("head.json", "altered", _RESTORE)
+    elif head["harvest_id"] != (ids[-1] if ids else None):
+        yield VerifyProblem("head.json", f"the newest harvest should be {head['harvest_id']}", _RESTORE)
+    elif ids and head["manifest_sha256"] != _sha256(root / "harvests" / ids[-1] / MANIFEST):
+        yield VerifyProblem(f"harvests/{ids[-1]}/{MANIFEST}", "not the manifest that head.json names", _RESTORE)
+
+
+def _harvests(root: Path) -> Iterator[VerifyProblem]:
+    folder = root / "harvests"
+    previous: str | None = None
+    for path in sorted(folder.iterdir()):
+        if not HARVEST_ID.fullmatch(path.name) or not path.is_dir():
+            yield VerifyProblem(f"harvests/{path.name}", "no harvest of this store", "move it elsewhere")
+            continue
+        where = f"harvests/{path.name}"
+        try:
+            content = (path / MANIFEST).read_bytes()
+            manifest = json.loads(content)
+            files, stated = manifest["files"], manifest["previous"]
+            chain = manifest["previous_manifest_sha256"]
+            whole = content == canonical_json(manifest) and manifest["harvest_id"] == path.name
+        except (OSError, ValueError, KeyError, TypeError):
+            yield VerifyProblem(f"{where}/{MANIFEST}", "missing or damaged", _RESTORE)
+            previous = path.name
+            continue
+        if not whole:
+            yield VerifyProblem(f"{where}/{MANIFEST}", "altered", _RESTORE)
+        if stated != previous:
+            yield VerifyProblem(where, f"should follow {stated}, but follows {previous}", "restore the harvest between")
+        elif previous is not None and chain != _sha256(folder / previous / MANIFEST):
+            yield VerifyProblem(f"harvests/{previous}/{MANIFEST}", f"not the manifest that {path.name} followed", _RESTORE)
+        yield from _files(where, path, files, frozenset((MANIFEST,)))
+        previous = path.name
+
+
+def _snapshots(root: Path) -> Iterator[VerifyProblem]:
+    folder = root / "snapshots"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        where = f"snapshots/{path.name}"
+        if not HARVEST_ID.fullmatch(path.name):
+            yield VerifyProblem(where, "no snapshot of this store", "move it elsewhere")
+            continue
+        if not (root / "harvests" / path.name).is_dir():
+            yield VerifyProblem(where, "a snapshot of a harvest that is not there", _DERIVED)
+        try:
+            content = (path / "snapshot.json").read_bytes()
+            snapshot = json.loads(content)
+            stated = snapshot.pop("snapshot_sha256")
+            own = hashlib.sha256(canonical_json(snapshot)).hexdigest() == stated and snapshot["harvest_id"] == path.name
+            whole = own and content == canonical_json({**snapshot, "snapshot_sha256": stated})
+            files = snapshot["files"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            yield VerifyProblem(f"{where}/snapshot.json", "missing or damaged", _DERIVED)
+            continue
+        if not whole:
+            yield VerifyProblem(f"{where}/snapshot.json", "altered", _DERIVED)
+        yield from _files(where, path, files, frozenset(("snapshot.json",)), _DERIVED)
+    latest, published = root / "latest", _published(root)
+    target = str(latest.readlink()) if latest.is_symlink() else None
+    if target != (f"snapshots/{published}" if published else None):
+        yield VerifyProblem("latest", f"shows {target}, should show {published}", "the next harvest sets it right")
+    elif published and not (root / "snapshots" / published).is_dir():
+        yield VerifyProblem("latest", f"the snapshot {published} is missing", "the next harvest makes it anew")
+
+
+def _published(root: Path) -> str | None:
+    for path in sorted((root / "harvests").iterdir(), reverse=True):
+        try:
+            if json.loads((path / MANIFEST).read_bytes())["published"]:
+                return path.name
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
+def _runs(root: Path) -> Iterator[VerifyProblem]:
+    for path in sorted((root / "runs").iterdir()) if (root / "runs").is_dir() else ():
+        where = f"runs/{path.name}"
+        if not HARVEST_ID.fullmatch(path.name):
+            yield VerifyProblem(where, "no run of this store", "move it elsewhere")
+            continue
+        if not (root / "harvests" / path.name).is_dir():
+            continue  # under way, or interrupted: the next start goes on with it
+        try:
+            lines = (path / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+            files = {name: {"sha256": sha256} for sha256, _, name in (line.partition("  ") for line in lines)}
+        except (OSError, UnicodeDecodeError):
+            if not (path / "report.json").exists():
+                continue  # killed between commit and report
+            yield VerifyProblem(f"{where}/SHA256SUMS", "missing or damaged", "the report of that night is not proven")
+            continue
+        if "".join(f"{file['sha256']}  {name}\n" for name, file in files.items()) != (path / "SHA256SUMS").read_text():
+            yield VerifyProblem(f"{where}/SHA256SUMS", "altered", "the report of that night is not proven")
+        yield from _files(where, path, files, frozenset(("SHA256SUMS",)), "the report of that night is not proven")
+
+
+def _files(
+    where: str, folder: Path, files: dict[str, Any], besides: frozenset[str], what_to_do: str = _RESTORE
+) -> Iterator[VerifyProblem]:
+    there = {path.name for path in folder.iterdir()} - besides
+    for name in sorted(there - files.keys()):
+        yield VerifyProblem(f"{where}/{name}", "a foreign file", "move it elsewhere")
+    for name, about in sorted(files.items()):
+        if name not in there:
+            yield VerifyProblem(f"{where}/{name}", "missing", what_to_do)
+        elif _sha256(folder / name) != about["sha256"]:
+            yield VerifyProblem(f"{where}/{name}", "its bytes are not those that were committed", what_to_do)
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        return file_sha256(path)
+    except OSError:
+        return None
+
+
+def _deep(store: Store) -> Iterator[VerifyProblem]:
+    """Parse the stored bytes of every version again; derive the snapshots again."""
+    for id_ in store.harvest_ids():
+        pages = pq.read_table(store.root / "harvests" / id_ / "pages.parquet", filters=[("version_harvest_id", "=", id_)])
+        for page in pages.to_pylist():
+            where = f"harvests/{id_}: {page['page_key']}"
+            try:
+                body = store.body(page["record_body_harvest_id"], page["record_sha256"])
+                record = store.body_record(page["record_body_harvest_id"], page["record_sha256"])
+            except BmaProgressError as error:
+                yield VerifyProblem(where, str(error), _RESTORE)
+                continue
+            headers = json.loads(record["headers"])
+            parsed = parse_page(body, url=page["url"], content_type=headers.get("content-type"))
+            if facts_sha256(parsed.tables) != page["facts_sha256"]:
+                what = f"today's parser reads other rows than parser {page['parser_version']} did"
+                yield VerifyProblem(where, what, "run `bma-progress replay` to see what the parser changed")
+        rows = _rows_of_versions(store, id_)
+        for page in pages.to_pylist():
+            if rows.get(page["page_key"], 0) == 0:
+                yield VerifyProblem(f"harvests/{id_}: {page['page_key']}", "a version without rows", _RESTORE)
+    for path in sorted((store.root / "snapshots").iterdir()):
+        with tempfile.TemporaryDirectory() as folder:
+            State(store, path.name).write(Path(folder), leave_out=_left_out(path))
+            for file in sorted(Path(folder).iterdir()):
+                if file_sha256(file) != file_sha256(path / file.name):
+                    yield VerifyProblem(f"snapshots/{path.name}/{file.name}", "not what harvests/ derive", _DERIVED)
+
+
+def _left_out(snapshot: Path) -> frozenset[str]:
+    rows = pq.ParquetFile(snapshot / "contacts.parquet").metadata.num_rows
+    return frozenset(("contacts",)) if rows == 0 else frozenset()
+
+
+def _rows_of_versions(store: Store, harvest_id: str) -> dict[str, int]:
+    from pipeline.fields import RECORD_TABLES
+
+    counts: dict[str, int] = {}
+    for name in RECORD_TABLES:
+        keys = pq.read_table(store.root / "harvests" / harvest_id / f"{name}.parquet", columns=["page_key"])
+        for key in keys.column(0).to_pylist():
+            counts[key] = counts.get(key, 0) + 1
+    return counts
