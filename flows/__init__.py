@@ -1,0 +1,1 @@
+"""Order, schedule and command line: Prefect flows around the pipeline."""

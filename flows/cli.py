@@ -3,11 +3,14 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.errors import BmaProgressError
+
+if TYPE_CHECKING:
+    from pipeline.request import HarvestRequest
 
 EPILOG = "Every setting is also an environment variable BMA_PROGRESS_… and a key of bma-progress.toml."
 MAX_PAGE_BYTES = 16_000_000
@@ -60,15 +63,24 @@ def parse(files: Sequence[Path], url: str | None) -> None:
 @cli.command(epilog=HARVEST_STATUS + " " + EPILOG)
 @_portal_option
 @_data_option
-@click.option("--pages", "pages_file", type=click.Path(path_type=Path), help="Only these: project or KPI codes or URLs, one a line.")
+@click.option(
+    "--pages",
+    "pages_file",
+    type=click.Path(path_type=Path),
+    help="Only these: project or KPI codes or URLs, one a line.",
+)
 @click.option("--agencies", help="Only these agencies: codes of 8 or 4 digits, separated by commas.")
 @click.option("--sample", type=click.IntRange(min=1), help="At most so many pages with records.")
-@click.option("--probe", multiple=True, metavar="AGENCY:FROM-TO", help="Also try a range of serials, such as 50240000:3500-3600.")
+@click.option(
+    "--probe", multiple=True, metavar="AGENCY:FROM-TO", help="Also try a range of serials, such as 50240000:3500-3600."
+)
 @click.option("--resume/--fresh", default=True, help="Go on with an unfinished harvest (the default), or discard it.")
 @click.option("--rate", type=float, help="Requests a second; robots.txt may ask for fewer.")
 @click.option("--concurrency", type=int, help="Requests under way at once.")
 @click.option("--no-robots", is_flag=True, help="Do not read robots.txt: only with the portal's consent.")
-@click.option("--runner", type=click.Choice(["local", "dask"]), default="local", show_default=True, help="Where batches run.")
+@click.option(
+    "--runner", type=click.Choice(["local", "dask"]), default="local", show_default=True, help="Where batches run."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched, and fetch nothing.")
 def harvest(
     portal: str | None,
@@ -89,42 +101,48 @@ def harvest(
     Killed at any moment, the next start goes on where it was and fetches nothing again that was kept.
     """
     from pipeline.portal import read_pages_file
+    from pipeline.request import HarvestRequest
     from pipeline.settings import load_settings
 
-    given = {"portal": portal, "data": data, "rate": rate, "concurrency": concurrency, "robots": False if no_robots else None}
+    given = {
+        "portal": portal,
+        "data": data,
+        "rate": rate,
+        "concurrency": concurrency,
+        "robots": False if no_robots else None,
+    }
     settings = load_settings(**given)
     if runner == "dask":
         raise BmaProgressError("the dask runner is not built yet; use --runner local")
-    request = {
-        "settings": {name: str(value) if isinstance(value, Path) else value for name, value in given.items() if value is not None},
-        "pages": tuple(ref.url for ref in read_pages_file(pages_file, settings.portal)) if pages_file else (),
-        "agencies": tuple(code for code in (agencies or "").split(",") if code.strip()),
-        "sample": sample,
-        "probe": probe,
-        "resume": resume,
+    chosen = {
+        name: str(value) if isinstance(value, Path) else value for name, value in given.items() if value is not None
     }
+    request = HarvestRequest(
+        settings=chosen,
+        pages=tuple(ref.url for ref in read_pages_file(pages_file, settings.portal)) if pages_file else (),
+        agencies=tuple(code for code in (agencies or "").split(",") if code.strip()),
+        sample=sample,
+        probe=probe,
+        resume=resume,
+    )
     if dry_run:
         _say_plan(request)
         return
     from flows.run import run_harvest
-
-    result, message = run_harvest(request, settings.data)
-    if result is None:
-        raise BmaProgressError(message)
     from pipeline.run_report import report_text
 
+    result = run_harvest(request)
     click.echo(report_text(result, settings.portal), nl=False)
     sys.exit(0 if result.published else 1)
 
 
-def _say_plan(request: dict[str, Any]) -> None:
+def _say_plan(request: "HarvestRequest") -> None:
     """What a harvest would fetch first; links found on the way lead further."""
     from collections import Counter
 
     from pipeline.harvest import plan
-    from pipeline.request import HarvestRequest
 
-    settings, scope = HarvestRequest(**request).load()
+    settings, scope = request.load()
     counts: Counter[tuple[str, str]] = Counter()
     for source, ref in plan(settings, scope):
         counts[source, ref.kind] += 1
@@ -132,7 +150,8 @@ def _say_plan(request: dict[str, Any]) -> None:
     for (source, kind), count in counts.items():
         click.echo(f"{count:,} pages of kind {kind} ({source})", err=True)
     seconds = sum(counts.values()) / settings.rate
-    click.echo(f"{sum(counts.values()):,} pages, {seconds / 60:,.0f} minutes at {settings.rate:g} requests a second, and the pages they link to", err=True)
+    total = f"{sum(counts.values()):,} pages, {seconds / 60:,.0f} minutes at {settings.rate:g} requests a second"
+    click.echo(f"{total}, and the pages they link to", err=True)
 
 
 @cli.command()
@@ -157,7 +176,9 @@ def status(data: Path | None) -> None:
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @_data_option
-@click.option("--format", "style", type=click.Choice(["table", "json", "csv", "parquet"]), default="table", show_default=True)
+@click.option(
+    "--format", "style", type=click.Choice(["table", "json", "csv", "parquet"]), default="table", show_default=True
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write to this file instead of standard output.")
 def diff(before: str, after: str, data: Path | None, style: str, out: Path | None) -> None:
     """Compare two states. A and B are a harvest's id, a day (the last harvest on or before it), latest or previous."""
@@ -238,13 +259,17 @@ def _read_page_file(file: Path) -> bytes:
             with file.open("rb") as stream:
                 body = stream.read(MAX_PAGE_BYTES + 1)
         except IsADirectoryError:
-            raise BmaProgressError(f"{file} is a directory; name the saved pages in it, for example {file}/*.html") from None
+            raise BmaProgressError(
+                f"{file} is a directory; name the saved pages in it, for example {file}/*.html"
+            ) from None
         except FileNotFoundError:
             raise BmaProgressError(f"{file} does not exist; check the name") from None
         except OSError as error:
             raise BmaProgressError(f"{file} cannot be read ({error.strerror}); check its permissions") from None
     if len(body) > MAX_PAGE_BYTES:
-        raise BmaProgressError(f"{file} is larger than {MAX_PAGE_BYTES // 1_000_000} MB, so it is no page of the portal; give one saved page a file")
+        raise BmaProgressError(
+            f"{file} is larger than {MAX_PAGE_BYTES // 1_000_000} MB, so it is no page of the portal; give one saved page a file"
+        )
     return body
 
 

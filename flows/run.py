@@ -1,104 +1,110 @@
 """Running harvests for a person: the embedded Prefect server, progress on a terminal, Ctrl-C, the demonstration."""
 
 import asyncio
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from flows import prefect_setup
+from pipeline.difference import render, states_differ
+from pipeline.embedded_portal import EmbeddedPortal
+from pipeline.errors import BmaProgressError
 from pipeline.harvest import HarvestResult, Night
 from pipeline.request import HarvestRequest
+from pipeline.store import Store
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
 
 
-def run_harvest(request: dict[str, Any], data: Path) -> tuple[HarvestResult | None, str]:
-    """Run one harvest as a Prefect flow; returns its result, or None and a sentence that says why there is none.
+def run_harvest(request: HarvestRequest) -> HarvestResult:
+    """Run one harvest as a Prefect flow; returns its result, published or held back.
 
-    Raises BmaProgressError where it could not run.
+    Raises BmaProgressError where it could not run, in one sentence.
     """
-    HarvestRequest(**request).load()  # a wrong wish is told before anything is waited for
-    home = prefect_setup.prepare(data)
+    settings, _ = request.load()  # a wrong wish is told before anything is waited for
+    Store.create(settings.data, settings.portal)
+    home = prefect_setup.prepare(settings.data)
     if prefect_setup.uses_own_server() and "flows.harvest" not in sys.modules:
-        fresh = not (home / "prefect.db").exists()
-        click.echo(f"starting Prefect's server for this run ({'about half a minute, the first time' if fresh else 'some seconds'}) …", err=True)
+        how_long = "some seconds" if (home / "prefect.db").exists() else "about half a minute, the first time"
+        click.echo(f"starting Prefect's server for this run ({how_long}) …", err=True)
     from flows import harvest as flow_module
 
-    with _progress(data) as show:
-        flow_module.listen(data, show)
-        state = asyncio.run(flow_module.harvest(HarvestRequest(**request), return_state=True))
-    result = flow_module.RESULTS.pop(str(data.resolve()), None)
-    if result is None and state.is_failed():
-        asyncio.run(_raise(state))
-    return result, state.message or "the harvest did not end"
+    async def run() -> "State[Any]":
+        state: State[Any] = await flow_module.harvest(request, return_state=True)
+        return state
+
+    with _Progress() as progress:
+        flow_module.listen(settings.data, progress.show)
+        state = asyncio.run(run())
+    result = flow_module.RESULTS.pop(flow_module.store_key(settings.data), None)
+    if result is None:
+        raise BmaProgressError(state.message or f"the harvest ended in the state {state.name}; see runs/ in the store")
+    return result
 
 
-async def _raise(state: Any) -> None:
-    await state.aresult(raise_on_failure=True)
-
-
-@contextmanager
-def _progress(data: Path) -> Iterator[Any]:
+class _Progress:
     """A live line on a terminal, plain lines otherwise; the first Ctrl-C stops after the pages in hand."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    nights: list[Night] = []
-    last = [time.monotonic()]
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[failures]} failed"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    task = bar.add_task("fetching", total=None, failures=0)
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._terminal = console.is_terminal
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:.1f}/s, {task.fields[failed]} failed"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not self._terminal,
+        )
+        self._task = self._bar.add_task("fetching", total=None, rate=0.0, failed=0)
+        self._night: Night | None = None
+        self._began = self._told = time.monotonic()
 
-    def show(night: Night, pages: int) -> None:
-        if night not in nights:
-            nights.append(night)
-        done = sum(night.counts.values())
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._stop)
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._bar.__exit__(*error)
+        signal.signal(signal.SIGINT, self._before)
+
+    def show(self, night: Night) -> None:
+        """Take note of one more page done."""
+        if self._night is None:
+            self._night, self._began = night, time.monotonic()
+        now = time.monotonic()
+        if now - self._told < (0.25 if self._terminal else 30):
+            return
+        self._told = now
+        done = night.counts.total()
         failed = night.counts["transport"] + night.counts["status"]
-        if console.is_terminal:
-            total = done + night.spool.counts()["pending"] if done % 25 == 1 else None
-            bar.update(task, completed=done, failures=failed, **({"total": total} if total else {}))
-        elif time.monotonic() - last[0] > 30:
-            last[0] = time.monotonic()
-            left = night.spool.counts()["pending"]
-            click.echo(f"{done:,} pages fetched, {left:,} left, {failed:,} failed", err=True)
+        left = night.spool.counts()["pending"]
+        rate = done / max(now - self._began, 0.001)
+        self._bar.update(self._task, completed=done, total=done + left, rate=rate, failed=failed)
+        if not self._terminal:
+            click.echo(f"{done:,} pages fetched, {left:,} left, {failed:,} failed, {rate:.1f}/s", err=True)
 
-    def stop(number: int, frame: object) -> None:
-        if not nights or nights[-1].stop_requested:
+    def _stop(self, number: int, frame: object) -> None:
+        if self._night is None or self._night.stop_requested:
             raise KeyboardInterrupt
-        nights[-1].stop_requested = True
-        click.echo("\nstopping after the pages in hand; the same command goes on from there (Ctrl-C again: at once)", err=True)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        with bar:
-            yield show
-    finally:
-        signal.signal(signal.SIGINT, before)
+        self._night.stop_requested = True
+        click.echo("\nstopping after the pages in hand (Ctrl-C again: at once) …", err=True)
 
 
 def run_demo(data: Path) -> None:
     """Three nights of the embedded portal, told in a person's words."""
-    import shutil
-
-    from pipeline.difference import render, states_differ
-    from pipeline.embedded_portal import EmbeddedPortal
-    from pipeline.errors import BmaProgressError
-    from pipeline.store import open_store
-
     if (data / "store.json").exists():
         if '"portal": "http://127.0.0.1:' not in (data / "store.json").read_text(encoding="utf-8"):
             raise BmaProgressError(f"{data} holds the store of a real portal; name another folder with --data")
@@ -110,13 +116,17 @@ def run_demo(data: Path) -> None:
         for night in (1, 2, 3):
             portal.night = night
             # our own server on this machine: no need to be slow
-            request = {"settings": {"portal": portal.url, "data": str(data), "rate": 500.0, "concurrency": 4}}
-            result, message = run_harvest(request, data)
-            if result is None or not result.published:
-                raise BmaProgressError(f"night {night} was not published: {result.held_back if result else message}")
-            told = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in sorted(result.outcomes.items()))
-            click.echo(f"Night {night}: harvest {result.harvest_id} fetched {sum(result.outcomes.values())} pages: {told}.")
-    store = open_store(data)
+            request = HarvestRequest(settings={"portal": portal.url, "data": str(data), "rate": 500.0})
+            result = run_harvest(request)
+            if not result.published:
+                raise BmaProgressError(f"night {night} was held back: {result.held_back}")
+            told = ", ".join(
+                f"{count} {outcome.replace('_', ' ')}" for outcome, count in sorted(result.outcomes.items())
+            )
+            click.echo(
+                f"Night {night}: harvest {result.harvest_id} fetched {sum(result.outcomes.values())} pages: {told}."
+            )
+    store = Store(data)
     ids = store.harvest_ids()
     click.echo(f"\nThe tables, in {data}/latest/:")
     for table in store.tables:
@@ -125,5 +135,6 @@ def run_demo(data: Path) -> None:
     click.echo(render(states_differ(store, ids[0], ids[-1]), "table").decode(), nl=False)
     click.echo("\nIn a notebook:\n")
     click.echo(f'  import pandas as pd; pd.read_parquet("{data}/latest/projects.parquet")')
-    click.echo(f"\nAnd then:\n\n  bma-progress history 24000000-3051 --data {data}\n  bma-progress verify --deep --data {data}")
-    sys.stdout.flush()
+    click.echo(
+        f"\nAnd then:\n\n  bma-progress history 24000000-3051 --data {data}\n  bma-progress verify --deep --data {data}"
+    )

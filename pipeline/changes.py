@@ -46,8 +46,7 @@ SCHEMA: Final = pa.schema(
 COMPARED: Final = tuple(name for name in TABLES if name not in ("pages", "findings", "changes"))
 
 _TEXTS: Final = frozenset(
-    ("name", "name_en", "rationale", "objectives", "targets", "description", "definition", "summary", "narrative")
-    + ("strategy", "heading", "report")
+    "name name_en rationale objectives targets description definition summary narrative strategy heading report".split()
 )
 _OWNERS: Final = {"project_code": "projects", "kpi_code": "kpis"}
 
@@ -188,13 +187,21 @@ def _changed_values(
         identities = after.select(list(key)).take(places).to_pylist()
         context = before.take(places).to_pylist() if table in _QUARTERS else [{}] * len(places)
         for place, identity, row, value_before, value_after in zip(
-            places.to_pylist(), identities, context, old.take(places).to_pylist(), new.take(places).to_pylist(), strict=True
+            places.to_pylist(),
+            identities,
+            context,
+            old.take(places).to_pylist(),
+            new.take(places).to_pylist(),
+            strict=True,
         ):
             later = _later_quarters(before, key, place) if table in _QUARTERS else False
             meaning = _meaning(table, column, value_before, value_after, reported_later=later)
             del row
             found.append(
-                (_sort_key(identity), Difference(table, identity, "changed", column, value_before, value_after, meaning))
+                (
+                    _sort_key(identity),
+                    Difference(table, identity, "changed", column, value_before, value_after, meaning),
+                )
             )
     return found
 
@@ -277,9 +284,17 @@ def _compare_project_reports(
                     yield _report(
                         code, row_after, "changed", column, row_before[column], row_after[column], "report_edited"
                     )
-            if offset_before[old] != offset_after[new]:  # the printed number moves with every new report; more is a renumbering
+            if (
+                offset_before[old] != offset_after[new]
+            ):  # the printed number moves with every new report; more is a renumbering
                 yield _report(
-                    code, row_after, "changed", "report_no", row_before["report_no"], row_after["report_no"], "report_edited"
+                    code,
+                    row_after,
+                    "changed",
+                    "report_no",
+                    row_before["report_no"],
+                    row_after["report_no"],
+                    "report_edited",
                 )
 
 
@@ -310,9 +325,7 @@ def _is_newest(row: Mapping[str, Any], before: list[dict[str, Any]]) -> bool:
     return row["reported_on_date"] is None or not days or row["reported_on_date"] >= max(days)
 
 
-def _align(
-    before: list[dict[str, Any]], after: list[dict[str, Any]]
-) -> list[tuple[int | None, int | None]]:
+def _align(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[tuple[int | None, int | None]]:
     """Pair reports, oldest first: equal ones, then those of one day, then those that stand in the same gap."""
     old_facts = [tuple(row[column] for column in _REPORT_FACTS) for row in before]
     new_facts = [tuple(row[column] for column in _REPORT_FACTS) for row in after]

@@ -5,17 +5,21 @@ import fcntl
 import hashlib
 import os
 import random
+import socket
 import ssl
+import struct
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import zlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Literal, Self
-from urllib.parse import urljoin, urlsplit
+from types import MappingProxyType, TracebackType
+from typing import Any, Final, Literal, Self
+from urllib.parse import urljoin
 
 import httpx
 from protego import Protego
@@ -24,27 +28,49 @@ from pipeline.errors import PortalError
 from pipeline.portal import same_portal
 from pipeline.settings import Settings
 
-ErrorKind = Literal["transport", "status", "redirect", "too_large", "robots", "blocked"]
+ErrorKind = Literal[
+    "timeout", "transport", "truncated", "status", "blocked", "certificate", "redirect", "too_large", "robots"
+]
+"""Why there is no usable answer. The first three and some statuses may pass and are tried again; the others will not."""
 
-KEPT_HEADERS: Final = ("content-type", "content-encoding", "content-length", "date", "etag", "last-modified", "server")
+KEPT_HEADERS: Final = frozenset(
+    "content-type content-encoding content-length date etag last-modified location retry-after server".split()
+)
 """The headers of an answer that matter as evidence."""
 
 _MAY_PASS: Final = frozenset((408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524))
+_REFUSED: Final = frozenset((401, 403, 407, 451))
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
-_MAX_REDIRECTS: Final = 5
+_MAX_REDIRECTS: Final = 5  # RFC 9309 asks for five; more is a loop
+_CODINGS: Final = {"": False, "identity": False, "gzip": True, "x-gzip": True, "deflate": True}
 _ROBOTS_NAME: Final = "bma-progress"
+_ROBOTS_BYTES: Final = 512_000  # RFC 9309 asks crawlers to read at least 500 KiB
+_ROBOTS_SECONDS: Final = 86_400  # and not to trust a copy for more than a day
+_LONGEST_BACKOFF: Final = 60.0
+_KEEPALIVE: Final = 4.0  # Apache closes an idle connection after 5 s; asking just then would fail
+_EVENNESS: Final = 1.02  # so that a server that is late with one request still sees a whole interval
+_PATIENCE_WITHOUT_END: Final = 3
+_GOOD_PAGES: Final = 16
+_SHA256_OF_NOTHING: Final = hashlib.sha256(b"").hexdigest()
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class PortalDownError(PortalError):
     """The portal failed so often running that the harvest gives up for now."""
 
 
+class OutsideVisitTimeError(PortalError):
+    """robots.txt allows no visit at this hour."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """What came of one page. A failure is a result, not an exception.
 
-    url: as asked; final_url: after redirects; body: the entity's bytes, content encodings undone; sha256: of body;
-    fetched_at: UTC, when the answer was whole; attempts: requests made; error: None, or why there is no usable answer
+    url: as asked; final_url: after redirects; body: the entity's bytes, content encodings undone; sha256: of body, hex
+    headers: KEPT_HEADERS, as sent, names in lower case; wire_bytes: length of the body as it travelled
+    fetched_at: UTC, when the answer was whole; attempts: tries made, each one request and its redirects
+    error: None, or why there is no usable answer; cut: an answer whose end never came, kept for what it says
     """
 
     url: str
@@ -52,95 +78,217 @@ class Fetched:
     status: int | None
     headers: Mapping[str, str]
     body: bytes
+    sha256: str
     fetched_at: datetime
     attempts: int
     error: str | None = None
     error_kind: ErrorKind | None = None
+    cut: bool = False
+    wire_bytes: int = 0
 
     @property
     def not_modified(self) -> bool:
         """Whether the server said that the page is as it was (304)."""
-        return self.status == 304
+        return self.status == 304 and self.error is None
 
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the body, hexadecimal."""
-        return hashlib.sha256(self.body).hexdigest()
+
+@dataclass(slots=True)
+class Traffic:
+    """What the client has asked for so far: every request, also those for robots.txt and after redirects."""
+
+    requests: int = 0
+    retries: int = 0
+    wire_bytes: int = 0
+    pauses: int = 0
+
+
+# --- one rate for a host ----------------------------------------------------------------------------------------------
 
 
 class RateClock:
     """One even rate for a host, shared by all tasks and processes that open the same file.
 
-    The file holds the time of the next free slot; taking a slot moves it on by one interval under a lock (about
-    20 µs). Waiting happens outside the lock.
+    The file holds the time of the next free slot, on the machine's monotonic clock, which all processes share and
+    nobody sets. Taking a slot moves it on by one interval under a lock; waiting happens outside the lock. A request
+    costs 10 µs of this, so there is no other way for a process that is alone.
     """
 
-    def __init__(self, path: Path, interval: float) -> None:
+    def __init__(self, path: Path, interval: float, *, longest_hold: float = 3600.0) -> None:
         self.interval = interval
+        self._longest_hold = longest_hold
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
-    async def wait(self) -> None:
-        """Take the next free slot and wait for it."""
-        delay = self._take() - time.time()
-        if delay > 0:
-            await asyncio.sleep(delay)
+    def due(self) -> float:
+        """Seconds until the next slot; 0 or less when it is free."""
+        now = time.monotonic()
+        return self._next(now) - now
+
+    def take(self) -> float:
+        """Take the slot if it is free and return 0; else return the seconds to wait before trying again."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            now = time.monotonic()
+            wait = self._next(now) - now
+            if wait > 0:
+                return wait
+            self._book(now + self.interval)
+            return 0.0
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def hold(self, seconds: float) -> None:
         """Let nobody ask again before so many seconds have passed."""
-        self._take(not_before=time.time() + seconds, step=0)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            now = time.monotonic()
+            self._book(max(self._next(now), now + seconds))
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
 
-    def _take(self, not_before: float = 0.0, step: float | None = None) -> float:
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        try:
-            text = os.pread(self._descriptor, 32, 0)
-            booked = float(text) if text.strip() else 0.0
-            now = time.time()
-            if booked > now + 86_400:  # a clock that was set back: start afresh
-                booked = 0.0
-            slot = max(booked, now, not_before)
-            following = slot + (self.interval if step is None else step)
-            os.pwrite(self._descriptor, f"{following:<32.6f}"[:32].encode(), 0)
-            return slot
-        finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+    def _next(self, now: float) -> float:
+        raw = os.pread(self._descriptor, 8, 0)
+        booked: float = struct.unpack("<d", raw)[0] if len(raw) == 8 else 0.0
+        # the monotonic clock starts again when the machine does: what lies too far ahead is from before
+        return booked if booked <= now + self._longest_hold + self.interval else 0.0
+
+    def _book(self, slot: float) -> None:
+        os.pwrite(self._descriptor, struct.pack("<d", slot), 0)
 
 
-@dataclass(slots=True)
+class _Turn:
+    """One request's turn at the rate clock, followed through httpx's trace events.
+
+    A slot counts from the moment the bytes leave. So a request first waits until a slot is free, then gets a
+    connection, and takes the slot when that is there. Only one request is in this stretch at a time; one that has to
+    open a new connection lets the others pass meanwhile.
+    """
+
+    __slots__ = ("_clock", "_deadline", "_line", "_mine", "_seconds")
+
+    def __init__(self, line: asyncio.Lock, clock: RateClock, deadline: asyncio.Timeout, seconds: float) -> None:
+        self._line = line
+        self._clock = clock
+        self._deadline = deadline
+        self._seconds = seconds
+        self._mine = False
+
+    async def wait(self) -> None:
+        await self._line.acquire()
+        self._mine = True
+        while (due := self._clock.due()) > 0:
+            await asyncio.sleep(due)
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event == "http11.send_request_headers.started":
+            if not self._mine:
+                await self.wait()
+            while (due := self._clock.take()) > 0:  # another process was quicker
+                await asyncio.sleep(due)
+            self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        elif event == "http11.send_request_headers.complete":
+            self._clock.hold(self._clock.interval)  # the interval counts from here, however late the bytes left
+            self.leave()
+        elif event == "connection.connect_tcp.started":
+            self.leave()
+
+    def leave(self) -> None:
+        if self._mine:
+            self._mine = False
+            self._line.release()
+
+
+# --- is the portal down? ----------------------------------------------------------------------------------------------
+
+
 class _Breaker:
-    """Counts failures running; too many pause the harvest, too many pauses end it."""
+    """Counts failures running. Too many: is the portal down, or are only these pages broken?
 
-    failures_limit: int
-    pause: float
-    pauses_limit: int
-    failures: int = 0
-    pauses: int = 0
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    A page that came earlier is asked for again. If it comes, the portal is well. If not, or before any page has come,
+    the whole harvest pauses; after too many pauses it gives up.
+    """
 
-    def succeeded(self) -> None:
-        self.failures = self.pauses = 0
+    def __init__(self, settings: Settings, clock: RateClock, traffic: Traffic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._traffic = traffic
+        self._failures = 0
+        self._pauses = 0
+        self._down: str | None = None
+        self._trial = asyncio.Lock()
+        # several, asked in turn, so that none is asked again and again
+        self._good: deque[str] = deque(maxlen=_GOOD_PAGES)
 
-    async def failed(self, clock: RateClock, why: str) -> None:
-        async with self._lock:
-            self.failures += 1
-            if self.failures < self.failures_limit:
+    async def admit(self) -> None:
+        """Wait while it is being found out whether the portal is down. Raises PortalDownError when it is."""
+        if self._trial.locked():
+            async with self._trial:
+                pass
+        if self._down:
+            raise PortalDownError(self._down)
+
+    def answered(self, page: str | None) -> None:
+        """The portal is well; page: the address of a whole page that has just come, if it was one."""
+        self._failures = self._pauses = 0
+        if page and (len(self._good) < _GOOD_PAGES or self._traffic.requests % 64 == 0):
+            self._good.append(page)
+
+    async def failed(self, why: str, answers: Callable[[str], Awaitable[bool]]) -> None:
+        """Count a failure; answers: asks whether a page comes. Raises PortalDownError when it is one too many."""
+        self._failures += 1
+        if self._failures < self._settings.breaker_failures:
+            return
+        async with self._trial:
+            if self._down:
+                raise PortalDownError(self._down)
+            if self._failures < self._settings.breaker_failures:
+                return  # another failure has just had this answered
+            if await self._good_page_comes(answers):
                 return
-            if self.pauses >= self.pauses_limit:
-                raise PortalDownError(
-                    f"the portal failed {self.failures} times running after {self.pauses} pauses (last: {why}); "
-                    "try again later: what was fetched is kept and the next start goes on from there"
-                )
-            self.pauses += 1
-            self.failures = 0
-            clock.hold(self.pause)
+            while self._pauses < self._settings.breaker_pauses:
+                self._pauses += 1
+                self._traffic.pauses += 1
+                self._clock.hold(self._settings.breaker_pause)
+                await asyncio.sleep(self._settings.breaker_pause)
+                if not self._good:  # no page has come yet that could be asked for: the next one decides
+                    self._failures = self._settings.breaker_failures - 1
+                    return
+                if await self._good_page_comes(answers):
+                    self._pauses = 0
+                    return
+            self._down = (
+                f"the portal failed {self._failures} times running and did not come back after {self._pauses} pauses of "
+                f"{self._settings.breaker_pause:g} s (last: {why}); try again later: what was fetched is kept and the "
+                "next start goes on from there"
+            )
+            raise PortalDownError(self._down)
+
+    async def _good_page_comes(self, answers: Callable[[str], Awaitable[bool]]) -> bool:
+        if not self._good:
+            return False
+        page = self._good[0]
+        self._good.rotate(-1)
+        if await answers(page):
+            self._failures = 0
+            return True
+        return False
+
+
+# --- the client -------------------------------------------------------------------------------------------------------
 
 
 class PortalClient:
-    """An asynchronous client for one portal; use it as `async with PortalClient(settings, clock_file) as client`."""
+    """An asynchronous client for one portal; use it as `async with PortalClient(settings, clock_file) as client`.
+
+    clock_file: shared by every process that harvests this host, so that together they keep one rate
+    is_complete: says of a body whether its end is there; a page without is tried again
+
+    Raises PortalError on entry where robots.txt cannot be had.
+    """
 
     def __init__(
         self,
@@ -151,29 +299,42 @@ class PortalClient:
     ) -> None:
         self._settings = settings
         self._is_complete = is_complete
-        self._clock = RateClock(clock_file, 1 / settings.rate)
-        self._breaker = _Breaker(settings.breaker_failures, settings.breaker_pause, settings.breaker_pauses)
+        longest_hold = max(3600.0, settings.max_retry_after, settings.breaker_pause)
+        self._clock = RateClock(clock_file, _EVENNESS / settings.rate, longest_hold=longest_hold)
+        self._line = asyncio.Lock()
         self._slots = asyncio.Semaphore(settings.concurrency)
+        self.traffic = Traffic()
+        self._breaker = _Breaker(settings, self._clock, self.traffic)
         self._robots: Protego | None = None
+        self._robots_read_at = 0.0
+        self._robots_reading = asyncio.Lock()
+        self._ends_seen = False
+        self._ends_missed = 0
         self.user_agent = user_agent(settings.contact)
+        self._headers = httpx.Headers(
+            {"User-Agent": self.user_agent, "Accept": "text/html,*/*;q=0.5", "Accept-Encoding": "gzip, deflate"}
+        )
+        # none for the pool: waiting for a connection is the semaphore's business
+        self._timeouts = {
+            "connect": settings.connect_timeout,
+            "read": settings.read_timeout,
+            "write": settings.read_timeout,
+            "pool": None,
+        }
 
     async def __aenter__(self) -> Self:
-        settings = self._settings
-        context = ssl.create_default_context()
-        if settings.ca_file:
-            try:
-                context.load_verify_locations(settings.ca_file)
-            except (OSError, ssl.SSLError):
-                raise PortalError(f"ca_file {settings.ca_file} holds no certificates that can be read; correct the setting") from None
-        self._http = httpx.AsyncClient(
-            headers={"User-Agent": self.user_agent, "Accept": "text/html,*/*;q=0.5", "Accept-Encoding": "gzip, deflate"},
-            timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout, pool=None),
-            limits=httpx.Limits(max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency),
-            verify=context,
-            follow_redirects=False,
+        # httpx's transport without its client: cookies, redirects and decoding are done here or not at all, and a page
+        # costs a fifth less CPU.
+        self._http = httpx.AsyncHTTPTransport(
+            verify=_trusted(self._settings.ca_file),
+            limits=httpx.Limits(
+                max_connections=self._settings.concurrency,
+                max_keepalive_connections=self._settings.concurrency,
+                keepalive_expiry=_KEEPALIVE,
+            ),
         )
         try:
-            if settings.robots:
+            if self._settings.robots:
                 await self._read_robots()
         except BaseException:
             await self.__aexit__(None, None, None)
@@ -186,121 +347,178 @@ class PortalClient:
         await self._http.aclose()
         self._clock.close()
 
-    async def fetch(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
-        """Fetch one page politely, with retries for what may pass.
-
-        etag, last_modified: validators of the bytes at hand; the server may then answer 304
-        Raises PortalDownError when the portal is down, PortalError outside the hours robots.txt allows.
-        """
-        if self._robots is not None:
-            self._check_visit_time(self._robots)
-            if not self._robots.can_fetch(url, _ROBOTS_NAME):
-                return _failure(url, 0, "robots", "robots.txt forbids this page")
-        headers = {}
-        if etag:
-            headers["If-None-Match"] = etag
-        if last_modified:
-            headers["If-Modified-Since"] = last_modified
-        async with self._slots:
-            return await self._fetch(url, headers)
-
-    async def _fetch(self, url: str, headers: dict[str, str]) -> Fetched:
-        settings = self._settings
-        for attempt in range(1, settings.retries + 2):
-            fetched, wait = await self._try(url, headers, attempt)
-            if fetched.error is None or fetched.error_kind not in ("transport", "status") or wait is None:
-                if fetched.error is None or fetched.status is not None:
-                    self._breaker.succeeded()
-                return fetched
-            await self._breaker.failed(self._clock, fetched.error)
-            if attempt > settings.retries or wait > settings.max_retry_after:
-                return fetched
-            backoff = settings.backoff * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
-            if wait > 0:
-                self._clock.hold(wait)  # the portal asked all of us to wait
-            await asyncio.sleep(max(wait, backoff))
-        raise AssertionError("unreachable")
-
-    async def _try(self, url: str, headers: dict[str, str], attempt: int) -> tuple[Fetched, float | None]:
-        """One try: its result, and for what may pass how long the portal wants us to wait (0: it did not say)."""
-        try:
-            async with asyncio.timeout(self._settings.page_timeout):
-                fetched = await self._request(url, headers, attempt)
-        except TimeoutError:
-            return _failure(url, attempt, "transport", f"no whole page within {self._settings.page_timeout:g} s"), 0.0
-        except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL, OSError, ValueError) as error:
-            return _failure(url, attempt, "transport", _reason(error)), 0.0
-        if fetched.error is None and fetched.status == 200 and not self._is_complete(fetched.body):
-            # a cut page is kept if it never comes whole: its rows may still say something
-            return (fetched, None) if attempt > self._settings.retries else (_cut(fetched), 0.0)
-        if fetched.error_kind == "status" and fetched.status in _MAY_PASS:
-            return fetched, _retry_after(fetched.headers.get("retry-after"))
-        return fetched, None
-
-    async def _request(self, url: str, headers: dict[str, str], attempt: int) -> Fetched:
-        target = url
-        for _ in range(_MAX_REDIRECTS + 1):
-            await self._clock.wait()
-            async with self._http.stream("GET", target, headers=headers) as response:
-                status = response.status_code
-                if status in _REDIRECTS and "location" in response.headers:
-                    following = urljoin(target, response.headers["location"])
-                    if not same_portal(following, self._settings.portal):
-                        host = urlsplit(following).hostname
-                        return _failure(url, attempt, "redirect", f"redirected off the portal, to {host}", status)
-                    if self._robots is not None and not self._robots.can_fetch(following, _ROBOTS_NAME):
-                        return _failure(url, attempt, "robots", "redirected to a page that robots.txt forbids", status)
-                    target = following
-                    continue
-                kept = {name: response.headers[name] for name in (*KEPT_HEADERS, "retry-after") if name in response.headers}
-                body = bytearray()
-                async for piece in response.aiter_bytes():
-                    body += piece
-                    if len(body) > self._settings.max_page_bytes:
-                        limit = self._settings.max_page_bytes
-                        return _failure(url, attempt, "too_large", f"larger than {limit:,} bytes", status)
-            error, kind = _status_error(status)
-            return Fetched(url, target, status, kept, bytes(body), datetime.now(UTC), attempt, error, kind)
-        return _failure(url, attempt, "redirect", f"more than {_MAX_REDIRECTS} redirects", 302)
-
-    # --- robots.txt -----------------------------------------------------------------------------------------------
-
-    async def _read_robots(self) -> None:
-        """Read robots.txt as RFC 9309 says: 4xx allows everything, 5xx and silence nothing."""
-        url = urljoin(f"{self._settings.portal}/", "/robots.txt")
-        fetched = await self._fetch(url, {})
-        if fetched.status is not None and 400 <= fetched.status < 500 and fetched.status != 429:
-            return
-        if fetched.error is not None:
-            raise PortalError(
-                f"{url} could not be read ({fetched.error}), so nothing may be fetched; check the portal's address, "
-                "or try again when it answers"
-            )
-        robots = Protego.parse(fetched.body.decode("utf-8", "replace"))
-        self._robots = robots
-        self._check_visit_time(robots)
-        slowest = float(robots.crawl_delay(_ROBOTS_NAME) or 0)
-        wanted = robots.request_rate(_ROBOTS_NAME)
-        if wanted and wanted.requests:
-            slowest = max(slowest, wanted.seconds / wanted.requests)
-        self._clock.interval = max(self._clock.interval, slowest)
-
     @property
     def interval(self) -> float:
         """Seconds between two requests: the setting's, or what robots.txt asks where that is slower."""
         return self._clock.interval
 
-    def _check_visit_time(self, robots: Protego) -> None:
-        allowed = robots.visit_time(_ROBOTS_NAME)
-        if allowed is None:
-            return
-        now, start, end = datetime.now(UTC).time(), allowed.start_time, allowed.end_time
-        inside = start <= now <= end if start <= end else now >= start or now <= end
-        if not inside:
-            raise PortalError(
-                f"robots.txt allows visits from {start:%H:%M} to {end:%H:%M} UTC only; start the harvest then: "
-                "what was fetched is kept"
-            )
+    async def fetch(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+        """Fetch one page politely, with retries for what may pass.
+
+        etag, last_modified: validators of the bytes at hand; the server may then answer 304
+        Raises PortalDownError when the portal is down, OutsideVisitTimeError outside the hours robots.txt allows.
+        """
+        if self._settings.robots:
+            await self._refresh_robots()
+            if self._robots is not None:
+                _check_visit_time(self._robots)
+                if not self._robots.can_fetch(url, _ROBOTS_NAME):
+                    return _failure(url, 0, "robots", "robots.txt forbids this page")
+        headers = self._headers
+        if etag or last_modified:
+            headers = headers.copy()
+            if etag:
+                headers["If-None-Match"] = etag
+            if last_modified:
+                headers["If-Modified-Since"] = last_modified
+        return await self._fetch(url, headers)
+
+    async def _fetch(self, url: str, headers: httpx.Headers, *, is_page: bool = True) -> Fetched:
+        settings = self._settings
+        for attempt in range(1, settings.retries + 2):
+            await self._breaker.admit()
+            async with self._slots:
+                fetched = await self._try(url, headers, attempt)
+            came = is_page and fetched.status == 200 and fetched.error is None
+            if came:
+                fetched = self._with_end(fetched)
+            asked = _retry_after(fetched.headers.get("retry-after")) if fetched.error_kind == "status" else 0.0
+            if 0 < asked <= settings.max_retry_after:
+                self._clock.hold(asked)  # the portal asks all of us to wait, not only for this page
+            if _speaks_against_portal(fetched):
+                await self._breaker.failed(str(fetched.error), self._answers)
+            else:
+                self._breaker.answered(url if came and not fetched.cut else None)
+            if attempt > settings.retries or not _may_pass(fetched):
+                return fetched
+            if asked > settings.max_retry_after:
+                return replace(fetched, error=f"{fetched.error}, and not to be asked again for {asked:.0f} s")
+            self.traffic.retries += 1
+            await asyncio.sleep(_backoff(settings.backoff, attempt))
+        raise AssertionError("unreachable")
+
+    async def _answers(self, url: str) -> bool:
+        """Whether a page that came before comes again."""
+        async with self._slots:
+            return not _speaks_against_portal(await self._try(url, self._headers, 1))
+
+    async def _try(self, url: str, headers: httpx.Headers, attempt: int) -> Fetched:
+        try:
+            async with asyncio.timeout(None) as deadline:
+                return await self._request(url, headers, attempt, deadline)
+        except TimeoutError:
+            return _failure(url, attempt, "timeout", f"no whole page within {self._settings.page_timeout:g} s")
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
+            return _failure(url, attempt, "redirect", f"no address that can be asked for ({error})")
+        except (httpx.TransportError, OSError) as error:
+            return _failure(url, attempt, *_meaning(error, self._settings))
+
+    async def _request(self, url: str, headers: httpx.Headers, attempt: int, deadline: asyncio.Timeout) -> Fetched:
+        target = url
+        for _ in range(_MAX_REDIRECTS + 1):
+            turn = _Turn(self._line, self._clock, deadline, self._settings.page_timeout)
+            extensions = {"timeout": self._timeouts, "trace": turn.trace}
+            request = httpx.Request("GET", target, headers=headers, extensions=extensions)
+            deadline.reschedule(None)  # waiting for its turn is not the page's fault
+            try:
+                await turn.wait()
+                self.traffic.requests += 1
+                response = await self._http.handle_async_request(request)
+            except httpx.TransportError:
+                self._clock.hold(self._clock.interval)  # an attempt that did not get through counts as one
+                raise
+            finally:
+                turn.leave()
+            try:
+                moved = response.status_code in _REDIRECTS
+                location = response.headers.get("location") if moved else None
+                if not location:
+                    return await self._answer(url, target, response, attempt, conditional=headers is not self._headers)
+                target = _joined(target, location)
+                if not same_portal(target, self._settings.portal):
+                    return _failure(url, attempt, "redirect", f"redirected off the portal, to {target[:80]}", response)
+                if self._robots is not None and not self._robots.can_fetch(target, _ROBOTS_NAME):
+                    return _failure(url, attempt, "robots", "redirected to a page that robots.txt forbids", response)
+                await _drain(response)
+            finally:
+                await response.aclose()
+        return _failure(url, attempt, "redirect", f"more than {_MAX_REDIRECTS} redirects", response)
+
+    async def _answer(
+        self, url: str, target: str, response: httpx.Response, attempt: int, *, conditional: bool
+    ) -> Fetched:
+        limit, kept = self._settings.max_page_bytes, _kept(response)
+        coding = kept.get("content-encoding", "").strip().lower()
+        if coding not in _CODINGS:
+            return _failure(url, attempt, "transport", f"compressed as {coding!r}, which was not asked for", response)
+        decoder = _Decoder(limit) if _CODINGS[coding] else None
+        pieces: list[bytes] = []
+        wire = size = 0
+        try:
+            async for piece in _stream(response):
+                wire += len(piece)
+                decoded = decoder.decode(piece) if decoder else piece
+                size += len(decoded)
+                if size > limit:
+                    return _failure(url, attempt, "too_large", f"larger than {limit:,} bytes", response)
+                pieces.append(decoded)
+        except zlib.error:
+            return _failure(url, attempt, "transport", "the answer's compression is broken", response)
+        if decoder and wire and not decoder.whole:
+            return _failure(url, attempt, "truncated", "the compressed answer is cut off", response)
+        self.traffic.wire_bytes += wire
+        body = b"".join(pieces)
+        error, kind = _status_error(response.status_code, conditional=conditional)
+        return Fetched(
+            url=url,
+            final_url=target,
+            status=response.status_code,
+            headers=kept,
+            body=body,
+            sha256=hashlib.sha256(body).hexdigest(),
+            fetched_at=datetime.now(UTC),
+            attempts=attempt,
+            error=error,
+            error_kind=kind,
+            wire_bytes=wire,
+        )
+
+    def _with_end(self, fetched: Fetched) -> Fetched:
+        """Mark a page whose end is missing, unless this portal's pages turn out to have none."""
+        if self._is_complete(fetched.body):
+            self._ends_seen = True
+            return fetched
+        if not self._ends_seen and self._ends_missed >= _PATIENCE_WITHOUT_END:
+            return fetched
+        self._ends_missed += fetched.attempts > self._settings.retries
+        return replace(fetched, cut=True)
+
+    # --- robots.txt -------------------------------------------------------------------------------------------------
+
+    async def _refresh_robots(self) -> None:
+        if time.monotonic() - self._robots_read_at > _ROBOTS_SECONDS:
+            async with self._robots_reading:
+                if time.monotonic() - self._robots_read_at > _ROBOTS_SECONDS:
+                    await self._read_robots()
+
+    async def _read_robots(self) -> None:
+        """Read robots.txt as RFC 9309 says: 4xx allows everything, 5xx and silence nothing."""
+        url = urljoin(f"{self._settings.portal}/", "/robots.txt")
+        self._robots = None
+        fetched = await self._fetch(url, self._headers, is_page=False)
+        status = fetched.status or 0
+        # a redirect that leads nowhere makes it "unavailable", in the words of the RFC, as 4xx does; 429 says "later"
+        if fetched.error_kind != "redirect" and (not 400 <= status < 500 or status == 429):
+            if fetched.error is not None:
+                raise PortalError(
+                    f"{url} could not be read ({fetched.error}), so nothing may be fetched; check the portal's "
+                    "address, or try again when it answers"
+                )
+            robots = Protego.parse(fetched.body[:_ROBOTS_BYTES].decode("utf-8-sig", "replace"))
+            _check_visit_time(robots)
+            self._clock.interval = _EVENNESS * max(1 / self._settings.rate, _asked_interval(robots))
+            self._robots = robots
+        self._robots_read_at = time.monotonic()
 
 
 def user_agent(contact: str) -> str:
@@ -309,43 +527,186 @@ def user_agent(contact: str) -> str:
     return f"{who} (+{contact})" if contact else who
 
 
-def _failure(url: str, attempts: int, kind: ErrorKind, error: str, status: int | None = None) -> Fetched:
-    return Fetched(url, url, status, {}, b"", datetime.now(UTC), attempts, error, kind)
+def _asked_interval(robots: Protego) -> float:
+    """Seconds between two requests that robots.txt asks for, by crawl-delay or request-rate, the slower of both.
+
+    A request-rate for certain hours is kept at all hours.
+    """
+    slowest = float(robots.crawl_delay(_ROBOTS_NAME) or 0)
+    wanted = robots.request_rate(_ROBOTS_NAME)
+    if wanted and wanted.requests:
+        slowest = max(slowest, wanted.seconds / wanted.requests)
+    return slowest
 
 
-def _cut(fetched: Fetched) -> Fetched:
-    return _failure(fetched.url, fetched.attempts, "transport", "the page is cut off")
+def _check_visit_time(robots: Protego) -> None:
+    allowed = robots.visit_time(_ROBOTS_NAME)
+    if allowed is None:
+        return
+    now, start, end = datetime.now(UTC).time(), allowed.start_time, allowed.end_time
+    inside = start <= now <= end if start <= end else now >= start or now <= end
+    if not inside:
+        raise OutsideVisitTimeError(
+            f"robots.txt allows visits from {start:%H:%M} to {end:%H:%M} UTC only; start the harvest then: what was "
+            "fetched is kept"
+        )
 
 
-def _status_error(status: int) -> tuple[str | None, ErrorKind | None]:
-    if status in (200, 304, 404, 410):
+# --- what to make of an answer ----------------------------------------------------------------------------------------
+
+
+def _status_error(status: int, *, conditional: bool) -> tuple[str | None, ErrorKind | None]:
+    if status in (200, 203, 404, 410) or (status == 304 and conditional):
         return None, None
-    return f"HTTP status {status}", "blocked" if status in (401, 403, 407, 451) else "status"
+    return f"HTTP status {status}", "blocked" if status in _REFUSED else "status"
+
+
+def _speaks_against_portal(fetched: Fetched) -> bool:
+    """Whether an answer, or the lack of one, may mean that the portal is down or keeps us out."""
+    if fetched.error_kind == "status":
+        return fetched.status in _MAY_PASS
+    return fetched.error_kind not in (None, "too_large", "robots")
+
+
+def _may_pass(fetched: Fetched) -> bool:
+    if fetched.error_kind == "status":
+        return fetched.status in _MAY_PASS
+    return fetched.cut or fetched.error_kind in ("timeout", "transport", "truncated")
+
+
+def _failure(url: str, attempts: int, kind: ErrorKind, error: str, response: httpx.Response | None = None) -> Fetched:
+    status, headers = (response.status_code, _kept(response)) if response is not None else (None, _NO_HEADERS)
+    return Fetched(url, url, status, headers, b"", _SHA256_OF_NOTHING, datetime.now(UTC), attempts, error, kind)
+
+
+def _backoff(seconds: float, attempt: int) -> float:
+    jitter = random.uniform(0.5, 1.5)  # noqa: S311 - so that not all come back at once; no secret
+    return min(seconds * 2.0 ** (attempt - 1), _LONGEST_BACKOFF) * jitter
 
 
 def _retry_after(header: str | None) -> float:
     """Seconds to wait by a Retry-After header, in seconds or as a date; 0 without one."""
-    if not header:
-        return 0.0
-    if header.strip().isdigit():
-        return float(header)
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:12])
     try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except (TypeError, ValueError):
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError, OverflowError):
         return 0.0
 
 
-def _reason(error: Exception) -> str:
-    """What a transport error means, in a few words."""
-    cause = error.__cause__ or error
-    words = {
-        httpx.ConnectTimeout: "no connection in time",
-        httpx.ReadTimeout: "no answer in time",
-        httpx.ConnectError: "connection refused or host not found",
-        httpx.RemoteProtocolError: "the answer was cut off or no HTTP",
-        httpx.ReadError: "the connection was reset",
-        httpx.DecodingError: "the answer's compression is broken",
-    }
-    meaning = next((text for kind, text in words.items() if isinstance(error, kind)), type(error).__name__)
-    detail = str(cause) or str(error)
-    return f"{meaning} ({detail})" if detail else meaning
+def _kept(response: httpx.Response) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    for raw_name, value in response.headers.raw:
+        name = raw_name.lower().decode("latin-1")
+        if name in KEPT_HEADERS:
+            kept[name] = value.decode("latin-1")
+    return kept
+
+
+def _joined(target: str, location: str) -> str:
+    try:
+        return urljoin(target, location)
+    except ValueError:  # brackets that are no IPv6 address
+        return location
+
+
+# --- bytes ------------------------------------------------------------------------------------------------------------
+
+
+class _Decoder:
+    """Undoes gzip and deflate piece by piece, and stops a byte beyond the limit, whatever a bomb would unfold to."""
+
+    def __init__(self, limit: int) -> None:
+        self._room = limit + 1
+        self._unzip = zlib.decompressobj(wbits=47)  # gzip or zlib, by the first bytes
+        self._head: bytes | None = b""  # until the first two bytes, which tell the format, have come
+
+    @property
+    def whole(self) -> bool:
+        return self._unzip.eof
+
+    def decode(self, piece: bytes) -> bytes:
+        if self._head is not None:
+            piece = self._head + piece
+            if len(piece) < 2:
+                self._head = piece
+                return b""
+        found = []
+        while piece and self._room > 0:
+            if self._unzip.eof:
+                if not piece.startswith(b"\x1f\x8b"):
+                    break  # padding after the end, which browsers ignore too
+                self._unzip = zlib.decompressobj(wbits=47)
+            try:
+                out = self._unzip.decompress(piece, self._room)
+            except zlib.error:
+                if self._head is None:
+                    raise
+                self._unzip = zlib.decompressobj(wbits=-15)  # "deflate" without its wrapper, as old servers send it
+                out = self._unzip.decompress(piece, self._room)
+            self._head = None
+            self._room -= len(out)
+            found.append(out)
+            piece = self._unzip.unused_data if self._unzip.eof else self._unzip.unconsumed_tail
+        return b"".join(found)
+
+
+def _stream(response: httpx.Response) -> httpx.AsyncByteStream:
+    if not isinstance(response.stream, httpx.AsyncByteStream):
+        raise TypeError("an asynchronous transport answers with an asynchronous stream")
+    return response.stream
+
+
+async def _drain(response: httpx.Response) -> None:
+    """Read the few bytes of a redirect, so that its connection can be used again; a long one is left."""
+    left = 65_536
+    async for piece in _stream(response):
+        left -= len(piece)
+        if left < 0:
+            return
+
+
+# --- the transport ----------------------------------------------------------------------------------------------------
+
+
+def _trusted(ca_file: Path | None) -> ssl.SSLContext:
+    context = httpx.create_ssl_context()
+    if ca_file:
+        try:
+            context.load_verify_locations(ca_file)
+        except (OSError, ssl.SSLError):
+            raise PortalError(
+                f"ca_file {ca_file} holds no certificates that can be read; correct the setting"
+            ) from None
+    return context
+
+
+def _meaning(error: httpx.TransportError | OSError, settings: Settings) -> tuple[ErrorKind, str]:
+    """What a failure of the transport means, in a few words."""
+    if isinstance(error, httpx.ConnectTimeout):
+        return "timeout", f"no connection within {settings.connect_timeout:g} s"
+    if isinstance(error, httpx.TimeoutException):
+        return "timeout", f"no answer for {settings.read_timeout:g} s"
+    text = str(error)
+    if isinstance(error, httpx.RemoteProtocolError):
+        if "incomplete" in text or "without sending complete" in text:
+            return "truncated", f"the answer was cut off ({text})"
+        return "transport", f"the answer was no HTTP, or none ({text})"
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            hint = "name its authority's certificates with ca_file if you trust it"
+            return "certificate", f"the portal's certificate is not trusted: {cause.verify_message}; {hint}"
+        if isinstance(cause, socket.gaierror):
+            return "transport", f"the host was not found ({cause.strerror})"
+        if isinstance(cause, ConnectionRefusedError):
+            return "transport", "the connection was refused"
+    return "transport", f"the connection failed ({text or type(error).__name__})"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            yield from _causes(error.exceptions[0])
+        error = error.__cause__ or error.__context__

@@ -196,8 +196,8 @@ class _VersionWriter:
                 origin = {"page_key": page.page_key, "version_harvest_id": self._harvest_id}
                 self._take(name, [{**values, **origin} for values in rows], _ROWS_IN_GROUP)
         for number, finding in enumerate(page.findings, 1):
-            origin = {"harvest_id": self._harvest_id, "page_key": page.page_key, "finding_no": number}
-            self._take("findings", [{**finding, **origin}], _ROWS_IN_GROUP)
+            place = {"harvest_id": self._harvest_id, "page_key": page.page_key, "finding_no": number}
+            self._take("findings", [{**finding, **place}], _ROWS_IN_GROUP)
         if page.body and row["body_harvest_id"] == self._harvest_id and page.sha256 not in self._stored:
             self._stored.add(page.sha256 or "")
             self._take("bodies", [self._body(row, page, previous)], _BODIES_IN_GROUP)
@@ -256,7 +256,8 @@ class _VersionWriter:
 def _write_pages(staged: Staged) -> None:
     """`pages.parquet` of the harvest: lean, as hashes that stand in the version's own harvest are not said again."""
     rows = [
-        row if row["version_harvest_id"] == staged.harvest_id else {**row, **dict.fromkeys(_LEAN)} for row in staged.pages
+        row if row["version_harvest_id"] == staged.harvest_id else {**row, **dict.fromkeys(_LEAN)}
+        for row in staged.pages
     ]
     write_parquet(to_table(rows, arrow_schema("pages")), staged.folder / "pages.parquet", "pages")
 
@@ -283,7 +284,9 @@ def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:
     write_parquet(changes, staged.folder / "changes.parquet", "changes")
 
 
-def compare_states(before: State, after: State, *, gone_before: frozenset[str] = frozenset(), cause: str = "portal") -> pa.Table:
+def compare_states(
+    before: State, after: State, *, gone_before: frozenset[str] = frozenset(), cause: str = "portal"
+) -> pa.Table:
     """What differs between two states of one store, reading only the codes whose pages differ."""
     parts = []
     for owner, names in FAMILIES.items():
@@ -308,4 +311,3 @@ def _pages(rows: list[Mapping[str, Any]] | None) -> list[tuple[str, str]]:
 
 def _gone(previous: Mapping[str, PageRow]) -> frozenset[str]:
     return frozenset(key.rpartition("/")[2] for key, row in previous.items() if row["ended_at"] is not None)
-

@@ -34,7 +34,11 @@ def folders_differ(before: Path, after: Path) -> pa.Table:
 
 
 def _read_folder(folder: Path) -> dict[str, pa.Table]:
-    tables = {name: pq.read_table(folder / f"{name}.parquet") for name in RECORD_TABLES if (folder / f"{name}.parquet").is_file()}
+    tables = {
+        name: pq.read_table(folder / f"{name}.parquet")
+        for name in RECORD_TABLES
+        if (folder / f"{name}.parquet").is_file()
+    }
     if not tables:
         raise StoreError(f"{folder} holds no exported tables; name a folder made by `bma-progress export`")
     return tables
@@ -80,7 +84,11 @@ def _text(changes: pa.Table) -> str:
             continue  # the record's own line says it
         key = "/".join(str(part) for part in json.loads(row["key"]).values())
         what = row["column"] or row["change"]
-        change = f"{_short(row['before'])} → {_short(row['after'])}" if row["column"] else _short(row["after"] or row["before"])
+        change = (
+            f"{_short(row['before'])} → {_short(row['after'])}"
+            if row["column"]
+            else _short(row["after"] or row["before"])
+        )
         lines.append(f"  {row['meaning']:<16} {row['table']:<20} {key:<28} {what}: {change}")
     meanings = Counter(row["meaning"] for row in rows)
     agencies = Counter(row["agency_code"] for row in rows)

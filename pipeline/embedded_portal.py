@@ -43,7 +43,7 @@ class EmbeddedPortal:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name is the base class's
+            def log_message(self, format: str, *arguments: Any) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -84,7 +84,7 @@ class EmbeddedPortal:
         return 200, page["content_type"], self._body(page["file"])
 
     def _body(self, file: str) -> bytes:
-        body = (self.fixtures / file).read_bytes()
+        body: bytes = (self.fixtures / file).read_bytes()
         for night in range(2, self.night + 1):
             for change in self._nights.get(night, ()):
                 if change["file"] == file:
@@ -93,7 +93,8 @@ class EmbeddedPortal:
 
     def _changed(self, body: bytes, change: dict[str, Any]) -> bytes:
         if "instead" in change:
-            return (self.fixtures / change["instead"]).read_bytes()
+            other: bytes = (self.fixtures / change["instead"]).read_bytes()
+            return other
         for before, after in change["edits"]:
             if body.count(before.encode()) != 1:
                 raise PortalError(f"nights.json: {before!r} must stand exactly once in {change['file']}; correct it")

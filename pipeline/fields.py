@@ -98,6 +98,12 @@ _LINEAGE: Final = (
     Column("parser_version", "string", "Version of the parser that read the page.", origin="lineage"),
 )
 
+
+def _run_columns(*columns: tuple[str, ColumnType, str, bool]) -> tuple[Column, ...]:
+    """Columns that belong to the harvest: name, type, description, whether never null."""
+    return tuple(Column(name, kind, text, origin="run", required=required) for name, kind, text, required in columns)
+
+
 _ALL: Final = (
     Table(
         "projects",
@@ -106,23 +112,44 @@ _ALL: Final = (
         (
             _project_code(),
             Column("name", "string", "Title of the project; titles repeat across districts and years.", "ชื่อโครงการ"),
-            Column("agency_code", "string", "Code of the agency: the first 8 digits of the project code.", "รหัสหน่วยงาน"),
+            Column(
+                "agency_code", "string", "Code of the agency: the first 8 digits of the project code.", "รหัสหน่วยงาน"
+            ),
             Column("agency_name", "string", "Name of the agency, without the mark of sub-offices (`** `).", "หน่วยงาน"),
-            Column("fiscal_year_be", "int", "Fiscal year, Buddhist era: 2563 runs from 2019-10-01 to 2020-09-30.",
-                   "ปีงบประมาณ", "year"),
+            Column(
+                "fiscal_year_be",
+                "int",
+                "Fiscal year, Buddhist era: 2563 runs from 2019-10-01 to 2020-09-30.",
+                "ปีงบประมาณ",
+                "year",
+            ),
             Column("fiscal_year_ce", "int", "The same fiscal year, Common Era (2563 is 2020).", "ปีงบประมาณ", "year"),
             Column("progress_percent", "float", "Progress of the project.", "ความคืบหน้าโครงการ ร้อยละ", "percent"),
-            Column("evaluation_score", "float", "Score given by the Strategy and Evaluation Department.",
-                   "สยป. ประเมินโครงการ"),
+            Column(
+                "evaluation_score",
+                "float",
+                "Score given by the Strategy and Evaluation Department.",
+                "สยป. ประเมินโครงการ",
+            ),
             Column("unit_code", "string", "First half of the unit pair: code of the responsible unit."),
             Column("unit_code_second", "string", "Second half of the unit pair; equal to the first wherever seen."),
             Column("rationale", "string", "Why the project is done.", "หลักการและเหตุผล"),
             Column("objectives", "string", "Objectives of the project.", "วัตถุประสงค์ของโครงการ"),
             Column("targets", "string", "Targets of the project.", "เป้าหมายของโครงการ"),
-            Column("budget_received_baht", "float", "Budget received; only the newer front end prints it.",
-                   "งบฯ ที่ได้รับ (บาท)", "baht"),
-            Column("budget_spent_baht", "float", "Budget spent; only the newer front end prints it.",
-                   "งบฯ ที่ใช้ไป (บาท)", "baht"),
+            Column(
+                "budget_received_baht",
+                "float",
+                "Budget received; only the newer front end prints it.",
+                "งบฯ ที่ได้รับ (บาท)",
+                "baht",
+            ),
+            Column(
+                "budget_spent_baht",
+                "float",
+                "Budget spent; only the newer front end prints it.",
+                "งบฯ ที่ใช้ไป (บาท)",
+                "baht",
+            ),
             Column("start_date", "date", "First day; only the newer front end prints it.", "Start Date"),
             Column("finish_date", "date", "Last day; only the newer front end prints it.", "Finish Date"),
             *_LINEAGE,
@@ -136,8 +163,13 @@ _ALL: Final = (
             _project_code(),
             Column("contact", "string", "The whole line, as printed.", personal=True),
             Column("contact_name", "string", "Names of people or of a unit.", personal=True),
-            Column("contact_phone", "string", "Telephone numbers as printed, without `โทร.` and parentheses.", "โทร.",
-                   personal=True),
+            Column(
+                "contact_phone",
+                "string",
+                "Telephone numbers as printed, without `โทร.` and parentheses.",
+                "โทร.",
+                personal=True,
+            ),
         ),
     ),
     Table(
@@ -148,11 +180,16 @@ _ALL: Final = (
             _project_code(),
             Column("position", "int", "Place in the printed list, from 1.", required=True),
             Column("level", "int", "Depth in the plan, 1 to 4.", required=True),
-            Column("level_label", "string", "What level 1 is called in this generation of the plan.",
-                   "ด้านที่ / ยุทธศาสตร์ที่"),
+            Column(
+                "level_label", "string", "What level 1 is called in this generation of the plan.", "ด้านที่ / ยุทธศาสตร์ที่"
+            ),
             Column("strategy_code", "string", "Code in Arabic digits, such as 1.4.1.1.", required=True),
-            Column("name", "string", "Name, without dash and the stray % of the third level.",
-                   "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ"),
+            Column(
+                "name",
+                "string",
+                "Name, without dash and the stray % of the third level.",
+                "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ",
+            ),
             Column("name_en", "string", "English name, where level 1 prints one."),
         ),
     ),
@@ -162,17 +199,21 @@ _ALL: Final = (
         ("project_code", "report_index"),
         (
             _project_code(),
-            Column("report_index", "int", "Place counted from 1 at the oldest report, so that it does not move.",
-                   required=True),
+            Column(
+                "report_index",
+                "int",
+                "Place counted from 1 at the oldest report, so that it does not move.",
+                required=True,
+            ),
             Column("report_no", "int", "Number as printed: 1 is the newest, so it moves with every new report."),
             Column("progress_percent", "float", "Progress reported.", "ความคืบหน้าโครงการฯ ร้อยละ", "percent"),
             Column("reported_on_date", "date", "Day in the report's heading."),
             Column("note_date", "date", "The one date typed at the head of the note; null where there is none."),
             Column("note", "string", "What was done, without the leading date."),
-            Column("problems", "string", "Problems; null where the portal prints ไม่มี, - or nothing.",
-                   "ปัญหาของโครงการ"),
-            Column("obstacles", "string", "Obstacles; null where the portal prints ไม่มี, - or nothing.",
-                   "อุปสรรคของโครงการ"),
+            Column("problems", "string", "Problems; null where the portal prints ไม่มี, - or nothing.", "ปัญหาของโครงการ"),
+            Column(
+                "obstacles", "string", "Obstacles; null where the portal prints ไม่มี, - or nothing.", "อุปสรรคของโครงการ"
+            ),
         ),
     ),
     Table(
@@ -207,8 +248,12 @@ _ALL: Final = (
         (
             _kpi_code(),
             *_MEASURES,
-            Column("evaluation_score", "float", "Score given by the Strategy and Evaluation Department.",
-                   "สยป. ตรวจประเมินตัวชี้วัด"),
+            Column(
+                "evaluation_score",
+                "float",
+                "Score given by the Strategy and Evaluation Department.",
+                "สยป. ตรวจประเมินตัวชี้วัด",
+            ),
             Column("definition", "string", "What the indicator means.", "นิยาม หรือความหมายของตัวชี้วัด"),
             Column("summary", "string", "Summary of the year's work.", "สรุปผลการดำเนินงาน"),
             *_LINEAGE,
@@ -231,8 +276,12 @@ _ALL: Final = (
         ("agency_code", "list_name", "item_no"),
         (
             Column("agency_code", "string", "Code of the agency.", "หน่วยงาน", required=True),
-            Column("list_name", "string", "The list: index101, 102, 103 are dimensions 1 to 3, index11 is by strategy.",
-                   required=True),
+            Column(
+                "list_name",
+                "string",
+                "The list: index101, 102, 103 are dimensions 1 to 3, index11 is by strategy.",
+                required=True,
+            ),
             Column("item_no", "int", "Number of the item.", required=True),
             Column("heading", "string", "What stands in brackets below the item's name."),
             Column("dimension_no", "int", "Dimension of performance.", "มิติที่"),
@@ -262,60 +311,54 @@ _ALL: Final = (
         "pages",
         "What was looked at in a harvest, and what came; pages not looked at carry their version on.",
         ("page_key", "harvest_id"),
-        tuple(
-            Column(name, kind, description, origin="run", required=required)
-            for name, kind, description, required in (
-                ("page_key", "string", "The page: its kind and code.", True),
-                ("harvest_id", "string", "The harvest: its start in UTC.", True),
-                ("url", "string", "Where the page was fetched from.", True),
-                ("kind", "string", "project, kpi, result_list or yii_project.", True),
-                ("project_code", "string", "Code of the project, on pages of projects.", False),
-                ("kpi_code", "string", "Code of the indicator, on pages of indicators.", False),
-                ("outcome", "string", "new, changed, unchanged, not_found, blank, blocked, failed or skipped.", True),
-                ("verdict", "string", "The parser's verdict; null where nothing came.", False),
-                ("http_status", "int", "Status of the answer; null where nothing came.", False),
-                ("page_sha256", "string", "SHA-256 of the bytes served; null where nothing came.", False),
-                ("facts_sha256", "string", "SHA-256 of the record's values; in harvests/ of new versions only.", False),
-                ("version_harvest_id", "string", "The harvest that holds this version's rows.", False),
-                ("body_harvest_id", "string", "The harvest that holds the bytes of page_sha256.", False),
-                ("record_sha256", "string", "SHA-256 of the bytes last served with this record.", False),
-                ("record_body_harvest_id", "string", "The harvest that holds those bytes.", False),
-                ("version_verdict", "string", "The verdict of the page that gave this version.", False),
-                ("bytes", "int", "Size of the bytes served.", False),
-                ("fetched_at", "instant", "When the page was fetched in this harvest.", False),
-                ("error", "string", "Why nothing came.", False),
-                ("evaluation_quarter", "int", "The quarter in the line of สยป.: a setting of the portal.", False),
-                ("encoding", "string", "Charset the bytes were read in.", False),
-                ("parser_version", "string", "Version of the parser that read the page.", False),
-                ("first_seen_at", "instant", "When the record was first seen.", False),
-                ("changed_at", "instant", "When this version was first seen.", False),
-                ("checked_at", "instant", "When a harvest last confirmed this version.", False),
-                ("misses", "int", "How many harvests running the portal said not found or blank.", True),
-                ("ended_at", "instant", "When the record ended: the second miss running.", False),
-                ("etag", "string", "The server's validator of the record's bytes; in harvests/ where new.", False),
-                ("last_modified", "string", "The server's date of the record's bytes; in harvests/ where new.", False),
-            )
-        ),  # type: ignore[arg-type]
+        _run_columns(
+            ("page_key", "string", "The page: its kind and code.", True),
+            ("harvest_id", "string", "The harvest: its start in UTC.", True),
+            ("url", "string", "Where the page was fetched from.", True),
+            ("kind", "string", "project, kpi, result_list or yii_project.", True),
+            ("project_code", "string", "Code of the project, on pages of projects.", False),
+            ("kpi_code", "string", "Code of the indicator, on pages of indicators.", False),
+            ("outcome", "string", "new, changed, unchanged, not_found, blank, blocked, failed or skipped.", True),
+            ("verdict", "string", "The parser's verdict; null where nothing came.", False),
+            ("http_status", "int", "Status of the answer; null where nothing came.", False),
+            ("page_sha256", "string", "SHA-256 of the bytes served; null where nothing came.", False),
+            ("facts_sha256", "string", "SHA-256 of the record's values; in harvests/ of new versions only.", False),
+            ("version_harvest_id", "string", "The harvest that holds this version's rows.", False),
+            ("body_harvest_id", "string", "The harvest that holds the bytes of page_sha256.", False),
+            ("record_sha256", "string", "SHA-256 of the bytes last served with this record.", False),
+            ("record_body_harvest_id", "string", "The harvest that holds those bytes.", False),
+            ("version_verdict", "string", "The verdict of the page that gave this version.", False),
+            ("bytes", "int", "Size of the bytes served.", False),
+            ("fetched_at", "instant", "When the page was fetched in this harvest.", False),
+            ("error", "string", "Why nothing came.", False),
+            ("evaluation_quarter", "int", "The quarter in the line of สยป.: a setting of the portal.", False),
+            ("encoding", "string", "Charset the bytes were read in.", False),
+            ("parser_version", "string", "Version of the parser that read the page.", False),
+            ("first_seen_at", "instant", "When the record was first seen.", False),
+            ("changed_at", "instant", "When this version was first seen.", False),
+            ("checked_at", "instant", "When a harvest last confirmed this version.", False),
+            ("misses", "int", "How many harvests running the portal said not found or blank.", True),
+            ("ended_at", "instant", "When the record ended: the second miss running.", False),
+            ("etag", "string", "The server's validator of the record's bytes; in harvests/ where new.", False),
+            ("last_modified", "string", "The server's date of the record's bytes; in harvests/ where new.", False),
+        ),
     ),
     Table(
         "findings",
         "What was odd about the pages of a harvest.",
         ("harvest_id", "page_key", "finding_no"),
-        tuple(
-            Column(name, kind, description, origin="run", required=required)
-            for name, kind, description, required in (
-                ("harvest_id", "string", "The harvest.", True),
-                ("page_key", "string", "The page.", True),
-                ("finding_no", "int", "Number of the finding on its page, from 1.", True),
-                ("rule", "string", "Name of the rule.", True),
-                ("severity", "string", "note, warning or error.", True),
-                ("table", "string", "Table concerned.", False),
-                ("key", "string", "Row concerned.", False),
-                ("column", "string", "Column concerned.", False),
-                ("printed", "string", "What the page printed.", False),
-                ("message", "string", "What is odd.", True),
-            )
-        ),  # type: ignore[arg-type]
+        _run_columns(
+            ("harvest_id", "string", "The harvest.", True),
+            ("page_key", "string", "The page.", True),
+            ("finding_no", "int", "Number of the finding on its page, from 1.", True),
+            ("rule", "string", "Name of the rule.", True),
+            ("severity", "string", "note, warning or error.", True),
+            ("table", "string", "Table concerned.", False),
+            ("key", "string", "Row concerned.", False),
+            ("column", "string", "Column concerned.", False),
+            ("printed", "string", "What the page printed.", False),
+            ("message", "string", "What is odd.", True),
+        ),
     ),
 )
 

@@ -9,10 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -134,7 +133,9 @@ class Night:
         return pending
 
     def _sampled(self, left: int) -> list[PageRef]:
-        return [ref for ref in self.spool.pending() if ref.kind in _RECORD_KINDS][: max(left, 0)][: self.settings.batch_size]
+        return [ref for ref in self.spool.pending() if ref.kind in _RECORD_KINDS][: max(left, 0)][
+            : self.settings.batch_size
+        ]
 
     async def fetch_batch(self, batch: Iterable[PageRef], on_page: Callable[[], None] = lambda: None) -> Counter[str]:
         """Fetch, parse and keep a batch of pages; returns how many had which result. Kept pages are never lost."""
@@ -169,7 +170,9 @@ class Night:
         page, found = self._read(ref, fetched, known if current else None)
         self.spool.put(page, found)
         result = page.error_kind or page.verdict or ("not_modified" if page.not_modified else "unchanged")
-        self.log("page", page=ref.page_key, status=page.http_status, result=result, attempts=page.attempts, error=page.error)
+        self.log(
+            "page", page=ref.page_key, status=page.http_status, result=result, attempts=page.attempts, error=page.error
+        )
         return result
 
     def _read(self, ref: PageRef, fetched: Fetched, known: PageRow | None) -> tuple[SpooledPage, list[PageRef]]:
@@ -256,7 +259,9 @@ class Night:
     def _judge(self, staged: Staged) -> HarvestResult:
         asked = {ref.page_key for ref, _, _ in self.spool.asked()}
         expected = {
-            key: row for key, row in self.known.items() if row["version_harvest_id"] and not row["ended_at"] and key in asked
+            key: row
+            for key, row in self.known.items()
+            if row["version_harvest_id"] and not row["ended_at"] and key in asked
         }
         tonight = [page for page in staged.pages if page["page_key"] in expected]
         gone = sum(page["outcome"] in ("not_found", "blank") for page in tonight)
@@ -338,9 +343,7 @@ class _Connection:
             await self._night.client.__aexit__(None, None, None)
 
 
-def plan(
-    settings: Settings, scope: Scope, known: Mapping[str, PageRow] | None = None
-) -> Iterator[tuple[str, PageRef]]:
+def plan(settings: Settings, scope: Scope, known: Mapping[str, PageRow] | None = None) -> Iterator[tuple[str, PageRef]]:
     """Where pages are looked for first: what was asked for, or the lists, what is known, a probe.
 
     known: pages of the last published harvest; read from the store where not given

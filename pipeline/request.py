@@ -15,7 +15,9 @@ class HarvestRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    settings: dict[str, Any] = Field(default_factory=dict, description="Settings that differ from environment and file.")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="Settings that differ from environment and file."
+    )
     pages: tuple[str, ...] = Field((), description="Only these project or indicator codes or URLs.")
     agencies: tuple[str, ...] = Field((), description="Only these agencies.")
     sample: int | None = Field(None, ge=1, description="At most so many pages with records.")

@@ -13,7 +13,11 @@ def report_text(result: HarvestResult, portal: str) -> str:
     lines = [f"Harvest {result.harvest_id} of {portal}: {word}."]
     if result.held_back:
         lines += ["", "Why it does not replace the last one:"]
-        lines += [f"  - {bound.message} Allowed: {bound.expected}; came: {bound.came}." for bound in result.bounds if not bound.held]
+        lines += [
+            f"  - {bound.message} Allowed: {bound.expected}; came: {bound.came}."
+            for bound in result.bounds
+            if not bound.held
+        ]
     looked = sum(count for outcome, count in result.outcomes.items() if outcome != "skipped")
     told = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in sorted(result.outcomes.items()))
     lines += ["", f"{looked:,} pages looked at in {result.seconds:,.0f} s: {told}."]

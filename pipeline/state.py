@@ -30,7 +30,10 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
 _KINDS: Final = {"project_code": ("project", "yii_project"), "kpi_code": ("kpi",), "agency_code": ("result_list",)}
 _BLOCK: Final = 1_000  # codes handled at once: some 25 MB of rows
 
-LINEAGE: Final = ("source_url", "page_sha256", "version_harvest_id", "first_seen_at", "changed_at", "checked_at", "parser_version")  # fmt: skip
+LINEAGE: Final = (
+    *("source_url", "page_sha256", "version_harvest_id"),
+    *("first_seen_at", "changed_at", "checked_at", "parser_version"),
+)
 
 
 class State:
@@ -106,7 +109,9 @@ class State:
                 tables = {name: _sorted(pa.concat_tables([old[name], tables[name]]), name) for name in names}
             yield block, {name: self._with_lineage(name, tables[name], pages) for name in names}
 
-    def rows(self, owner: str, names: tuple[str, ...], pages: Mapping[str, list[Mapping[str, Any]]]) -> dict[str, pa.Table]:
+    def rows(
+        self, owner: str, names: tuple[str, ...], pages: Mapping[str, list[Mapping[str, Any]]]
+    ) -> dict[str, pa.Table]:
         """The facts of some codes, read from the harvests that hold their versions; a project's two pages merged."""
         wanted: dict[str, set[str]] = {}
         for rows in pages.values():
@@ -130,7 +135,9 @@ class State:
         table = ds.dataset(file).to_table(columns=columns, filter=ds.field("page_key").isin(keys))
         return table.cast(schema)
 
-    def _from_base(self, owner: str, names: tuple[str, ...], block: list[str], fresh: frozenset[str]) -> dict[str, pa.Table]:
+    def _from_base(
+        self, owner: str, names: tuple[str, ...], block: list[str], fresh: frozenset[str]
+    ) -> dict[str, pa.Table]:
         """The facts of a block's other codes, from the base snapshot."""
         assert self._base is not None  # noqa: S101
         kept = pa.array([code for code in block if code not in fresh], pa.string())
@@ -186,7 +193,9 @@ class State:
         """The findings of the versions in force, and those of pages without a record tonight."""
         schema = arrow_schema("findings")
         wanted: dict[str, set[str]] = {}
-        for key, id_ in zip(self.live["page_key"].to_pylist(), self.live["version_harvest_id"].to_pylist(), strict=True):
+        for key, id_ in zip(
+            self.live["page_key"].to_pylist(), self.live["version_harvest_id"].to_pylist(), strict=True
+        ):
             wanted.setdefault(id_, set()).add(key)
         wanted.setdefault(self.harvest_id, set()).update(self.pages["page_key"].to_pylist())
         parts = []

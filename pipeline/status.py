@@ -46,7 +46,10 @@ def history_text(store: Store, code: str) -> str:
         column = "project_code" if look["project_code"] else "kpi_code"
         file = store.root / "harvests" / look["harvest_id"] / "changes.parquet"
         for change in pq.read_table(file, filters=[(column, "=", code)]).to_pylist():
-            if change["meaning"] in ("project_new", "project_gone", "project_back") and change["table"] not in ("projects", "kpis"):
+            if change["meaning"] in ("project_new", "project_gone", "project_back") and change["table"] not in (
+                "projects",
+                "kpis",
+            ):
                 continue
             key = "/".join(str(part) for part in list(json.loads(change["key"]).values())[1:])
             what = f"{change['table']} {key}".rstrip()

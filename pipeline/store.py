@@ -71,11 +71,15 @@ class Store:
         try:
             about = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise StoreError(f"{root} holds no store; run `bma-progress harvest --data {root}` first, or name another folder") from None
+            raise StoreError(
+                f"{root} holds no store; run `bma-progress harvest --data {root}` first, or name another folder"
+            ) from None
         except (OSError, ValueError):
             raise StoreDamagedError(f"{file} cannot be read; restore it from a copy of the store") from None
         if about.get("format") != FORMAT:
-            raise StoreError(f"{root} was written by a newer bma-progress (format {about.get('format')}); upgrade to read it")
+            raise StoreError(
+                f"{root} was written by a newer bma-progress (format {about.get('format')}); upgrade to read it"
+            )
         self.portal: str = about["portal"]
 
     @classmethod
@@ -90,7 +94,9 @@ class Store:
             write_durably(root / "store.json", canonical_json({"format": FORMAT, "portal": portal}))
         store = cls(root)
         if store.portal != portal:
-            raise StoreError(f"{root} is the store of {store.portal}, not of {portal}; one store holds one portal: name another folder with --data")
+            raise StoreError(
+                f"{root} is the store of {store.portal}, not of {portal}; name another folder with --data"
+            )
         return store
 
     # --- what there is --------------------------------------------------------------------------------------------
@@ -103,7 +109,9 @@ class Store:
     def harvest_ids(self, *, published_only: bool = False) -> list[str]:
         """All committed harvests, oldest first."""
         folder = self.root / "harvests"
-        ids = sorted(name.name for name in folder.iterdir() if HARVEST_ID.fullmatch(name.name)) if folder.is_dir() else []
+        ids = (
+            sorted(name.name for name in folder.iterdir() if HARVEST_ID.fullmatch(name.name)) if folder.is_dir() else []
+        )
         return [id_ for id_ in ids if self.manifest(id_)["published"]] if published_only else ids
 
     def manifest(self, harvest_id: str) -> dict[str, Any]:
@@ -156,7 +164,9 @@ class Store:
         try:
             day = date.fromisoformat(text)
         except ValueError:
-            raise StoreError(f"{text!r} is no harvest's id, no day such as 2026-11-22, and neither latest nor previous") from None
+            raise StoreError(
+                f"{text!r} is no harvest's id, no day such as 2026-11-22, and neither latest nor previous"
+            ) from None
         end = datetime.combine(day + timedelta(days=1), datetime.min.time(), BANGKOK).astimezone(UTC)
         before = [id_ for id_ in published if harvest_start(id_) < end]
         if not before:
@@ -178,7 +188,8 @@ class Store:
 
     def table(self, name: str, when: str = "latest") -> pd.DataFrame:
         """One table as it stood at `when`, as a pandas frame."""
-        return self.arrow(name, when).to_pandas()
+        frame: pd.DataFrame = self.arrow(name, when).to_pandas()
+        return frame
 
     def export(self, when: str, out: Path) -> str:
         """Write all tables as they stood at `when` into the folder `out`; returns the harvest's id."""
@@ -222,7 +233,9 @@ class Store:
             dictionary = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
             body = zstandard.ZstdDecompressor(dict_data=dictionary).decompress(body)
         if hashlib.sha256(body).hexdigest() != sha256:
-            raise StoreDamagedError(f"the stored page {sha256} of harvest {harvest_id} is damaged; run `bma-progress verify`")
+            raise StoreDamagedError(
+                f"the stored page {sha256} of harvest {harvest_id} is damaged; run `bma-progress verify`"
+            )
         return body
 
     def body_record(self, harvest_id: str, sha256: str) -> Mapping[str, Any]:
@@ -250,7 +263,9 @@ class Store:
             raise StoreBusyError(f"{self.root} is being written by {owner}; wait for it to end, or stop it") from None
         try:
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()}, started {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode(), 0)
+            os.pwrite(
+                descriptor, f"process {os.getpid()}, started {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode(), 0
+            )
             self.recover()
             yield self
         finally:

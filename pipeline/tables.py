@@ -31,7 +31,9 @@ def check_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         if row.keys() != expected:
             odd = ", ".join(sorted(row.keys() ^ expected))
-            raise StoreError(f"a row of {name} and the dictionary of columns disagree about {odd}; mend pipeline/fields.py")
+            raise StoreError(
+                f"a row of {name} and the dictionary of columns disagree about {odd}; mend pipeline/fields.py"
+            )
         identity = tuple(row[column] for column in key)
         if identity in seen:
             raise StoreError(f"two rows of {name} have the key {identity}; the parser must keep keys apart")

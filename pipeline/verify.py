@@ -105,7 +105,9 @@ def _harvests(root: Path) -> Iterator[VerifyProblem]:
         if stated != previous:
             yield VerifyProblem(where, f"should follow {stated}, but follows {previous}", "restore the harvest between")
         elif previous is not None and chain != _sha256(folder / previous / MANIFEST):
-            yield VerifyProblem(f"harvests/{previous}/{MANIFEST}", f"not the manifest that {path.name} followed", _RESTORE)
+            yield VerifyProblem(
+                f"harvests/{previous}/{MANIFEST}", f"not the manifest that {path.name} followed", _RESTORE
+            )
         yield from _files(where, path, files, frozenset((MANIFEST,)))
         previous = path.name
 
@@ -180,7 +182,7 @@ def _files(
     for name, about in sorted(files.items()):
         if name not in there:
             yield VerifyProblem(f"{where}/{name}", "missing", what_to_do)
-        elif _sha256(folder / name) != about["sha256"]:
+        elif not isinstance(about, dict) or _sha256(folder / name) != about.get("sha256"):
             yield VerifyProblem(f"{where}/{name}", "its bytes are not those that were committed", what_to_do)
 
 
@@ -194,7 +196,9 @@ def _sha256(path: Path) -> str | None:
 def _deep(store: Store) -> Iterator[VerifyProblem]:
     """Parse the stored bytes of every version again; derive the snapshots again."""
     for id_ in store.harvest_ids():
-        pages = pq.read_table(store.root / "harvests" / id_ / "pages.parquet", filters=[("version_harvest_id", "=", id_)])
+        pages = pq.read_table(
+            store.root / "harvests" / id_ / "pages.parquet", filters=[("version_harvest_id", "=", id_)]
+        )
         for page in pages.to_pylist():
             where = f"harvests/{id_}: {page['page_key']}"
             try:

@@ -130,6 +130,10 @@ def test_parse_never_imports_prefect_or_pandas(fixtures_html: Path) -> None:
         "import sys; from flows.cli import cli;"
         f"cli.main(['parse', {str(fixtures_html / '24000000-2964.html')!r}], standalone_mode=False)"
     )
-    checked = f"try:\n exec({program!r})\nexcept SystemExit: pass\nassert not {{'prefect', 'pandas'}} & set(sys.modules)"
-    result = subprocess.run([sys.executable, "-c", f"import sys\n{checked}"], capture_output=True, check=False, timeout=60)
+    checked = (
+        f"try:\n exec({program!r})\nexcept SystemExit: pass\nassert not {{'prefect', 'pandas'}} & set(sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{checked}"], capture_output=True, check=False, timeout=60
+    )
     assert result.returncode == 0, result.stderr.decode()
