@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Literal, Self
@@ -523,7 +523,10 @@ class PortalClient:
 
 def user_agent(contact: str) -> str:
     """Who we are: name, version, and where to reach the operator."""
-    who = f"bma-progress/{version('bma-progress')}"
+    try:
+        who = f"bma-progress/{version('bma-progress')}"
+    except PackageNotFoundError:  # run from its source folder, without installing
+        who = "bma-progress"
     return f"{who} (+{contact})" if contact else who
 
 

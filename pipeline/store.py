@@ -94,9 +94,7 @@ class Store:
             write_durably(root / "store.json", canonical_json({"format": FORMAT, "portal": portal}))
         store = cls(root)
         if store.portal != portal:
-            raise StoreError(
-                f"{root} is the store of {store.portal}, not of {portal}; name another folder with --data"
-            )
+            raise StoreError(f"{root} is the store of {store.portal}, not of {portal}; name another folder with --data")
         return store
 
     # --- what there is --------------------------------------------------------------------------------------------

@@ -20,7 +20,9 @@ def parsed_rows(fixtures_html: Path) -> dict[str, list[dict]]:
     rows: dict[str, list[dict]] = {}
     for page in sorted(fixtures_html.glob("*.html")):
         for table, found in parse_page(page.read_bytes()).tables.items():
-            rows.setdefault(table, []).extend({**row, "page_key": page.stem, "version_harvest_id": "x"} for row in found)
+            rows.setdefault(table, []).extend(
+                {**row, "page_key": page.stem, "version_harvest_id": "x"} for row in found
+            )
     return rows
 
 
@@ -56,7 +58,13 @@ def test_files_carry_what_the_dictionary_says(fixtures_html: Path, tmp_path: Pat
 
 
 def test_plain_readers_get_the_right_types(fixtures_html: Path, tmp_path: Path) -> None:
-    expected = {"string": "str", "int": "Int32", "float": "float64", "date": "datetime64[us]", "instant": "datetime64[us, UTC]"}
+    expected = {
+        "string": "str",
+        "int": "Int32",
+        "float": "float64",
+        "date": "datetime64[us]",
+        "instant": "datetime64[us, UTC]",
+    }
     for table, rows in parsed_rows(fixtures_html).items():
         file = tmp_path / f"{table}.parquet"
         write_parquet(version_rows(table, rows), file, table)
@@ -70,7 +78,9 @@ def test_plain_readers_get_the_right_types(fixtures_html: Path, tmp_path: Path) 
 
 def test_a_date_compares_with_a_string_in_pandas(fixtures_html: Path, tmp_path: Path) -> None:
     file = tmp_path / "progress_reports.parquet"
-    write_parquet(version_rows("progress_reports", parsed_rows(fixtures_html)["progress_reports"]), file, "progress_reports")
+    write_parquet(
+        version_rows("progress_reports", parsed_rows(fixtures_html)["progress_reports"]), file, "progress_reports"
+    )
     frame = pd.read_parquet(file)
     assert 0 < (frame["reported_on_date"] >= "2020-06-01").sum() < len(frame)
 

@@ -50,7 +50,9 @@ def test_published_tables_have_the_seeds_values(three_nights: Path) -> None:
     assert (seed.agency_name, seed.fiscal_year_be, seed.progress_percent) == ("สำนักพัฒนาสังคม", 2563, 100.0)
     assert len(seed.page_sha256) == 64
     assert seed.first_seen_at <= seed.changed_at < seed.checked_at
-    reports = pd.read_parquet(three_nights / "latest" / "progress_reports.parquet").query("project_code == '24000000-2964'")
+    reports = pd.read_parquet(three_nights / "latest" / "progress_reports.parquet").query(
+        "project_code == '24000000-2964'"
+    )
     assert reports["report_index"].tolist() == list(range(1, 14))
     assert str(reports["reported_on_date"].iloc[0].date()) == "2019-10-29"
     steps = pd.read_parquet(three_nights / "latest" / "plan_steps.parquet").query("project_code == '24000000-2964'")
@@ -121,7 +123,9 @@ def test_any_changed_byte_is_found(three_nights: Path, tmp_path: Path) -> None:
         for place in {number * 7919 % len(content), len(content) - 1}:
             try:
                 file.write_bytes(content[:place] + bytes([content[place] ^ 0x01]) + content[place + 1 :])
-                assert verify_store(three_nights), f"a changed byte {place} of {file.relative_to(three_nights)} is not found"
+                assert verify_store(three_nights), (
+                    f"a changed byte {place} of {file.relative_to(three_nights)} is not found"
+                )
             finally:
                 file.write_bytes(content)
     foreign = three_nights / "harvests" / open_store(three_nights).harvest_ids()[0] / "extra.parquet"

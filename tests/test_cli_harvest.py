@@ -1,0 +1,98 @@
+"""The commands that run Prefect flows, as a person runs them: another process, a server of Prefect's own, real signals."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline.embedded_portal import EmbeddedPortal
+from pipeline.store import open_store
+
+COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
+pytestmark = pytest.mark.xdist_group("prefect")
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return {**os.environ, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
+
+
+def run(environment: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=180, check=False, env=environment
+    )
+
+
+def test_demo_tells_what_it_did(environment: dict[str, str], tmp_path: Path) -> None:
+    data = tmp_path / "demo"
+    result = run(environment, "demo", "--data", data)
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(re.findall(r"^Night \d: harvest", result.stdout, re.MULTILINE)) == 3
+    for meaning in ("new_report", "report_edited", "project_gone", "target_moved", "progress_up"):
+        assert f"  {meaning} " in result.stdout
+    assert f'pd.read_parquet("{data}/latest/projects.parquet")' in result.stdout
+    projects = pd.read_parquet(data / "latest" / "projects.parquet").set_index("project_code")
+    assert projects.loc["24000000-2964", "agency_name"] == "สำนักพัฒนาสังคม"
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    question = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert question
+    program = question[1].replace("data/demo", str(data))
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert "Empty DataFrame" not in answer.stdout
+
+
+def test_exit_status_tells_published_held_back_and_could_not_run(
+    environment: dict[str, str], tmp_path: Path, fixtures_html: Path
+) -> None:
+    data, fixtures = tmp_path / "store", tmp_path / "fixtures"
+    shutil.copytree(fixtures_html, fixtures)
+    with EmbeddedPortal(fixtures) as portal:
+        arguments = ("harvest", "--portal", portal.url, "--data", data, "--rate", 1000)
+        first = run(environment, *arguments)
+        assert first.returncode == 0, first.stderr
+        assert ": published." in first.stdout
+        for page in sorted(fixtures.glob("*-????.html"))[:20]:
+            page.write_text("<html><body>ปิดปรับปรุงระบบชั่วคราว</body></html>", encoding="utf-8")
+        second = run(environment, *arguments)
+        assert second.returncode == 1, second.stderr
+        assert "HELD BACK" in second.stdout
+        assert "Traceback" not in second.stderr
+    published = open_store(data).latest_id()
+    third = run(environment, *arguments)
+    assert third.returncode == 2
+    assert "Traceback" not in third.stderr
+    assert re.search(r"^bma-progress: .*robots\.txt could not be read", third.stderr, re.MULTILINE), third.stderr
+    assert open_store(data).latest_id() == published
+    status = run(environment, "status", "--data", data)
+    assert status.returncode == 0
+    assert "HELD BACK" in status.stdout
+
+
+def test_ctrl_c_finishes_the_pages_in_hand_and_says_how_to_go_on(environment: dict[str, str], tmp_path: Path) -> None:
+    with EmbeddedPortal() as portal:
+        arguments = [*COMMAND, "harvest", "--portal", portal.url, "--data", str(tmp_path / "store"), "--rate", "20"]
+        with subprocess.Popen(
+            arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        ) as process:
+            deadline = time.monotonic() + 120
+            while len(portal.requests) < 20 and time.monotonic() < deadline:
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert "the same command goes on from there" in stderr
+        assert "Traceback" not in stderr
+        kept = {path for path in portal.requests if path != "/robots.txt"}
+        portal.requests.clear()
+        result = run(environment, *arguments[len(COMMAND) : -1], "1000")
+        assert result.returncode == 0, result.stderr
+        assert not kept & set(portal.requests)
