@@ -51,7 +51,8 @@ class Settings(BaseSettings):
         True, description="Obey the portal's robots.txt: rules, crawl-delay, request-rate, visit-time."
     )
     # One request a second is what a person clicking fast would do; some thousand pages then take an hour or two.
-    rate: float = Field(1.0, gt=0, le=1000, description="Requests a second to one host, all workers together.")
+    # The upper bound only stops slips of the pen: a portal of one's own on loopback may be asked as fast as it goes.
+    rate: float = Field(1.0, gt=0, le=1_000_000, description="Requests a second to one host, all workers together.")
     # At one request a second more than a few waiting connections only means a slow portal.
     concurrency: int = Field(4, ge=1, le=64, description="Requests under way at once.")
     # A server that does not even accept a connection in ten seconds is overloaded; waiting longer adds to its queue.

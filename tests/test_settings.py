@@ -59,9 +59,9 @@ def test_agencies_come_as_a_list_with_commas(text: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
-        ("rate", "fast", "a number above 0 and at most 1,000"),
-        ("rate", "0", "a number above 0 and at most 1,000"),
-        ("rate", "inf", "a number above 0 and at most 1,000"),
+        ("rate", "fast", "a number above 0 and at most 1,000,000"),
+        ("rate", "0", "a number above 0 and at most 1,000,000"),
+        ("rate", "inf", "a number above 0 and at most 1,000,000"),
         ("read_timeout", "nan", "a number above 0 and at most 3,600"),
         ("concurrency", "2.5", "a whole number of at least 1 and at most 64"),
         ("robots", "maybe", "true or false"),
@@ -107,7 +107,7 @@ def test_a_wrong_value_is_named_with_what_is_allowed(
     [
         (
             "rate = true",
-            "the setting rate must be a number above 0 and at most 1,000, not True (in bma-progress.toml)",
+            "the setting rate must be a number above 0 and at most 1,000,000, not True (in bma-progress.toml)",
         ),
         ("contact = 7", "the setting contact must be text in quotes, not 7 (in bma-progress.toml)"),
         ("data = 7", "the setting data must be the name of a file or folder, not 7 (in bma-progress.toml)"),
@@ -141,7 +141,7 @@ def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_wrong_argument_names_no_other_source() -> None:
-    assert complaint(rate=-1.0) == "the setting rate must be a number above 0 and at most 1,000, not -1.0"
+    assert complaint(rate=-1.0) == "the setting rate must be a number above 0 and at most 1,000,000, not -1.0"
 
 
 @pytest.mark.parametrize(
