@@ -21,11 +21,11 @@ from pipeline.store import Store, open_store
 from pipeline.verify import verify_store
 
 
-def harvest(portal: EmbeddedPortal, data: Path, scope: Scope = Scope(), **settings: object) -> HarvestResult:
+def harvest(portal: EmbeddedPortal, data: Path, scope: Scope | None = None, **settings: object) -> HarvestResult:
     chosen = load_settings(**{"portal": portal.url, "data": data, "rate": 1000, "retries": 0, "backoff": 0, **settings})
     store = Store.create(data, portal.url)
     with store.writer():
-        night = Night.begin(chosen, store, scope)
+        night = Night.begin(chosen, store, scope or Scope())
         try:
             result = run_night(night)
         finally:
@@ -208,9 +208,8 @@ def test_a_shrunken_portal_is_held_back(tmp_path: Path, fixtures_html: Path) -> 
 
 def test_a_second_writer_is_refused_with_the_firsts_name(tmp_path: Path) -> None:
     store = Store.create(tmp_path / "store", "http://127.0.0.1:1")
-    with store.writer(), pytest.raises(StoreBusyError, match=f"process {os.getpid()}, started 20"):
-        with store.writer():
-            pass
+    with store.writer(), pytest.raises(StoreBusyError, match=f"process {os.getpid()}, started 20"), store.writer():
+        pass
     with store.writer():
         pass
 
