@@ -1,6 +1,7 @@
 """The parts of an indicator that project pages, KPI pages and result lists print alike."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from parsers.findings import Findings
@@ -20,6 +21,7 @@ from parsers.thai import parse_integer, parse_number
 Row = dict[str, Any]
 
 _LABELS = (TARGET_LABEL, ACHIEVED_LABEL, TYPE_LABEL)
+_NO_VALUES: Row = dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
 _NUMBER_START = re.compile(r"[0-9๐-๙.+-]")
 
 
@@ -81,6 +83,16 @@ def read_quarter_table(
         )
     unit = " ".join((header[1] or "").replace(EMPTY_CELL, "").split()) or None
     return rows, unit, [line for line in text[place:].split("\n") if line and line != EMPTY_CELL]
+
+
+def join_narratives(quarters: list[Row], narratives: Mapping[int, str | None]) -> list[Row]:
+    """The quarters' rows with their narratives; a quarter that has only a narrative gets a row too."""
+    by_quarter = {row["quarter"]: row for row in quarters}
+    told = {quarter for quarter, text in narratives.items() if text is not None}
+    return [
+        {**by_quarter.get(quarter, {**_NO_VALUES, "quarter": quarter}), "narrative": narratives.get(quarter)}
+        for quarter in sorted(by_quarter.keys() | told)
+    ]
 
 
 def read_measures(lines: list[str], table: str, key: str, findings: Findings) -> tuple[Row, list[str]]:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from parsers.findings import Findings
-from parsers.indicator import cut_quarter_table, number, read_measures, read_quarter_table
+from parsers.indicator import cut_quarter_table, join_narratives, number, read_measures, read_quarter_table
 from parsers.labels import (
     EVALUATION_LINE,
     EVALUATION_MARK,
@@ -83,15 +83,7 @@ class KpiPage:
                 "summary": _text(sections.get("summary", [])),
             }
         )
-        by_quarter = {row["quarter"]: row for row in quarters}
-        for quarter in range(1, 5):
-            row = by_quarter.get(quarter)
-            if row is None and narratives[quarter] is None:
-                continue
-            values = row or dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
-            self.tables["kpi_quarters"].append(
-                {"kpi_code": self.code, **values, "quarter": quarter, "narrative": narratives[quarter]}
-            )
+        self.tables["kpi_quarters"] += [{"kpi_code": self.code, **row} for row in join_narratives(quarters, narratives)]
         check_last_quarter(columns["achieved_value"], quarters, "kpis", self.code, self.findings)
 
     def _read_evaluation(self, lines: list[str]) -> tuple[float | None, list[str]]:

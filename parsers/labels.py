@@ -37,6 +37,8 @@ KPI_HEADINGS: Final[dict[str, str]] = {
     "definition": "นิยาม หรือความหมายของตัวชี้วัด",
 }
 
+NARRATIVE_LABEL: Final = re.compile("รายงานผลฯ ไตรมาสที่ ?([1-4๑-๔])")
+
 # --- fixed furniture: printed on every page, says nothing of the record -------------------------------------------
 
 PROJECT_PAGE_TITLE: Final = "ความคืบหน้าโครงการ/กิจกรรม"

@@ -6,14 +6,14 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from parsers.findings import Findings
-from parsers.indicator import cut_quarter_table, number, read_quarter_table
-from parsers.labels import DIGIT, FURNITURE, KPI_CODE, PROJECT_CODE, RESULT_LIST_TITLE
+from parsers.indicator import cut_quarter_table, join_narratives, number, read_quarter_table
+from parsers.labels import DIGIT, FURNITURE, KPI_CODE, NARRATIVE_LABEL, PROJECT_CODE, RESULT_LIST_TITLE
 from parsers.page import EMPTY_CELL
 from parsers.thai import arabic_digits, parse_integer
 
 Row = dict[str, Any]
 
-TABLES = ("result_list_items", "result_list_quarters")
+TABLES = ("result_list_items", "result_list_links", "result_list_quarters")
 
 TITLE: Final = re.compile(rf"{RESULT_LIST_TITLE}\s*(?::\s*)?(?:ของหน่วยงาน)?\s*:?\s*({DIGIT}{{8}})?")
 DIMENSION: Final = re.compile(rf"มิติที่\s*({DIGIT}+)\s*(.*)")
@@ -40,6 +40,7 @@ class ResultListPage:
         self._line_links = line_links
         self.code = ""
         self.dimension_no: int | None = None
+        self.dimension_name: str | None = None
         found = _LIST_NAME.search(urlsplit(url).path) if url else None
         self.list_name = found[1].lower() if found else ""
         self._read(lines)
@@ -83,6 +84,7 @@ class ResultListPage:
                     self._leave([line])
             elif self.dimension_no is None and (dimension := DIMENSION.fullmatch(line)):
                 self.dimension_no = parse_integer(dimension[1])
+                self.dimension_name = dimension[2] or None
             else:
                 self._leave([line])
         return starts
@@ -136,9 +138,11 @@ class ResultListPage:
             texts.remove(name)
         strategy = " ".join(texts) or None
         quarters, _, rest = read_quarter_table(table, "result_list_quarters", key, self.findings)
-        report = " ".join(line for line in rest if line not in FURNITURE) or None
-        kpi_code, project_code = self._codes(start, end)
-        if kpi_code is None and project_code is None:
+        report, narratives = _split_reports([line for line in rest if line not in FURNITURE])
+        links = self._linked_codes(start, end)
+        kpi_code = next((code for kind, code in links if kind == "kpi"), None)
+        project_code = next((code for kind, code in links if kind == "project"), None)
+        if not links:
             self.findings.add("kpi_code_missing", table="result_list_items", key=key, column="kpi_code")
         dimension = DIMENSION.search(heading) if heading else None
         self.tables["result_list_items"].append(
@@ -148,6 +152,7 @@ class ResultListPage:
                 "item_no": item_no,
                 "heading": heading,
                 "dimension_no": parse_integer(dimension[1]) if dimension else self.dimension_no,
+                "dimension_name": self.dimension_name,
                 "kpi_code": kpi_code,
                 "project_code": project_code,
                 "name": name,
@@ -163,20 +168,45 @@ class ResultListPage:
             }
         )
         identity = {"agency_code": self.code, "list_name": self.list_name, "item_no": item_no}
-        self.tables["result_list_quarters"] += [{**identity, **quarter} for quarter in quarters]
+        self.tables["result_list_links"] += [
+            {**identity, "position": position, "linked_kind": kind, "linked_code": code}
+            for position, (kind, code) in enumerate(links, 1)
+        ]
+        self.tables["result_list_quarters"] += [{**identity, **row} for row in join_narratives(quarters, narratives)]
 
-    def _codes(self, start: int, end: int) -> tuple[str | None, str | None]:
-        """The indicator's and the project's code, from the item's first link to each."""
-        kpi_code = project_code = None
+    def _linked_codes(self, start: int, end: int) -> list[tuple[str, str]]:
+        """The projects and indicators that the item's links lead to, each once, in page order: kind and code."""
+        found: dict[tuple[str, str], None] = {}
         for owners in self._line_links[start:end]:
             for index in owners:
-                pids = parse_qs(urlsplit(self._links[index]).query).get("pid", [])
-                for pid in pids:
+                for pid in _pids(self._links[index]):
                     if _KPI_CODE.fullmatch(pid):
-                        kpi_code = kpi_code or pid
+                        found["kpi", pid] = None
                     elif _PROJECT_CODE.fullmatch(pid):
-                        project_code = project_code or pid
-        return kpi_code, project_code
+                        found["project", pid] = None
+        return list(found)
+
+
+def _pids(link: str) -> list[str]:
+    try:
+        return parse_qs(urlsplit(link).query).get("pid", [])
+    except ValueError:  # no address at all
+        return []
+
+
+def _split_reports(lines: list[str]) -> tuple[str | None, dict[int, str | None]]:
+    """The text below an item's quarters: what stands under no label, and each labelled quarter's narrative."""
+    free: list[str] = []
+    texts: dict[int, list[str]] = {}
+    current = free
+    for line in lines:
+        found = NARRATIVE_LABEL.fullmatch(line)
+        quarter = parse_integer(found[1]) if found else None
+        if quarter and quarter not in texts:
+            current = texts[quarter] = []
+        else:
+            current.append(line)
+    return " ".join(free) or None, {quarter: " ".join(text) or None for quarter, text in texts.items()}
 
 
 def _item_starts(lines: list[str]) -> list[int]:
