@@ -102,7 +102,8 @@ def read_page(body: bytes, *, content_type: str | None = None, with_line_links: 
 
 
 def _read(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
-    tree = LexborHTMLParser(_limit_depth(source), options=_NO_EVENTS)
+    # scripting: as in a browser that runs scripts, what stands in <noscript> is no markup
+    tree = LexborHTMLParser(_limit_depth(source), options=_NO_EVENTS, scripting=True)
     root = tree.body
     if root is None:  # a frameset, or nothing
         return PrintedPage([], [], encoding, source.count(b"\xef\xbf\xbd"))
@@ -249,11 +250,18 @@ def _split_marks(lines: list[str]) -> tuple[list[str], list[tuple[int, ...]]]:
 
 
 def _is_cut_off(source: bytes) -> bool:
-    """Whether the bytes end in the middle of a tag or a text although a whole document had begun."""
-    end = source[-4096:].rstrip()
-    if not end or end.endswith(b">") or b"</html" in end.lower():
+    """Whether the bytes end in the middle of a tag, a text or a box although a whole document had begun."""
+    end = source[-4096:].rstrip().lower()
+    if end.rfind(b"<") > end.rfind(b">"):
+        return True
+    if not end or b"</html" in end or b"</body" in end:
         return False
-    return end.rfind(b"<") > end.rfind(b">") or b"<html" in source[:4096].lower()
+    if b"<html" not in source[:4096].lower():
+        return False
+    # pages of the nineties leave out </html>, and cells' ends, but not the ends of tables and boxes
+    lowered = source.lower()
+    unclosed = any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in (b"div", b"table"))
+    return unclosed or not end.endswith(b">")
 
 
 def _limit_depth(source: bytes) -> bytes:
