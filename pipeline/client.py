@@ -223,8 +223,13 @@ class _Breaker:
         # several, asked in turn, so that none is asked again and again
         self._good: deque[str] = deque(maxlen=_GOOD_PAGES)
 
+    @property
+    def open(self) -> bool:
+        """Whether nobody may ask now: it is being found out whether the portal is down, or it is."""
+        return self._trial.locked() or self._down is not None
+
     async def admit(self) -> None:
-        """Wait while it is being found out whether the portal is down. Raises PortalDownError when it is."""
+        """Wait until asking is allowed. Raises PortalDownError when the portal is down."""
         if self._trial.locked():
             async with self._trial:
                 pass
@@ -376,9 +381,7 @@ class PortalClient:
     async def _fetch(self, url: str, headers: httpx.Headers, *, is_page: bool = True) -> Fetched:
         settings = self._settings
         for attempt in range(1, settings.retries + 2):
-            await self._breaker.admit()
-            async with self._slots:
-                fetched = await self._try(url, headers, attempt)
+            fetched = await self._admitted(url, headers, attempt)
             came = is_page and fetched.status == 200 and fetched.error is None
             if came:
                 fetched = self._with_end(fetched)
@@ -396,6 +399,13 @@ class PortalClient:
             self.traffic.retries += 1
             await asyncio.sleep(_backoff(settings.backoff, attempt))
         raise AssertionError("unreachable")
+
+    async def _admitted(self, url: str, headers: httpx.Headers, attempt: int) -> Fetched:
+        while True:
+            await self._breaker.admit()
+            async with self._slots:
+                if not self._breaker.open:  # it may have opened while this page stood in the queue
+                    return await self._try(url, headers, attempt)
 
     async def _answers(self, url: str) -> bool:
         """Whether a page that came before comes again."""
@@ -452,6 +462,8 @@ class PortalClient:
         if coding not in _CODINGS:
             return _failure(url, attempt, "transport", f"compressed as {coding!r}, which was not asked for", response)
         decoder = _Decoder(limit) if _CODINGS[coding] else None
+        # where the server miscounts, the rest of a page would be read as the answer to the next request
+        announced = int(kept["content-length"]) if response.status_code == 200 and "content-length" in kept else -1
         pieces: list[bytes] = []
         wire = size = 0
         try:
@@ -462,6 +474,10 @@ class PortalClient:
                 if size > limit:
                     return _failure(url, attempt, "too_large", f"larger than {limit:,} bytes", response)
                 pieces.append(decoded)
+                if wire == announced and decoder is None:
+                    pieces = [b"".join(pieces)]
+                    if self._ends_matter and not self._is_complete(pieces[0]):
+                        break  # the rest may follow; left unread here, it takes its connection with it
         except zlib.error:
             return _failure(url, attempt, "transport", "the answer's compression is broken", response)
         if decoder and wire and not decoder.whole:
@@ -483,12 +499,17 @@ class PortalClient:
             wire_bytes=wire,
         )
 
+    @property
+    def _ends_matter(self) -> bool:
+        """Whether this portal's pages have an end that can be missing: some had, or few were looked at yet."""
+        return self._ends_seen or self._ends_missed < _PATIENCE_WITHOUT_END
+
     def _with_end(self, fetched: Fetched) -> Fetched:
-        """Mark a page whose end is missing, unless this portal's pages turn out to have none."""
+        """Mark a page whose end is missing."""
         if self._is_complete(fetched.body):
             self._ends_seen = True
             return fetched
-        if not self._ends_seen and self._ends_missed >= _PATIENCE_WITHOUT_END:
+        if not self._ends_matter:
             return fetched
         self._ends_missed += fetched.attempts > self._settings.retries
         return replace(fetched, cut=True)
