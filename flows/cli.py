@@ -222,6 +222,18 @@ def history(code: str, data: Path | None) -> None:
     click.echo(history_text(_store(data), code), nl=False)
 
 
+@cli.command()
+@click.argument("code")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder for the bundle.")
+@_data_option
+def evidence(code: str, out: Path, data: Path | None) -> None:
+    """A bundle that proves itself: stored pages, a WARC, rows, hashes (`sha256sum -c SHA256SUMS`)."""
+    from pipeline.evidence import write_evidence
+
+    pages = write_evidence(_store(data), code, out)
+    click.echo(f"{out} holds {pages} pages of {code}; check it with: cd {out} && sha256sum -c SHA256SUMS")
+
+
 @cli.command(epilog="Exit status: 0 whole, 1 damaged, 2 trouble.")
 @click.option("--deep", is_flag=True, help="Also parse the stored pages again and compare with the rows.")
 @_data_option

@@ -18,7 +18,7 @@ from parsers import PARSER_VERSION
 from pipeline.changes import SCHEMA as CHANGES_SCHEMA
 from pipeline.changes import compare
 from pipeline.errors import StoreError
-from pipeline.fields import RECORD_TABLES, arrow_schema
+from pipeline.fields import RECORD_TABLES, arrow_schema, schema_version
 from pipeline.spool import SpooledPage
 from pipeline.state import FAMILIES, State
 from pipeline.store import FORMAT, MANIFEST, Store, canonical_json, file_sha256, sync_file, sync_folder
@@ -127,6 +127,7 @@ def commit(staged: Staged, *, held_back: str | None, report: Mapping[str, Any], 
         "held_back": held_back,
         "cause": cause,
         "parser_version": PARSER_VERSION,
+        "schema_version": schema_version(),
         "committed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "outcomes": dict(sorted(staged.outcomes.items())),
         "rows": staged.rows,
@@ -275,9 +276,9 @@ def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:
     staged.snapshot = snapshot
     changes = CHANGES_SCHEMA.empty_table()
     if base is not None:
+        files = {name: store.root / "snapshots" / base / f"{name}.parquet" for name in RECORD_TABLES}
         staged.rows_before = {
-            name: pq.ParquetFile(store.root / "snapshots" / base / f"{name}.parquet").metadata.num_rows
-            for name in RECORD_TABLES
+            name: pq.ParquetFile(file).metadata.num_rows for name, file in files.items() if file.is_file()
         }
         changes = compare_states(State(store, base), new, gone_before=_gone(staged.previous), cause=cause)
     staged.changes = Counter(changes["meaning"].to_pylist())

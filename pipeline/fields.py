@@ -3,6 +3,7 @@
 Arrow schemas, the metadata inside the Parquet files, the documentation and the checks derive from it.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -382,6 +383,13 @@ TABLES: Final[dict[str, Table]] = {table.name: table for table in _ALL}
 
 RECORD_TABLES: Final = tuple(name for name in TABLES if name not in ("pages", "findings"))
 """The tables whose rows are facts printed on pages."""
+
+
+@cache
+def schema_version() -> str:
+    """Names the present set of tables, columns and types: files written under another one may lack columns."""
+    declared = [[table.name, table.key, [(column.name, column.type) for column in table.columns]] for table in _ALL]
+    return hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:12]
 
 
 @cache

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from pipeline.fields import RECORD_TABLES, TABLES, arrow_schema, page_columns
-from pipeline.tables import parquet_writer, write_parquet
+from pipeline.fields import RECORD_TABLES, TABLES, arrow_schema
+from pipeline.tables import parquet_writer, read_as, write_parquet
 
 if TYPE_CHECKING:
     from pipeline.store import Store
@@ -48,7 +48,7 @@ class State:
         self.harvest_id = harvest_id
         self._folder = staged or store.root / "harvests" / harvest_id
         self._base = store.root / "snapshots" / base if base else None
-        self.pages = fill_pages(pq.read_table(self._folder / "pages.parquet"), self)
+        self.pages = fill_pages(read_as(self._folder / "pages.parquet", arrow_schema("pages")), self)
         live = pc.and_(pc.is_valid(self.pages["version_harvest_id"]), pc.is_null(self.pages["ended_at"]))
         self.live = self.pages.filter(live)
 
@@ -127,13 +127,8 @@ class State:
 
     def _version_rows(self, name: str, harvest_id: str, page_keys: set[str]) -> pa.Table:
         file = self.harvest_folder(harvest_id) / f"{name}.parquet"
-        columns = [*page_columns(name), "page_key"]
         schema = arrow_schema(name, facts_only=True).append(pa.field("page_key", pa.string()))
-        if not file.is_file():
-            return schema.empty_table()
-        keys = pa.array(sorted(page_keys), pa.string())
-        table = ds.dataset(file).to_table(columns=columns, filter=ds.field("page_key").isin(keys))
-        return table.cast(schema)
+        return read_as(file, schema, ds.field("page_key").isin(pa.array(sorted(page_keys), pa.string())))
 
     def _from_base(
         self, owner: str, names: tuple[str, ...], block: list[str], fresh: frozenset[str]
@@ -144,16 +139,15 @@ class State:
         inside = (ds.field(owner) >= block[0]) & (ds.field(owner) <= block[-1])
         tables = {}
         for name in names:
-            schema = arrow_schema(name, facts_only=True)
-            table = ds.dataset(self._base / f"{name}.parquet").to_table(columns=schema.names, filter=inside)
-            tables[name] = table.filter(pc.is_in(table[owner], value_set=kept)).cast(schema)
+            table = read_as(self._base / f"{name}.parquet", arrow_schema(name, facts_only=True), inside)
+            tables[name] = table.filter(pc.is_in(table[owner], value_set=kept))
         return tables
 
     def _dirty(self, owner: str) -> frozenset[str] | None:
         """Codes whose pages differ between the base and this harvest; None without a base: all do."""
         if self._base is None:
             return None
-        base = pq.read_table(self._base / "pages.parquet")
+        base = read_as(self._base / "pages.parquet", arrow_schema("pages"))
         live = pc.and_(pc.is_valid(base["version_harvest_id"]), pc.is_null(base["ended_at"]))
         before = _versions(self._family(owner, base.filter(live)))
         now = _versions(self.family(owner))
@@ -202,7 +196,7 @@ class State:
         for id_, keys in sorted(wanted.items()):
             file = self.harvest_folder(id_) / "findings.parquet"
             if file.is_file():
-                found = pq.read_table(file)
+                found = read_as(file, schema)
                 parts.append(found.filter(pc.is_in(found["page_key"], value_set=pa.array(sorted(keys), pa.string()))))
         return _sorted(pa.concat_tables(parts).cast(schema), "findings") if parts else schema.empty_table()
 

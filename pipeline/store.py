@@ -32,7 +32,7 @@ import zstandard
 
 from pipeline import state
 from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError
-from pipeline.fields import TABLES
+from pipeline.fields import TABLES, schema_version
 from pipeline.portal import KPI_CODE, PROJECT_CODE
 
 FORMAT: Final = 1
@@ -383,6 +383,7 @@ def finish_snapshot(folder: Path, harvest_id: str) -> None:
     files = sorted(folder.glob("*.parquet"))
     content = {
         "harvest_id": harvest_id,
+        "schema_version": schema_version(),
         "files": {file.name: {"bytes": file.stat().st_size, "sha256": file_sha256(file)} for file in files},
     }
     content["snapshot_sha256"] = hashlib.sha256(canonical_json(content)).hexdigest()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
@@ -57,6 +58,19 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(kind):
         values = [datetime.fromisoformat(value) if isinstance(value, str) else value for value in values]
     return pa.array(values, kind)
+
+
+def read_as(file: Path, schema: pa.Schema, chosen: ds.Expression | None = None) -> pa.Table:
+    """Read a file's rows by today's schema: what an older version did not write yet is null, or no row at all."""
+    if not file.is_file():
+        return schema.empty_table()
+    stored = ds.dataset(file)
+    there = [name for name in schema.names if name in stored.schema.names]
+    table = stored.to_table(columns=there, filter=chosen)
+    for place, column in enumerate(schema):
+        if column.name not in there:
+            table = table.add_column(place, column, pa.nulls(len(table), column.type))
+    return table.cast(schema)
 
 
 def parquet_writer(path: Path, name: str, schema: pa.Schema | None = None) -> pq.ParquetWriter:
