@@ -1,10 +1,12 @@
 """A small portal on loopback, over real HTTP: the pages of `fixtures_html/`, on several nights.
 
 `fixtures_html/portal.json` says which address shows which page, `nights.json` what is different from which night on:
-texts that must stand in a page exactly once and are replaced, or another page shown instead.
+texts that must stand in a page exactly once and are replaced, or another page shown instead. Links of the pages to other
+hosts stay as they are: they lead away from this portal.
 """
 
 import json
+import sys
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,13 +23,17 @@ FIXTURES: Final = Path(__file__).parent.parent / "fixtures_html"
 
 @dataclass
 class EmbeddedPortal:
-    """The portal as a context manager: `with EmbeddedPortal() as portal: portal.url`; set `night` to move on."""
+    """The portal as a context manager: `with EmbeddedPortal() as portal: portal.url`; set `night` to move on.
+
+    requests: path and query of every request so far. Raises PortalError where the folder's pages do not fit together.
+    """
 
     fixtures: Path = FIXTURES
     night: int = 1
     requests: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
+        self._check()
         portal = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -46,8 +52,7 @@ class EmbeddedPortal:
             def log_message(self, format: str, *arguments: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
         return self
@@ -74,6 +79,19 @@ class EmbeddedPortal:
         nights = json.loads((self.fixtures / "nights.json").read_text(encoding="utf-8"))
         return {int(night): changes for night, changes in nights.items()}
 
+    @property
+    def nights(self) -> int:
+        """The last night on which something is different."""
+        return max(self._nights, default=1)
+
+    def _check(self) -> None:
+        """Show every page of every night once, so that a wrong edit is met here and not by a visitor."""
+        try:
+            for page in self._about["pages"].values():
+                self._body(page["file"], self.nights)
+        except FileNotFoundError as error:
+            raise PortalError(f"{error.filename} is not there; portal.json or nights.json names it") from None
+
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, content type and body for one address tonight."""
         if path == "/robots.txt":
@@ -81,11 +99,11 @@ class EmbeddedPortal:
         page = self._about["pages"].get(_address(path))
         if page is None:
             return 404, "text/html; charset=utf-8", b"<html><body><h1>Not Found</h1></body></html>"
-        return 200, page["content_type"], self._body(page["file"])
+        return 200, page["content_type"], self._body(page["file"], self.night)
 
-    def _body(self, file: str) -> bytes:
+    def _body(self, file: str, tonight: int) -> bytes:
         body: bytes = (self.fixtures / file).read_bytes()
-        for night in range(2, self.night + 1):
+        for night in range(2, tonight + 1):
             for change in self._nights.get(night, ()):
                 if change["file"] == file:
                     body = self._changed(body, change)
@@ -100,6 +118,16 @@ class EmbeddedPortal:
                 raise PortalError(f"nights.json: {before!r} must stand exactly once in {change['file']}; correct it")
             body = body.replace(before.encode(), after.encode())
         return body
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # a visitor that goes away in the middle, or is killed, is no error of the portal's
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _address(path: str) -> tuple[str, tuple[tuple[str, str], ...]]:
