@@ -110,8 +110,17 @@ def _differences(
         found = _compare_reports(old, new) if table == "progress_reports" else _compare_table(table, old, new)
         for difference in found:
             if difference.column is None and (meaning := _record_meaning(difference, record_meaning)):
-                difference = difference._replace(meaning=meaning)
+                difference = _of_whole_record(difference, meaning)
             yield difference
+
+
+def _of_whole_record(difference: Difference, meaning: str) -> Difference:
+    """A row that came or went with its record: the state itself holds its values, the name is enough here."""
+    before, after = (
+        {"name": values["name"]} if values and values.get("name") else None
+        for values in (difference.before, difference.after)
+    )
+    return difference._replace(meaning=meaning, before=before, after=after)
 
 
 def _record_meaning(difference: Difference, meanings: Mapping[tuple[str, str], str]) -> str | None:

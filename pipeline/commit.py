@@ -42,6 +42,7 @@ BODIES_SCHEMA: Final = pa.schema(
 _BODIES_IN_GROUP: Final = 100
 _ROWS_IN_GROUP: Final = 10_000
 _LEAN: Final = ("facts_sha256", "etag", "last_modified")
+_WORTH_A_PATCH: Final = 0.5  # of the whole page's compressed size
 
 
 @dataclass(slots=True)
@@ -180,7 +181,7 @@ class _VersionWriter:
         self._store = store
         self._harvest_id = harvest_id
         schemas = {name: version_schema(name) for name in RECORD_TABLES}
-        schemas |= {"findings": arrow_schema("findings"), "bodies": BODIES_SCHEMA}
+        schemas |= {"findings": arrow_schema("findings").remove_metadata(), "bodies": BODIES_SCHEMA}
         self._schemas = schemas
         self._writers = {
             name: files.enter_context(parquet_writer(folder / f"{name}.parquet", name, schema))
@@ -220,7 +221,7 @@ class _VersionWriter:
             self._writers[name].write_table(table)
 
     def _body(self, row: PageRow, page: SpooledPage, previous: PageRow | None) -> dict[str, Any]:
-        """The page's bytes: whole for a new version, as a patch against the version's bytes where only bytes changed."""
+        """The page's bytes: whole where they are new, else as a patch against the record's bytes stored before."""
         stored: dict[str, Any] = {
             "page_sha256": page.sha256,
             "page_key": page.page_key,
@@ -233,19 +234,16 @@ class _VersionWriter:
             "base_harvest_id": None,
             "body": page.body,
         }
-        if row["outcome"] != "unchanged" or previous is None or not previous["record_sha256"]:
+        if previous is None or not previous["record_sha256"]:
             return stored
         base_id, base_sha256 = self._base(previous)
         base = self._store.body(base_id, base_sha256)
         dictionary = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
         patch = zstandard.ZstdCompressor(level=3, dict_data=dictionary).compress(page.body)
-        return {
-            **stored,
-            "encoding": "zstd-patch",
-            "base_sha256": base_sha256,
-            "base_harvest_id": base_id,
-            "body": patch,
-        }
+        if len(patch) > _WORTH_A_PATCH * len(zstandard.ZstdCompressor(level=3).compress(page.body)):
+            return stored
+        patched = {"encoding": "zstd-patch", "base_sha256": base_sha256, "base_harvest_id": base_id, "body": patch}
+        return {**stored, **patched}
 
     def _base(self, previous: PageRow) -> tuple[str, str]:
         """The stored whole page that a patch can stand on: one hop, never a chain."""
@@ -256,11 +254,16 @@ class _VersionWriter:
 
 def _write_pages(staged: Staged) -> None:
     """`pages.parquet` of the harvest: lean, as hashes that stand in the version's own harvest are not said again."""
-    rows = [
-        row if row["version_harvest_id"] == staged.harvest_id else {**row, **dict.fromkeys(_LEAN)}
-        for row in staged.pages
-    ]
-    write_parquet(to_table(rows, arrow_schema("pages")), staged.folder / "pages.parquet", "pages")
+    rows = [_lean(row, staged.harvest_id) for row in staged.pages]
+    table = to_table(rows, arrow_schema("pages").remove_metadata())
+    write_parquet(table, staged.folder / "pages.parquet", "pages")
+
+
+def _lean(row: PageRow, harvest_id: str) -> PageRow:
+    known = {} if row["version_harvest_id"] == harvest_id else dict.fromkeys(_LEAN)
+    if row["record_sha256"] is not None and row["record_sha256"] == row["page_sha256"]:
+        known |= {"record_sha256": None, "record_body_harvest_id": None}
+    return {**row, **known} if known else row
 
 
 def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:

@@ -202,7 +202,10 @@ class State:
 
 
 def fill_pages(pages: pa.Table, state: State) -> pa.Table:
-    """Complete the hashes that a harvest's own file leaves to the harvest of the version."""
+    """Complete what a harvest's own file leaves out because it stands elsewhere.
+
+    The facts' hash stands with the version's harvest; the record's bytes are the page's where they are not named.
+    """
     rows = zip(
         pages["page_key"].to_pylist(),
         pages["version_harvest_id"].to_pylist(),
@@ -219,8 +222,17 @@ def fill_pages(pages: pa.Table, state: State) -> pa.Table:
                 known[id_] = dict(zip(other["page_key"].to_pylist(), other["facts_sha256"].to_pylist(), strict=True))
             sha256 = known[id_].get(key)
         facts.append(sha256)
-    place = pages.schema.get_field_index("facts_sha256")
-    return pages.set_column(place, pages.schema.field(place), pa.array(facts, pa.string()))
+    has_record = pc.is_valid(pages["version_harvest_id"])
+    pages = _with_column(pages, "facts_sha256", pa.array(facts, pa.string()))
+    implied = pc.and_(has_record, pc.is_null(pages["record_sha256"]))
+    for name, same in (("record_sha256", "page_sha256"), ("record_body_harvest_id", "body_harvest_id")):
+        pages = _with_column(pages, name, pc.if_else(implied, pages[same], pages[name]))
+    return pages
+
+
+def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, table.schema.field(place), values)
 
 
 def _versions(pages: Mapping[str, list[Mapping[str, Any]]]) -> dict[str, list[tuple[str, str]]]:

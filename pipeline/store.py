@@ -277,7 +277,8 @@ class Store:
             shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
         self.write_head()
         published = self.harvest_ids(published_only=True)
-        if published and self.latest_id() != published[-1]:
+        shown = self.latest_id()
+        if published and (shown != published[-1] or not (self.root / "snapshots" / shown).is_dir()):
             self.publish(published[-1])
 
     def write_head(self) -> None:

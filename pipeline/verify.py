@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from parsers import facts_sha256, parse_page
@@ -200,10 +201,9 @@ def _sha256(path: Path) -> str | None:
 def _deep(store: Store) -> Iterator[VerifyProblem]:
     """Parse the stored bytes of every version again; derive the snapshots again."""
     for id_ in store.harvest_ids():
-        pages = pq.read_table(
-            store.root / "harvests" / id_ / "pages.parquet", filters=[("version_harvest_id", "=", id_)]
-        )
-        for page in pages.to_pylist():
+        state = State(store, id_)
+        pages = state.pages.filter(pc.equal(state.pages["version_harvest_id"], id_)).to_pylist()
+        for page in pages:
             where = f"harvests/{id_}: {page['page_key']}"
             try:
                 body = store.body(page["record_body_harvest_id"], page["record_sha256"])
@@ -217,7 +217,7 @@ def _deep(store: Store) -> Iterator[VerifyProblem]:
                 what = f"today's parser reads other rows than parser {page['parser_version']} did"
                 yield VerifyProblem(where, what, "run `bma-progress replay` to see what the parser changed")
         rows = _rows_of_versions(store, id_)
-        for page in pages.to_pylist():
+        for page in pages:
             if rows.get(page["page_key"], 0) == 0:
                 yield VerifyProblem(f"harvests/{id_}: {page['page_key']}", "a version without rows", _RESTORE)
     for path in sorted((store.root / "snapshots").iterdir()):

@@ -13,7 +13,7 @@ import pytest
 from parsers import parse_page
 from pipeline.errors import StoreError
 from pipeline.fields import RECORD_TABLES, TABLES, Column, arrow_schema, page_columns
-from pipeline.tables import check_rows, version_rows, version_schema, write_parquet
+from pipeline.tables import check_rows, to_table, version_rows, version_schema, write_parquet
 
 
 def parsed_rows(fixtures_html: Path) -> dict[str, list[dict]]:
@@ -67,7 +67,8 @@ def test_plain_readers_get_the_right_types(fixtures_html: Path, tmp_path: Path) 
     }
     for table, rows in parsed_rows(fixtures_html).items():
         file = tmp_path / f"{table}.parquet"
-        write_parquet(version_rows(table, rows), file, table)
+        lineage = dict.fromkeys(column.name for column in TABLES[table].columns)
+        write_parquet(to_table([{**lineage, **row} for row in rows], arrow_schema(table)), file, table)
         frame = pd.read_parquet(file)
         for column in TABLES[table].columns:
             if column.origin == "page":

@@ -1,0 +1,78 @@
+"""What a night costs: `python tests/benchmarks/harvest_scale.py [--pages 2000] [--nights 3]`.
+
+A synthetic portal answers from another process. For each night, in a process of its own: CPU seconds a page, peak memory,
+bytes the night added to the truth (harvests/) as a share of the first night's. The second night is unchanged; from the
+third on 2 % of the projects change.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_NIGHT = """
+import json, resource, sys, time
+from pathlib import Path
+from pipeline.harvest import Night, Scope, run_night
+from pipeline.settings import load_settings
+from pipeline.store import Store
+url, data = sys.argv[1], Path(sys.argv[2])
+settings = load_settings(portal=url, data=data, rate=1000, concurrency=8, retries=1, max_gone_share=1)
+store = Store.create(data, url)
+with store.writer():
+    start = time.monotonic()
+    result = run_night(Night.begin(settings, store, Scope()))
+usage = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps({"published": result.published, "outcomes": result.outcomes, "seconds": time.monotonic() - start,
+    "cpu": usage.ru_utime + usage.ru_stime, "rss_mb": usage.ru_maxrss / 1024, "id": result.harvest_id}))
+"""
+
+
+def night(pages: int, number: int, share: float, data: Path, port: int) -> tuple[dict, int]:
+    """Serve and harvest one night; returns what the harvesting process said of itself, and the port."""
+    server = [
+        sys.executable,
+        str(ROOT / "tests" / "synthetic_portal.py"),
+        str(pages),
+        str(number),
+        str(share),
+        str(port),
+    ]
+    with subprocess.Popen(server, stdout=subprocess.PIPE, text=True) as portal:
+        assert portal.stdout
+        url = portal.stdout.readline().strip()
+        try:
+            said = subprocess.run(
+                [sys.executable, "-c", _NIGHT, url, str(data)], capture_output=True, text=True, check=True, cwd=ROOT
+            )
+        finally:
+            portal.kill()
+    return json.loads(said.stdout), int(url.rpartition(":")[2])
+
+
+def main() -> None:
+    """Run the nights and print what they cost."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--pages", type=int, default=2000)
+    options.add_argument("--nights", type=int, default=4)
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "store"
+        port = first_cpu = first_bytes = 0
+        for number in range(1, chosen.nights + 1):
+            said, port = night(chosen.pages, 1 if number == 2 else number, 0.02, data, port)
+            size = sum(file.stat().st_size for file in (data / "harvests" / said["id"]).iterdir())
+            first_cpu, first_bytes = first_cpu or said["cpu"], first_bytes or size
+            pages = sum(said["outcomes"].values())
+            print(
+                f"night {number}: {said['seconds']:6.1f} s, CPU {1000 * said['cpu'] / pages:5.2f} ms a page "
+                f"({said['cpu'] / first_cpu:4.0%} of the first), peak {said['rss_mb']:4.0f} MB, "
+                f"{size / 1e6:7.3f} MB ({size / first_bytes:6.2%} of the first), {said['outcomes']}"
+            )
+
+
+if __name__ == "__main__":
+    main()
