@@ -291,6 +291,8 @@ class PortalClient:
 
     clock_file: shared by every process that harvests this host, so that together they keep one rate
     is_complete: says of a body whether its end is there; a page without is tried again
+    is_blocked: says of a body whether it is a firewall's or a login page under status 200; the page is tried again,
+        and the breaker counts it: a portal that shows nothing else keeps us out
 
     Raises PortalError on entry where robots.txt cannot be had.
     """
@@ -301,9 +303,11 @@ class PortalClient:
         clock_file: Path,
         *,
         is_complete: Callable[[bytes], bool] = lambda body: True,
+        is_blocked: Callable[[bytes], bool] = lambda body: False,
     ) -> None:
         self._settings = settings
         self._is_complete = is_complete
+        self._is_blocked = is_blocked
         longest_hold = max(3600.0, settings.max_retry_after, settings.breaker_pause)
         self._clock = RateClock(clock_file, _EVENNESS / settings.rate, longest_hold=longest_hold)
         self._line = asyncio.Lock()
@@ -382,16 +386,16 @@ class PortalClient:
         settings = self._settings
         for attempt in range(1, settings.retries + 2):
             fetched = await self._admitted(url, headers, attempt)
-            came = is_page and fetched.status == 200 and fetched.error is None
-            if came:
-                fetched = self._with_end(fetched)
+            if is_page:
+                fetched = self._judged(fetched)
             asked = _retry_after(fetched.headers.get("retry-after")) if fetched.error_kind == "status" else 0.0
             if 0 < asked <= settings.max_retry_after:
                 self._clock.hold(asked)  # the portal asks all of us to wait, not only for this page
             if _speaks_against_portal(fetched):
                 await self._breaker.failed(str(fetched.error), self._answers)
             else:
-                self._breaker.answered(url if came and not fetched.cut else None)
+                whole = is_page and fetched.status == 200 and fetched.error is None and not fetched.cut
+                self._breaker.answered(url if whole else None)
             if attempt > settings.retries or not _may_pass(fetched):
                 return fetched
             if asked > settings.max_retry_after:
@@ -410,7 +414,7 @@ class PortalClient:
     async def _answers(self, url: str) -> bool:
         """Whether a page that came before comes again."""
         async with self._slots:
-            return not _speaks_against_portal(await self._try(url, self._headers, 1))
+            return not _speaks_against_portal(self._judged(await self._try(url, self._headers, 1)))
 
     async def _try(self, url: str, headers: httpx.Headers, attempt: int) -> Fetched:
         try:
@@ -504,8 +508,12 @@ class PortalClient:
         """Whether this portal's pages have an end that can be missing: some had, or few were looked at yet."""
         return self._ends_seen or self._ends_missed < _PATIENCE_WITHOUT_END
 
-    def _with_end(self, fetched: Fetched) -> Fetched:
-        """Mark a page whose end is missing."""
+    def _judged(self, fetched: Fetched) -> Fetched:
+        """What came under 200, marked if it is no page or its end is missing."""
+        if fetched.status != 200 or fetched.error is not None:
+            return fetched
+        if self._is_blocked(fetched.body):
+            return replace(fetched, error="a page that keeps us out, under status 200", error_kind="blocked")
         if self._is_complete(fetched.body):
             self._ends_seen = True
             return fetched
@@ -595,6 +603,8 @@ def _speaks_against_portal(fetched: Fetched) -> bool:
 def _may_pass(fetched: Fetched) -> bool:
     if fetched.error_kind == "status":
         return fetched.status in _MAY_PASS
+    if fetched.error_kind == "blocked":
+        return fetched.status == 200  # a refusal in so many words is meant; a firewall's page comes and goes
     return fetched.cut or fetched.error_kind in ("timeout", "transport", "truncated")
 
 

@@ -50,6 +50,7 @@ from pipeline.settings import Settings
 PATH = "/mobile/myproject.php?pid=24000000-2964"
 OTHER = "/mobile/myproject.php?pid=24000000-2965"
 BODY = b"<html><body>" + "ความคืบหน้าโครงการ ".encode() * 2_000 + b"</body></html>"
+REFUSAL = b"<html><body>The requested URL was rejected. Please consult with your administrator.</body></html>"
 CERTIFICATE = Path(__file__).parent / "loopback.pem"
 QUICK: dict[str, Any] = {
     "rate": 1000.0,
@@ -67,10 +68,14 @@ def has_end(body: bytes) -> bool:
     return b"</html" in body[-2048:]
 
 
+def is_refusal(body: bytes) -> bool:
+    return b"URL was rejected" in body
+
+
 def with_client(portal: str, folder: Path, job: Callable[[PortalClient], Awaitable[Result]], **knobs: Any) -> Result:
     async def run() -> Result:
         settings = Settings(portal=portal, **{**QUICK, **knobs})
-        async with PortalClient(settings, folder / "clock", is_complete=has_end) as client:
+        async with PortalClient(settings, folder / "clock", is_complete=has_end, is_blocked=is_refusal) as client:
             return await job(client)
 
     return asyncio.run(run())
@@ -116,6 +121,7 @@ PASSING: dict[str, Fault] = {
     "shorter_than_it_is": wrong_length(-100),
     "cut_gzip": compressed("gzip", keep=0.5),
     "no_gzip": coded("gzip", b"<html></html>"),
+    "block_page_under_200": page(REFUSAL),
     "brotli": coded("br", b"\x0b\x02\x80"),
 }
 LASTING: dict[str, tuple[Fault, str, int | None]] = {
@@ -195,12 +201,12 @@ def test_that_there_is_no_such_page_is_an_answer(code: int, tmp_path: Path) -> N
     assert str(code).encode() in fetched.body
 
 
-def test_a_block_page_under_200_is_an_answer_for_others_to_judge(tmp_path: Path) -> None:
-    refusal = b"<html><body>The requested URL was rejected. Please consult with your administrator.</body></html>"
+def test_a_page_in_another_charset_is_an_answer_for_others_to_judge(tmp_path: Path) -> None:
+    body = "<html><body>ไม่พบข้อมูล</body></html>".encode("cp874")
     with FaultyPortal({PATH: BODY}) as portal:
-        portal.always(PATH, page(refusal, "text/html; charset=tis-620"))
+        portal.always(PATH, page(body, "text/html; charset=tis-620"))
         [fetched] = fetch(portal, tmp_path, PATH)
-    assert (fetched.error, fetched.body, fetched.attempts) == (None, refusal, 1)
+    assert (fetched.error, fetched.body, fetched.attempts) == (None, body, 1)
     assert fetched.headers["content-type"] == "text/html; charset=tis-620"
 
 
@@ -468,6 +474,22 @@ def test_a_portal_that_is_down_is_given_up_after_some_pauses(tmp_path: Path) -> 
         with pytest.raises(PortalDownError, match=r"failed .* times running .* 3 pauses .*HTTP status 500"):
             fetch(portal, tmp_path, *names, breaker_failures=10, breaker_pause=0.2)
         assert time.monotonic() - started >= 0.6
+    assert len(portal.log) < 30
+
+
+@pytest.mark.parametrize("fault", [page(REFUSAL), status(403), redirect("http://example.org/login")])
+def test_a_portal_that_keeps_us_out_is_given_up(fault: Fault, tmp_path: Path) -> None:
+    names = paths(200)
+    with FaultyPortal(dict.fromkeys(names, BODY)) as portal:
+
+        async def job(client: PortalClient) -> None:
+            for place, path in enumerate(names):
+                if place == 3:
+                    portal.every(fault)
+                await client.fetch(portal.url + path)
+
+        with pytest.raises(PortalDownError):
+            with_client(portal.url, tmp_path, job, breaker_failures=10)
     assert len(portal.log) < 30
 
 
