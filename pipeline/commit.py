@@ -20,7 +20,7 @@ from pipeline.changes import compare
 from pipeline.errors import StoreError
 from pipeline.fields import RECORD_TABLES, arrow_schema, schema_version
 from pipeline.spool import SpooledPage
-from pipeline.state import FAMILIES, State
+from pipeline.state import FAMILIES, State, versions
 from pipeline.store import FORMAT, MANIFEST, Store, canonical_json, file_sha256, sync_file, sync_folder
 from pipeline.tables import check_rows, parquet_writer, to_table, version_rows, version_schema, write_parquet
 from pipeline.versions import PageRow, next_page_row
@@ -39,8 +39,8 @@ BODIES_SCHEMA: Final = pa.schema(
         pa.field("body", pa.binary()),
     ]
 )
-_BODIES_IN_GROUP: Final = 100
-_ROWS_IN_GROUP: Final = 10_000
+_ROWS_IN_GROUP: Final = {"bodies": 100, "projects": 500, "kpis": 500, "kpi_quarters": 1_000, "pages": 20_000}
+_KEPT: Final = ("page_key", "kind", "project_code", "kpi_code", "outcome", "verdict", "error")
 _LEAN: Final = ("facts_sha256", "etag", "last_modified")
 _WORTH_A_PATCH: Final = 0.5  # of the whole page's compressed size
 
@@ -48,6 +48,8 @@ _WORTH_A_PATCH: Final = 0.5  # of the whole page's compressed size
 @dataclass(slots=True)
 class Staged:
     """A harvest whose files lie in the staging folder, not committed yet.
+
+    pages: of each page's row what coverage and bounds are made of
 
     rows: rows of each table in the new state; rows_before: in the state published now
     """
@@ -96,11 +98,9 @@ def stage(
     with ExitStack() as files:
         writer = _VersionWriter(store, folder, harvest_id, files)
         for row, page in _rows(fetched, previous, harvest_id):
-            staged.pages.append(row)
-            if page is not None:
-                writer.add(row, page, previous.get(row["page_key"]))
+            staged.pages.append({name: row[name] for name in _KEPT})
+            writer.add(row, page, previous.get(row["page_key"]))
         writer.finish()
-    _write_pages(staged)
     _build_state(staged, publish_contacts=publish_contacts, cause=cause)
     return staged
 
@@ -181,7 +181,8 @@ class _VersionWriter:
         self._store = store
         self._harvest_id = harvest_id
         schemas = {name: version_schema(name) for name in RECORD_TABLES}
-        schemas |= {"findings": arrow_schema("findings").remove_metadata(), "bodies": BODIES_SCHEMA}
+        schemas |= {name: arrow_schema(name).remove_metadata() for name in ("pages", "findings")}
+        schemas["bodies"] = BODIES_SCHEMA
         self._schemas = schemas
         self._writers = {
             name: files.enter_context(parquet_writer(folder / f"{name}.parquet", name, schema))
@@ -190,28 +191,31 @@ class _VersionWriter:
         self._buffers: dict[str, list[dict[str, Any]]] = {name: [] for name in schemas}
         self._stored: set[str] = set()
 
-    def add(self, row: PageRow, page: SpooledPage, previous: PageRow | None) -> None:
-        """Take what is new about one page."""
+    def add(self, row: PageRow, page: SpooledPage | None, previous: PageRow | None) -> None:
+        """Take a page's row, and what is new about it."""
+        self._take("pages", [_lean(row, self._harvest_id)])
+        if page is None:
+            return
         if row["version_harvest_id"] == self._harvest_id and page.tables is not None:
             for name, rows in page.tables.items():
                 check_rows(name, rows)
                 origin = {"page_key": page.page_key, "version_harvest_id": self._harvest_id}
-                self._take(name, [{**values, **origin} for values in rows], _ROWS_IN_GROUP)
+                self._take(name, [{**values, **origin} for values in rows])
         for number, finding in enumerate(page.findings, 1):
             place = {"harvest_id": self._harvest_id, "page_key": page.page_key, "finding_no": number}
-            self._take("findings", [{**finding, **place}], _ROWS_IN_GROUP)
+            self._take("findings", [{**finding, **place}])
         if page.body and row["body_harvest_id"] == self._harvest_id and page.sha256 not in self._stored:
             self._stored.add(page.sha256 or "")
-            self._take("bodies", [self._body(row, page, previous)], _BODIES_IN_GROUP)
+            self._take("bodies", [self._body(row, page, previous)])
 
     def finish(self) -> None:
         """Write what is left; a table without rows gets its file all the same."""
         for name in self._writers:
             self._flush(name)
 
-    def _take(self, name: str, rows: list[dict[str, Any]], limit: int) -> None:
+    def _take(self, name: str, rows: list[dict[str, Any]]) -> None:
         self._buffers[name] += rows
-        if len(self._buffers[name]) >= limit:
+        if len(self._buffers[name]) >= _ROWS_IN_GROUP.get(name, 5_000):
             self._flush(name)
 
     def _flush(self, name: str) -> None:
@@ -252,13 +256,6 @@ class _VersionWriter:
         return (record["base_harvest_id"], record["base_sha256"]) if record["base_sha256"] else (id_, sha256)
 
 
-def _write_pages(staged: Staged) -> None:
-    """`pages.parquet` of the harvest: lean, as hashes that stand in the version's own harvest are not said again."""
-    rows = [_lean(row, staged.harvest_id) for row in staged.pages]
-    table = to_table(rows, arrow_schema("pages").remove_metadata())
-    write_parquet(table, staged.folder / "pages.parquet", "pages")
-
-
 def _lean(row: PageRow, harvest_id: str) -> PageRow:
     known = {} if row["version_harvest_id"] == harvest_id else dict.fromkeys(_LEAN)
     if row["record_sha256"] is not None and row["record_sha256"] == row["page_sha256"]:
@@ -295,7 +292,7 @@ def compare_states(
     parts = []
     for owner, names in FAMILIES.items():
         old, new = before.family(owner), after.family(owner)
-        codes = [code for code in sorted(old.keys() | new.keys()) if _pages(old.get(code)) != _pages(new.get(code))]
+        codes = [code for code in sorted(old.keys() | new.keys()) if versions(old.get(code)) != versions(new.get(code))]
         for _, block in groupby(enumerate(codes), key=lambda item: item[0] // 1_000):
             chosen = [code for _, code in block]
             parts.append(
@@ -307,10 +304,6 @@ def compare_states(
                 )
             )
     return pa.concat_tables(parts) if parts else CHANGES_SCHEMA.empty_table()
-
-
-def _pages(rows: list[Mapping[str, Any]] | None) -> list[tuple[str, str]]:
-    return [(row["page_key"], row["version_harvest_id"]) for row in rows or ()]
 
 
 def _gone(previous: Mapping[str, PageRow]) -> frozenset[str]:

@@ -4,10 +4,12 @@ State as of a harvest = for each page of its `pages` with a version and no end, 
 hand (the *base*) saves reading old harvests: only codes whose pages differ between the two are read afresh.
 """
 
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,10 +32,24 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
 _KINDS: Final = {"project_code": ("project", "yii_project"), "kpi_code": ("kpi",), "agency_code": ("result_list",)}
 _BLOCK: Final = 1_000  # codes handled at once: some 25 MB of rows
 
-LINEAGE: Final = (
-    *("source_url", "page_sha256", "version_harvest_id"),
-    *("first_seen_at", "changed_at", "checked_at", "parser_version"),
-)
+_LINEAGE_FROM: Final = {
+    "source_url": "url",
+    "page_sha256": "record_sha256",
+    **{name: name for name in ("version_harvest_id", "first_seen_at", "changed_at", "checked_at", "parser_version")},
+}
+"""The lineage columns of a record, and the columns of its page they come from."""
+
+
+class LivePage(NamedTuple):
+    """A page whose record is in force: its key, the harvest of its version, its row among the live pages."""
+
+    page_key: str
+    version_harvest_id: str
+    row: int
+
+
+Family = Mapping[str, Sequence[LivePage]]
+"""The live pages of projects, indicators or lists, by code; of a project's two pages the mobile one comes first."""
 
 
 class State:
@@ -85,6 +101,7 @@ class State:
     def _write_family(self, out: Path, owner: str, names: tuple[str, ...], leave_out: frozenset[str]) -> dict[str, int]:
         rows = dict.fromkeys(names, 0)
         with ExitStack() as files:
+            names = tuple(name for name in names if name in leave_out or not self._copied(name, out, rows))
             writers = {name: files.enter_context(parquet_writer(out / f"{name}.parquet", name)) for name in names}
             for _, tables in self.blocks(owner, names):
                 for name in names:
@@ -92,6 +109,18 @@ class State:
                         writers[name].write_table(tables[name])
                         rows[name] += len(tables[name])
         return rows
+
+    def _copied(self, name: str, out: Path, rows: dict[str, int]) -> bool:
+        """Copy a table's file from the base where no row of it can differ; false where it must be written."""
+        file = self._base / f"{name}.parquet" if self._base else None
+        if file is None or TABLES[name].page_level or self._dirty(TABLES[name].key[0]) or not file.is_file():
+            return False
+        with pq.ParquetFile(file) as stored:
+            if not stored.schema_arrow.equals(arrow_schema(name), check_metadata=True):
+                return False
+            rows[name] = stored.metadata.num_rows
+        shutil.copyfile(file, out / file.name)
+        return True
 
     # --- blocks ---------------------------------------------------------------------------------------------------
 
@@ -109,14 +138,12 @@ class State:
                 tables = {name: _sorted(pa.concat_tables([old[name], tables[name]]), name) for name in names}
             yield block, {name: self._with_lineage(name, tables[name], pages) for name in names}
 
-    def rows(
-        self, owner: str, names: tuple[str, ...], pages: Mapping[str, list[Mapping[str, Any]]]
-    ) -> dict[str, pa.Table]:
+    def rows(self, owner: str, names: tuple[str, ...], pages: Family) -> dict[str, pa.Table]:
         """The facts of some codes, read from the harvests that hold their versions; a project's two pages merged."""
         wanted: dict[str, set[str]] = {}
         for rows in pages.values():
             for page in rows:
-                wanted.setdefault(page["version_harvest_id"], set()).add(page["page_key"])
+                wanted.setdefault(page.version_harvest_id, set()).add(page.page_key)
         tables = {}
         for name in names:
             parts = [self._version_rows(name, id_, keys) for id_, keys in sorted(wanted.items())]
@@ -128,7 +155,10 @@ class State:
     def _version_rows(self, name: str, harvest_id: str, page_keys: set[str]) -> pa.Table:
         file = self.harvest_folder(harvest_id) / f"{name}.parquet"
         schema = arrow_schema(name, facts_only=True).append(pa.field("page_key", pa.string()))
-        return read_as(file, schema, ds.field("page_key").isin(pa.array(sorted(page_keys), pa.string())))
+        keys = sorted(page_keys)
+        page_key = ds.field("page_key")  # the range lets whole row groups be skipped, the list then chooses
+        between = (page_key >= keys[0]) & (page_key <= keys[-1])
+        return read_as(file, schema, between & page_key.isin(pa.array(keys, pa.string())))
 
     def _from_base(
         self, owner: str, names: tuple[str, ...], block: list[str], fresh: frozenset[str]
@@ -143,42 +173,30 @@ class State:
             tables[name] = table.filter(pc.is_in(table[owner], value_set=kept))
         return tables
 
+    @cache  # noqa: B019 - one state lives as long as one publication
     def _dirty(self, owner: str) -> frozenset[str] | None:
         """Codes whose pages differ between the base and this harvest; None without a base: all do."""
         if self._base is None:
             return None
         base = read_as(self._base / "pages.parquet", arrow_schema("pages"))
         live = pc.and_(pc.is_valid(base["version_harvest_id"]), pc.is_null(base["ended_at"]))
-        before = _versions(self._family(owner, base.filter(live)))
-        now = _versions(self.family(owner))
-        return frozenset(code for code in before.keys() | now.keys() if before.get(code) != now.get(code))
+        before, now = _family(owner, base.filter(live)), self.family(owner)
+        return frozenset(
+            code for code in before.keys() | now.keys() if versions(before.get(code)) != versions(now.get(code))
+        )
 
-    def family(self, owner: str) -> dict[str, list[Mapping[str, Any]]]:
+    def family(self, owner: str) -> Family:
         """The live pages of a family by code."""
-        return self._family(owner, self.live)
+        return _family(owner, self.live)
 
-    @staticmethod
-    def _family(owner: str, pages: pa.Table) -> dict[str, list[Mapping[str, Any]]]:
-        kinds = pa.array(_KINDS[owner], pa.string())
-        columns = ["page_key", "kind", "version_harvest_id", "url", "record_sha256", *LINEAGE[3:]]
-        found: dict[str, list[Mapping[str, Any]]] = {}
-        for page in pages.filter(pc.is_in(pages["kind"], value_set=kinds)).select(columns).to_pylist():
-            found.setdefault(page["page_key"].rpartition("/")[2], []).append(page)
-        return found
-
-    def _with_lineage(self, name: str, table: pa.Table, pages: Mapping[str, list[Mapping[str, Any]]]) -> pa.Table:
+    def _with_lineage(self, name: str, table: pa.Table, pages: Family) -> pa.Table:
         schema = arrow_schema(name)
         if not TABLES[name].page_level:
             return table.select(schema.names).cast(schema)
-        # of a project's two pages the mobile one (first by key) gives the lineage
-        owners = [pages[code][0] for code in table[TABLES[name].key[0]].to_pylist()]
-        values = {
-            "source_url": [page["url"] for page in owners],
-            "page_sha256": [page["record_sha256"] for page in owners],
-            **{column: [page[column] for page in owners] for column in LINEAGE[2:]},
-        }
+        owners = pa.array([pages[code][0].row for code in table[TABLES[name].key[0]].to_pylist()], pa.int64())
+        about = self.live.select(list(_LINEAGE_FROM.values())).take(owners)
         arrays = [
-            pa.array(values[field.name], field.type) if field.name in values else table[field.name].combine_chunks()
+            (about[_LINEAGE_FROM[field.name]] if field.name in _LINEAGE_FROM else table[field.name]).combine_chunks()
             for field in schema
         ]
         return pa.Table.from_arrays(arrays, schema=schema)
@@ -235,8 +253,19 @@ def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
     return table.set_column(place, table.schema.field(place), values)
 
 
-def _versions(pages: Mapping[str, list[Mapping[str, Any]]]) -> dict[str, list[tuple[str, str]]]:
-    return {code: [(row["page_key"], row["version_harvest_id"]) for row in rows] for code, rows in pages.items()}
+def _family(owner: str, pages: pa.Table) -> dict[str, list[LivePage]]:
+    found: dict[str, list[LivePage]] = {}
+    kinds = _KINDS[owner]
+    columns = (pages[name].to_pylist() for name in ("kind", "page_key", "version_harvest_id"))
+    for row, (kind, key, version) in enumerate(zip(*columns, strict=True)):
+        if kind in kinds:
+            found.setdefault(key.rpartition("/")[2], []).append(LivePage(key, version, row))
+    return found
+
+
+def versions(pages: Sequence[LivePage] | None) -> list[tuple[str, str]]:
+    """What tells two states of one code apart: its pages and their versions."""
+    return [(page.page_key, page.version_harvest_id) for page in pages or ()]
 
 
 def _sorted(table: pa.Table, name: str) -> pa.Table:

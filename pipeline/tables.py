@@ -66,7 +66,8 @@ def read_as(file: Path, schema: pa.Schema, chosen: ds.Expression | None = None) 
         return schema.empty_table()
     stored = ds.dataset(file)
     there = [name for name in schema.names if name in stored.schema.names]
-    table = stored.to_table(columns=there, filter=chosen)
+    # no reading ahead: a block of rows is what fits into memory, not what lies behind it
+    table = stored.to_table(columns=there, filter=chosen, batch_readahead=1, fragment_readahead=1)
     for place, column in enumerate(schema):
         if column.name not in there:
             table = table.add_column(place, column, pa.nulls(len(table), column.type))
