@@ -105,9 +105,7 @@ async def _run(night: Night) -> State[Any]:
 async def _fetch_all(night: Night) -> None:
     progress: UUID | None = None
     number = 0
-    for second_pass in (False, True):
-        if second_pass and not night.spool.retry_failed():
-            return
+    while night.next_pass():
         while night.next_batch():
             number += 1
             await fetch_batch(night.harvest_id, number)

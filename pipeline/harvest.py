@@ -20,13 +20,15 @@ from pipeline.checks import BoundResult, Bounds, Coverage, agency_of, check_boun
 from pipeline.client import Fetched, PortalClient
 from pipeline.commit import Staged, commit, known_pages, stage
 from pipeline.errors import PortalError, StoreError
-from pipeline.portal import LISTS, PageRef, agency_codes, discover, list_ref
+from pipeline.portal import LISTS, PageRef, agency_codes, discover, list_ref, older_copy, start_ref
 from pipeline.settings import Settings
 from pipeline.spool import Spool, SpooledPage
 from pipeline.store import Store, canonical_json, file_sha256, harvest_start, write_durably
 from pipeline.versions import PageRow
 
 SPOOL: Final = "spool.sqlite"
+_LARGEST_BLOCK_PAGE: Final = 5_000  # bytes; the pages of records seen have 60,000 and more
+_MAX_PASSES: Final = 3  # the first, and two over what failed
 _RECORD_KINDS: Final = ("project", "kpi", "yii_project")
 
 
@@ -90,6 +92,8 @@ class Night:
         self.stop_requested = False
         self.client: PortalClient | None = None
         self._started = time.monotonic()
+        self._passes = 0
+        self._failed: int | None = None
         self._log = (self.folder / "log.jsonl").open("a", encoding="utf-8", buffering=1)
 
     @classmethod
@@ -128,9 +132,21 @@ class Night:
         pending = self.spool.pending(self.settings.batch_size)
         if self.scope.sample is not None:
             left = self.scope.sample - self.spool.records()
-            lists = [ref for ref in pending if ref.kind == "result_list"]
+            lists = [ref for ref in pending if ref.kind not in _RECORD_KINDS]
             pending = lists or self._sampled(left)
         return pending
+
+    def next_pass(self) -> bool:
+        """Whether to go through the pages once more: at first, then over the failures as long as that recovers some."""
+        self._passes += 1
+        if self._passes == 1:
+            return True
+        failed, before = self.spool.counts()["failed"], self._failed
+        self._failed = failed
+        if not failed or failed == before or self._passes > _MAX_PASSES or self.stop_requested:
+            return False
+        self.spool.retry_failed()
+        return True
 
     def _sampled(self, left: int) -> list[PageRef]:
         return [ref for ref in self.spool.pending() if ref.kind in _RECORD_KINDS][: max(left, 0)][
@@ -155,7 +171,8 @@ class Night:
 
         try:
             async with asyncio.TaskGroup() as workers:
-                for _ in range(self.settings.concurrency):
+                # the client limits what is under way; more workers than that, as some only wait before a further try
+                for _ in range(4 * self.settings.concurrency):
                     workers.create_task(work(self.client))
         except BaseExceptionGroup as group:
             raise _first_error(group) from None
@@ -168,12 +185,23 @@ class Night:
         validators = {"etag": known["etag"], "last_modified": known["last_modified"]} if current and known else {}
         fetched = await client.fetch(ref.url, **validators)
         page, found = self._read(ref, fetched, known if current else None)
+        if _has_no_record(page) and (older := self._copy_to_try(ref, known)):
+            other, links = self._read(older, await client.fetch(older.url), known if current else None)
+            page, found = (page, found) if _has_no_record(other) or other.error else (other, links)
+        if self.spool.size() >= self.settings.max_pages:
+            found = []  # an endless listing must not lead us on for ever
         self.spool.put(page, found)
         result = page.error_kind or page.verdict or ("not_modified" if page.not_modified else "unchanged")
         self.log(
             "page", page=ref.page_key, status=page.http_status, result=result, attempts=page.attempts, error=page.error
         )
         return result
+
+    def _copy_to_try(self, ref: PageRef, known: PageRow | None) -> PageRef | None:
+        """The older copy of a page that `/mobile/` does not have: for pages linked to, never seen under `/mobile/`."""
+        if known is not None and known["version_harvest_id"] is not None and "/mobile62/" not in known["url"]:
+            return None
+        return older_copy(ref) if self.spool.source(ref.page_key) in ("link", "known", "asked") else None
 
     def _read(self, ref: PageRef, fetched: Fetched, known: PageRow | None) -> tuple[SpooledPage, list[PageRef]]:
         """Parse what came, unless it is byte for byte what is already known; returns the page and what it links to."""
@@ -183,7 +211,7 @@ class Night:
             code=ref.code,
             url=ref.url,
             http_status=fetched.status,
-            headers=fetched.headers,
+            headers=dict(fetched.headers),
             fetched_at=fetched.fetched_at,
             attempts=fetched.attempts,
             sha256=None,
@@ -213,6 +241,8 @@ class Night:
             tables=parsed.tables if has_record else None,
             findings=[dict(finding) for finding in parsed.findings],
         )
+        if ref.kind == "start":
+            page = replace(page, body=b"", verdict=None, findings=[])
         if self.scope.pages or fetched.error is not None:
             return page, []
         found = discover(parsed.links, fetched.final_url, self.settings.portal)
@@ -244,7 +274,7 @@ class Night:
         staged = stage(
             self.store,
             self.harvest_id,
-            self.spool.pages(),
+            (page for page in self.spool.pages() if page.kind != "start"),
             self.known,
             publish_contacts=self.settings.publish_contacts,
         )
@@ -276,6 +306,8 @@ class Night:
                 self.settings.max_gone_share,
                 self.settings.max_suspect_share,
                 self.settings.min_rows_share,
+                self.settings.allowance_pages,
+                self.settings.allowance_rows,
             ),
             gone=gone,
             lost_answers=lost,
@@ -334,7 +366,7 @@ class _Connection:
 
     async def __aenter__(self) -> PortalClient:
         night = self._night
-        client = PortalClient(night.settings, night.folder / "clock", is_complete=lambda body: not _is_cut(body))
+        client = PortalClient(night.settings, night.folder / "clock", is_complete=_is_whole, is_blocked=_is_blocked)
         night.client = await client.__aenter__()
         return night.client
 
@@ -353,6 +385,8 @@ def plan(settings: Settings, scope: Scope, known: Mapping[str, PageRow] | None =
         return
     if known is None:
         known = known_pages(Store(settings.data)) if (settings.data / "store.json").exists() else {}
+    if not scope.agencies:
+        yield "start", start_ref(settings.portal)
     for code in agency_codes(scope.agencies):
         yield from (("list", list_ref(settings.portal, name, code)) for name in LISTS)
     for key, row in known.items():
@@ -366,9 +400,7 @@ def run_night(night: Night, on_page: Callable[[], None] = lambda: None) -> Harve
 
     async def fetch() -> None:
         async with night.connect():
-            for second_pass in (False, True):
-                if second_pass and not night.spool.retry_failed():
-                    break
+            while night.next_pass():
                 while batch := night.next_batch():
                     await night.fetch_batch(batch, on_page)
 
@@ -407,9 +439,22 @@ def _lean_report(result: HarvestResult) -> dict[str, Any]:
     }
 
 
-def _is_cut(body: bytes) -> bool:
-    """Whether a page that began as a whole document ends without its end: worth another try."""
-    return b"<html" in body[:2048].lower() and b"</html" not in body[-2048:].lower()
+def _is_whole(body: bytes) -> bool:
+    """Whether a page that began as a whole document has its end; one without is worth another try."""
+    return b"<html" not in body[:2048].lower() or b"</html" in body[-2048:].lower()
+
+
+def _is_blocked(body: bytes) -> bool:
+    """Whether a body is a firewall's, a login's or an error's page; those are small, so a record is not read twice."""
+    if len(body) >= _LARGEST_BLOCK_PAGE:
+        return False
+    page = parse_page(body)
+    leads_on = any("pid=" in link or "selDEP=" in link or "project_id=" in link for link in page.links)
+    return page.verdict == "blocked" and not leads_on  # a menu of the portal holds no record either
+
+
+def _has_no_record(page: SpooledPage) -> bool:
+    return page.error is None and (page.http_status in (404, 410) or page.verdict in ("not_found", "empty"))
 
 
 def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

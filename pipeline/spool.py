@@ -26,6 +26,10 @@ CREATE TABLE IF NOT EXISTS pages (page_key TEXT PRIMARY KEY, about TEXT NOT NULL
 """
 
 
+_FINAL_ERRORS: Final = ("robots", "certificate")
+"""Kinds of errors that a second pass cannot mend."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpooledPage:
     """One page as fetched (and parsed) in this harvest.
@@ -125,9 +129,18 @@ class Spool:
         """How many pages are pending, done, failed."""
         return Counter(dict(self._db.execute("SELECT state, count(*) FROM frontier GROUP BY state")))
 
+    def size(self) -> int:
+        """How many pages were found so far."""
+        return int(self._db.execute("SELECT coalesce(max(number), 0) FROM frontier").fetchone()[0])
+
+    def source(self, page_key: str) -> str | None:
+        """How a page was found: start, list, known, probe, asked or link."""
+        row = self._db.execute("SELECT source FROM frontier WHERE page_key = ?", (page_key,)).fetchone()
+        return row[0] if row else None
+
     def records(self) -> int:
         """How many pages that can hold a record were fetched."""
-        query = "SELECT count(*) FROM frontier WHERE state != 'pending' AND kind != 'result_list'"
+        query = "SELECT count(*) FROM frontier WHERE state != 'pending' AND kind NOT IN ('result_list', 'start')"
         return int(self._db.execute(query).fetchone()[0])
 
     def asked(self) -> Iterator[tuple[PageRef, str, str]]:
@@ -147,7 +160,7 @@ class Spool:
             if name not in ("body", "tables", "findings", "page_key")
         }
         parsed = orjson.dumps({"tables": page.tables, "findings": page.findings})
-        failed = page.error is not None and page.error_kind in ("transport", "status")
+        failed = page.error is not None and page.error_kind not in _FINAL_ERRORS
         self._db.execute("BEGIN IMMEDIATE")
         self._db.execute(
             "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?)",
