@@ -39,7 +39,7 @@ BODIES_SCHEMA: Final = pa.schema(
         pa.field("body", pa.binary()),
     ]
 )
-_ROWS_IN_GROUP: Final = {"bodies": 100, "projects": 500, "kpis": 500, "kpi_quarters": 1_000, "pages": 20_000}
+_ROWS_IN_GROUP: Final = {"bodies": 100, "projects": 500, "kpis": 500, "kpi_quarters": 1_000, "pages": 4_000}
 _KEPT: Final = ("page_key", "kind", "project_code", "kpi_code", "outcome", "verdict", "error")
 _LEAN: Final = ("facts_sha256", "etag", "last_modified")
 _WORTH_A_PATCH: Final = 0.5  # of the whole page's compressed size
