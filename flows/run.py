@@ -30,7 +30,7 @@ def run_harvest(request: HarvestRequest) -> HarvestResult:
     Raises BmaProgressError where it could not run, in one sentence.
     """
     settings, _ = request.load()  # a wrong wish is told before anything is waited for
-    Store.create(settings.data, settings.portal)
+    Store.create(settings.data, settings.portal).check_free()
     home = prefect_setup.prepare(settings.data)
     if prefect_setup.uses_own_server() and "flows.harvest" not in sys.modules:
         how_long = "some seconds" if (home / "prefect.db").exists() else "about half a minute, the first time"

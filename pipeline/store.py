@@ -252,13 +252,7 @@ class Store:
 
         The lock is the kernel's: it goes with the process that held it, however that ended.
         """
-        descriptor = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another process"
-            os.close(descriptor)
-            raise StoreBusyError(f"{self.root} is being written by {owner}; wait for it to end, or stop it") from None
+        descriptor = self._lock()
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(
@@ -269,6 +263,20 @@ class Store:
         finally:
             os.ftruncate(descriptor, 0)
             os.close(descriptor)
+
+    def check_free(self) -> None:
+        """Raise StoreBusyError where another process writes to the store now."""
+        os.close(self._lock())
+
+    def _lock(self) -> int:
+        descriptor = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another process"
+            os.close(descriptor)
+            raise StoreBusyError(f"{self.root} is being written by {owner}; wait for it to end, or stop it") from None
+        return descriptor
 
     def recover(self) -> None:
         """Finish or discard what a crash left: staging goes, head and latest follow the newest committed harvest."""
