@@ -39,11 +39,10 @@ def clean(text: str) -> str:
     No-break blanks become plain, zero-width characters go, runs of white space become one blank, ends are trimmed.
     Everything else stays as printed. `clean(clean(x)) == clean(x)`.
     """
-    if not text.isprintable() or "  " in text:  # one quick test for line ends, tabs and all that is invisible
-        text = " ".join(text.split())
-        if not text.isprintable():
-            text = " ".join(_INVISIBLE.sub("", text).split())
-    text = unicodedata.normalize("NFC", text.strip(" "))
+    text = " ".join(text.split())
+    if not text.isprintable():  # one quick test for all that is invisible
+        text = " ".join(_INVISIBLE.sub("", text).split())
+    text = unicodedata.normalize("NFC", text)
     text = text.replace("เเ", "แ")
     if _NIKHAHIT in text:
         text = text.replace(_NIKHAHIT + _AA, _AM)  # the usual case, by the quickest means

@@ -7,6 +7,7 @@ from parsers.labels import (
     DIGIT,
     ERROR_FIRST,
     ERROR_LINE,
+    FURNITURE,
     KPI_HEADINGS,
     KPI_PAGE_TITLE,
     PROGRESS_LABEL,
@@ -35,15 +36,15 @@ _ANY_LABELS: Final = _PROJECT_LABELS | _KPI_LABELS
 
 def kind_of(lines: list[str]) -> Kind:
     """The kind of page, by the labels only that kind prints."""
-    printed = set(lines)
-    if PROJECT_PAGE_TITLE in printed:
+    if PROJECT_PAGE_TITLE in lines:
         return "project"
-    if KPI_PAGE_TITLE in printed or KPI_HEADINGS["quarters"] in printed:
+    if KPI_PAGE_TITLE in lines or KPI_HEADINGS["quarters"] in lines:
         return "kpi"
     if any(line.startswith(RESULT_LIST_TITLE) and _names_agency(lines, place) for place, line in enumerate(lines)):
         return "result_list"
     if any(line.startswith(YII_CODE_LABEL) for line in lines):
         return "yii_project"
+    printed = set(lines)
     if len(printed & _PROJECT_LABELS) > 1 or any(line.startswith(PROGRESS_LABEL) for line in lines):
         return "project"
     if len(printed & _KPI_LABELS) > 1:
@@ -58,7 +59,10 @@ def _names_agency(lines: list[str], place: int) -> bool:
 
 def take_error_lines(lines: list[str]) -> tuple[list[str], list[str]]:
     """Part the lines a server's error messages printed from the page's own; returns own lines, error lines."""
-    errors = [line for line in lines if (line[0] in ERROR_FIRST or "SQL" in line) and ERROR_LINE.fullmatch(line)]
+    foreign = [line for line in lines if line[0] in ERROR_FIRST and line not in FURNITURE]
+    if "SQL" in "".join(lines):  # a message may follow Thai words in one line
+        foreign = lines
+    errors = [line for line in foreign if ERROR_LINE.fullmatch(line)]
     if not errors:
         return lines, []
     unwanted = set(errors)
