@@ -15,6 +15,8 @@ from operator import itemgetter
 from typing import Any, Final
 from urllib.parse import urljoin
 
+import orjson
+
 from parsers import PARSER_VERSION, facts_sha256, parse_page
 from pipeline.checks import BoundResult, Bounds, Coverage, agency_of, check_bounds, coverage
 from pipeline.client import Fetched, PortalClient
@@ -94,7 +96,7 @@ class Night:
         self._started = time.monotonic()
         self._passes = 0
         self._failed: int | None = None
-        self._log = (self.folder / "log.jsonl").open("a", encoding="utf-8", buffering=1)
+        self._log = (self.folder / "log.jsonl").open("ab", buffering=0)
 
     @classmethod
     def begin(cls, settings: Settings, store: Store, scope: Scope, *, resume: bool = True) -> "Night":
@@ -188,7 +190,7 @@ class Night:
         if _has_no_record(page) and (older := self._copy_to_try(ref, known)):
             other, links = self._read(older, await client.fetch(older.url), known if current else None)
             page, found = (page, found) if _has_no_record(other) or other.error else (other, links)
-        if self.spool.size() >= self.settings.max_pages:
+        if found and self.spool.size() >= self.settings.max_pages:
             found = []  # an endless listing must not lead us on for ever
         self.spool.put(page, found)
         result = page.error_kind or page.verdict or ("not_modified" if page.not_modified else "unchanged")
@@ -247,10 +249,9 @@ class Night:
             return page, []
         found = discover(parsed.links, fetched.final_url, self.settings.portal)
         mine = [link for link in found if ref.kind == "project" or self._link_is_wanted(link)]
-        if ref.kind == "project" and has_record:  # indicators the page names without a link
-            base = urljoin(ref.url, "mykpi.php?pid=")
-            codes = [f"{base}{row['kpi_code']}" for row in parsed.tables["project_kpis"]]
-            mine += discover(codes, ref.url, self.settings.portal)
+        if ref.kind == "project" and has_record and (kpis := parsed.tables["project_kpis"]):
+            base = urljoin(ref.url, "mykpi.php?pid=")  # indicators the page names without a link
+            mine += discover([f"{base}{row['kpi_code']}" for row in kpis], ref.url, self.settings.portal)
         return page, [link for link in mine if link.kind == "kpi" or self._link_is_wanted(link)]
 
     def _link_is_wanted(self, ref: PageRef) -> bool:
@@ -355,7 +356,7 @@ class Night:
         """One line of the run's log, as JSON."""
         if not self._log.closed:
             line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **values}
-            self._log.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._log.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
 
 class _Connection:

@@ -18,15 +18,14 @@ sys.path.insert(0, sys.argv[3])
 import scrapy
 from scrapy.crawler import CrawlerProcess
 from parsers import parse_page
-url, out, pages = sys.argv[1], sys.argv[2], int(sys.argv[4])
-sys.path.insert(0, sys.argv[3] + "/tests")
-from synthetic_portal import code_of
+out, urls = sys.argv[2], open(sys.argv[1]).read().split()
 bodies, rows = open(out, "wb"), open(out + ".jsonl", "w")
 count = 0
 class Portal(scrapy.Spider):
     name = "portal"
+    handle_httpstatus_list = [404]
     custom_settings = {"LOG_ENABLED": False, "CONCURRENT_REQUESTS_PER_DOMAIN": 8, "DOWNLOAD_DELAY": 0, "ROBOTSTXT_OBEY": True}
-    start_urls = [f"{url}/mobile/myproject.php?pid={code_of(n)}" for n in range(pages)]
+    start_urls = urls
     def parse(self, response):
         global count
         count += 1
@@ -44,19 +43,31 @@ def main() -> None:
     """Harvest the same pages twice and print both costs."""
     from harvest_scale import night
 
+    from pipeline import open_store
+
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pages", type=int, default=2000)
     options.add_argument("--scrapy-python", default=sys.executable)
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        said, _ = night(chosen.pages, 1, 0.02, Path(folder) / "store", 0)
-        ours = said["cpu"] / sum(said["outcomes"].values())
-        server = [sys.executable, str(ROOT / "tests" / "synthetic_portal.py"), str(chosen.pages), "1"]
+        data = Path(folder) / "store"
+        said, port = night(chosen.pages, 1, 0.02, data, 0)
+        asked = open_store(data).arrow("pages")["url"].to_pylist()
+        (Path(folder) / "urls").write_text("\n".join(asked))
+        ours = said["cpu"] / len(asked)
+        server = [
+            sys.executable,
+            str(ROOT / "tests" / "synthetic_portal.py"),
+            str(chosen.pages),
+            "1",
+            "0.02",
+            str(port),
+        ]
         with subprocess.Popen(server, stdout=subprocess.PIPE, text=True) as portal:
             assert portal.stdout
-            url = portal.stdout.readline().strip()
+            portal.stdout.readline()  # it answers from here on
             try:
-                command = [chosen.scrapy_python, "-c", _SCRAPY, url, f"{folder}/bodies", str(ROOT), str(chosen.pages)]
+                command = [chosen.scrapy_python, "-c", _SCRAPY, f"{folder}/urls", f"{folder}/bodies", str(ROOT)]
                 answer = subprocess.run(command, capture_output=True, text=True, check=True)
             finally:
                 portal.kill()

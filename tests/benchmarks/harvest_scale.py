@@ -20,7 +20,7 @@ from pipeline.harvest import Night, Scope, run_night
 from pipeline.settings import load_settings
 from pipeline.store import Store
 url, data = sys.argv[1], Path(sys.argv[2])
-settings = load_settings(portal=url, data=data, rate=1000, concurrency=8, retries=1, max_gone_share=1)
+settings = load_settings(portal=url, data=data, rate=1_000_000, concurrency=8, retries=1, max_gone_share=1)
 store = Store.create(data, url)
 with store.writer():
     start = time.monotonic()
