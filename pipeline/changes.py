@@ -1,54 +1,40 @@
 """Two states of the tables → what differs, one row a difference, with its meaning for an audit.
 
-Rows are paired by key, except progress reports: their index shifts when an old one is inserted or removed, so they are
-aligned within each project by day and content. Nothing of the run (lineage) is compared: two states whose facts are
-equal have no difference, whatever the pages' bytes.
+Rows are paired by key. Where the key is a place in a list (reports, steps, levels of the plan, items of result lists) they
+are paired by what they say, see `pairing`: a row put in between must not make everything below it look changed. Nothing
+of the run (lineage) is compared: two states whose facts are equal have no difference, whatever the pages' bytes.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from difflib import SequenceMatcher
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.fields import TABLES, page_columns
+from pipeline import meanings
+from pipeline.fields import RECORD_TABLES, TABLES, arrow_schema, page_columns
+from pipeline.meanings import MEANINGS, Meaning
+from pipeline.pairing import Affinity, alike, pair_rows
 
-MEANINGS: Final[dict[str, str]] = {
-    "new_report": "a progress report newer than all others: normal",
-    "report_inserted": "a progress report was put between or below older ones: history rewritten",
-    "report_edited": "a progress report that stood before says something else: history rewritten",
-    "report_removed": "a progress report that stood before is gone: history rewritten",
-    "progress_up": "the project's progress rose",
-    "progress_down": "the project's progress fell",
-    "plan_moved": "a step's dates or weight changed, or a step came or went",
-    "target_moved": "an indicator's target changed",
-    "result_restated": "the result of a past quarter, already reported, changed",
-    "text_edited": "a text changed",
-    "project_new": "a record that was not known before",
-    "project_gone": "a record that the portal no longer shows",
-    "project_back": "a record that was gone and is shown again",
-    "contact_changed": "the contact line changed",
-    "other": "any other change",
-}
-"""Every meaning a difference can have, in the words the reports use."""
+__all__ = ["MEANINGS", "SCHEMA", "Difference", "compare"]
 
 SCHEMA: Final = pa.schema(
     [
         (name, pa.string())
         for name in (
             *("table", "key", "agency_code", "project_code", "kpi_code"),
-            *("change", "column", "before", "after", "meaning", "cause"),
+            *("change", "column", "before", "after", "meaning", "detail", "cause"),
         )
     ]
 )
-COMPARED: Final = tuple(name for name in TABLES if name not in ("pages", "findings", "changes"))
+"""Columns of a table of differences; `key` is a JSON object, a row that came or went stands in `after` or `before` as one."""
 
-_TEXTS: Final = frozenset(
-    "name name_en rationale objectives targets description definition summary narrative strategy heading report".split()
-)
 _OWNERS: Final = {"project_code": "projects", "kpi_code": "kpis"}
+_Row = dict[str, Any]
 
 
 class Difference(NamedTuple):
@@ -60,7 +46,7 @@ class Difference(NamedTuple):
     column: str | None
     before: Any
     after: Any
-    meaning: str
+    meaning: Meaning
 
 
 def compare(
@@ -69,6 +55,7 @@ def compare(
     *,
     known_earlier: Iterable[str] = (),
     cause: str = "portal",
+    seen_on: date | None = None,
 ) -> pa.Table:
     """Compare two states; returns a table of `SCHEMA`, sorted by table and key.
 
@@ -76,10 +63,11 @@ def compare(
     known_earlier: codes of projects and indicators that stood in states before `before`; such a record that is new in
         `after` is *back*
     cause: `portal`, or `parser` where both states come from the same bytes
+    seen_on: the day of `before`; without it no plan is said to have moved after its date
     """
-    differences = list(_differences(before, after, frozenset(known_earlier)))
+    states = _States(before, after, frozenset(known_earlier), seen_on)
     columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
-    for difference in differences:
+    for difference in _differences(states):
         key = difference.key
         columns["table"].append(difference.table)
         columns["key"].append(json.dumps(key, ensure_ascii=False))
@@ -90,26 +78,72 @@ def compare(
         columns["column"].append(difference.column)
         columns["before"].append(_text(difference.before))
         columns["after"].append(_text(difference.after))
-        columns["meaning"].append(difference.meaning)
+        columns["meaning"].append(difference.meaning.meaning)
+        columns["detail"].append(difference.meaning.detail)
         columns["cause"].append(cause)
     return pa.table(columns, schema=SCHEMA)
 
 
-def _differences(
-    before: Mapping[str, pa.Table], after: Mapping[str, pa.Table], known_earlier: frozenset[str]
-) -> Iterator[Difference]:
-    record_meaning: dict[tuple[str, str], str] = {}  # (owner column, code) → project_new, project_gone, project_back
-    for owner, table in _OWNERS.items():
-        codes_before, codes_after = _codes(before.get(table), owner), _codes(after.get(table), owner)
-        for code in codes_after - codes_before:
-            record_meaning[owner, code] = "project_back" if code in known_earlier else "project_new"
-        for code in codes_before - codes_after:
-            record_meaning[owner, code] = "project_gone"
-    for table in COMPARED:
-        old, new = _prepare(before.get(table), table), _prepare(after.get(table), table)
-        found = _compare_reports(old, new) if table == "progress_reports" else _compare_table(table, old, new)
+@dataclass
+class _States:
+    """The two states, and what the rules of meaning ask of them."""
+
+    before: Mapping[str, pa.Table]
+    after: Mapping[str, pa.Table]
+    known_earlier: frozenset[str]
+    seen_on: date | None
+    items: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
+    """(agency, list) → number of an item in `after` by its number in `before`, of lists whose items moved"""
+
+    def facts(self, table: str) -> tuple[pa.Table, pa.Table]:
+        return _facts(self.before.get(table), table), _facts(self.after.get(table), table)
+
+    @cached_property
+    def records(self) -> dict[tuple[str, str], str]:
+        """(owner column, code) → project_new, project_gone or project_back, of records that came or went."""
+        found = {}
+        for owner, table in _OWNERS.items():
+            before, after = _codes(self.before.get(table), owner), _codes(self.after.get(table), owner)
+            for code in after - before:
+                found[owner, code] = "project_back" if code in self.known_earlier else "project_new"
+            for code in before - after:
+                found[owner, code] = "project_gone"
+        return found
+
+    @cached_property
+    def fiscal_years(self) -> dict[str, int | None]:
+        """Project → its fiscal year (Common Era), as `after` prints it."""
+        projects = self.facts("projects")[1]
+        return dict(zip(projects["project_code"].to_pylist(), projects["fiscal_year_ce"].to_pylist(), strict=True))
+
+    @cached_property
+    def newest_reports(self) -> dict[str, date | None]:
+        """Project → the day of its newest report in `after`."""
+        reports = self.facts("progress_reports")[1].select(["project_code", "reported_on_date"])
+        days = reports.group_by("project_code").aggregate([("reported_on_date", "max")])
+        return dict(zip(days["project_code"].to_pylist(), days["reported_on_date_max"].to_pylist(), strict=True))
+
+    @cached_property
+    def last_reported(self) -> dict[str, dict[tuple[Any, ...], int]]:
+        """Table of quarters → indicator → the last quarter with a result in `before`."""
+        found = {}
+        for table in meanings.QUARTERS:
+            key = list(TABLES[table].key)
+            quarters = self.facts(table)[0]
+            reported = quarters.filter(pc.fill_null(pc.not_equal(quarters["result_value"], 0.0), False))
+            grouped = reported.group_by(key[:-1]).aggregate([("quarter", "max")])
+            owners = zip(*(grouped[column].to_pylist() for column in key[:-1]), strict=True)
+            found[table] = dict(zip(owners, grouped["quarter_max"].to_pylist(), strict=True))
+        return found
+
+
+def _differences(states: _States) -> Iterator[Difference]:
+    for table in RECORD_TABLES:
+        before, after = states.facts(table)
+        found = _in_lists(states, table, before, after) if table in _LISTS else _by_key(states, table, before, after)
+        found.sort(key=lambda difference: _sort_key(difference.key))
         for difference in found:
-            if difference.column is None and (meaning := _record_meaning(difference, record_meaning)):
+            if difference.column is None and (meaning := _record_meaning(difference, states.records)):
                 difference = _of_whole_record(difference, meaning)
             yield difference
 
@@ -120,50 +154,60 @@ def _of_whole_record(difference: Difference, meaning: str) -> Difference:
         {"name": values["name"]} if values and values.get("name") else None
         for values in (difference.before, difference.after)
     )
-    return difference._replace(meaning=meaning, before=before, after=after)
+    detail = None if difference.table in _OWNERS.values() else "part_of_record"
+    return difference._replace(meaning=Meaning(meaning, detail), before=before, after=after)
 
 
-def _record_meaning(difference: Difference, meanings: Mapping[tuple[str, str], str]) -> str | None:
-    owner = "project_code" if "project_code" in difference.key else "kpi_code"
-    return meanings.get((owner, difference.key.get(owner, "")))
+def _record_meaning(difference: Difference, records: Mapping[tuple[str, str], str]) -> str | None:
+    owner = TABLES[difference.table].key[0]
+    return records.get((owner, difference.key[owner]))
 
 
 def _codes(table: pa.Table | None, column: str) -> set[str]:
     return set(table.column(column).to_pylist()) if table is not None else set()
 
 
-def _prepare(table: pa.Table | None, name: str) -> pa.Table:
+def _facts(table: pa.Table | None, name: str) -> pa.Table:
     """The facts of a table: its page columns, in their declared order."""
     names = page_columns(name)
     if table is None:
-        return pa.table({column: pa.nulls(0) for column in names})
+        return arrow_schema(name, facts_only=True).empty_table()
     return table.select(names).combine_chunks()
 
 
-# --- tables whose rows pair by key ------------------------------------------------------------------------------------
+# --- rows that pair by key --------------------------------------------------------------------------------------------
 
 
-def _compare_table(table: str, before: pa.Table, after: pa.Table) -> Iterator[Difference]:
+def _by_key(states: _States, table: str, before: pa.Table, after: pa.Table) -> list[Difference]:
     key = TABLES[table].key
-    found: list[tuple[str, Difference]] = []
+    if "item_no" in key and states.items:
+        before = _renumber_items(before, after, states.items)
+    old, new, only_old, only_new = _pair_by_key(before, after, key)
+    found = [_whole_row(table, row, "added") for row in only_new.to_pylist()]
+    found += [_whole_row(table, row, "removed") for row in only_old.to_pylist()]
+    for column in old.column_names:
+        if column in key or not len(places := _unequal(old[column], new[column])):
+            continue
+        rows_before, rows_after = old.take(places).to_pylist(), new.take(places).to_pylist()
+        for row_before, row_after in zip(rows_before, rows_after, strict=True):
+            found.append(_changed_value(states, table, column, row_before, row_after))
+    return found
+
+
+def _pair_by_key(
+    before: pa.Table, after: pa.Table, key: Sequence[str]
+) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
+    """Rows of both, in the same order; and the rows of one only."""
+    if all(before[column].equals(after[column]) for column in key):
+        return before, after, before.slice(0, 0), after.slice(0, 0)
     before_keys, after_keys = _key_strings(before, key), _key_strings(after, key)
-    if before_keys.equals(after_keys):
-        pairs_before, pairs_after = before, after
-    else:
-        places = pc.index_in(after_keys, value_set=before_keys)
-        known = pc.is_valid(places)
-        pairs_before, pairs_after = before.take(places.filter(known)), after.filter(known)
-        for row in after.filter(pc.invert(known)).to_pylist():
-            found.append(_whole_row(table, key, row, "added"))
-        for row in before.filter(pc.invert(pc.is_in(before_keys, value_set=after_keys))).to_pylist():
-            found.append(_whole_row(table, key, row, "removed"))
-    if len(pairs_before):
-        found += _changed_values(table, key, pairs_before, pairs_after)
-    found.sort(key=lambda item: item[0])
-    return (difference for _, difference in found)
+    places = pc.index_in(after_keys, value_set=before_keys)
+    known = pc.is_valid(places)
+    gone = pc.invert(pc.is_in(before_keys, value_set=after_keys))
+    return before.take(places.filter(known)), after.filter(known), before.filter(gone), after.filter(pc.invert(known))
 
 
-def _key_strings(table: pa.Table, key: tuple[str, ...]) -> pa.Array:
+def _key_strings(table: pa.Table, key: Sequence[str]) -> pa.Array:
     parts = [pc.cast(table.column(column), pa.string()).combine_chunks() for column in key]
     return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, "\x1f")
 
@@ -172,193 +216,250 @@ def _sort_key(key: Mapping[str, Any]) -> str:
     return "\x1f".join(f"{value:06d}" if isinstance(value, int) else str(value) for value in key.values())
 
 
-def _whole_row(table: str, key: tuple[str, ...], row: dict[str, Any], change: str) -> tuple[str, Difference]:
-    identity = {column: row[column] for column in key}
-    values = {column: value for column, value in row.items() if column not in key and value is not None}
+def _identity(table: str, row: _Row) -> dict[str, Any]:
+    return {column: abs(row[column]) if column == "item_no" else row[column] for column in TABLES[table].key}
+
+
+def _whole_row(table: str, row: _Row, change: str, meaning: Meaning | None = None) -> Difference:
+    values = {column: value for column, value in row.items() if column not in TABLES[table].key and value is not None}
     before, after = (None, values) if change == "added" else (values, None)
-    meaning = {"plan_steps": "plan_moved", "contacts": "contact_changed"}.get(table, "other")
-    return _sort_key(identity), Difference(table, identity, change, None, before, after, meaning)
+    meaning = meaning or meanings.of_row(table, change, row)
+    return Difference(table, _identity(table, row), change, None, before, after, meaning)
 
 
-def _changed_values(
-    table: str, key: tuple[str, ...], before: pa.Table, after: pa.Table
-) -> list[tuple[str, Difference]]:
-    found: list[tuple[str, Difference]] = []
-    for column in before.column_names:
-        if column in key:
-            continue
-        old, new = before.column(column), after.column(column)
-        if old.equals(new):
-            continue
-        places = _unequal(old, new)
-        if not len(places):
-            continue
-        identities = after.select(list(key)).take(places).to_pylist()
-        context = before.take(places).to_pylist() if table in _QUARTERS else [{}] * len(places)
-        for place, identity, row, value_before, value_after in zip(
-            places.to_pylist(),
-            identities,
-            context,
-            old.take(places).to_pylist(),
-            new.take(places).to_pylist(),
-            strict=True,
-        ):
-            later = _later_quarters(before, key, place) if table in _QUARTERS else False
-            meaning = _meaning(table, column, value_before, value_after, reported_later=later)
-            del row
-            found.append(
-                (
-                    _sort_key(identity),
-                    Difference(table, identity, "changed", column, value_before, value_after, meaning),
-                )
-            )
-    return found
+def _changed_value(states: _States, table: str, column: str, before: _Row, after: _Row) -> Difference:
+    meaning = meanings.of_value(table, column, before[column], after[column])
+    if meaning.meaning == "plan_moved":
+        passed_on = before["end_date"] if column in ("weight_percent", "step_no") else before[column]
+        meaning = meanings.of_plan_move(meaning, passed_on, states.seen_on)
+    elif meaning.meaning == "progress_up":
+        code = after["project_code"]
+        day, year = states.newest_reports.get(code), states.fiscal_years.get(code)
+        if meanings.is_jump_to_100(before[column], after[column], day, year):
+            meaning = meaning._replace(detail="jump_to_100")
+    elif meaning.detail == "result_reported" and before[column] is not None:
+        # the 0 of a quarter whose followers had results was a result, not a blank
+        *owner, quarter = (before[name] for name in TABLES[table].key)
+        if states.last_reported[table].get(tuple(owner), 0) > quarter:
+            meaning = Meaning("result_restated")
+    return Difference(table, _identity(table, after), "changed", column, before[column], after[column], meaning)
 
 
 def _unequal(old: pa.ChunkedArray, new: pa.ChunkedArray) -> pa.Array:
     """Where two columns differ; null equals null."""
+    if old.equals(new):
+        return pa.array([], pa.uint64())
     differ = pc.or_kleene(pc.not_equal(old, new), pc.xor(pc.is_null(old), pc.is_null(new)))
     return pc.indices_nonzero(pc.fill_null(differ, False))
 
 
-_QUARTERS: Final = frozenset(("project_kpi_quarters", "kpi_quarters", "result_list_quarters"))
+def _renumber_items(before: pa.Table, after: pa.Table, items: Mapping[tuple[str, str], Mapping[int, int]]) -> pa.Table:
+    """Links and quarters of items follow their item to its new number; those of items that went get none of `after`."""
+    agencies, lists, numbers = (before[name].to_pylist() for name in ("agency_code", "list_name", "item_no"))
+    moved = []
+    for agency, list_name, number in zip(agencies, lists, numbers, strict=True):
+        places = items.get((agency, list_name))
+        moved.append(number if places is None else places.get(number, -number))
+    place = before.schema.get_field_index("item_no")
+    return before.set_column(place, "item_no", pa.array(moved, after.schema.field("item_no").type))
 
 
-def _later_quarters(before: pa.Table, key: tuple[str, ...], place: int) -> bool:
-    """Whether a later quarter of the same indicator already had a result when this one still had its old value."""
-    identity = [before.column(column)[place].as_py() for column in key[:-1]]
-    for following in range(place + 1, min(place + 4, len(before))):
-        if [before.column(column)[following].as_py() for column in key[:-1]] != identity:
-            break
-        if before.column("result_value")[following].as_py():
-            return True
-    return False
+# --- rows of lists, which pair by what they say -----------------------------------------------------------------------
 
 
-def _meaning(table: str, column: str, before: Any, after: Any, *, reported_later: bool) -> str:
-    if table == "contacts":
-        return "contact_changed"
-    if table == "projects" and column == "progress_percent" and before is not None and after is not None:
-        return "progress_up" if after > before else "progress_down"
-    if table == "plan_steps" and column in ("weight_percent", "start_date", "end_date"):
-        return "plan_moved"
-    if column == "target_value":
-        return "target_moved"
-    if table in _QUARTERS and column == "result_value" and (before or (before is not None and reported_later)):
-        return "result_restated"
-    return "text_edited" if column in _TEXTS else "other"
+def _same(before: Mapping[str, Any], after: Mapping[str, Any], column: str) -> bool:
+    return before[column] is not None and before[column] == after[column]
 
 
-# --- progress reports -----------------------------------------------------------------------------------------------
+def _reports_alike(before: Mapping[str, Any], after: Mapping[str, Any]) -> float:
+    """The same report edited keeps its day, or most of its words; what has neither in common is another report."""
+    words = alike(before["note"], after["note"])
+    if _same(before, after, "reported_on_date"):
+        return 1.0 + words
+    if words >= _SAME_WORDS:
+        return words
+    bare = before["note"] is None and after["note"] is None
+    undated = before["reported_on_date"] is None and after["reported_on_date"] is None
+    if (bare and before["progress_percent"] == after["progress_percent"]) or undated:
+        return 0.1
+    return 0.0
 
 
-def _compare_reports(before: pa.Table, after: pa.Table) -> Iterator[Difference]:
-    if before.equals(after):
-        return
-    old, new = _by_project(before), _by_project(after)
-    for code in sorted(old.keys() | new.keys()):
-        reports_before, reports_after = old.get(code, []), new.get(code, [])
-        if reports_before != reports_after:
-            yield from _compare_project_reports(code, reports_before, reports_after)
+_SAME_WORDS: Final = 0.5
 
 
-def _by_project(table: pa.Table) -> dict[str, list[dict[str, Any]]]:
-    reports: dict[str, list[dict[str, Any]]] = {}
-    for row in table.to_pylist():
-        reports.setdefault(row["project_code"], []).append(row)
-    for rows in reports.values():
-        rows.sort(key=lambda row: row["report_index"])
-    return reports
+def _steps_alike(before: Mapping[str, Any], after: Mapping[str, Any]) -> float:
+    words = alike(before["description"], after["description"])
+    dates = _same(before, after, "start_date") + _same(before, after, "end_date")
+    score = 1.5 * words + 0.1 * dates + 0.6 * _same(before, after, "step_no")
+    return score if score >= _ENOUGH else 0.0
 
 
-def _compare_project_reports(
-    code: str, before: list[dict[str, Any]], after: list[dict[str, Any]]
-) -> Iterator[Difference]:
-    pairs = _align(before, after)
-    offset_before, offset_after = _number_offsets(before), _number_offsets(after)
-    last_paired = max((new for _, new in pairs if new is not None and _ is not None), default=-1)
-    for old, new in pairs:
-        if new is None and old is not None:
-            row = before[old]
-            yield _report(code, row, "removed", None, _facts(row), None, "report_removed")
-        elif old is None and new is not None:
-            row = after[new]
-            on_top = new > last_paired and _is_newest(row, before)
-            meaning = "new_report" if on_top or not before else "report_inserted"
-            yield _report(code, row, "added", None, None, _facts(row), meaning)
-        elif old is not None and new is not None:
-            row_before, row_after = before[old], after[new]
-            for column in _REPORT_FACTS:
-                if row_before[column] != row_after[column]:
-                    yield _report(
-                        code, row_after, "changed", column, row_before[column], row_after[column], "report_edited"
-                    )
-            if (
-                offset_before[old] != offset_after[new]
-            ):  # the printed number moves with every new report; more is a renumbering
-                yield _report(
-                    code,
-                    row_after,
-                    "changed",
-                    "report_no",
-                    row_before["report_no"],
-                    row_after["report_no"],
-                    "report_edited",
-                )
+def _levels_alike(before: Mapping[str, Any], after: Mapping[str, Any]) -> float:
+    words = alike(before["name"], after["name"])
+    score = words + _same(before, after, "strategy_code") + 0.6 * _same(before, after, "position")
+    return score if score >= _ENOUGH else 0.0
 
 
-_REPORT_FACTS: Final = ("progress_percent", "reported_on_date", "note_date", "note", "problems", "obstacles")
+def _items_alike(before: Mapping[str, Any], after: Mapping[str, Any]) -> float:
+    words = alike(before["name"], after["name"])
+    links = 2.0 * _same(before, after, "kpi_code") + 0.5 * _same(before, after, "project_code")
+    score = links + 1.5 * words + 0.6 * _same(before, after, "item_no")
+    return score if score >= _ENOUGH else 0.0
 
 
-def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {column: row[column] for column in _REPORT_FACTS if row[column] is not None}
+def _links_alike(before: Mapping[str, Any], after: Mapping[str, Any]) -> float:
+    return 0.6 * _same(before, after, "position")
 
 
-def _report(
-    code: str, row: Mapping[str, Any], change: str, column: str | None, before: Any, after: Any, meaning: str
-) -> Difference:
-    key = {"project_code": code, "report_index": row["report_index"]}
-    return Difference("progress_reports", key, change, column, before, after, meaning)
+_ENOUGH: Final = 0.6  # the same number, or two fifths of the words
 
 
-def _number_offsets(reports: list[dict[str, Any]]) -> list[int | None]:
-    """How far each printed number is from where its place says it should be."""
-    return [
-        None if row["report_no"] is None else row["report_no"] - (len(reports) - place)
-        for place, row in enumerate(reports)
-    ]
+class _List(NamedTuple):
+    """How the rows of a list are paired: whose list it is, the column of the place, what is compared, affinity."""
+
+    owner: tuple[str, ...]
+    place: str
+    affinity: Affinity
+    left_out: tuple[str, ...] = ()
+
+    def facts(self, table: str) -> tuple[str, ...]:
+        return tuple(
+            column for column in page_columns(table) if column not in (*self.owner, self.place, *self.left_out)
+        )
 
 
-def _is_newest(row: Mapping[str, Any], before: list[dict[str, Any]]) -> bool:
+_LISTS: Final[dict[str, _List]] = {
+    # the printed number moves with every new report: what counts is the order
+    "progress_reports": _List(("project_code",), "report_index", _reports_alike, ("report_no",)),
+    "plan_steps": _List(("project_code",), "step_no", _steps_alike),
+    "project_strategies": _List(("project_code",), "position", _levels_alike),
+    "result_list_items": _List(("agency_code", "list_name"), "item_no", _items_alike),
+    "result_list_links": _List(("agency_code", "list_name", "item_no"), "position", _links_alike),
+}
+
+
+def _in_lists(states: _States, table: str, before: pa.Table, after: pa.Table) -> list[Difference]:
+    spec = _LISTS[table]
+    if "item_no" in spec.owner and states.items:
+        before = _renumber_items(before, after, states.items)
+    owners = _owners_that_differ(before, after, spec)
+    if not len(owners):
+        return []
+    old, new = _rows_by_owner(before, spec, owners), _rows_by_owner(after, spec, owners)
+    found: list[Difference] = []
+    for owner in sorted(old.keys() | new.keys()):
+        one = _OneList(states, table, spec, old.get(owner, []), new.get(owner, []))
+        if table == "result_list_items":
+            one.note_numbers(owner)
+        found += one.differences()
+    return found
+
+
+def _owners_that_differ(before: pa.Table, after: pa.Table, spec: _List) -> pa.Array:
+    """Owners (as key strings) of which some row is not the same at the same place."""
+    old, new, only_old, only_new = _pair_by_key(before, after, (*spec.owner, spec.place))
+    places = [_unequal(old[column], new[column]) for column in old.column_names]
+    rows = [only_old, only_new, new.take(pc.unique(pa.concat_arrays(places)))]
+    owners = [_key_strings(table, spec.owner) for table in rows if len(table)]
+    return pc.unique(pa.concat_arrays(owners)) if owners else pa.array([], pa.string())
+
+
+def _rows_by_owner(table: pa.Table, spec: _List, owners: pa.Array) -> dict[tuple[Any, ...], list[_Row]]:
+    rows: dict[tuple[Any, ...], list[_Row]] = {}
+    for row in table.filter(pc.is_in(_key_strings(table, spec.owner), value_set=owners)).to_pylist():
+        rows.setdefault(tuple(row[column] for column in spec.owner), []).append(row)
+    for listed in rows.values():
+        listed.sort(key=lambda row: row[spec.place])
+    return rows
+
+
+class _OneList:
+    """The lists of one owner in both states, paired."""
+
+    def __init__(self, states: _States, table: str, spec: _List, before: list[_Row], after: list[_Row]) -> None:
+        self._states, self._table, self._spec = states, table, spec
+        self._before, self._after = before, after
+        self._facts = spec.facts(table)
+        self._pairs = pair_rows(before, after, self._facts, spec.affinity)
+
+    def note_numbers(self, owner: tuple[Any, ...]) -> None:
+        """Keep the items' new numbers for their links and quarters, where any number is another one."""
+        numbers = {old["item_no"]: new["item_no"] for old, new, _ in self._paired()}
+        if any(old != new for old, new in numbers.items()) or len(numbers) < len(self._before):
+            self._states.items[owner] = numbers
+
+    def differences(self) -> Iterator[Difference]:
+        """What differs in this list, in no particular order."""
+        renumbered = self._renumbered() if self._table == "progress_reports" else frozenset()
+        for place, (old, new, moved) in enumerate(self._paired()):
+            for column in self._facts:
+                if old[column] != new[column]:
+                    yield _changed_value(self._states, self._table, column, old, new)
+            if moved and self._table in _ORDERED:
+                yield _changed_value(self._states, self._table, self._spec.place, old, new)
+            elif place in renumbered:
+                yield _changed_value(self._states, self._table, "report_no", old, new)
+        for pair in self._pairs:
+            if pair.new is None and pair.old is not None:
+                yield _whole_row(self._table, self._before[pair.old], "removed", self._meaning_removed(pair.old))
+            elif pair.old is None and pair.new is not None:
+                yield _whole_row(self._table, self._after[pair.new], "added", self._meaning_added(pair.new))
+
+    def _paired(self) -> Iterator[tuple[_Row, _Row, bool]]:
+        for pair in self._pairs:
+            if pair.old is not None and pair.new is not None:
+                yield self._before[pair.old], self._after[pair.new], pair.moved
+
+    def _renumbered(self) -> frozenset[int]:
+        """Places, among the pairs, of reports whose printed number stands in another order among the others.
+
+        A report more or less moves all numbers, and a portal may count from the other end: neither is a renumbering.
+        """
+        kept = [(place, old, new) for place, (old, new, moved) in enumerate(self._paired()) if not moved]
+        if any(row["report_no"] is None for _, old, new in kept for row in (old, new)):
+            return frozenset()
+        before = _ranks([old["report_no"] for _, old, _ in kept])
+        after = _ranks([new["report_no"] for _, _, new in kept])
+        if before == after or before == [max(after) - rank for rank in after]:
+            return frozenset()
+        return frozenset(kept[at][0] for at, (old, new) in enumerate(zip(before, after, strict=True)) if old != new)
+
+    def _meaning_removed(self, old: int) -> Meaning | None:
+        if self._table != "progress_reports":
+            return None
+        newest = all(pair.old is None or pair.new is None or pair.old < old for pair in self._pairs)
+        return Meaning("report_removed", "newest_report_removed" if newest else "old_report_removed")
+
+    def _meaning_added(self, new: int) -> Meaning | None:
+        if self._table != "progress_reports":
+            return None
+        row = self._after[new]
+        on_top = all(pair.old is None or pair.new is None or pair.new < new for pair in self._pairs)
+        if self._before and not (on_top and _is_newest(row, self._before)):
+            return Meaning("report_edited", "report_inserted")
+        if new == 0:
+            return Meaning("new_report")
+        percent, earlier = row["progress_percent"], self._after[new - 1]["progress_percent"]
+        year = self._states.fiscal_years.get(row["project_code"])
+        if meanings.is_jump_to_100(earlier, percent, row["reported_on_date"], year):
+            return Meaning("new_report", "jump_to_100")
+        fell = percent is not None and earlier is not None and percent < earlier
+        return Meaning("new_report", "percent_fell" if fell else None)
+
+
+_ORDERED: Final = frozenset(("progress_reports", "plan_steps"))
+"""Lists whose order says something; levels of the plan and items of result lists are only listed."""
+
+
+def _ranks(numbers: Sequence[int]) -> list[int]:
+    order = sorted(set(numbers))
+    return [order.index(number) for number in numbers]
+
+
+def _is_newest(row: Mapping[str, Any], before: Sequence[_Row]) -> bool:
     days = [report["reported_on_date"] for report in before if report["reported_on_date"] is not None]
     return row["reported_on_date"] is None or not days or row["reported_on_date"] >= max(days)
-
-
-def _align(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[tuple[int | None, int | None]]:
-    """Pair reports, oldest first: equal ones, then those of one day, then those that stand in the same gap."""
-    old_facts = [tuple(row[column] for column in _REPORT_FACTS) for row in before]
-    new_facts = [tuple(row[column] for column in _REPORT_FACTS) for row in after]
-    pairs: list[tuple[int | None, int | None]] = []
-    for tag, a, b, c, d in SequenceMatcher(None, old_facts, new_facts, autojunk=False).get_opcodes():
-        if tag == "equal":
-            pairs += zip(range(a, b), range(c, d), strict=True)
-        else:
-            pairs += _align_gap(before, after, range(a, b), range(c, d))
-    return pairs
-
-
-def _align_gap(
-    before: list[dict[str, Any]], after: list[dict[str, Any]], old: range, new: range
-) -> list[tuple[int | None, int | None]]:
-    days_old = [before[place]["reported_on_date"] for place in old]
-    days_new = [after[place]["reported_on_date"] for place in new]
-    pairs: list[tuple[int | None, int | None]] = []
-    for tag, a, b, c, d in SequenceMatcher(None, days_old, days_new, autojunk=False).get_opcodes():
-        paired = b - a if tag == "equal" else min(b - a, d - c) if tag == "replace" else 0
-        pairs += zip(old[a : a + paired], new[c : c + paired], strict=True)
-        pairs += [(place, None) for place in old[a + paired : b]]
-        pairs += [(None, place) for place in new[c + paired : d]]
-    return pairs
 
 
 # --- values as text ---------------------------------------------------------------------------------------------------

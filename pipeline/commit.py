@@ -21,7 +21,7 @@ from pipeline.errors import StoreError
 from pipeline.fields import RECORD_TABLES, arrow_schema, schema_version
 from pipeline.spool import SpooledPage
 from pipeline.state import FAMILIES, State, versions
-from pipeline.store import FORMAT, MANIFEST, Store, canonical_json, file_sha256, sync_file, sync_folder
+from pipeline.store import FORMAT, MANIFEST, Store, canonical_json, file_sha256, harvest_day, sync_file, sync_folder
 from pipeline.tables import check_rows, parquet_writer, to_table, version_rows, version_schema, write_parquet
 from pipeline.versions import PageRow, next_page_row
 
@@ -301,6 +301,7 @@ def compare_states(
                     after.rows(owner, names, {code: new[code] for code in chosen if code in new}),
                     known_earlier=gone_before,
                     cause=cause,
+                    seen_on=harvest_day(before.harvest_id),
                 )
             )
     return pa.concat_tables(parts) if parts else CHANGES_SCHEMA.empty_table()

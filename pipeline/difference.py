@@ -94,7 +94,7 @@ def _text(changes: pa.Table) -> str:
     agencies = Counter(row["agency_code"] for row in rows)
     columns = Counter(f"{row['table']}.{row['column'] or row['change']}" for row in rows)
     lines += ["", f"{len(rows):,} differences:"]
-    lines += [f"  {count:>6,} {meaning:<16} {MEANINGS[meaning]}" for meaning, count in meanings.most_common()]
+    lines += [f"  {count:>6,} {meaning:<16} {MEANINGS.get(meaning, '')}" for meaning, count in meanings.most_common()]
     lines += ["", "By agency: " + ", ".join(f"{agency} {count:,}" for agency, count in agencies.most_common())]
     lines += ["By column: " + ", ".join(f"{column} {count:,}" for column, count in columns.most_common())]
     return "\n".join(lines) + "\n"

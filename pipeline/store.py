@@ -358,6 +358,11 @@ def harvest_start(harvest_id: str) -> datetime:
     return datetime.strptime(harvest_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
+def harvest_day(harvest_id: str) -> date:
+    """The day in Bangkok on which a harvest began."""
+    return harvest_start(harvest_id).astimezone(BANGKOK).date()
+
+
 def canonical_json(value: Any) -> bytes:
     """JSON with one spelling: sorted keys, two blanks of indent, a line end."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
