@@ -105,10 +105,17 @@ def stage(
     return staged
 
 
-def commit(staged: Staged, *, held_back: str | None, report: Mapping[str, Any], cause: str = "portal") -> None:
+def commit(
+    staged: Staged,
+    *,
+    held_back: str | None,
+    report: Mapping[str, Any],
+    run_sha256: str | None = None,
+    cause: str = "portal",
+) -> None:
     """Commit a staged harvest with one rename, and publish it unless it is held back.
 
-    held_back: why it must not replace the last one, or None
+    held_back: why it must not replace the last one, or None; run_sha256: the hash of the run's own list of hashes
     """
     store, harvest_id, folder = staged.store, staged.harvest_id, staged.folder
     target = store.root / "harvests" / harvest_id
@@ -134,6 +141,7 @@ def commit(staged: Staged, *, held_back: str | None, report: Mapping[str, Any], 
         "rows": staged.rows,
         "changes": dict(sorted(staged.changes.items())),
         "report": report,
+        "run_sha256": run_sha256,
         "files": {
             file.name: {
                 "bytes": file.stat().st_size,

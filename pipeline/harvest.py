@@ -7,11 +7,11 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -280,11 +280,18 @@ class Night:
             publish_contacts=self.settings.publish_contacts,
         )
         result = self._judge(staged)
-        commit(staged, held_back=result.held_back, report=_lean_report(result))
+        self.log("judged", published=result.published, held_back=result.held_back)
+        self._write_report(result)  # before the commit: no kill leaves a harvest without its report
+        commit(
+            staged,
+            held_back=result.held_back,
+            report=_lean_report(result),
+            run_sha256=file_sha256(self.folder / "SHA256SUMS"),
+        )
         self.store.prune_snapshots(self.settings.keep_snapshots)
-        self.log("committed", published=result.published, held_back=result.held_back)
+        self.store.prune_logs(self.settings.keep_logs)
         self.close()
-        self._write_report(result)
+        _drop_spool(self.folder)
         return result
 
     def _judge(self, staged: Staged) -> HarvestResult:
@@ -339,12 +346,10 @@ class Night:
     def _write_report(self, result: HarvestResult) -> None:
         from pipeline.run_report import report_text
 
-        for left in self.folder.glob(f"{SPOOL}*"):
-            left.unlink()
-        (self.folder / "clock").unlink(missing_ok=True)
         write_durably(self.folder / "report.json", canonical_json(result.document()))
         write_durably(self.folder / "report.txt", report_text(result, self.settings.portal).encode())
-        sums = "".join(f"{file_sha256(file)}  {file.name}\n" for file in sorted(self.folder.iterdir()))
+        files = [self.folder / name for name in ("log.jsonl", "report.json", "report.txt")]
+        sums = "".join(f"{file_sha256(file)}  {file.name}\n" for file in files)
         write_durably(self.folder / "SHA256SUMS", sums.encode())
 
     def close(self) -> None:
@@ -414,13 +419,16 @@ def unfinished_run(store: Store) -> str | None:
     committed = set(store.harvest_ids())
     runs = sorted(path.parent.name for path in (store.root / "runs").glob(f"*/{SPOOL}"))
     for id_ in reversed(runs):
-        if id_ in committed:  # killed between commit and clean-up
-            with suppress(FileNotFoundError):
-                for left in (store.root / "runs" / id_).glob(f"{SPOOL}*"):
-                    left.unlink()
-        else:
+        if id_ not in committed:
             return id_
+        _drop_spool(store.root / "runs" / id_)  # killed between commit and clean-up
     return None
+
+
+def _drop_spool(folder: Path) -> None:
+    """Delete what only a harvest under way needs."""
+    for left in (*folder.glob(f"{SPOOL}*"), folder / "clock"):
+        left.unlink(missing_ok=True)
 
 
 def _new_harvest_id(store: Store) -> str:

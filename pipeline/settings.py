@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     allowance_rows: int = Field(100, ge=0, description="Rows of a table that may be lost whatever the share says.")
     # A week of full states answers the common questions at once; older ones are rebuilt from the harvests.
     keep_snapshots: int = Field(7, ge=1, description="Snapshots kept beside the first of every month.")
+    # A log has a line for every page of the night: some 200 bytes each, more than the night itself adds. What a night
+    # looked at stays in its pages.parquet for ever, its report in runs/.
+    keep_logs: int = Field(30, ge=1, description="Harvests whose log.jsonl is kept; reports are kept always.")
 
     @field_validator("*", mode="before")
     @classmethod

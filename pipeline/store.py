@@ -92,8 +92,8 @@ class Store:
                 raise StoreError(f"{root} is a file; name a folder for the store")
             for folder in ("harvests", "snapshots", "runs", "tmp"):
                 (root / folder).mkdir(parents=True, exist_ok=True)
-            write_durably(root / "README.md", README.encode())
-            write_durably(root / "store.json", canonical_json({"format": FORMAT, "portal": portal}))
+            write_durably(root / "README.md", README.encode(), root / "tmp")
+            write_durably(root / "store.json", canonical_json({"format": FORMAT, "portal": portal}), root / "tmp")
         store = cls(root)
         if store.portal != portal:
             raise StoreError(f"{root} is the store of {store.portal}, not of {portal}; name another folder with --data")
@@ -308,7 +308,7 @@ class Store:
         content = canonical_json(head)
         file = self.root / "head.json"
         if not file.exists() or file.read_bytes() != content:
-            write_durably(file, content)
+            write_durably(file, content, self.root / "tmp")
 
     def publish(self, harvest_id: str, built: Path | None = None) -> None:
         """Make a committed harvest the one that `latest` shows.
@@ -344,6 +344,11 @@ class Store:
             shutil.rmtree(doomed)
         return gone
 
+    def prune_logs(self, keep: int) -> None:
+        """Delete the logs of runs older than the last `keep` harvests; their reports stay."""
+        for id_ in self.harvest_ids()[:-keep]:
+            (self.root / "runs" / id_ / "log.jsonl").unlink(missing_ok=True)
+
 
 def open_store(path_or_url: str | Path) -> Store:
     """Open a store for reading. Raises StoreError where there is none."""
@@ -374,9 +379,12 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a small file so that after a crash it is either the old or the new one, whole."""
-    temporary = path.with_name(f".{path.name}.new")
+def write_durably(path: Path, content: bytes, staging: Path | None = None) -> None:
+    """Write a small file so that after a crash it is either the old or the new one, whole.
+
+    staging: a folder of the same disk for the unfinished file, where a crash may leave it; the file's own if not given
+    """
+    temporary = (staging or path.parent) / f".{path.name}.new"
     with temporary.open("wb") as stream:
         stream.write(content)
         stream.flush()

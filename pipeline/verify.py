@@ -22,8 +22,13 @@ from pipeline.tables import read_as
 _EXPECTED: Final = frozenset(
     ("README.md", "store.json", "head.json", "latest", "harvests", "snapshots", "runs", "tmp", ".lock")
 )
+_NEXT_START: Final = "the next harvest sets it right"
 _PAGE_KEY: Final = pa.schema([pa.field("page_key", pa.string())])
 _RESTORE: Final = "restore it from a copy of the store"
+_UNPROVEN: Final = "the report of that night is not proven; restore it from a copy of the store"
+_RUN_LEFTOVERS: Final = frozenset(  # the spool stays behind where the kill came between commit and clean-up
+    ("SHA256SUMS", "spool.sqlite", "spool.sqlite-wal", "spool.sqlite-shm", "clock")
+)
 _DERIVED: Final = "delete that snapshot: the next harvest or export makes it anew from harvests/"
 
 
@@ -82,9 +87,22 @@ def _head(root: Path, portal: str | None) -> Iterator[VerifyProblem]:
     if not whole or (portal is not None and head.get("portal") != portal):
         yield VerifyProblem("head.json", "altered", _RESTORE)
     elif head["harvest_id"] != (ids[-1] if ids else None):
-        yield VerifyProblem("head.json", f"the newest harvest should be {head['harvest_id']}", _RESTORE)
+        if _follows(root, ids, head):
+            yield VerifyProblem("head.json", f"does not know {ids[-1]} yet; its writer was killed", _NEXT_START)
+        else:
+            yield VerifyProblem("head.json", f"the newest harvest should be {head['harvest_id']}", _RESTORE)
     elif ids and head["manifest_sha256"] != _sha256(root / "harvests" / ids[-1] / MANIFEST):
         yield VerifyProblem(f"harvests/{ids[-1]}/{MANIFEST}", "not the manifest that head.json names", _RESTORE)
+
+
+def _follows(root: Path, ids: list[str], head: dict[str, Any]) -> bool:
+    """Whether the newest harvest was committed just after the one that head.json names."""
+    try:
+        manifest = json.loads((root / "harvests" / ids[-1] / MANIFEST).read_bytes())
+        chain = (manifest["previous"], manifest["previous_manifest_sha256"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return False
+    return chain == (head["harvest_id"], head["manifest_sha256"])
 
 
 def _harvests(root: Path) -> Iterator[VerifyProblem]:
@@ -114,6 +132,7 @@ def _harvests(root: Path) -> Iterator[VerifyProblem]:
                 f"harvests/{previous}/{MANIFEST}", f"not the manifest that {path.name} followed", _RESTORE
             )
         yield from _files(where, path, files, frozenset((MANIFEST,)))
+        yield from _run_of(where, root, manifest)
         previous = path.name
 
 
@@ -142,7 +161,7 @@ def _snapshots(root: Path) -> Iterator[VerifyProblem]:
     latest, published = root / "latest", _published(root)
     target = str(latest.readlink()) if latest.is_symlink() else None
     if target != (f"snapshots/{published}" if published else None):
-        yield VerifyProblem("latest", f"shows {target}, should show {published}", "the next harvest sets it right")
+        yield VerifyProblem("latest", f"shows {target}, should show {published}", _NEXT_START)
     elif published and not (root / "snapshots" / published).is_dir():
         yield VerifyProblem("latest", f"the snapshot {published} is missing", "the next harvest makes it anew")
 
@@ -169,13 +188,19 @@ def _runs(root: Path) -> Iterator[VerifyProblem]:
             lines = (path / "SHA256SUMS").read_text(encoding="ascii").splitlines()
             files = {name: {"sha256": sha256} for sha256, _, name in (line.partition("  ") for line in lines)}
         except (OSError, UnicodeDecodeError):
-            if not (path / "report.json").exists():
-                continue  # killed between commit and report
-            yield VerifyProblem(f"{where}/SHA256SUMS", "missing or damaged", "the report of that night is not proven")
+            yield VerifyProblem(f"{where}/SHA256SUMS", "missing or damaged", _UNPROVEN)
             continue
-        if "".join(f"{file['sha256']}  {name}\n" for name, file in files.items()) != (path / "SHA256SUMS").read_text():
-            yield VerifyProblem(f"{where}/SHA256SUMS", "altered", "the report of that night is not proven")
-        yield from _files(where, path, files, frozenset(("SHA256SUMS",)), "the report of that night is not proven")
+        if not (path / "log.jsonl").exists():
+            files.pop("log.jsonl", None)  # older logs are deleted, as the setting keep_logs says
+        yield from _files(where, path, files, _RUN_LEFTOVERS, _UNPROVEN)
+
+
+def _run_of(where: str, root: Path, manifest: dict[str, Any]) -> Iterator[VerifyProblem]:
+    """The report of a harvest is what it was when the harvest was committed."""
+    stated = manifest.get("run_sha256")
+    sums = root / "runs" / manifest["harvest_id"] / "SHA256SUMS"
+    if stated is not None and stated != _sha256(sums):
+        yield VerifyProblem(f"runs/{manifest['harvest_id']}/SHA256SUMS", f"not what {where} names", _UNPROVEN)
 
 
 def _files(
