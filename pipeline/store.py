@@ -21,10 +21,11 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import orjson
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
@@ -33,9 +34,6 @@ from pipeline import state
 from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError
 from pipeline.fields import TABLES, schema_version
 from pipeline.portal import KPI_CODE, PROJECT_CODE
-
-if TYPE_CHECKING:  # a harvest needs no pandas: half a second that a night does not wait for
-    import pandas as pd
 
 FORMAT: Final = 1
 """Version of the store's layout; a newer one is refused."""
@@ -118,7 +116,7 @@ class Store:
         """The manifest of a harvest."""
         return _read_manifest(self.root / "harvests" / harvest_id / MANIFEST)
 
-    def harvests(self) -> "pd.DataFrame":
+    def harvests(self) -> pd.DataFrame:
         """One row a harvest: id, start, whether it was published, counts of pages by outcome."""
         rows = []
         for id_ in self.harvest_ids():
@@ -133,8 +131,6 @@ class Store:
                     **manifest["outcomes"],
                 }
             )
-        import pandas as pd
-
         columns = ["harvest_id", "started_at", "published", "held_back", "cause"]
         return pd.DataFrame(rows, columns=columns if not rows else None)
 
@@ -188,7 +184,7 @@ class Store:
             return pq.read_table(folder / f"{name}.parquet")
         return state.State(self, id_).table(name)
 
-    def table(self, name: str, when: str = "latest") -> "pd.DataFrame":
+    def table(self, name: str, when: str = "latest") -> pd.DataFrame:
         """One table as it stood at `when`, as a pandas frame."""
         frame: pd.DataFrame = self.arrow(name, when).to_pandas()
         return frame
@@ -210,7 +206,7 @@ class Store:
         ids = [path.name for path in (self.root / "snapshots").iterdir() if HARVEST_ID.fullmatch(path.name)]
         return max((id_ for id_ in ids if id_ <= harvest_id), default=None)
 
-    def history(self, code: str) -> "pd.DataFrame":
+    def history(self, code: str) -> pd.DataFrame:
         """Every look at one project's or indicator's pages that changed something, oldest first, with its outcome."""
         if not (PROJECT_CODE.fullmatch(code) or KPI_CODE.fullmatch(code)):
             raise StoreError(f"{code!r} is no project's or indicator's code, such as 24000000-2964 or 2400-1013")
@@ -221,8 +217,6 @@ class Store:
             found += pages.to_pylist()
         if not found:
             raise StoreError(f"{self.root} knows no page of {code}")
-        import pandas as pd
-
         frame = pd.DataFrame(found)
         return frame[frame["outcome"] != "skipped"].reset_index(drop=True)
 
