@@ -6,13 +6,14 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from flows import prefect_setup
+from pipeline.client import ErrorKind
 from pipeline.difference import render, states_differ
 from pipeline.embedded_portal import EmbeddedPortal
 from pipeline.errors import BmaProgressError
@@ -89,7 +90,7 @@ class _Progress:
             return
         self._told = now
         done = night.counts.total()
-        failed = night.counts["transport"] + night.counts["status"]
+        failed = sum(night.counts[kind] for kind in get_args(ErrorKind))
         left = night.spool.counts()["pending"]
         rate = done / max(now - self._began, 0.001)
         self._bar.update(self._task, completed=done, total=done + left, rate=rate, failed=failed)

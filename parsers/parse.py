@@ -46,6 +46,7 @@ class ParsedPage:
     links: the targets of the page's links, as written
     encoding: the charset the bytes were read in
     evaluation_quarter: the quarter in the line of สยป.; a setting of the portal on the day, not a fact of the record
+    code: the project's, indicator's or agency's code that the page shows
     """
 
     kind: Kind
@@ -56,6 +57,7 @@ class ParsedPage:
     links: list[str] = field(default_factory=list)
     encoding: str = "utf-8"
     evaluation_quarter: int | None = None
+    code: str | None = None
 
     def document(self, source: str) -> dict[str, Any]:
         """The page as the JSON document of `bma-progress parse`."""
@@ -111,6 +113,7 @@ def parse_page(body: bytes, *, url: str | None = None, content_type: str | None 
         page.links,
         page.encoding,
         reader.evaluation_quarter,
+        reader.code,
     )
 
 

@@ -58,6 +58,7 @@ class HarvestResult:
     """What came of a harvest.
 
     held_back: why it does not replace the last one; None when it is published
+    remarks: what an operator should know beside that, one sentence each
     """
 
     harvest_id: str
@@ -72,6 +73,7 @@ class HarvestResult:
     seconds: float
     requests_interval: float
     resumed: bool
+    remarks: list[str]
 
     def document(self) -> dict[str, Any]:
         """The result as plain data, for report.json."""
@@ -229,9 +231,9 @@ class Night:
         if known is not None and known["record_sha256"] == page.sha256:
             return page, []
         parsed = parse_page(fetched.body, url=ref.url, content_type=fetched.headers.get("content-type"))
-        has_record = bool(parsed.tables) and parsed.kind == ref.kind
-        if parsed.tables and not has_record:  # another kind of page than its address promises: no record of this key
-            page = replace(page, error=page.error or f"the address shows a page of kind {parsed.kind}")
+        has_record = bool(parsed.tables) and (parsed.kind, parsed.code) == (ref.kind, ref.code)
+        if parsed.tables and not has_record:  # not what its address promises: no record of this key
+            page = replace(page, error=page.error or f"the address shows the {parsed.kind} page of {parsed.code}")
         page = replace(
             page,
             body=fetched.body,
@@ -341,7 +343,16 @@ class Night:
             round(time.monotonic() - self._started, 1),
             1 / self.settings.rate if self.client is None else self.client.interval,
             self.resumed,
+            self._remarks(),
         )
+
+    def _remarks(self) -> list[str]:
+        if self.spool.size() < self.settings.max_pages:
+            return []
+        return [
+            f"Discovery stopped at {self.settings.max_pages:,} pages: links found after that were not followed. If the "
+            "portal really has more, raise the setting max_pages."
+        ]
 
     def _write_report(self, result: HarvestResult) -> None:
         from pipeline.run_report import report_text

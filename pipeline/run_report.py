@@ -18,6 +18,7 @@ def report_text(result: HarvestResult, portal: str) -> str:
             for bound in result.bounds
             if not bound.held
         ]
+    lines += [f"\n{remark}" for remark in result.remarks]
     looked = sum(count for outcome, count in result.outcomes.items() if outcome != "skipped")
     told = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in sorted(result.outcomes.items()))
     lines += ["", f"{looked:,} pages looked at in {result.seconds:,.0f} s: {told}."]
