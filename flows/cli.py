@@ -10,6 +10,7 @@ import click
 from pipeline.errors import BmaProgressError
 
 if TYPE_CHECKING:
+    from pipeline.difference import Comparison
     from pipeline.request import HarvestRequest
 
 EPILOG = "Every setting is also an environment variable BMA_PROGRESS_… and a key of bma-progress.toml."
@@ -172,31 +173,57 @@ def status(data: Path | None) -> None:
     click.echo(status_text(_store(data)), nl=False)
 
 
-@cli.command(epilog="Exit status: 0 no difference, 1 differences, 2 trouble.")
+_SIDES = (
+    "A and B are each a harvest's id, a day (the last harvest on or before it), latest or previous; or a folder: of exported"
+    " Parquet files, or of a store, as it is or with a night, such as data/dp1@2026-11-20."
+)
+
+
+@cli.command(epilog="Exit status: 0 no difference, 1 differences, 2 trouble.", help=f"Compare two states.\n\n{_SIDES}")
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @_data_option
 @click.option(
-    "--format", "style", type=click.Choice(["table", "json", "csv", "parquet"]), default="table", show_default=True
+    "--format",
+    "style",
+    type=click.Choice(["table", "json", "csv", "parquet"]),
+    default="table",
+    show_default=True,
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write to this file instead of standard output.")
 def diff(before: str, after: str, data: Path | None, style: str, out: Path | None) -> None:
-    """Compare two states. A and B are a harvest's id, a day (the last harvest on or before it), latest or previous."""
-    from pipeline.difference import render, states_differ
+    """Compare two states."""
+    from pipeline.render import render
 
-    store = _store(data)
-    changes = states_differ(store, before, after)
-    content = render(changes, style)
-    if out:
-        try:
-            out.write_bytes(content)
-        except OSError as error:
-            raise BmaProgressError(f"{out} cannot be written ({error.strerror}); choose another file") from None
-    elif style == "parquet":
+    comparison = _compare(before, after, data)
+    if style == "parquet" and not out:
         raise BmaProgressError("a Parquet file goes to a file; name one with --out")
+    content = render(comparison.changes, style)
+    if out:
+        _write(out, content)
     else:
         click.echo(content.decode(), nl=False)
-    sys.exit(1 if len(changes) else 0)
+    for left_out in comparison.uncompared:
+        number = f"{left_out.number:,} " if left_out.number > 1 else ""
+        _complain(f"not fully compared, side {left_out.side}: {number}{left_out.what}: {left_out.why}")
+    sys.exit(1 if len(comparison.changes) else 0)
+
+
+def _compare(before: str, after: str, data: Path | None) -> "Comparison":
+    from pipeline.difference import compare_sides
+    from pipeline.settings import load_settings
+    from pipeline.sides import open_side
+
+    settings = load_settings()
+    sides = [open_side(text, lambda: _store(data)) for text in (before, after)]
+    return compare_sides(*sides, contacts=settings.publish_contacts)
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise BmaProgressError(f"{file} cannot be written ({error.strerror}); choose another file") from None
 
 
 @cli.command()

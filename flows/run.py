@@ -14,10 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from flows import prefect_setup
 from pipeline.client import ErrorKind
-from pipeline.difference import render, states_differ
+from pipeline.difference import states_differ
 from pipeline.embedded_portal import EmbeddedPortal
 from pipeline.errors import BmaProgressError
 from pipeline.harvest import HarvestResult, Night
+from pipeline.render import render
 from pipeline.request import HarvestRequest
 from pipeline.store import Store
 

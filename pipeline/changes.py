@@ -9,13 +9,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
-from typing import Any, Final, NamedTuple
+from functools import cache, cached_property
+from typing import Any, Final, NamedTuple, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import meanings
+from pipeline.errors import StoreError
 from pipeline.fields import RECORD_TABLES, TABLES, arrow_schema, page_columns
 from pipeline.meanings import MEANINGS, Meaning
 from pipeline.pairing import Affinity, alike, pair_rows
@@ -37,6 +38,13 @@ _OWNERS: Final = {"project_code": "projects", "kpi_code": "kpis"}
 _Row = dict[str, Any]
 
 
+class Rows(Protocol):
+    """Rows of one table whose columns are read when they are asked for; a `pyarrow.Table` is one."""
+
+    def select(self, names: list[str], /) -> pa.Table:
+        """Some columns, in this order."""
+
+
 class Difference(NamedTuple):
     """One difference between two states; the columns of `SCHEMA`."""
 
@@ -50,8 +58,8 @@ class Difference(NamedTuple):
 
 
 def compare(
-    before: Mapping[str, pa.Table],
-    after: Mapping[str, pa.Table],
+    before: Mapping[str, Rows],
+    after: Mapping[str, Rows],
     *,
     known_earlier: Iterable[str] = (),
     cause: str = "portal",
@@ -84,19 +92,22 @@ def compare(
     return pa.table(columns, schema=SCHEMA)
 
 
-@dataclass
+@dataclass(eq=False)
 class _States:
     """The two states, and what the rules of meaning ask of them."""
 
-    before: Mapping[str, pa.Table]
-    after: Mapping[str, pa.Table]
+    before: Mapping[str, Rows]
+    after: Mapping[str, Rows]
     known_earlier: frozenset[str]
     seen_on: date | None
     items: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
     """(agency, list) → number of an item in `after` by its number in `before`, of lists whose items moved"""
 
-    def facts(self, table: str) -> tuple[pa.Table, pa.Table]:
-        return _facts(self.before.get(table), table), _facts(self.after.get(table), table)
+    @cache  # noqa: B019 - one comparison's states live as long as the comparison
+    def rows(self, table: str) -> tuple[Rows, Rows]:
+        """The rows of a table, before and after."""
+        nothing = arrow_schema(table, facts_only=True).empty_table()
+        return self.before.get(table, nothing), self.after.get(table, nothing)
 
     @cached_property
     def records(self) -> dict[tuple[str, str], str]:
@@ -113,13 +124,13 @@ class _States:
     @cached_property
     def fiscal_years(self) -> dict[str, int | None]:
         """Project → its fiscal year (Common Era), as `after` prints it."""
-        projects = self.facts("projects")[1]
+        projects = self.rows("projects")[1].select(["project_code", "fiscal_year_ce"])
         return dict(zip(projects["project_code"].to_pylist(), projects["fiscal_year_ce"].to_pylist(), strict=True))
 
     @cached_property
     def newest_reports(self) -> dict[str, date | None]:
         """Project → the day of its newest report in `after`."""
-        reports = self.facts("progress_reports")[1].select(["project_code", "reported_on_date"])
+        reports = self.rows("progress_reports")[1].select(["project_code", "reported_on_date"])
         days = reports.group_by("project_code").aggregate([("reported_on_date", "max")])
         return dict(zip(days["project_code"].to_pylist(), days["reported_on_date_max"].to_pylist(), strict=True))
 
@@ -129,7 +140,7 @@ class _States:
         found = {}
         for table in meanings.QUARTERS:
             key = list(TABLES[table].key)
-            quarters = self.facts(table)[0]
+            quarters = self.rows(table)[0].select([*key, "result_value"])
             reported = quarters.filter(pc.fill_null(pc.not_equal(quarters["result_value"], 0.0), False))
             grouped = reported.group_by(key[:-1]).aggregate([("quarter", "max")])
             owners = zip(*(grouped[column].to_pylist() for column in key[:-1]), strict=True)
@@ -139,7 +150,9 @@ class _States:
 
 def _differences(states: _States) -> Iterator[Difference]:
     for table in RECORD_TABLES:
-        before, after = states.facts(table)
+        before, after = states.rows(table)
+        if before is after:  # one file stands for both
+            continue
         found = _in_lists(states, table, before, after) if table in _LISTS else _by_key(states, table, before, after)
         found.sort(key=lambda difference: _sort_key(difference.key))
         for difference in found:
@@ -163,53 +176,80 @@ def _record_meaning(difference: Difference, records: Mapping[tuple[str, str], st
     return records.get((owner, difference.key[owner]))
 
 
-def _codes(table: pa.Table | None, column: str) -> set[str]:
-    return set(table.column(column).to_pylist()) if table is not None else set()
-
-
-def _facts(table: pa.Table | None, name: str) -> pa.Table:
-    """The facts of a table: its page columns, in their declared order."""
-    names = page_columns(name)
-    if table is None:
-        return arrow_schema(name, facts_only=True).empty_table()
-    return table.select(names).combine_chunks()
+def _codes(table: Rows | None, column: str) -> set[str]:
+    return set(table.select([column])[column].to_pylist()) if table is not None else set()
 
 
 # --- rows that pair by key --------------------------------------------------------------------------------------------
 
 
-def _by_key(states: _States, table: str, before: pa.Table, after: pa.Table) -> list[Difference]:
-    key = TABLES[table].key
+def _by_key(states: _States, table: str, before: Rows, after: Rows) -> list[Difference]:
+    key = list(TABLES[table].key)
+    keys = before.select(key), after.select(key)
     if "item_no" in key and states.items:
-        before = _renumber_items(before, after, states.items)
-    old, new, only_old, only_new = _pair_by_key(before, after, key)
-    found = [_whole_row(table, row, "added") for row in only_new.to_pylist()]
-    found += [_whole_row(table, row, "removed") for row in only_old.to_pylist()]
-    for column in old.column_names:
-        if column in key or not len(places := _unequal(old[column], new[column])):
+        keys = _renumber_items(keys[0], states.items), keys[1]
+    pairs = _pair_by_key(table, *keys, key)
+    identities = pairs.of_after(keys[1])
+    found = _whole_rows(table, after, keys[1], pairs.only_after, "added")
+    found += _whole_rows(table, before, keys[0], pairs.only_before, "removed")
+    for column in page_columns(table):
+        if column in key:
             continue
-        rows_before, rows_after = old.take(places).to_pylist(), new.take(places).to_pylist()
-        for row_before, row_after in zip(rows_before, rows_after, strict=True):
-            found.append(_changed_value(states, table, column, row_before, row_after))
+        # a column at a time: texts are most of a state, and fresh memory costs more than reading does
+        old, new = pairs.of_before(before.select([column])), pairs.of_after(after.select([column]))
+        if len(places := _unequal(old[column], new[column])):
+            rows = identities.take(places).to_pylist()
+            values = old[column].take(places).to_pylist(), new[column].take(places).to_pylist()
+            for row, value_before, value_after in zip(rows, *values, strict=True):
+                row_before, row_after = {**row, column: value_before}, {**row, column: value_after}
+                found.append(_changed_value(states, table, column, row_before, row_after))
     return found
 
 
-def _pair_by_key(
-    before: pa.Table, after: pa.Table, key: Sequence[str]
-) -> tuple[pa.Table, pa.Table, pa.Table, pa.Table]:
-    """Rows of both, in the same order; and the rows of one only."""
+class _Pairs(NamedTuple):
+    """Places of the rows that both have, in the same order, and of the rows of one only; None stands for all, in order."""
+
+    before: pa.Array | None
+    after: pa.Array | None
+    only_before: pa.Array | None = None
+    only_after: pa.Array | None = None
+
+    def of_before(self, table: pa.Table) -> pa.Table:
+        return table if self.before is None else table.take(self.before)
+
+    def of_after(self, table: pa.Table) -> pa.Table:
+        return table if self.after is None else table.take(self.after)
+
+
+def _pair_by_key(table: str, before: pa.Table, after: pa.Table, key: Sequence[str]) -> _Pairs:
     if all(before[column].equals(after[column]) for column in key):
-        return before, after, before.slice(0, 0), after.slice(0, 0)
+        return _Pairs(None, None)
     before_keys, after_keys = _key_strings(before, key), _key_strings(after, key)
+    for keys in (before_keys, after_keys):
+        if pc.count_distinct(keys).as_py() < len(keys):
+            raise StoreError(f"the table {table} has two rows with one key ({', '.join(key)}); export it again")
     places = pc.index_in(after_keys, value_set=before_keys)
     known = pc.is_valid(places)
     gone = pc.invert(pc.is_in(before_keys, value_set=after_keys))
-    return before.take(places.filter(known)), after.filter(known), before.filter(gone), after.filter(pc.invert(known))
+    both_after, only_after = pc.indices_nonzero(known), pc.indices_nonzero(pc.invert(known))
+    if len(both_after) == len(after) and places.equals(pa.array(range(len(after)), places.type)):
+        return _Pairs(None if len(before) == len(after) else places, None, pc.indices_nonzero(gone), only_after)
+    return _Pairs(places.filter(known), both_after, pc.indices_nonzero(gone), only_after)
 
 
 def _key_strings(table: pa.Table, key: Sequence[str]) -> pa.Array:
     parts = [pc.cast(table.column(column), pa.string()).combine_chunks() for column in key]
     return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, "\x1f")
+
+
+def _whole_rows(table: str, rows: Rows, keys: pa.Table, places: pa.Array | None, change: str) -> list[Difference]:
+    if places is None or not len(places):
+        return []
+    # of a record that came or went only the name is told
+    columns = [*TABLES[table].key, "name"] if table in _OWNERS.values() else list(page_columns(table))
+    identities = keys.take(places).to_pylist()
+    values = rows.select(columns).take(places).to_pylist()
+    return [_whole_row(table, {**row, **identity}, change) for row, identity in zip(values, identities, strict=True)]
 
 
 def _sort_key(key: Mapping[str, Any]) -> str:
@@ -253,15 +293,15 @@ def _unequal(old: pa.ChunkedArray, new: pa.ChunkedArray) -> pa.Array:
     return pc.indices_nonzero(pc.fill_null(differ, False))
 
 
-def _renumber_items(before: pa.Table, after: pa.Table, items: Mapping[tuple[str, str], Mapping[int, int]]) -> pa.Table:
-    """Links and quarters of items follow their item to its new number; those of items that went get none of `after`."""
+def _renumber_items(before: pa.Table, items: Mapping[tuple[str, str], Mapping[int, int]]) -> pa.Table:
+    """Links and quarters of items follow their item to its new number; those of items that went keep a number of their own."""
     agencies, lists, numbers = (before[name].to_pylist() for name in ("agency_code", "list_name", "item_no"))
     moved = []
     for agency, list_name, number in zip(agencies, lists, numbers, strict=True):
         places = items.get((agency, list_name))
         moved.append(number if places is None else places.get(number, -number))
     place = before.schema.get_field_index("item_no")
-    return before.set_column(place, "item_no", pa.array(moved, after.schema.field("item_no").type))
+    return before.set_column(place, "item_no", pa.array(moved, before.schema.field("item_no").type))
 
 
 # --- rows of lists, which pair by what they say -----------------------------------------------------------------------
@@ -339,29 +379,41 @@ _LISTS: Final[dict[str, _List]] = {
 }
 
 
-def _in_lists(states: _States, table: str, before: pa.Table, after: pa.Table) -> list[Difference]:
-    spec = _LISTS[table]
+def _in_lists(states: _States, table: str, rows_before: Rows, rows_after: Rows) -> list[Difference]:
+    spec, columns = _LISTS[table], list(page_columns(table))
+    before, after = rows_before.select(columns), rows_after.select(columns)
     if "item_no" in spec.owner and states.items:
-        before = _renumber_items(before, after, states.items)
-    owners = _owners_that_differ(before, after, spec)
-    if not len(owners):
-        return []
-    old, new = _rows_by_owner(before, spec, owners), _rows_by_owner(after, spec, owners)
+        before = _renumber_items(before, states.items)
+    owners = _owners_that_differ(table, before, after, spec)
+    before, after = (
+        rows.filter(pc.is_in(_key_strings(rows, spec.owner), value_set=owners)) for rows in (before, after)
+    )
     found: list[Difference] = []
-    for owner in sorted(old.keys() | new.keys()):
-        one = _OneList(states, table, spec, old.get(owner, []), new.get(owner, []))
-        if table == "result_list_items":
-            one.note_numbers(owner)
-        found += one.differences()
+    # rows as Python objects in blocks: with all of them alive at once the garbage collector takes longer than the work
+    for start in range(0, len(owners), _BLOCK):
+        block = owners.slice(start, _BLOCK)
+        old, new = _rows_by_owner(before, spec, block), _rows_by_owner(after, spec, block)
+        for owner in old.keys() | new.keys():
+            one = _OneList(states, table, spec, old.get(owner, []), new.get(owner, []))
+            if table == "result_list_items":
+                one.note_numbers(owner)
+            found += one.differences()
     return found
 
 
-def _owners_that_differ(before: pa.Table, after: pa.Table, spec: _List) -> pa.Array:
+_BLOCK: Final = 500
+
+
+def _owners_that_differ(table: str, before: pa.Table, after: pa.Table, spec: _List) -> pa.Array:
     """Owners (as key strings) of which some row is not the same at the same place."""
-    old, new, only_old, only_new = _pair_by_key(before, after, (*spec.owner, spec.place))
-    places = [_unequal(old[column], new[column]) for column in old.column_names]
-    rows = [only_old, only_new, new.take(pc.unique(pa.concat_arrays(places)))]
-    owners = [_key_strings(table, spec.owner) for table in rows if len(table)]
+    pairs = _pair_by_key(table, before, after, (*spec.owner, spec.place))
+    found = [rows.take(places) for rows, places in ((before, pairs.only_before), (after, pairs.only_after)) if places]
+    for column in before.column_names:
+        old, new = pairs.of_before(before.select([column])), pairs.of_after(after.select([column]))
+        places = _unequal(old[column], new[column])
+        if len(places):
+            found.append(pairs.of_after(after.select(list(spec.owner))).take(places))
+    owners = [_key_strings(rows, spec.owner) for rows in found if len(rows)]
     return pc.unique(pa.concat_arrays(owners)) if owners else pa.array([], pa.string())
 
 

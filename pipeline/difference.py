@@ -1,107 +1,193 @@
-"""Two states compared, and the differences written for people and programs."""
+"""Two sides compared: their differences, how complete each side is, and what could not be compared."""
 
-import csv
-import io
-import json
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
-from pipeline.changes import MEANINGS, SCHEMA, compare
+from pipeline.changes import SCHEMA, Rows, compare
 from pipeline.commit import compare_states
-from pipeline.errors import StoreError
-from pipeline.fields import RECORD_TABLES
-from pipeline.state import State
+from pipeline.fields import RECORD_TABLES, TABLES
+from pipeline.render import render
+from pipeline.sides import FolderSide, ParquetRows, Side, StoreSide, number_of_rows
 from pipeline.store import Store
 
-_WIDTH = 48
+__all__ = ["Comparison", "Uncompared", "compare_sides", "folders_differ", "render", "states_differ"]
+
+_NOT_CONFIRMED: Final = {
+    "failed": "the page could not be fetched or read that night: the last good version stands in for it",
+    "blocked": "a firewall or maintenance page came instead: the last good version stands in for it",
+    "skipped": "the page was not asked for that night: the last good version stands in for it",
+    "not_found": "the portal said not found, for the first time: the last good version stands until it says so again",
+    "blank": "the portal showed a page without a record, for the first time: the last good version stands until then",
+}
+"""Why a record of a side is older than its night, by the page's outcome."""
+
+
+class Uncompared(NamedTuple):
+    """Something that could not be compared as it should be.
+
+    side: `A`, `B` or `both`; what: a table, a column or kind of page; number: of rows or pages; examples: codes
+    """
+
+    side: str
+    what: str
+    why: str
+    number: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass
+class Comparison:
+    """Two sides and all that was found; `changes` is a table of `pipeline.changes.SCHEMA`."""
+
+    before: Side
+    after: Side
+    changes: pa.Table
+    uncompared: list[Uncompared] = field(default_factory=list)
+
+
+def compare_sides(before: Side, after: Side, *, contacts: bool = True) -> Comparison:
+    """Compare two sides.
+
+    contacts: false where contact lines are withheld: that one changed is told, not what it says
+    """
+    comparison = Comparison(before, after, SCHEMA.empty_table())
+    same_store = isinstance(before, StoreSide) and isinstance(after, StoreSide) and _same_store(before, after)
+    if same_store and before.harvest_id == after.harvest_id:
+        pass
+    elif isinstance(before, StoreSide) and isinstance(after, StoreSide) and same_store:
+        gone = before.state.ended_codes()
+        comparison.changes = compare_states(before.state, after.state, gone_before=gone)
+    else:
+        old, new = _comparable(comparison)
+        comparison.changes = compare(old, new, seen_on=before.day)
+    for name, side in (("A", before), ("B", after)):
+        comparison.uncompared += _not_confirmed(name, side)
+    if not contacts:
+        comparison.changes = _withhold_contacts(comparison.changes)
+    return comparison
 
 
 def states_differ(store: Store, before: str, after: str) -> pa.Table:
-    """What differs between two states of a store; a table of `pipeline.changes.SCHEMA`."""
-    ids = store.resolve(before), store.resolve(after)
-    if ids[0] == ids[1]:
-        return SCHEMA.empty_table()
-    old, new = State(store, ids[0]), State(store, ids[1])
-    return compare_states(old, new, gone_before=old.ended_codes())
+    """What differs between two nights of a store; a table of `pipeline.changes.SCHEMA`."""
+    sides = (StoreSide(store, store.resolve(when)) for when in (before, after))
+    return compare_sides(*sides).changes
 
 
 def folders_differ(before: Path, after: Path) -> pa.Table:
     """What differs between two folders of exported Parquet files. Raises StoreError where one holds none."""
-    return compare(_read_folder(before), _read_folder(after))
+    return compare_sides(FolderSide(before), FolderSide(after)).changes
 
 
-def _read_folder(folder: Path) -> dict[str, pa.Table]:
-    tables = {
-        name: pq.read_table(folder / f"{name}.parquet")
-        for name in RECORD_TABLES
-        if (folder / f"{name}.parquet").is_file()
-    }
-    if not tables:
-        raise StoreError(f"{folder} holds no exported tables; name a folder made by `bma-progress export`")
-    return tables
+def _same_store(before: StoreSide, after: StoreSide) -> bool:
+    return before.store.root.resolve() == after.store.root.resolve()
 
 
-def render(changes: pa.Table, style: str) -> bytes:
-    """The differences as `table` (text), `json`, `csv` or `parquet`."""
-    if style == "json":
-        rows = [{**row, "key": json.loads(row["key"])} for row in changes.to_pylist()]
-        return (json.dumps(rows, ensure_ascii=False, indent=1) + "\n").encode()
-    if style == "csv":
-        return _csv(changes)
-    if style == "parquet":
-        sink = pa.BufferOutputStream()
-        pq.write_table(changes, sink, compression="zstd")
-        return bytes(sink.getvalue())
-    return _text(changes).encode()
+def _comparable(comparison: Comparison) -> tuple[dict[str, Rows], dict[str, Rows]]:
+    """The tables and columns that both sides have; what only one has is noted, not taken for a change."""
+    sides = {"A": comparison.before, "B": comparison.after}
+    old, new = dict(comparison.before.tables), dict(comparison.after.tables)
+    for table in RECORD_TABLES:
+        for name, here, there in (("A", old, new), ("B", new, old)):
+            if table not in here and table in there:
+                why = f"side {name} has no file of this table"
+                comparison.uncompared.append(Uncompared(name, table, why, number_of_rows(there[table])))
+                del there[table]
+    columns = {name: side.lacks for name, side in sides.items()}  # known only now that the tables were read
+    for name, lacks in columns.items():
+        for table, missing in lacks.items():
+            if table in old and table in new:
+                why = f"side {name} was written without this column"
+                comparison.uncompared += [
+                    Uncompared(name, f"{table}.{column}", why, number_of_rows(new[table])) for column in missing
+                ]
+                old[table], new[table] = (_Blanked(one[table], missing) for one in (old, new))
+    if "contacts" in old and "contacts" in new:
+        withheld = [_withheld(tables) for tables in (old, new)]
+        if withheld[0] != withheld[1]:
+            name, there = ("A", new) if withheld[0] else ("B", old)
+            why = f"side {name} was published without contact lines"
+            comparison.uncompared.append(Uncompared(name, "contacts", why, number_of_rows(there["contacts"])))
+            del old["contacts"], new["contacts"]
+    for table, rows in old.items():
+        other = new.get(table)
+        if isinstance(rows, ParquetRows) and isinstance(other, ParquetRows) and rows.has_bytes_of(other):
+            new[table] = rows
+    return old, new
 
 
-def _csv(changes: pa.Table) -> bytes:
-    """CSV that a spreadsheet opens safely: UTF-8 with its mark, and no cell taken for a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(changes.column_names)
-    for row in changes.to_pylist():
-        writer.writerow([_safe_cell(value) for value in row.values()])
-    return b"\xef\xbb\xbf" + out.getvalue().encode()
+class _Blanked:
+    """Rows without some columns, which read as nulls."""
+
+    def __init__(self, rows: Rows, columns: tuple[str, ...]) -> None:
+        self._rows, self._columns = rows, columns
+
+    def select(self, names: list[str], /) -> pa.Table:
+        table = self._rows.select(names)
+        for place, name in enumerate(names):
+            if name in self._columns:
+                kind = table.schema.field(place).type
+                table = table.set_column(place, pa.field(name, kind), pa.nulls(len(table), kind))
+        return table
 
 
-def _safe_cell(value: str | None) -> str:
-    text = value or ""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+def _withheld(tables: Mapping[str, Rows]) -> bool:
+    return not number_of_rows(tables["contacts"]) and "projects" in tables and number_of_rows(tables["projects"]) > 0
 
 
-def _text(changes: pa.Table) -> str:
-    if not len(changes):
-        return "No difference.\n"
-    rows = changes.to_pylist()
-    lines = []
-    whole = {"project_new", "project_gone", "project_back"}
-    for row in rows:
-        if row["meaning"] in whole and row["table"] not in ("projects", "kpis"):
-            continue  # the record's own line says it
-        key = "/".join(str(part) for part in json.loads(row["key"]).values())
-        what = row["column"] or row["change"]
-        change = (
-            f"{_short(row['before'])} → {_short(row['after'])}"
-            if row["column"]
-            else _short(row["after"] or row["before"])
-        )
-        lines.append(f"  {row['meaning']:<16} {row['table']:<20} {key:<28} {what}: {change}")
-    meanings = Counter(row["meaning"] for row in rows)
-    agencies = Counter(row["agency_code"] for row in rows)
-    columns = Counter(f"{row['table']}.{row['column'] or row['change']}" for row in rows)
-    lines += ["", f"{len(rows):,} differences:"]
-    lines += [f"  {count:>6,} {meaning:<16} {MEANINGS.get(meaning, '')}" for meaning, count in meanings.most_common()]
-    lines += ["", "By agency: " + ", ".join(f"{agency} {count:,}" for agency, count in agencies.most_common())]
-    lines += ["By column: " + ", ".join(f"{column} {count:,}" for column, count in columns.most_common())]
-    return "\n".join(lines) + "\n"
+def _withhold_contacts(changes: pa.Table) -> pa.Table:
+    """The same differences without what contact lines say."""
+    personal = pc.equal(changes["table"], "contacts")
+    for name in ("before", "after"):
+        hidden = pc.and_(personal, pc.is_valid(changes[name]))
+        place = changes.schema.get_field_index(name)
+        changes = changes.set_column(place, name, pc.if_else(hidden, "(withheld)", changes[name]))
+    return changes
 
 
-def _short(value: str | None) -> str:
-    if value is None:
-        return "(nothing)"
-    text = " ".join(value.split())
-    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
+def _not_confirmed(name: str, side: Side) -> list[Uncompared]:
+    """Records of a side that its night did not see, or saw only in part."""
+    found = []
+    if side.held_back:
+        found.append(Uncompared(name, "the whole night", f"it was held back and never published: {side.held_back}", 1))
+    if side.pages is None:
+        why = "there is no table of pages, so nobody can tell which records that night confirmed"
+        return [*found, Uncompared(name, "pages", why, 1)]
+    pages = side.pages.select(["page_key", "outcome", "version_verdict", "version_harvest_id", "ended_at"])
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for page in pages.to_pylist():
+        kind, _, code = page["page_key"].partition("/")
+        code = code.rpartition("/")[2] if kind != "result_list" else code
+        if page["ended_at"] is not None:
+            continue
+        if page["version_harvest_id"] is None:
+            why = f"the page is known and was never read (that night: {page['outcome'].replace('_', ' ')})"
+        elif page["outcome"] in _NOT_CONFIRMED:
+            why = _NOT_CONFIRMED[page["outcome"]]
+        elif page["version_verdict"] == "suspect":
+            why = "the page lacked parts or contradicted itself: what it showed was taken"
+        else:
+            continue
+        reasons.setdefault((kind, why), []).append(code)
+    return found + [
+        Uncompared(name, kind, why, len(codes), tuple(sorted(codes)[:_EXAMPLES]))
+        for (kind, why), codes in sorted(reasons.items())
+    ]
+
+
+_EXAMPLES: Final = 200
+
+
+def coverage(side: Side) -> dict[str, int]:
+    """How many pages had which outcome on a side's night; empty where its table of pages is not there."""
+    return dict(Counter(side.pages["outcome"].to_pylist()).most_common()) if side.pages is not None else {}
+
+
+def rows_by_table(side: Side) -> dict[str, int]:
+    """How many rows each table of a side has."""
+    return {name: number_of_rows(side.tables[name]) for name in TABLES if name in side.tables}

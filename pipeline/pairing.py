@@ -8,6 +8,7 @@ rows first, then within the gaps between them those that are most alike, in orde
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 Row = Mapping[str, Any]
@@ -36,12 +37,18 @@ def pair_rows(before: Sequence[Row], after: Sequence[Row], facts: Sequence[str],
 
     A list that is only printed from the other end has no moved row.
     """
-    equal = _equal_rows([_values(row, facts) for row in before], [_values(row, facts) for row in after])
+    values = itemgetter(*facts)
+    old_values, new_values = [values(row) for row in before], [values(row) for row in after]
+    head = 0  # a list that only grew is nearly all of them, and needs no search
+    while head < min(len(before), len(after)) and old_values[head] == new_values[head]:
+        head += 1
+    equal = [(place, place) for place in range(head)]
+    equal += [(new + head, old + head) for new, old in _equal_rows(old_values[head:], new_values[head:])]
     if len(equal) == len(before) == len(after) and _is_reversal(equal):
         return [Pair(old, new) for new, old in equal]
-    kept = _longest_increasing([old for _, old in equal])
-    backbone = [(equal[place][1], equal[place][0]) for place in kept]
-    moved = [Pair(old, new, moved=True) for place, (new, old) in enumerate(equal) if place not in set(kept)]
+    kept = frozenset(_longest_increasing([old for _, old in equal]))
+    backbone = [(old, new) for place, (new, old) in enumerate(equal) if place in kept]
+    moved = [Pair(old, new, moved=True) for place, (new, old) in enumerate(equal) if place not in kept]
     taken_old, taken_new = {old for _, old in equal}, {new for new, _ in equal}
     pairs = [Pair(old, new) for old, new in backbone] + moved
     from_old = from_new = 0
@@ -67,10 +74,6 @@ def alike(one: str | None, other: str | None) -> float:
 def _pieces(text: str) -> set[str]:
     text = f"  {text[:_TEXT_WEIGHED]} "
     return {text[place : place + 3] for place in range(len(text) - 2)}
-
-
-def _values(row: Row, facts: Sequence[str]) -> Hashable:
-    return tuple(row[column] for column in facts)
 
 
 def _equal_rows(before: Sequence[Hashable], after: Sequence[Hashable]) -> list[tuple[int, int]]:

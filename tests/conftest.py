@@ -15,3 +15,18 @@ def pytest_runtest_setup() -> None:
 def fixtures_html() -> Path:
     """The saved pages of the repository."""
     return Path(__file__).parent.parent / "fixtures_html"
+
+
+@pytest.fixture(scope="session")
+def three_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with three nights of the embedded portal; not to be written to."""
+    from test_harvest import harvest
+
+    from pipeline.embedded_portal import EmbeddedPortal
+
+    data = tmp_path_factory.mktemp("three") / "store"
+    with EmbeddedPortal() as portal:
+        for night in (1, 2, 3):
+            portal.night = night
+            assert harvest(portal, data).published
+    return data

@@ -34,16 +34,6 @@ def harvest(portal: EmbeddedPortal, data: Path, scope: Scope | None = None, **se
     return result
 
 
-@pytest.fixture(scope="module")
-def three_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data = tmp_path_factory.mktemp("three") / "store"
-    with EmbeddedPortal() as portal:
-        for night in (1, 2, 3):
-            portal.night = night
-            assert harvest(portal, data).published
-    return data
-
-
 def test_published_tables_have_the_seeds_values(three_nights: Path) -> None:
     projects = pd.read_parquet(three_nights / "latest" / "projects.parquet").set_index("project_code")
     seed = projects.loc["24000000-2964"]

@@ -1,0 +1,122 @@
+"""Which words of a text changed, split as Thai needs.
+
+Thai writes no blanks between words: a difference by blanks would mark whole paragraphs, one by letters would tear marks
+from the letters they stand on. Words are found with BudouX, a small trained splitter; a piece never begins with a mark.
+"""
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from functools import cache
+from typing import Final, Literal, NamedTuple
+
+import budoux
+
+Operation = Literal["same", "removed", "added"]
+
+_MARKS: Final = re.compile(r"[\u0E31\u0E33-\u0E3A\u0E47-\u0E4E\u0300-\u036F\u200D\uFE0F]")
+_LEADING_VOWELS: Final = "เแโใไ"
+_PIECES: Final = re.compile(r"[\u0E00-\u0E7F]+|[^\W\u0E00-\u0E7F]+(?:[.,/:-][^\W\u0E00-\u0E7F]+)*|\s+|.", re.DOTALL)
+_MOST_WORDS: Final = 4_000  # of both texts together; longer ones are compared without looking for moved words
+_CONTEXT: Final = 40  # letters of the equal ends that are split with the rest, so that words are not cut there
+
+
+class Piece(NamedTuple):
+    """A run of words that stayed, went or came."""
+
+    operation: Operation
+    text: str
+
+
+def changed_words(before: str, after: str) -> list[Piece]:
+    """The way from one text to the other, in pieces.
+
+    The pieces that are not `added` make up `before`, those not `removed` make up `after`, to the letter.
+    """
+    if before == after:
+        return [Piece("same", before)] if before else []
+    head, tail = _equal_ends(before, after)
+    middle = [text[head : len(text) - tail] for text in (before, after)]
+    words = [_words(text) for text in middle]
+    pieces = [Piece("same", before[:head]), *_compare(*words), Piece("same", before[len(before) - tail :])]
+    return _joined(pieces)
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a text, blanks and signs included: joined they are the text."""
+    return _words(text)
+
+
+def _compare(before: list[str], after: list[str]) -> Iterator[Piece]:
+    if len(before) + len(after) > _MOST_WORDS:
+        yield Piece("removed", "".join(before))
+        yield Piece("added", "".join(after))
+        return
+    for tag, a, b, c, d in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if tag == "equal":
+            yield Piece("same", "".join(before[a:b]))
+        else:
+            yield Piece("removed", "".join(before[a:b]))
+            yield Piece("added", "".join(after[c:d]))
+
+
+def _equal_ends(before: str, after: str) -> tuple[int, int]:
+    """Lengths of the equal beginning and end, drawn back so far that the words at their edges are split alike."""
+    head = 0
+    for one, other in zip(before, after, strict=False):
+        if one != other:
+            break
+        head += 1
+    tail = 0
+    for one, other in zip(reversed(before[head:]), reversed(after[head:]), strict=False):
+        if one != other:
+            break
+        tail += 1
+    head = max(0, head - _CONTEXT)
+    tail = max(0, tail - _CONTEXT)
+    while head > 0 and not _can_cut(before, head):
+        head -= 1
+    while tail > 0 and not _can_cut(before, len(before) - tail):
+        tail -= 1
+    return head, tail
+
+
+def _can_cut(text: str, place: int) -> bool:
+    return not _MARKS.match(text[place]) and text[place - 1] not in _LEADING_VOWELS
+
+
+def _words(text: str) -> list[str]:
+    words: list[str] = []
+    for piece in _PIECES.findall(text):
+        parts = _splitter().parse(piece) if "\u0e00" <= piece[0] <= "\u0e7f" else [piece]
+        for part in parts:
+            if words and (_MARKS.match(part) or words[-1][-1] in _LEADING_VOWELS):
+                words[-1] += part
+            else:
+                words.append(part)
+    return words
+
+
+@cache
+def _splitter() -> budoux.Parser:
+    return budoux.load_default_thai_parser()
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """Neighbours of one operation made one; in a run of changes, what went stands before what came."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        if not piece.text:
+            continue
+        if joined and joined[-1].operation == piece.operation:
+            joined[-1] = Piece(piece.operation, joined[-1].text + piece.text)
+        elif (
+            piece.operation == "removed"
+            and len(joined) > 1
+            and joined[-1].operation == "added"
+            and joined[-2].operation == "removed"
+        ):
+            joined[-2] = Piece("removed", joined[-2].text + piece.text)
+        else:
+            joined.append(piece)
+    return joined
