@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
@@ -27,9 +28,22 @@ def status_text(store: Store) -> str:
     manifest = store.manifest(newest)
     if not manifest["published"]:
         lines.append(f"The newest harvest, {newest}, is HELD BACK: {manifest['held_back']}")
+    lines += _noise(store, newest)
     report = store.root / "runs" / newest / "report.txt"
     lines += ["", report.read_text(encoding="utf-8") if report.is_file() else f"Harvest {newest} left no report."]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _noise(store: Store, harvest_id: str) -> list[str]:
+    """How many pages came in other bytes although they say what they said before: a token, a clock, a counter."""
+    pages = pq.read_table(
+        store.root / "harvests" / harvest_id / "pages.parquet", filters=[("outcome", "=", "unchanged")]
+    )
+    if not len(pages):
+        return []
+    noisy = pages.filter(pc.equal(pages["body_harvest_id"], harvest_id))
+    share = f"{len(noisy):,} of {len(pages):,} unchanged pages ({len(noisy) / len(pages):.0%})"
+    return [f"Noise: {share} came in other bytes than the night before; each such night keeps a patch of them."]
 
 
 def history_text(store: Store, code: str) -> str:

@@ -18,6 +18,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -65,8 +66,8 @@ class Store:
     Raises StoreError where the folder is no store or was written by a newer version.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: str | Path) -> None:
+        self.root = root = Path(root)
         file = root / "store.json"
         try:
             about = json.loads(file.read_text(encoding="utf-8"))
@@ -188,6 +189,27 @@ class Store:
         """One table as it stood at `when`, as a pandas frame."""
         frame: pd.DataFrame = self.arrow(name, when).to_pandas()
         return frame
+
+    def latest(self) -> "AsOf":
+        """The state that is published now. Raises StoreError where nothing is."""
+        return self.as_of("latest")
+
+    def as_of(self, when: str | date) -> "AsOf":
+        """All tables as they stood at a harvest's id, a day, `latest` or `previous`; stays so while harvests go on."""
+        return AsOf(self, self.resolve(when))
+
+    def diff(self, before: str | date, after: str | date) -> pd.DataFrame:
+        """What differs between two states: one row a difference, with its meaning; see `pipeline.changes`."""
+        from pipeline.difference import states_differ
+
+        frame: pd.DataFrame = states_differ(self, self.resolve(before), self.resolve(after)).to_pandas()
+        return frame
+
+    def verify(self, *, deep: bool = False) -> list[Any]:
+        """Everything that is not as it was committed; empty for a whole store. See `pipeline.verify`."""
+        from pipeline.verify import verify_store
+
+        return verify_store(self.root, deep=deep)
 
     def export(self, when: str, out: Path) -> str:
         """Write all tables as they stood at `when` into the folder `out`; returns the harvest's id."""
@@ -342,6 +364,35 @@ class Store:
         """Delete the logs of runs older than the last `keep` harvests; their reports stay."""
         for id_ in self.harvest_ids()[:-keep]:
             (self.root / "runs" / id_ / "log.jsonl").unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """All tables as of one harvest: `store.as_of("2026-11-22")["projects"]` is a pandas frame."""
+
+    store: Store
+    harvest_id: str
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of all tables."""
+        return self.store.tables
+
+    @property
+    def started_at(self) -> datetime:
+        """When the harvest began, UTC."""
+        return harvest_start(self.harvest_id)
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return self.store.table(name, self.harvest_id)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One table as a pandas frame."""
+        return self[name]
+
+    def arrow(self, name: str) -> pa.Table:
+        """One table as Arrow."""
+        return self.store.arrow(name, self.harvest_id)
 
 
 def open_store(path_or_url: str | Path) -> Store:
