@@ -278,6 +278,41 @@ def verify(deep: bool, data: Path | None) -> None:
     click.echo(f"{store_folder} is whole")
 
 
+@cli.command(
+    epilog="Exit status: 0 nothing to tell, or published; 1 today's parser reads otherwise, or held back; 2 trouble."
+)
+@click.option("--since", metavar="WHEN", help="All versions of the harvests from then on; else the versions in force.")
+@click.option("--publish", is_flag=True, help="Commit the state as today's parser reads it, as a harvest of its own.")
+@_data_option
+def replay(since: str | None, publish: bool, data: Path | None) -> None:
+    """Parse the stored pages again, and tell what the parser, not the portal, changed. Nothing is fetched."""
+    from pipeline.difference import render
+    from pipeline.replay import parser_changes, publish_replay
+
+    store = _store(data)
+    if publish:
+        from pipeline.harvest import new_harvest_id
+        from pipeline.settings import load_settings
+
+        if since:
+            raise BmaProgressError("--publish is about the state in force; leave --since out")
+        store.resolve("latest")
+        with store.writer():
+            harvest_id = new_harvest_id(store)
+            publish_replay(store, load_settings(data=store.root, portal=store.portal), harvest_id)
+        manifest = store.manifest(harvest_id)
+        told = ", ".join(f"{count:,} {meaning}" for meaning, count in manifest["changes"].items()) or "no difference"
+        state = "published" if manifest["published"] else f"HELD BACK: {manifest['held_back']}"
+        click.echo(f"Harvest {harvest_id} (cause: parser): {state}. {told}.")
+        sys.exit(0 if manifest["published"] else 1)
+    changes, read, unreadable = parser_changes(store, since)
+    click.echo(render(changes, "table").decode(), nl=False)
+    click.echo(f"{read:,} stored pages were read again.", err=True)
+    for page in unreadable:
+        _complain(f"{page}: today's parser reads no record in the stored page")
+    sys.exit(1 if len(changes) or unreadable else 0)
+
+
 def _settings_data() -> Path:
     from pipeline.settings import load_settings
 

@@ -2,13 +2,13 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,7 +20,7 @@ from pipeline.changes import compare
 from pipeline.errors import StoreError
 from pipeline.fields import RECORD_TABLES, arrow_schema, schema_version
 from pipeline.spool import SpooledPage
-from pipeline.state import FAMILIES, State, versions
+from pipeline.state import FAMILIES, LivePage, State, versions
 from pipeline.store import FORMAT, MANIFEST, Store, canonical_json, file_sha256, harvest_day, sync_file, sync_folder
 from pipeline.tables import check_rows, parquet_writer, to_table, version_rows, version_schema, write_parquet
 from pipeline.versions import PageRow, next_page_row
@@ -296,23 +296,49 @@ def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:
 def compare_states(
     before: State, after: State, *, gone_before: frozenset[str] = frozenset(), cause: str = "portal"
 ) -> pa.Table:
-    """What differs between two states of one store, reading only the codes whose pages differ."""
+    """What differs between two states of one store, reading only the codes whose pages differ.
+
+    cause: the cause of `after` itself where it is not committed yet
+    """
     parts = []
     for owner, names in FAMILIES.items():
         old, new = before.family(owner), after.family(owner)
         codes = [code for code in sorted(old.keys() | new.keys()) if versions(old.get(code)) != versions(new.get(code))]
-        for _, block in groupby(enumerate(codes), key=lambda item: item[0] // 1_000):
+        causes = {code: _cause(before, after, old.get(code, ()), new.get(code, ()), cause) for code in codes}
+        codes.sort(key=lambda code: (causes[code], code))
+        for (why, _), block in groupby(enumerate(codes), key=lambda item: (causes[item[1]], item[0] // 1_000)):
             chosen = [code for _, code in block]
             parts.append(
                 compare(
                     before.rows(owner, names, {code: old[code] for code in chosen if code in old}),
                     after.rows(owner, names, {code: new[code] for code in chosen if code in new}),
                     known_earlier=gone_before,
-                    cause=cause,
+                    cause=why,
                     seen_on=harvest_day(before.harvest_id),
                 )
             )
     return pa.concat_tables(parts) if parts else CHANGES_SCHEMA.empty_table()
+
+
+def _cause(
+    before: State, after: State, old: Sequence[LivePage], new: Sequence[LivePage], cause_of_after: str
+) -> Literal["parser", "portal"]:
+    """`parser` where every new version of a code's pages came of reading the same bytes again."""
+    known = {page.page_key: page.version_harvest_id for page in old}
+    if known.keys() != {page.page_key for page in new}:
+        return "portal"
+    for page in new:
+        version = page.version_harvest_id
+        while version != known[page.page_key]:
+            committed = after.is_committed or version != after.harvest_id
+            if (after.store.manifest(version)["cause"] if committed else cause_of_after) != "parser":
+                return "portal"
+            earlier = after.store.published_before(version) if committed else before.harvest_id
+            found = after.store.version_in(earlier, page.page_key) if earlier else None
+            if found is None:
+                return "portal"
+            version = found
+    return "parser"
 
 
 def _gone(previous: Mapping[str, PageRow]) -> frozenset[str]:

@@ -23,6 +23,7 @@ from pipeline.client import Fetched, PortalClient
 from pipeline.commit import Staged, commit, known_pages, stage
 from pipeline.errors import PortalError, StoreError
 from pipeline.portal import LISTS, PageRef, agency_codes, discover, list_ref, older_copy, start_ref
+from pipeline.replay import needs_replay, publish_replay
 from pipeline.settings import Settings
 from pipeline.spool import Spool, SpooledPage
 from pipeline.store import Store, canonical_json, file_sha256, harvest_start, write_durably
@@ -120,7 +121,9 @@ class Night:
                 )
             night.log("resumed", pending=night.spool.counts()["pending"])
             return night
-        night = cls(settings, store, scope, _new_harvest_id(store), resumed=False)
+        if needs_replay(store, known_pages(store)):  # so that tonight's differences are the portal's alone
+            publish_replay(store, settings, new_harvest_id(store))
+        night = cls(settings, store, scope, new_harvest_id(store), resumed=False)
         for source, refs in groupby(plan(settings, scope, night.known), key=itemgetter(0)):
             night.spool.add((ref for _, ref in refs), source)
         night.spool.set_meta(portal=settings.portal, scope=scope.fingerprint, begun_at=datetime.now(UTC).isoformat())
@@ -442,7 +445,8 @@ def _drop_spool(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _new_harvest_id(store: Store) -> str:
+def new_harvest_id(store: Store) -> str:
+    """The id of a harvest that starts now."""
     now = datetime.now(UTC).replace(microsecond=0)
     ids = store.harvest_ids()
     if ids and harvest_start(ids[-1]) >= now:  # two harvests in one second: tests and demos

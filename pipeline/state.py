@@ -60,8 +60,9 @@ class State:
     """
 
     def __init__(self, store: "Store", harvest_id: str, *, base: str | None = None, staged: Path | None = None) -> None:
-        self._store = store
+        self.store = store
         self.harvest_id = harvest_id
+        self.is_committed = staged is None
         self._folder = staged or store.root / "harvests" / harvest_id
         self._base = store.root / "snapshots" / base if base else None
         self.pages = fill_pages(read_as(self._folder / "pages.parquet", arrow_schema("pages")), self)
@@ -75,7 +76,7 @@ class State:
 
     def harvest_folder(self, harvest_id: str) -> Path:
         """Where a harvest's files are, the one being staged included."""
-        return self._folder if harvest_id == self.harvest_id else self._store.root / "harvests" / harvest_id
+        return self._folder if harvest_id == self.harvest_id else self.store.root / "harvests" / harvest_id
 
     def table(self, name: str) -> pa.Table:
         """One table, whole."""

@@ -223,6 +223,14 @@ class Store:
             state.State(self, id_, base=self.nearest_snapshot(id_)).write(out)
         return id_
 
+    def published_before(self, harvest_id: str) -> str | None:
+        """The last published harvest before another, or None."""
+        return max((id_ for id_ in self.harvest_ids(published_only=True) if id_ < harvest_id), default=None)
+
+    def version_in(self, harvest_id: str, page_key: str) -> str | None:
+        """The harvest that holds the version of a page that was in force as of a harvest, or None."""
+        return _versions(self.root / "harvests" / harvest_id / "pages.parquet").get(page_key)
+
     def nearest_snapshot(self, harvest_id: str) -> str | None:
         """The newest snapshot at or before a harvest, from which its state is quickest made."""
         ids = [path.name for path in (self.root / "snapshots").iterdir() if HARVEST_ID.fullmatch(path.name)]
@@ -474,7 +482,13 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-@lru_cache(maxsize=64)  # a harvest's files never change
+@lru_cache(maxsize=8)  # a harvest's files never change
+def _versions(file: Path) -> dict[str, str]:
+    pages = pq.read_table(file, columns=["page_key", "version_harvest_id"])
+    return dict(zip(pages["page_key"].to_pylist(), pages["version_harvest_id"].to_pylist(), strict=True))
+
+
+@lru_cache(maxsize=64)
 def _body_places(file: Path) -> dict[str, tuple[int, int]]:
     """SHA-256 of each stored page → its row group and row."""
     places = {}
