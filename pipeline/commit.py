@@ -19,9 +19,10 @@ from pipeline.changes import SCHEMA as CHANGES_SCHEMA
 from pipeline.changes import compare
 from pipeline.errors import StoreError
 from pipeline.fields import RECORD_TABLES, arrow_schema, schema_version
+from pipeline.packs import file_sha256
 from pipeline.spool import SpooledPage
 from pipeline.state import FAMILIES, LivePage, State, versions
-from pipeline.store import FORMAT, MANIFEST, Store, canonical_json, file_sha256, harvest_day, sync_file, sync_folder
+from pipeline.store import FORMAT, MANIFEST, Store, canonical_json, harvest_day, sync_file, sync_folder
 from pipeline.tables import check_rows, parquet_writer, to_table, version_rows, version_schema, write_parquet
 from pipeline.versions import PageRow, next_page_row
 
@@ -129,7 +130,7 @@ def commit(
         "format": FORMAT,
         "harvest_id": harvest_id,
         "previous": ids[-1] if ids else None,
-        "previous_manifest_sha256": file_sha256(store.root / "harvests" / ids[-1] / MANIFEST) if ids else None,
+        "previous_manifest_sha256": file_sha256(store.harvest_folder(ids[-1]) / MANIFEST) if ids else None,
         "portal": store.portal,
         "published": held_back is None,
         "held_back": held_back,

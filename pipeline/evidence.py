@@ -20,7 +20,8 @@ from warcio.warcwriter import WARCWriter
 
 from pipeline.errors import StoreError
 from pipeline.fields import RECORD_TABLES
-from pipeline.store import MANIFEST, Store, file_sha256
+from pipeline.packs import file_sha256
+from pipeline.store import MANIFEST, Store
 from pipeline.tables import read_as, version_schema
 
 _ABOUT = """\
@@ -57,7 +58,7 @@ def write_evidence(store: Store, code: str, out: Path) -> int:
         for row in _rows(store, records):
             stream.write(json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n")
     for harvest_id in sorted(set(looks["harvest_id"])):
-        manifest = store.root / "harvests" / harvest_id / MANIFEST
+        manifest = store.harvest_folder(harvest_id) / MANIFEST
         (out / "manifests" / f"{harvest_id}.json").write_bytes(manifest.read_bytes())
     files = sorted(path for path in out.rglob("*") if path.is_file())
     sums = "".join(f"{file_sha256(file)}  {file.relative_to(out).as_posix()}\n" for file in files)
@@ -81,11 +82,15 @@ def _write_record(writer: WARCWriter, record: dict[str, Any], body: bytes) -> No
     headers["content-length"] = str(len(body))  # of the entity as kept: content encodings are undone
     http = StatusAndHeaders(f"{record['http_status']} ", list(headers.items()), protocol="HTTP/1.1")
     at = record["fetched_at"].strftime("%Y-%m-%dT%H:%M:%SZ")
-    writer.write_record(
-        writer.create_warc_record(
-            record["url"], "response", payload=io.BytesIO(body), http_headers=http, warc_headers_dict={"WARC-Date": at}
-        )
+    warc = writer.create_warc_record(
+        record["url"],
+        "response",
+        payload=io.BytesIO(body),
+        http_headers=http,
+        warc_headers_dict={"WARC-Date": at},
     )
+    writer.write_record(warc)
+    warc.raw_stream.close()  # warcio leaves its temporary file open
 
 
 def _rows(store: Store, looks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -93,7 +98,7 @@ def _rows(store: Store, looks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]
         if look["version_harvest_id"] != look["harvest_id"]:
             continue
         for table in RECORD_TABLES:
-            file = store.root / "harvests" / look["harvest_id"] / f"{table}.parquet"
+            file = store.harvest_folder(look["harvest_id"]) / f"{table}.parquet"
             chosen = ds.field("page_key") == look["page_key"]
             for row in read_as(file, version_schema(table), chosen).to_pylist():
                 yield {"table": table, **row}

@@ -22,11 +22,12 @@ from pipeline.checks import BoundResult, Bounds, Coverage, agency_of, check_boun
 from pipeline.client import Fetched, PortalClient
 from pipeline.commit import Staged, commit, known_pages, stage
 from pipeline.errors import PortalError, StoreError
+from pipeline.packs import file_sha256
 from pipeline.portal import LISTS, PageRef, agency_codes, discover, list_ref, older_copy, start_ref
 from pipeline.replay import needs_replay, publish_replay
 from pipeline.settings import Settings
 from pipeline.spool import Spool, SpooledPage
-from pipeline.store import Store, canonical_json, file_sha256, harvest_start, write_durably
+from pipeline.store import Store, canonical_json, harvest_start, write_durably
 from pipeline.versions import PageRow
 
 SPOOL: Final = "spool.sqlite"
@@ -113,7 +114,10 @@ class Night:
             unfinished = None
         if unfinished:
             night = cls(settings, store, scope, unfinished, resumed=True)
-            if night.spool.meta().get("scope") != scope.fingerprint:
+            if "scope" not in night.spool.meta():  # killed while it was planned: nothing was fetched yet
+                night.close()
+                return cls.begin(settings, store, scope, resume=False)
+            if night.spool.meta()["scope"] != scope.fingerprint:
                 night.close()
                 raise StoreError(
                     f"the harvest {unfinished} of other pages is unfinished; go on with it by the command that began it, "

@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from pipeline.fields import RECORD_TABLES, TABLES, arrow_schema
+from pipeline.packs import Folder, parquet_source
 from pipeline.tables import parquet_writer, read_as, write_parquet
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class State:
         self.store = store
         self.harvest_id = harvest_id
         self.is_committed = staged is None
-        self._folder = staged or store.root / "harvests" / harvest_id
+        self._folder = staged or store.harvest_folder(harvest_id)
         self._base = store.root / "snapshots" / base if base else None
         self.pages = fill_pages(read_as(self._folder / "pages.parquet", arrow_schema("pages")), self)
         live = pc.and_(pc.is_valid(self.pages["version_harvest_id"]), pc.is_null(self.pages["ended_at"]))
@@ -74,9 +75,9 @@ class State:
         ended = self.pages.filter(pc.is_valid(self.pages["ended_at"]))
         return frozenset(key.rpartition("/")[2] for key in ended["page_key"].to_pylist())
 
-    def harvest_folder(self, harvest_id: str) -> Path:
+    def harvest_folder(self, harvest_id: str) -> Folder:
         """Where a harvest's files are, the one being staged included."""
-        return self._folder if harvest_id == self.harvest_id else self.store.root / "harvests" / harvest_id
+        return self._folder if harvest_id == self.harvest_id else self.store.harvest_folder(harvest_id)
 
     def table(self, name: str) -> pa.Table:
         """One table, whole."""
@@ -237,7 +238,7 @@ def fill_pages(pages: pa.Table, state: State) -> pa.Table:
         if sha256 is None and id_ is not None and id_ != state.harvest_id:
             if id_ not in known:
                 file = state.harvest_folder(id_) / "pages.parquet"
-                other = pq.read_table(file, columns=["page_key", "facts_sha256"])
+                other = pq.read_table(parquet_source(file), columns=["page_key", "facts_sha256"])
                 known[id_] = dict(zip(other["page_key"].to_pylist(), other["facts_sha256"].to_pylist(), strict=True))
             sha256 = known[id_].get(key)
         facts.append(sha256)

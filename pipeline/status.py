@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
+from pipeline.packs import parquet_source
 from pipeline.store import BANGKOK, Store, harvest_start
 
 
@@ -37,7 +38,7 @@ def status_text(store: Store) -> str:
 def _noise(store: Store, harvest_id: str) -> list[str]:
     """How many pages came in other bytes although they say what they said before: a token, a clock, a counter."""
     pages = pq.read_table(
-        store.root / "harvests" / harvest_id / "pages.parquet", filters=[("outcome", "=", "unchanged")]
+        parquet_source(store.harvest_folder(harvest_id) / "pages.parquet"), filters=[("outcome", "=", "unchanged")]
     )
     if not len(pages):
         return []
@@ -58,7 +59,7 @@ def history_text(store: Store, code: str) -> str:
             f" {'ended' if ended else ''} {str(look['page_sha256'] or '')[:16]}".rstrip()
         )
         column = "project_code" if look["project_code"] else "kpi_code"
-        file = store.root / "harvests" / look["harvest_id"] / "changes.parquet"
+        file = parquet_source(store.harvest_folder(look["harvest_id"]) / "changes.parquet")
         for change in pq.read_table(file, filters=[(column, "=", code)]).to_pylist():
             if change["meaning"] in ("project_new", "project_gone", "project_back") and change["table"] not in (
                 "projects",

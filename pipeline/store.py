@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ import zstandard
 from pipeline import state
 from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError
 from pipeline.fields import TABLES, schema_version
+from pipeline.packs import Folder, file_sha256, harvest_folder, pack_of, packed_ids, packs, parquet_source, write_pack
 from pipeline.portal import KPI_CODE, PROJECT_CODE
 
 FORMAT: Final = 1
@@ -108,14 +110,19 @@ class Store:
     def harvest_ids(self, *, published_only: bool = False) -> list[str]:
         """All committed harvests, oldest first."""
         folder = self.root / "harvests"
-        ids = (
-            sorted(name.name for name in folder.iterdir() if HARVEST_ID.fullmatch(name.name)) if folder.is_dir() else []
+        plain = (
+            {path.name for path in folder.iterdir() if HARVEST_ID.fullmatch(path.name)} if folder.is_dir() else set()
         )
+        ids = sorted(plain.union(*map(packed_ids, packs(folder))))
         return [id_ for id_ in ids if self.manifest(id_)["published"]] if published_only else ids
 
     def manifest(self, harvest_id: str) -> dict[str, Any]:
         """The manifest of a harvest."""
-        return _read_manifest(self.root / "harvests" / harvest_id / MANIFEST)
+        return _read_manifest(self.root / "harvests", harvest_id)
+
+    def harvest_folder(self, harvest_id: str) -> Folder:
+        """Where a harvest's files are: its folder, or its place in the pack of its month."""
+        return harvest_folder(self.root / "harvests", harvest_id)
 
     def harvests(self) -> pd.DataFrame:
         """One row a harvest: id, start, whether it was published, counts of pages by outcome."""
@@ -229,7 +236,7 @@ class Store:
 
     def version_in(self, harvest_id: str, page_key: str) -> str | None:
         """The harvest that holds the version of a page that was in force as of a harvest, or None."""
-        return _versions(self.root / "harvests" / harvest_id / "pages.parquet").get(page_key)
+        return _versions(self.root / "harvests", harvest_id).get(page_key)
 
     def nearest_snapshot(self, harvest_id: str) -> str | None:
         """The newest snapshot at or before a harvest, from which its state is quickest made."""
@@ -243,7 +250,8 @@ class Store:
         column = "project_code" if PROJECT_CODE.fullmatch(code) else "kpi_code"
         found = []
         for id_ in self.harvest_ids():
-            pages = pq.read_table(self.root / "harvests" / id_ / "pages.parquet", filters=[(column, "=", code)])
+            file = parquet_source(self.harvest_folder(id_) / "pages.parquet")
+            pages = pq.read_table(file, filters=[(column, "=", code)])
             found += pages.to_pylist()
         if not found:
             raise StoreError(f"{self.root} knows no page of {code}")
@@ -268,11 +276,12 @@ class Store:
 
     def body_record(self, harvest_id: str, sha256: str) -> Mapping[str, Any]:
         """The stored row of these bytes: URL, status, headers, time, encoding. Raises StoreError where there is none."""
-        file = self.root / "harvests" / harvest_id / "bodies.parquet"
-        place = _body_places(file).get(sha256) if file.is_file() else None
+        folder = self.root / "harvests"
+        there = (self.harvest_folder(harvest_id) / "bodies.parquet").is_file()
+        place = _body_places(folder, harvest_id).get(sha256) if there else None
         if place is None:
             raise StoreError(f"harvest {harvest_id} holds no page with the hash {sha256}")
-        return _row_group(file, place[0])[place[1]]
+        return _row_group(folder, harvest_id, place[0])[place[1]]
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -313,18 +322,55 @@ class Store:
         staging = self.root / "tmp"
         for left in staging.iterdir() if staging.is_dir() else ():
             shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
-        self.write_head()
+        self._check_head()
+        unfinished = {}  # killed after a pack was made, before its folders went
+        for pack in packs(self.root / "harvests"):
+            if any((self.root / "harvests" / id_).is_dir() for id_ in packed_ids(pack)):
+                unfinished[pack.name] = file_sha256(pack)
+        self.write_head(new_packs=unfinished)
+        for name in unfinished:
+            self._drop_folders(packed_ids(self.root / "harvests" / name))
         published = self.harvest_ids(published_only=True)
         shown = self.latest_id()
         if published and (shown != published[-1] or not (self.root / "snapshots" / shown).is_dir()):
             self.publish(published[-1])
 
-    def write_head(self) -> None:
-        """Name the newest harvest and the hash of its manifest, so that the chain's end is fixed too."""
+    def _pack_sha256(self, pack: Path) -> str:
+        """A pack's hash as head.json has it; taken from the bytes where it is new."""
+        try:
+            stated: str = json.loads((self.root / "head.json").read_bytes())["packs"][pack.name]
+        except (OSError, ValueError, KeyError, TypeError):
+            return file_sha256(pack)
+        return stated
+
+    def _check_head(self) -> None:
+        """Raise StoreDamagedError where the harvest that head.json names is not there as it was committed."""
+        try:
+            head = json.loads((self.root / "head.json").read_bytes())
+            named, sha256 = head["harvest_id"], head["manifest_sha256"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return  # lost or damaged: written again from the harvests, whose chain stands by itself
+        if named is not None and (
+            named not in self.harvest_ids() or file_sha256(self.harvest_folder(named) / MANIFEST) != sha256
+        ):
+            raise StoreDamagedError(
+                f"harvest {named}, the last that was committed to {self.root}, is missing or altered; restore it from a "
+                "copy of the store before another harvest hides that"
+            )
+
+    def write_head(self, new_packs: Mapping[str, str] | None = None) -> None:
+        """Name the newest harvest and the hash of its manifest, so that the chain's end is fixed too; and the packs'.
+
+        new_packs: the hashes of packs that were made just now
+        """
         ids = self.harvest_ids()
         head = {
             "harvest_id": ids[-1] if ids else None,
-            "manifest_sha256": file_sha256(self.root / "harvests" / ids[-1] / MANIFEST) if ids else None,
+            "manifest_sha256": file_sha256(self.harvest_folder(ids[-1]) / MANIFEST) if ids else None,
+            "packs": {
+                pack.name: (new_packs or {}).get(pack.name) or self._pack_sha256(pack)
+                for pack in packs(self.root / "harvests")
+            },
             "readme_sha256": hashlib.sha256(README.encode()).hexdigest(),
             "portal": self.portal,
         }
@@ -353,6 +399,49 @@ class Store:
         link.symlink_to(Path("snapshots") / harvest_id)
         link.replace(self.root / "latest")
         sync_folder(self.root)
+
+    def compact(self, today: date | None = None) -> list[Path]:
+        """Put the harvests of every month that is over into one file each; returns the packs made. Only for the writer.
+
+        today: the day it is, Bangkok time. Every answer and every hash stays what it was: see `pipeline.packs`.
+        """
+        current = f"{today or datetime.now(BANGKOK).date():%Y-%m}.zip"
+        harvests, made = self.root / "harvests", []
+        months: dict[Path, list[Path]] = {}
+        for id_ in self.harvest_ids():
+            if (harvests / id_).is_dir():
+                months.setdefault(pack_of(harvests, id_), []).append(harvests / id_)
+        for pack, folders in sorted(months.items()):
+            if pack.name >= current:
+                continue
+            staged = self.root / "tmp" / pack.name
+            write_pack(folders, staged, pack if pack.is_file() else None)
+            self._check_pack(staged, folders)
+            sync_file(staged)
+            sha256 = file_sha256(staged)
+            staged.replace(pack)
+            sync_folder(harvests)
+            self.write_head(new_packs={pack.name: sha256})
+            self._drop_folders([folder.name for folder in folders])
+            made.append(pack)
+        return made
+
+    def _check_pack(self, staged: Path, folders: list[Path]) -> None:
+        """What is read back must be what was committed, before anything goes."""
+        with zipfile.ZipFile(staged) as archive:
+            for folder in folders:
+                stated = {name: about["sha256"] for name, about in self.manifest(folder.name)["files"].items()}
+                for name, sha256 in {**stated, MANIFEST: file_sha256(folder / MANIFEST)}.items():
+                    if file_sha256(zipfile.Path(archive, f"{folder.name}/{name}")) != sha256:
+                        raise StoreDamagedError(f"{folder / name} is not what was committed; run `bma-progress verify`")
+
+    def _drop_folders(self, harvest_ids: list[str]) -> None:
+        """Delete the plain folders of packed harvests, each in one step."""
+        for id_ in harvest_ids:
+            folder, doomed = self.root / "harvests" / id_, self.root / "tmp" / f"packed-{id_}"
+            if folder.is_dir():
+                folder.rename(doomed)
+                shutil.rmtree(doomed)
 
     def prune_snapshots(self, keep: int) -> list[str]:
         """Drop derived states older than the last `keep` that are not the first of a month; returns what went."""
@@ -426,12 +515,6 @@ def canonical_json(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def write_durably(path: Path, content: bytes, staging: Path | None = None) -> None:
     """Write a small file so that after a crash it is either the old or the new one, whole.
 
@@ -473,26 +556,28 @@ def finish_snapshot(folder: Path, harvest_id: str) -> None:
     write_durably(folder / "snapshot.json", canonical_json(content))
 
 
-@lru_cache(maxsize=4096)
-def _read_manifest(path: Path) -> dict[str, Any]:
+@lru_cache(maxsize=4096)  # what was committed never changes
+def _read_manifest(harvests: Path, harvest_id: str) -> dict[str, Any]:
+    file = harvest_folder(harvests, harvest_id) / MANIFEST
     try:
-        manifest: dict[str, Any] = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        raise StoreDamagedError(f"{path} cannot be read; run `bma-progress verify`") from None
+        manifest: dict[str, Any] = orjson.loads(file.read_bytes())
+    except (OSError, KeyError, orjson.JSONDecodeError, zipfile.BadZipFile):
+        raise StoreDamagedError(f"{file} cannot be read; run `bma-progress verify`") from None
     return manifest
 
 
-@lru_cache(maxsize=8)  # a harvest's files never change
-def _versions(file: Path) -> dict[str, str]:
-    pages = pq.read_table(file, columns=["page_key", "version_harvest_id"])
+@lru_cache(maxsize=8)
+def _versions(harvests: Path, harvest_id: str) -> dict[str, str]:
+    file = harvest_folder(harvests, harvest_id) / "pages.parquet"
+    pages = pq.read_table(parquet_source(file), columns=["page_key", "version_harvest_id"])
     return dict(zip(pages["page_key"].to_pylist(), pages["version_harvest_id"].to_pylist(), strict=True))
 
 
 @lru_cache(maxsize=64)
-def _body_places(file: Path) -> dict[str, tuple[int, int]]:
+def _body_places(harvests: Path, harvest_id: str) -> dict[str, tuple[int, int]]:
     """SHA-256 of each stored page → its row group and row."""
     places = {}
-    with pq.ParquetFile(file) as stored:
+    with pq.ParquetFile(parquet_source(harvest_folder(harvests, harvest_id) / "bodies.parquet")) as stored:
         for group in range(stored.num_row_groups):
             hashes = stored.read_row_group(group, columns=["page_sha256"]).column(0).to_pylist()
             places.update({sha256: (group, row) for row, sha256 in enumerate(hashes)})
@@ -500,7 +585,7 @@ def _body_places(file: Path) -> dict[str, tuple[int, int]]:
 
 
 @lru_cache(maxsize=2)  # some 8 MB each; pages are asked for in order of their keys
-def _row_group(file: Path, group: int) -> list[dict[str, Any]]:
-    with pq.ParquetFile(file) as stored:
+def _row_group(harvests: Path, harvest_id: str, group: int) -> list[dict[str, Any]]:
+    with pq.ParquetFile(parquet_source(harvest_folder(harvests, harvest_id) / "bodies.parquet")) as stored:
         rows: list[dict[str, Any]] = stored.read_row_group(group).to_pylist()
     return rows

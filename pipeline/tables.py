@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.fields import TABLES, arrow_schema, page_columns
+from pipeline.packs import Folder, parquet_source
 
 _ROW_GROUP: Final = 10_000  # small enough that one project is read in milliseconds (measured)
 _BODY_PAGE: Final = 8 << 20  # neighbouring pages of a portal share their template: compress them together
@@ -60,14 +61,19 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind)
 
 
-def read_as(file: Path, schema: pa.Schema, chosen: ds.Expression | None = None) -> pa.Table:
+def read_as(file: Folder, schema: pa.Schema, chosen: ds.Expression | None = None) -> pa.Table:
     """Read a file's rows by today's schema: what an older version did not write yet is null, or no row at all."""
     if not file.is_file():
         return schema.empty_table()
-    stored = ds.dataset(file)
-    there = [name for name in schema.names if name in stored.schema.names]
-    # no reading ahead: a block of rows is what fits into memory, not what lies behind it
-    table = stored.to_table(columns=there, filter=chosen, batch_readahead=1, fragment_readahead=1)
+    if isinstance(file, Path):
+        stored = ds.dataset(file)
+        there = [name for name in schema.names if name in stored.schema.names]
+        # no reading ahead: a block of rows is what fits into memory, not what lies behind it
+        table = stored.to_table(columns=there, filter=chosen, batch_readahead=1, fragment_readahead=1)
+    else:
+        source = parquet_source(file)
+        there = [name for name in schema.names if name in pq.read_schema(source).names]
+        table = pq.read_table(source, columns=there, filters=chosen)
     for place, column in enumerate(schema):
         if column.name not in there:
             table = table.add_column(place, column, pa.nulls(len(table), column.type))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from parsers import PARSER_VERSION, facts_sha256, parse_page
-from pipeline.errors import BmaProgressError, StoreError
+from pipeline.errors import BmaProgressError, StoreDamagedError, StoreError
 from pipeline.fields import RECORD_TABLES, schema_version
+from pipeline.packs import PACK, Folder, file_sha256, harvest_folder, packed_ids, packs
 from pipeline.state import State
-from pipeline.store import FORMAT, HARVEST_ID, MANIFEST, README, Store, canonical_json, file_sha256
+from pipeline.store import FORMAT, HARVEST_ID, MANIFEST, README, Store, canonical_json
 from pipeline.tables import read_as
 
 _EXPECTED: Final = frozenset(
@@ -74,7 +76,7 @@ def _top(root: Path) -> Iterator[VerifyProblem]:
 
 
 def _head(root: Path, portal: str | None) -> Iterator[VerifyProblem]:
-    ids = sorted(path.name for path in (root / "harvests").iterdir() if HARVEST_ID.fullmatch(path.name))
+    ids = _ids(root)
     try:
         content = (root / "head.json").read_bytes()
         head: dict[str, Any] = json.loads(content)
@@ -91,14 +93,29 @@ def _head(root: Path, portal: str | None) -> Iterator[VerifyProblem]:
             yield VerifyProblem("head.json", f"does not know {ids[-1]} yet; its writer was killed", _NEXT_START)
         else:
             yield VerifyProblem("head.json", f"the newest harvest should be {head['harvest_id']}", _RESTORE)
-    elif ids and head["manifest_sha256"] != _sha256(root / "harvests" / ids[-1] / MANIFEST):
+    elif ids and head["manifest_sha256"] != _sha256(_folder(root, ids[-1]) / MANIFEST):
         yield VerifyProblem(f"harvests/{ids[-1]}/{MANIFEST}", "not the manifest that head.json names", _RESTORE)
+    stated = head.get("packs") or {}
+    there = {pack.name: pack for pack in packs(root / "harvests")}
+    for name in sorted(stated.keys() | there.keys()):
+        if name not in there:
+            yield VerifyProblem(f"harvests/{name}", "missing", _RESTORE)
+        elif name not in stated:
+            left = any((root / "harvests" / id_).is_dir() for id_ in _packed(there[name]))
+            what, what_to_do = (
+                ("not known to head.json yet; its writer was killed", _NEXT_START)
+                if left
+                else ("no pack of this store", "move it elsewhere")
+            )
+            yield VerifyProblem(f"harvests/{name}", what, what_to_do)
+        elif stated[name] != _sha256(there[name]):
+            yield VerifyProblem(f"harvests/{name}", "its bytes are not those that were packed", _RESTORE)
 
 
 def _follows(root: Path, ids: list[str], head: dict[str, Any]) -> bool:
     """Whether the newest harvest was committed just after the one that head.json names."""
     try:
-        manifest = json.loads((root / "harvests" / ids[-1] / MANIFEST).read_bytes())
+        manifest = json.loads((_folder(root, ids[-1]) / MANIFEST).read_bytes())
         chain = (manifest["previous"], manifest["previous_manifest_sha256"])
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return False
@@ -109,41 +126,40 @@ def _harvests(root: Path) -> Iterator[VerifyProblem]:
     folder = root / "harvests"
     previous: str | None = None
     for path in sorted(folder.iterdir()):
-        if not HARVEST_ID.fullmatch(path.name) or not path.is_dir():
+        if not PACK.fullmatch(path.name) and not (HARVEST_ID.fullmatch(path.name) and path.is_dir()):
             yield VerifyProblem(f"harvests/{path.name}", "no harvest of this store", "move it elsewhere")
-            continue
-        where = f"harvests/{path.name}"
+    for id_ in _ids(root):
+        place = _folder(root, id_)
+        where = f"harvests/{id_}"
         try:
-            content = (path / MANIFEST).read_bytes()
+            content = (place / MANIFEST).read_bytes()
             manifest = json.loads(content)
             files, stated = manifest["files"], manifest["previous"]
             chain = manifest["previous_manifest_sha256"]
-            whole = content == canonical_json(manifest) and manifest["harvest_id"] == path.name
-        except (OSError, ValueError, KeyError, TypeError):
+            whole = content == canonical_json(manifest) and manifest["harvest_id"] == id_
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
             yield VerifyProblem(f"{where}/{MANIFEST}", "missing or damaged", _RESTORE)
-            previous = path.name
+            previous = id_
             continue
         if not whole:
             yield VerifyProblem(f"{where}/{MANIFEST}", "altered", _RESTORE)
         if stated != previous:
             yield VerifyProblem(where, f"should follow {stated}, but follows {previous}", "restore the harvest between")
-        elif previous is not None and chain != _sha256(folder / previous / MANIFEST):
-            yield VerifyProblem(
-                f"harvests/{previous}/{MANIFEST}", f"not the manifest that {path.name} followed", _RESTORE
-            )
-        yield from _files(where, path, files, frozenset((MANIFEST,)))
+        elif previous is not None and chain != _sha256(_folder(root, previous) / MANIFEST):
+            yield VerifyProblem(f"harvests/{previous}/{MANIFEST}", f"not the manifest that {id_} followed", _RESTORE)
+        yield from _files(where, place, files, frozenset((MANIFEST,)))
         yield from _run_of(where, root, manifest)
-        previous = path.name
+        previous = id_
 
 
 def _snapshots(root: Path) -> Iterator[VerifyProblem]:
-    folder = root / "snapshots"
+    folder, ids = root / "snapshots", frozenset(_ids(root))
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         where = f"snapshots/{path.name}"
         if not HARVEST_ID.fullmatch(path.name):
             yield VerifyProblem(where, "no snapshot of this store", "move it elsewhere")
             continue
-        if not (root / "harvests" / path.name).is_dir():
+        if path.name not in ids:
             yield VerifyProblem(where, "a snapshot of a harvest that is not there", _DERIVED)
         try:
             content = (path / "snapshot.json").read_bytes()
@@ -167,22 +183,43 @@ def _snapshots(root: Path) -> Iterator[VerifyProblem]:
 
 
 def _published(root: Path) -> str | None:
-    for path in sorted((root / "harvests").iterdir(), reverse=True):
+    for id_ in reversed(_ids(root)):
         try:
-            if json.loads((path / MANIFEST).read_bytes())["published"]:
-                return path.name
-        except (OSError, ValueError, KeyError, TypeError):
+            if json.loads((_folder(root, id_) / MANIFEST).read_bytes())["published"]:
+                return id_
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
             continue
     return None
 
 
+def _ids(root: Path) -> list[str]:
+    """All harvests that can be found, in a damaged store too."""
+    plain = {path.name for path in (root / "harvests").iterdir() if HARVEST_ID.fullmatch(path.name)}
+    return sorted(plain.union(*map(_packed, packs(root / "harvests"))))
+
+
+def _packed(pack: Path) -> list[str]:
+    try:
+        return [id_ for id_ in packed_ids(pack) if HARVEST_ID.fullmatch(id_)]
+    except StoreDamagedError:  # told of the pack as a whole
+        return []
+
+
+def _folder(root: Path, harvest_id: str) -> Folder:
+    try:
+        return harvest_folder(root / "harvests", harvest_id)
+    except StoreDamagedError:
+        return root / "harvests" / harvest_id
+
+
 def _runs(root: Path) -> Iterator[VerifyProblem]:
+    ids = frozenset(_ids(root))
     for path in sorted((root / "runs").iterdir()) if (root / "runs").is_dir() else ():
         where = f"runs/{path.name}"
         if not HARVEST_ID.fullmatch(path.name):
             yield VerifyProblem(where, "no run of this store", "move it elsewhere")
             continue
-        if not (root / "harvests" / path.name).is_dir():
+        if path.name not in ids:
             continue  # under way, or interrupted: the next start goes on with it
         try:
             lines = (path / "SHA256SUMS").read_text(encoding="ascii").splitlines()
@@ -204,7 +241,7 @@ def _run_of(where: str, root: Path, manifest: dict[str, Any]) -> Iterator[Verify
 
 
 def _files(
-    where: str, folder: Path, files: dict[str, Any], besides: frozenset[str], what_to_do: str = _RESTORE
+    where: str, folder: Folder, files: dict[str, Any], besides: frozenset[str], what_to_do: str = _RESTORE
 ) -> Iterator[VerifyProblem]:
     there = {path.name for path in folder.iterdir()} - besides
     for name in sorted(there - files.keys()):
@@ -216,10 +253,10 @@ def _files(
             yield VerifyProblem(f"{where}/{name}", "its bytes are not those that were committed", what_to_do)
 
 
-def _sha256(path: Path) -> str | None:
+def _sha256(path: Folder) -> str | None:
     try:
         return file_sha256(path)
-    except OSError:
+    except (OSError, StoreDamagedError):
         return None
 
 
@@ -263,7 +300,7 @@ def _left_out(snapshot: Path) -> frozenset[str]:
 def _rows_of_versions(store: Store, harvest_id: str) -> dict[str, int]:
     counts: dict[str, int] = {}
     for name in RECORD_TABLES:
-        keys = read_as(store.root / "harvests" / harvest_id / f"{name}.parquet", _PAGE_KEY)
+        keys = read_as(store.harvest_folder(harvest_id) / f"{name}.parquet", _PAGE_KEY)
         for key in keys.column(0).to_pylist():
             counts[key] = counts.get(key, 0) + 1
     return counts

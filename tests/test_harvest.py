@@ -17,6 +17,7 @@ from pipeline.errors import PortalError, StoreBusyError, StoreError
 from pipeline.harvest import HarvestResult, Night, Scope, run_night
 from pipeline.portal import code_ref
 from pipeline.settings import load_settings
+from pipeline.spool import Spool
 from pipeline.store import Store, open_store
 from pipeline.verify import verify_store
 
@@ -254,3 +255,13 @@ def test_killed_harvest_goes_on_without_fetching_twice(tmp_path: Path) -> None:
         one, other = open_store(data).table(table), open_store(tmp_path / "undisturbed").table(table)
         facts = [column for column in one.columns if not column.endswith(("_at", "harvest_id"))]
         pd.testing.assert_frame_equal(one[facts], other[facts])
+
+
+def test_a_harvest_killed_while_it_was_planned_is_begun_anew(tmp_path: Path) -> None:
+    with EmbeddedPortal() as portal:
+        store = Store.create(tmp_path / "store", portal.url)
+        Spool(store.root / "runs" / "20200101T000000Z" / "spool.sqlite").close()
+        result = harvest(portal, tmp_path / "store")
+    assert result.published
+    assert not result.resumed
+    assert [path.name for path in (store.root / "runs").iterdir()] == [result.harvest_id]

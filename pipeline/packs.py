@@ -1,0 +1,111 @@
+"""Old harvests in one file a month: `harvests/2026-10.zip` holds their folders, byte for byte and uncompressed.
+
+Nothing is rewritten: each file keeps its bytes, so every manifest, hash and answer stays what it was, and `unzip` gives
+the folders back. A year of nights is then 12 files instead of some 6,500.
+"""
+
+import hashlib
+import mmap
+import re
+import zipfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from pipeline.errors import StoreDamagedError
+
+Folder = Path | zipfile.Path
+"""A harvest's folder, plain or in a pack; a file in it."""
+
+PACK: Final = re.compile(r"([0-9]{4})-([0-9]{2})\.zip", re.ASCII)
+_LOCAL_HEADER: Final = 30  # bytes before a member's name, by the ZIP specification
+_EARLIEST: Final = (1980, 1, 1, 0, 0, 0)  # the same harvests give the same pack
+
+
+def pack_of(harvests: Path, harvest_id: str) -> Path:
+    """The pack that holds a harvest once its month is packed."""
+    return harvests / f"{harvest_id[:4]}-{harvest_id[4:6]}.zip"
+
+
+def packs(harvests: Path) -> list[Path]:
+    """All packs, oldest first."""
+    return sorted(path for path in harvests.iterdir() if PACK.fullmatch(path.name)) if harvests.is_dir() else []
+
+
+def packed_ids(pack: Path) -> list[str]:
+    """The harvests in a pack, oldest first. Raises StoreDamagedError."""
+    return sorted({name.partition("/")[0] for name in _names(pack)})
+
+
+def file_sha256(file: Folder) -> str:
+    """SHA-256 of a file's bytes. Raises OSError, and StoreDamagedError for one in a damaged pack."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, KeyError):
+        raise _damaged(file) from None
+
+
+def harvest_folder(harvests: Path, harvest_id: str) -> Folder:
+    """Where a harvest's files are: its folder, or its place in the pack of its month."""
+    plain, pack = harvests / harvest_id, pack_of(harvests, harvest_id)
+    if plain.is_dir() or not pack.is_file():
+        return plain
+    return zipfile.Path(_open(pack, _version(pack)), f"{harvest_id}/")
+
+
+def parquet_source(file: Folder) -> "Path | pa.BufferReader":
+    """What pyarrow reads a file from; one in a pack is mapped, not copied."""
+    if isinstance(file, Path):
+        return file
+    return pa.BufferReader(_member(file))
+
+
+def write_pack(folders: list[Path], out: Path, former: Path | None = None) -> None:
+    """Write harvests' folders into a new pack, together with those of a former pack of the month."""
+    with zipfile.ZipFile(out, "x", zipfile.ZIP_STORED) as pack:
+        files: dict[str, Folder] = {}
+        if former is not None:
+            files = {name: zipfile.Path(_open(former, _version(former)), name) for name in _names(former)}
+        files |= {f"{folder.name}/{file.name}": file for folder in folders for file in folder.iterdir()}
+        for name, file in sorted(files.items()):
+            pack.writestr(zipfile.ZipInfo(name, _EARLIEST), file.read_bytes())
+
+
+def _names(pack: Path) -> list[str]:
+    return _open(pack, _version(pack)).namelist()
+
+
+def _member(file: zipfile.Path) -> memoryview:
+    archive, name = file.root, file.at
+    info = archive.getinfo(name)
+    content = _mapped(Path(archive.filename or ""), _version(Path(archive.filename or "")))
+    header = content[info.header_offset : info.header_offset + _LOCAL_HEADER]
+    start = info.header_offset + _LOCAL_HEADER + int.from_bytes(header[26:28], "little")
+    start += int.from_bytes(header[28:30], "little")
+    return content[start : start + info.file_size]
+
+
+def _version(pack: Path) -> tuple[int, int]:
+    about = pack.stat()
+    return about.st_mtime_ns, about.st_ino
+
+
+@lru_cache(maxsize=64)
+def _open(pack: Path, version: tuple[int, int]) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(pack)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError):
+        raise _damaged(pack) from None
+
+
+@lru_cache(maxsize=64)
+def _mapped(pack: Path, version: tuple[int, int]) -> memoryview:
+    with pack.open("rb") as stream:
+        return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _damaged(file: Folder) -> StoreDamagedError:
+    return StoreDamagedError(f"{file} cannot be read; restore it from a copy of the store")
