@@ -117,7 +117,7 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
             current = None
         elif line == EMPTY_CELL:
             continue
-        elif current is not None and _is_open(current):
+        elif current is not None and (_is_open(current) or line[0] == ":"):
             current.append(line)
         else:
             rest.append(line)

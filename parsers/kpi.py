@@ -69,8 +69,8 @@ class KpiPage:
                 message=f"The page has no line {TARGET_LABEL}.",
             )
         columns, left = read_measures(below, "kpis", self.code, self.findings)
-        # a lone number is what is left of a dead chart
-        self._leave(line for line in left if parse_number(line) is None)
+        # a lone number is what is left of a dead chart; a lone colon stood between a link's words
+        self._leave(line for line in left if parse_number(line) is None and line != ":")
         quarters = self._read_quarters(sections)
         narratives = {q: _text(sections.get(f"narrative_{q}", [])) for q in range(1, 5)}
         self.tables["kpis"].append(

@@ -97,6 +97,7 @@ STEP_LINKS: Final = re.compile(
 # --- an indicator, inside a project page or on its own page --------------------------------------------------------
 
 KPI_BLOCK_LABEL: Final = "รายละเอียดเกี่ยวกับตัวชี้วัด"
+KPI_NAME_LABEL: Final = "ตัวชี้วัด"
 KPI_NAME_LINE: Final = re.compile(r"ตัวชี้วัด\s*:\s*(.*)")
 TARGET_LABEL: Final = "ค่าเป้าหมาย"
 ACHIEVED_LABEL: Final = "ผลงานที่ทำได้"

@@ -8,6 +8,7 @@ browser does not show is not there: scripts, styles, templates, `hidden`, `displ
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -73,6 +74,11 @@ class PrintedPage:
     line_links: list[tuple[int, ...]] = field(default_factory=list)
 
 
+def next_lines(lines: list[str], place: int, count: int) -> list[str]:
+    """The next `count` lines with text, from `place` on; spacer cells may stand between them."""
+    return list(islice((line for line in islice(lines, place, None) if line != EMPTY_CELL), count))
+
+
 def _tag_ids(names: Iterable[str]) -> Iterator[int]:
     maker = LexborHTMLParser("")
     for name in names:
@@ -119,8 +125,7 @@ def _read(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
         links.reverse()
     tree.merge_text_nodes()
     for cell in cells:
-        child = cell.first_child
-        if child is None or (child.next is None and child.is_text_node and not (child.text_content or "").strip()):
+        if _is_empty(cell):
             cell.insert_child(EMPTY_CELL)
     printed = clean(root.text(separator=_BREAK, strip=True, skip_empty=True))
     lines = [line for piece in printed.split(_BREAK) if (line := piece.strip(" "))]
@@ -154,6 +159,16 @@ def _leave_lines(nodes: list[LexborNode], links: list[str]) -> list[LexborNode]:
         else:
             _show_special(node, action)
     return cells
+
+
+def _is_empty(cell: LexborNode) -> bool:
+    """Whether a cell shows no text: it holds nothing, or a blank, `<br>`, or boxes that hold no more."""
+    child = cell.first_child
+    if child is None:
+        return True
+    if child.is_text_node and (child.next is None or not (child.text_content or "").isspace()):
+        return not (child.text_content or "").strip()
+    return not cell.text(strip=True)
 
 
 def _show_special(node: LexborNode, action: str) -> None:

@@ -9,6 +9,7 @@ from parsers.contact import split_contact
 from parsers.findings import Findings
 from parsers.indicator import cut_quarter_table, number, read_measures, read_quarter_table
 from parsers.labels import (
+    ACHIEVED_LABEL,
     AGENCY_LINE,
     BARE_CODE_LINE,
     EVALUATION_LINE,
@@ -16,6 +17,7 @@ from parsers.labels import (
     FURNITURE,
     KPI_BLOCK_LABEL,
     KPI_CODE,
+    KPI_NAME_LABEL,
     KPI_NAME_LINE,
     NAME_IN_ENGLISH,
     OBSTACLES_LINE,
@@ -34,6 +36,7 @@ from parsers.labels import (
     STEP_START_LABEL,
     STRATEGY_LINE,
     SUB_OFFICE_MARK,
+    TARGET_LABEL,
     TITLE_LINE,
     UNIT_PAIR,
     WEIGHT_AT_END,
@@ -67,6 +70,7 @@ TABLES = (
 _KPI_CODE = re.compile(KPI_CODE)
 _REPORT_FIRST = "(ค"  # what a report's heading begins with
 _PROBLEMS, _OBSTACLES = "** ปัญหาของโครงการ :", "** อุปสรรคของโครงการ :"
+_BARE_LABELS = frozenset((_PROBLEMS, _OBSTACLES, _PROBLEMS[:-2], _OBSTACLES[:-2]))
 _STEP_DATE_LABELS = (STEP_START_LABEL, STEP_END_LABEL)
 _ONLY_SEPARATORS = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
 
@@ -159,8 +163,8 @@ class ProjectPage:
             "start_date": None,
             "finish_date": None,
         }
-        if contact_lines:
-            contact = " ".join(contact_lines)
+        # a colon alone: it stood between the two links below the contact
+        if contact := " ".join(line for line in contact_lines if line != ":"):
             contact_name, contact_phone = split_contact(contact)
             self.tables["contacts"].append(
                 {
@@ -244,12 +248,15 @@ class ProjectPage:
     def _read_strategies(self, lines: list[str]) -> None:
         items: list[list[str]] = []
         for line in lines:
-            if STRATEGY_LINE.fullmatch(line):
+            above = STRATEGY_LINE.fullmatch(" ".join(items[-1])) if items else None
+            waits = bool(above and not above[4])  # for its name, which stands in a cell of its own
+            found = STRATEGY_LINE.fullmatch(line)
+            if found and not (waits and above and not (found[3] or "").startswith(f"{above[2] or above[3]}.")):
                 items.append([line])
             elif line == EMPTY_CELL:
                 continue
-            elif items and ((len(items[-1]) == 1 and not STRATEGY_LINE.fullmatch(items[-1][0])[4]) or line[0] == ":"):  # type: ignore[index]
-                items[-1].append(line)  # the code and its name in cells of their own
+            elif waits or (items and line[0] == ":"):
+                items[-1].append(line)
             else:
                 self._leave([line])
         for position, item in enumerate(items, 1):
@@ -439,8 +446,9 @@ class ProjectPage:
         if place is None:
             return None, 0
         printed, taken = block[place].removeprefix(label).lstrip(" :"), 1
-        if not printed and place + 1 < len(block) and not block[place + 1].startswith(_STEP_DATE_LABELS):
-            printed, taken = block[place + 1].removeprefix(":").strip(), 2
+        while not printed and place + taken < len(block) and not block[place + taken].startswith(_STEP_DATE_LABELS):
+            printed = block[place + taken].lstrip(" :")
+            taken += 1
         return self._iso_day(printed, "plan_steps", key, column), taken
 
     # --- indicators the project supports ----------------------------------------------------------------------------
@@ -487,31 +495,8 @@ class ProjectPage:
     def _read_kpi(self, code: str, lines: list[str]) -> None:
         key = f"{self.code}/{code}"
         above, table = cut_quarter_table(lines)
-        name: str | None = None
-        measures_from = 0
-        for place, line in enumerate(above):
-            if found := KPI_NAME_LINE.fullmatch(line):
-                name, measures_from = found[1], place + 1
-                if not name:
-                    while measures_from < len(above) and not above[measures_from].startswith(("ค่าเป้าหมาย", "ผลงาน")):
-                        name = f"{name} {above[measures_from]}".strip()
-                        measures_from += 1
-                self._leave(above[:place])
-                break
-            if line == "ตัวชี้วัด":
-                parts = []
-                measures_from = place + 1
-                while measures_from < len(above) and not above[measures_from].startswith(("ค่าเป้าหมาย", "ผลงาน")):
-                    parts.append(above[measures_from])
-                    measures_from += 1
-                name = " ".join(parts).removeprefix(":").strip()
-                self._leave(above[:place])
-                break
-        else:
-            self.findings.add(
-                "part_missing", table="project_kpis", key=key, column="name", message="An indicator without its name."
-            )
-        columns, left = read_measures(above[measures_from:], "project_kpis", key, self.findings)
+        name, above = self._take_kpi_name([line for line in above if line != EMPTY_CELL], key)
+        columns, left = read_measures(above, "project_kpis", key, self.findings)
         quarters, unit, rest = read_quarter_table(table, "project_kpi_quarters", key, self.findings)
         if unit and unit != columns["unit"]:
             self.findings.add(
@@ -526,13 +511,29 @@ class ProjectPage:
                 key=key,
                 message="An indicator without its table of quarters.",
             )
-        self.tables["project_kpis"].append(
-            {"project_code": self.code, "kpi_code": code, "name": name or None, **columns}
-        )
+        self.tables["project_kpis"].append({"project_code": self.code, "kpi_code": code, "name": name, **columns})
         self.tables["project_kpi_quarters"] += [
             {"project_code": self.code, "kpi_code": code, **quarter} for quarter in quarters
         ]
         check_last_quarter(columns["achieved_value"], quarters, "project_kpis", key, self.findings)
+
+    def _take_kpi_name(self, lines: list[str], key: str) -> tuple[str | None, list[str]]:
+        """The indicator's name, in one line or in cells below its label; and the lines below it."""
+        for place, line in enumerate(lines):
+            found = KPI_NAME_LINE.fullmatch(line)
+            if not found and line != KPI_NAME_LABEL:
+                continue
+            self._leave(lines[:place])
+            name = found[1] if found else ""
+            end = place + 1
+            while name in ("", ":") and end < len(lines) and not _is_measure(lines, end):
+                name = lines[end].lstrip(" :")
+                end += 1
+            return name or None, lines[end:]
+        self.findings.add(
+            "part_missing", table="project_kpis", key=key, column="name", message="An indicator without its name."
+        )
+        return None, lines
 
     # --- reading single values --------------------------------------------------------------------------------------
 
@@ -697,6 +698,8 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
             else:
                 foreign.append(line)
         elif first == "*":
+            if _is_quoted_label(lines, place, max(problems_at, obstacles_at)):
+                continue
             if line.startswith(_PROBLEMS) or PROBLEMS_LINE.match(line):
                 problems_at, obstacles_at = place, -1
             elif line.startswith(_OBSTACLES) or OBSTACLES_LINE.match(line):
@@ -712,6 +715,17 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
         end = len(lines) - bool(REPORT_RULE.fullmatch(lines[-1]))
         reports.append(_report_lines(lines, start, problems_at, obstacles_at, end))
     return reports, foreign
+
+
+def _is_quoted_label(lines: list[str], place: int, label_at: int) -> bool:
+    """Whether a label stands in the text, in a cell of its own, of the bare label at `label_at`.
+
+    Problems without text are followed by the label of obstacles: only that cannot be told from a quotation.
+    """
+    if label_at < 0 or place - label_at > 2 or (place - label_at == 2 and lines[place - 1] != ":"):
+        return False
+    above = lines[label_at]
+    return above in _BARE_LABELS and (above.startswith(_OBSTACLES[:-2]) or bool(PROBLEMS_LINE.match(lines[place])))
 
 
 def _report_lines(lines: list[str], start: int, problems_at: int, obstacles_at: int, end: int) -> _ReportLines:
@@ -767,6 +781,14 @@ def _step_starts(lines: list[str]) -> list[tuple[int, int, str, str | None]]:
                 starts.append((place, place + 2, lines[place + 1], None))
                 ended = False
     return starts
+
+
+def _is_measure(lines: list[str], place: int) -> bool:
+    """Whether a line is an indicator's target or result, not a name that quotes the label: that comes again below."""
+    for label in (TARGET_LABEL, ACHIEVED_LABEL):
+        if lines[place].startswith(label):
+            return not any(line.startswith(label) for line in lines[place + 1 :])
+    return False
 
 
 def _last_label(block: list[str], label: str) -> int | None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from parsers.findings import Findings
 from parsers.indicator import cut_quarter_table, join_narratives, number, read_quarter_table
 from parsers.labels import DIGIT, FURNITURE, KPI_CODE, NARRATIVE_LABEL, PROJECT_CODE, RESULT_LIST_TITLE
-from parsers.page import EMPTY_CELL
+from parsers.page import EMPTY_CELL, next_lines
 from parsers.thai import arabic_digits, parse_integer
 
 Row = dict[str, Any]
@@ -64,7 +64,7 @@ class ResultListPage:
     def _read_head(self, lines: list[str]) -> list[int]:
         """Read title and dimension; returns where items begin."""
         starts = _item_starts(lines)
-        head = lines[: starts[0]] if starts else lines
+        head = [line for line in (lines[: starts[0]] if starts else lines) if line != EMPTY_CELL]
         place = 0
         while place < len(head):
             line = head[place]
@@ -84,7 +84,11 @@ class ResultListPage:
                     self._leave([line])
             elif self.dimension_no is None and (dimension := DIMENSION.fullmatch(line)):
                 self.dimension_no = parse_integer(dimension[1])
-                self.dimension_name = dimension[2] or None
+                if not dimension[2] and place < len(head):  # in a cell of its own
+                    self.dimension_name = head[place].lstrip(" :") or None
+                    place += 1
+                else:
+                    self.dimension_name = dimension[2] or None
             else:
                 self._leave([line])
         return starts
@@ -111,11 +115,16 @@ class ResultListPage:
         heading: str | None = None
         texts: list[str] = []
         pending: str | None = None
+        named_again = False
         for line in above:
             labelled = _LABEL_LINE.fullmatch(line)
             bracketed = BRACKETS.fullmatch(line)
             if line == EMPTY_CELL:
-                pending = None
+                continue
+            if name is None and not bracketed:  # it stands in a cell of its own, and may quote a label
+                name = line
+            elif line == name and not named_again:  # printed again below the strategy
+                named_again = True
             elif labelled and _LABELS[labelled[1]] not in values:
                 column = _LABELS[labelled[1]]
                 values[column] = labelled[2]
@@ -128,14 +137,10 @@ class ResultListPage:
                 pending = None if values[pending] else pending
             elif bracketed and heading is None:
                 heading = bracketed[1].strip() or None
-            elif name is None:
-                name = line
             elif values:
                 self._leave([line])
             else:
                 texts.append(line)
-        if name in texts:  # the name is printed again below the strategy
-            texts.remove(name)
         strategy = " ".join(texts) or None
         quarters, _, rest = read_quarter_table(table, "result_list_quarters", key, self.findings)
         report, narratives = _split_reports([line for line in rest if line not in FURNITURE])
@@ -210,14 +215,27 @@ def _split_reports(lines: list[str]) -> tuple[str | None, dict[int, str | None]]
 
 
 def _item_starts(lines: list[str]) -> list[int]:
-    """Lines that begin an item: a number, and the item's own parts just below (texts may be numbered too)."""
+    """Lines that begin an item: a number, and the item's own parts just below, before another number.
+
+    Texts may be numbered too; the last number above an item's parts is the item's.
+    """
     starts: list[int] = []
+    names: list[str] = []  # in a cell of its own, below its number
     for place, line in enumerate(lines):
-        if line[0] != "(" or not (found := ITEM_START.fullmatch(line)):
+        found = _numbered(line)
+        if not found or [line] == names:
             continue
-        ahead = lines[place + 1 : place + 8]
-        if parse_integer(found[1]) is not None and any(
-            BRACKETS.fullmatch(below) or below.startswith("หน่วยนับ") for below in ahead
-        ):
-            starts.append(place)
+        alone = not found[2]
+        below_it = next_lines(lines, place + 1, 7)
+        names = below_it[:1] if alone else []
+        for below in below_it[alone:]:
+            if BRACKETS.fullmatch(below) or below.startswith("หน่วยนับ"):
+                starts.append(place)
+                break
+            if _numbered(below):
+                break
     return starts
+
+
+def _numbered(line: str) -> re.Match[str] | None:
+    return ITEM_START.fullmatch(line) if line[0] == "(" else None

@@ -16,6 +16,7 @@ from parsers.labels import (
     RESULT_LIST_TITLE,
     YII_CODE_LABEL,
 )
+from parsers.page import next_lines
 
 Kind = Literal["project", "kpi", "result_list", "yii_project", "unknown"]
 Verdict = Literal["ok", "suspect", "blocked", "empty", "not_found"]
@@ -54,7 +55,7 @@ def kind_of(lines: list[str]) -> Kind:
 
 def _names_agency(lines: list[str], place: int) -> bool:
     """Whether a list's title is followed by an agency's code; menus print the title alone."""
-    return bool(_EIGHT_DIGITS.search(" ".join(lines[place : place + 4])))
+    return bool(_EIGHT_DIGITS.search(" ".join(next_lines(lines, place, 4))))
 
 
 def take_error_lines(lines: list[str]) -> tuple[list[str], list[str]]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from parsers.findings import Findings
 from parsers.indicator import number
-from parsers.labels import KPI_CODE, PROJECT_CODE
+from parsers.labels import FURNITURE, KPI_CODE, PROJECT_CODE, YII_CODE_LABEL
 from parsers.page import EMPTY_CELL
 from parsers.project import TABLES as PROJECT_TABLES
 from parsers.thai import BUDDHIST_OFFSET, arabic_digits, parse_integer, parse_iso_day
@@ -59,16 +59,17 @@ class YiiProjectPage:
     def _read(self, lines: list[str]) -> None:
         printed: dict[str, str] = {}
         column: str | None = None
+        lines = [line for line in lines if line != EMPTY_CELL]  # no value, or a spacer before it: the next line tells
+        in_columns = any(line.rstrip(" :") == YII_CODE_LABEL for line in lines)
         for line in lines:
-            label = None if line == EMPTY_CELL else _label_of(line, printed)
+            label = _label_of(line, printed, in_columns)
             if label:
                 column = LABELS[label]
                 printed[column] = line.removeprefix(label).lstrip(" :")
-            elif line == EMPTY_CELL:
-                column = column if column in _LONG_TEXTS else None
             elif column and (not printed[column] or column in _LONG_TEXTS):
-                printed[column] = f"{printed[column]} {line}".strip()
-            else:
+                value = line if printed[column] else line.lstrip(" :")
+                printed[column] = f"{printed[column]} {value}".strip()
+            elif line not in FURNITURE:
                 self.unclaimed.append(line)
         values = {key: None if _NOT_SET.fullmatch(text) else text or None for key, text in printed.items()}
         code = arabic_digits(values.get("project_code") or "")
@@ -147,11 +148,16 @@ class YiiProjectPage:
         return day
 
 
-def _label_of(line: str, printed: dict[str, str]) -> str | None:
-    """The label that begins a line, where its column has no value yet and the value fits a label glued to it."""
+def _label_of(line: str, printed: dict[str, str], in_columns: bool) -> str | None:
+    """The label that begins a line, where its column has no value yet and the value fits a label glued to it.
+
+    in_columns: the page's labels stand alone, so a line that goes on behind one is a text that quotes it
+    """
     for label, column in LABELS.items():
         if line.startswith(label) and column not in printed:
             value = line.removeprefix(label).lstrip(" :")
+            if value and in_columns:
+                continue
             if label == "ปี" and value and parse_integer(value) is None:
                 continue  # a text that begins with "year"
             return label

@@ -1,0 +1,277 @@
+"""The parser's laws, by Hypothesis: what is printed is read back, whatever the markup; and whatever the bytes, a verdict.
+
+The suite runs the same examples every time. `LAW_EXAMPLES=20000 pytest tests/test_laws.py -n 0` looks for new ones.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
+from invented_records import Tables, kpis, projects, result_lists, yii_projects
+from rendering import (
+    LAYOUTS,
+    NOT_SHOWN,
+    PRINTED_EVERYWHERE,
+    QUARTER_LAYOUTS,
+    WRAPPERS,
+    WRITERS,
+    Markup,
+    Printed,
+    Printing,
+    furnished,
+    print_kpi,
+    print_project,
+    print_result_list,
+    print_yii,
+)
+
+from parsers import ParsedPage, parse_page
+from parsers.contact import split_contact
+from parsers.thai import BUDDHIST_OFFSET, arabic_digits, clean, parse_number, typed_date_day, typed_dates
+
+FIXTURES = Path(__file__).parent.parent / "fixtures_html"
+VERDICTS = {"ok", "suspect", "blocked", "empty", "not_found"}
+MORE = os.environ.get("LAW_EXAMPLES")
+Printer = Callable[[Tables, Printing], Printed]
+KINDS: dict[str, tuple[st.SearchStrategy[Tables], Printer]] = {
+    "project": (projects(), print_project),
+    "kpi": (kpis(), print_kpi),
+    "result_list": (result_lists(), print_result_list),
+    "yii_project": (yii_projects(), print_yii),
+}
+
+
+def law(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The settings of a law: so many examples in the suite, always the same; more of them, and new, where asked for."""
+    checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+    return settings(
+        max_examples=int(MORE) if MORE else examples,
+        derandomize=not MORE,
+        database=None,
+        deadline=None,
+        suppress_health_check=checks,
+        phases=(Phase.explicit, Phase.generate, *([Phase.shrink] if MORE else [])),  # a page is slow to shrink
+    )
+
+
+printings = st.builds(
+    Printing,
+    decimals=st.sampled_from((None, 2, 4)),
+    milliseconds=st.booleans(),
+    evaluation_quarter=st.integers(1, 4),
+    turn=st.integers(0, 29),
+)
+furniture = st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from(NOT_SHOWN)), max_size=4).map(tuple)
+headers = st.lists(st.tuples(st.just(0), st.sampled_from(PRINTED_EVERYWHERE)), max_size=2).map(tuple)
+wrappers = st.integers(0, len(WRAPPERS) - 1)
+
+
+def markups(layout: str | None = None) -> st.SearchStrategy[Markup]:
+    return st.builds(
+        Markup,
+        layout=st.just(layout) if layout else st.sampled_from(sorted(LAYOUTS)),
+        quarters=st.sampled_from(sorted(QUARTER_LAYOUTS)),
+        writer=st.sampled_from(sorted(WRITERS)),
+        apart=st.sampled_from(("whole", "label", "value", "alone")),
+        wrapper=wrappers,
+        furniture=furniture,
+        minified=st.booleans(),
+        thai_bytes=st.booleans(),
+    )
+
+
+def reads_back(tables: Tables, page: ParsedPage, kind: str) -> None:
+    """The law itself: the page is whole, its rows are the record's, nothing is left over and nothing is complained of."""
+    differences = [
+        f"{table} {number}, {column}: {row.get(column)!r} instead of {expected[column]!r}"
+        for table, rows in tables.items()
+        for number, (row, expected) in enumerate(zip(page.tables.get(table, []), rows, strict=False), 1)
+        for column in expected
+        if row.get(column) != expected[column]
+    ]
+    assert differences == []
+    assert {table: len(page.tables.get(table, [])) for table in tables} == {
+        table: len(tables[table]) for table in tables
+    }
+    assert [finding for finding in page.findings if finding["severity"] != "note"] == []
+    assert (page.kind, page.verdict, page.unclaimed) == (kind, "ok", [])
+
+
+# --- what is printed is read back --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@law(8)
+@given(st.data())
+def test_a_project_reads_back_from_any_markup(layout: str, data: st.DataObject) -> None:
+    tables = data.draw(projects())
+    page = print_project(tables, data.draw(printings))
+    body = data.draw(markups(layout)).write(page)
+    reads_back(tables, parse_page(body), "project")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", ["kpi", "result_list", "yii_project"])
+@law(4)
+@given(st.data())
+def test_a_smaller_page_reads_back_from_any_markup(kind: str, layout: str, data: st.DataObject) -> None:
+    records, printer = KINDS[kind]
+    tables = data.draw(records)
+    body = data.draw(markups(layout)).write(printer(tables, data.draw(printings)))
+    reads_back(tables, parse_page(body), kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@law(20)
+@given(st.data())
+def test_furniture_changes_nothing(kind: str, data: st.DataObject) -> None:
+    records, printer = KINDS[kind]
+    page = printer(data.draw(records), data.draw(printings))
+    markup = data.draw(markups())
+    bare = parse_page(markup.write(page))
+    among = parse_page(furnished(markup, data.draw(furniture) + data.draw(headers), data.draw(wrappers)).write(page))
+    assert (among.kind, among.verdict, among.tables) == (bare.kind, bare.verdict, bare.tables)
+    assert (among.findings, among.unclaimed) == (bare.findings, bare.unclaimed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@law(10)
+@given(st.data())
+def test_parsing_is_deterministic(kind: str, data: st.DataObject) -> None:
+    records, printer = KINDS[kind]
+    body = data.draw(markups()).write(printer(data.draw(records), data.draw(printings)))
+    assert parse_page(body).document("a") == parse_page(bytes(bytearray(body))).document("a")
+
+
+# --- any bytes at all -----------------------------------------------------------------------------------------------------
+
+
+@cache
+def saved_pages() -> list[bytes]:
+    return [page.read_bytes() for page in sorted(FIXTURES.rglob("*.html")) if page.stat().st_size]
+
+
+def gives_a_verdict(body: bytes) -> None:
+    start = time.process_time()
+    page = parse_page(body)
+    seconds = time.process_time() - start
+    assert page.verdict in VERDICTS
+    json.dumps(page.document("any"), allow_nan=False)
+    assert seconds < max(1.0, len(body) / 1e6)
+
+
+@law(150)
+@given(st.binary(max_size=3000))
+@example(b"")
+@example(b"\xff\xfe<")
+@example(b"<pre>" + b"\n" * 3000)
+def test_random_bytes_get_a_verdict(body: bytes) -> None:
+    gives_a_verdict(body)
+
+
+@st.composite
+def injured_pages(draw: st.DrawFn) -> bytes:
+    """A saved page, cut, flipped, spliced with another, or with bytes put in."""
+    body = bytearray(draw(st.sampled_from(saved_pages())))
+    other = draw(st.sampled_from(saved_pages()))
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, len(body)))
+        match draw(st.sampled_from(("cut", "flip", "splice", "drop", "insert", "repeat"))):
+            case "cut":
+                del body[place:]
+            case "flip":
+                for at in draw(st.lists(st.integers(0, max(len(body) - 1, 0)), max_size=20)) if body else ():
+                    body[at] ^= 1 << draw(st.integers(0, 7))
+            case "splice":
+                start = draw(st.integers(0, len(other)))
+                body[place:place] = other[start : start + draw(st.integers(1, 3000))]
+            case "drop":
+                del body[place : place + draw(st.integers(1, 3000))]
+            case "insert":
+                body[place:place] = draw(st.binary(min_size=1, max_size=200))
+            case _:
+                body[place:place] = body[place : place + 500] * draw(st.integers(1, 9))
+    return bytes(body)
+
+
+@law(300)
+@given(injured_pages())
+def test_injured_pages_get_a_verdict(body: bytes) -> None:
+    gives_a_verdict(body)
+
+
+@law(60)
+@given(projects(), printings, markups(), st.floats(0, 1))
+def test_a_page_cut_short_never_shows_rows_it_did_not_print(
+    tables: Tables, printing: Printing, markup: Markup, share: float
+) -> None:
+    body = markup.write(print_project(tables, printing))
+    page = parse_page(body[: int(len(body) * share)])
+    assert page.verdict in VERDICTS
+    if page.verdict == "ok":
+        reads_back(tables, page, "project")
+
+
+# --- Thai text, numbers, dates --------------------------------------------------------------------------------------------
+
+THAI_TROUBLE = "กนรเแำําฺ่้๊๋็ ๐๙09\u00a0\u200b\u200d\ufeff\u00ad\n\t-:/(),.ab"
+troubled_texts = st.one_of(st.text(THAI_TROUBLE, max_size=30), st.text(max_size=30))
+
+
+@law(400)
+@given(troubled_texts)
+def test_cleaning_twice_is_cleaning_once(text: str) -> None:
+    once = clean(text)
+    assert clean(once) == once
+    assert "\u0e4d\u0e32" not in once
+    assert once == once.strip()
+    assert "  " not in once
+
+
+@law(300)
+@given(st.floats(-1e9, 1e9, allow_nan=False).map(lambda number: round(number, 4)), st.integers(4, 6), st.booleans())
+def test_a_number_is_read_as_printed(value: float, decimals: int, thai: bool) -> None:
+    for printed in (f"{value:.{decimals}f}", f"{value:,.{decimals}f}"):
+        if thai:
+            printed = printed.translate(str.maketrans("0123456789", "๐๑๒๓๔๕๖๗๘๙"))
+        assert parse_number(printed) == float(f"{value:.{decimals}f}")
+
+
+@law(300)
+@given(troubled_texts)
+def test_what_is_no_number_is_no_number(text: str) -> None:
+    value = parse_number(text)
+    if value is not None:
+        plain = arabic_digits(text).replace(",", "").removesuffix("%").strip()
+        assert float(plain) == value
+
+
+@law(400)
+@given(st.integers(0, 99), st.integers(0, 99), st.one_of(st.integers(0, 99), st.integers(1000, 9999)))
+def test_a_typed_date_is_read_as_day_month_buddhist_year_or_not_at_all(day: int, month: int, year: int) -> None:
+    typed = f"{day}/{month}/{year:02}"
+    found = typed_dates(f"{typed} : ก")
+    assert len(found) == 1
+    read = typed_date_day(found[0])
+    if read is None:
+        assert not (1 <= day <= 28 and 1 <= month <= 12 and 2500 <= year <= 2699)
+    else:
+        year_ce, month_read, day_read = map(int, read.split("-"))
+        assert (day_read, month_read, year_ce + BUDDHIST_OFFSET) == (day, month, year)
+
+
+@law(300)
+@given(troubled_texts)
+def test_a_contact_loses_no_letter_and_no_digit(text: str) -> None:
+    contact = clean(text)
+    name, phone = split_contact(contact)
+    kept = (name or "") + (phone or "")
+    digits = [c for c in contact if c.isdigit()]
+    assert sorted(c for c in kept if c.isdigit()) == sorted(digits)
+    assert sorted(c for c in kept if c.isalpha()) == sorted(c for c in contact if c.isalpha())
