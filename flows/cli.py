@@ -22,7 +22,22 @@ PARSE_STATUS = "Exit status: 0 all pages are ok, 1 some are not, 2 a file could 
 
 
 _portal_option = click.option("--portal", help="Address of the portal.")
-_data_option = click.option("--data", type=click.Path(path_type=Path), help="Folder of the store.")
+
+
+class _Place(click.ParamType[Path]):
+    """A store's place: a folder, or an address in object storage, of which the mirror's folder is taken."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from pipeline.remote import local_folder
+
+        return local_folder(value)
+
+
+_data_option = click.option(
+    "--data", type=_Place(), help="Folder of the store, or an address such as s3://bucket/folder."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EPILOG)
@@ -266,10 +281,12 @@ def evidence(code: str, out: Path, data: Path | None) -> None:
 @_data_option
 def verify(deep: bool, data: Path | None) -> None:
     """Check every file of the store against the manifests and their chain."""
-    from pipeline.verify import verify_store
+    from pipeline.remote import remote_of
+    from pipeline.verify import verify_remote, verify_store
 
-    store_folder = data or _settings_data()
-    problems = verify_store(store_folder, deep=deep)
+    store_folder: str | Path = _place(data or _settings_data())
+    remote = remote_of(data or _settings_data())
+    problems = verify_remote(remote.url, deep=deep) if remote else verify_store(Path(store_folder), deep=deep)
     for problem in problems:
         click.echo(f"{problem.where}: {problem.what}; {problem.what_to_do}")
     if problems:
@@ -319,10 +336,18 @@ def _settings_data() -> Path:
     return load_settings().data
 
 
+def _place(folder: Path) -> str | Path:
+    """A folder, or the address it mirrors."""
+    from pipeline.remote import remote_of
+
+    remote = remote_of(folder)
+    return remote.url if remote else folder
+
+
 def _store(data: Path | None) -> Any:
     from pipeline.store import open_store
 
-    return open_store(data or _settings_data())
+    return open_store(_place(data or _settings_data()))
 
 
 def _read_page_file(file: Path) -> bytes:

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.errors import SettingsError
+from pipeline.remote import is_url, local_folder
 
 PREFIX: Final = "BMA_PROGRESS_"
 CONFIG_VARIABLE: Final = "BMA_PROGRESS_CONFIG"
@@ -36,7 +37,10 @@ class Settings(BaseSettings):
         "http://monitor.bangkok.go.th",
         description="Address of the portal to harvest. Its copies on other hosts show other values: give each a store.",
     )
-    data: Path = Field(Path("data/portal"), description="Folder of the store; one store holds one portal.")
+    data: Path = Field(
+        Path("data/portal"),
+        description="Folder of the store, or its address such as s3://bucket/folder; one store holds one portal.",
+    )
     contact: str = Field(
         "", description="E-mail or web address where the portal's people reach you; goes into the user agent."
     )
@@ -112,6 +116,11 @@ class Settings(BaseSettings):
         if isinstance(value, bool) and cls.model_fields[info.field_name].annotation is not bool:
             raise ValueError(_allowed(cls.model_fields[info.field_name]))
         return value
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _data_is_a_folder_or_an_address(cls, value: Any) -> Any:
+        return local_folder(value) if isinstance(value, str) and is_url(value) else value
 
     @field_validator("portal")
     @classmethod

@@ -18,7 +18,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -37,6 +37,7 @@ from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError
 from pipeline.fields import TABLES, schema_version
 from pipeline.packs import Folder, file_sha256, harvest_folder, pack_of, packed_ids, packs, parquet_source, write_pack
 from pipeline.portal import KPI_CODE, PROJECT_CODE
+from pipeline.remote import local_folder, remote_of
 
 FORMAT: Final = 1
 """Version of the store's layout; a newer one is refused."""
@@ -88,6 +89,8 @@ class Store:
     @classmethod
     def create(cls, root: Path, portal: str) -> "Store":
         """Open the store in `root`, made new where there is none. Raises StoreError for another portal's store."""
+        if (remote := remote_of(root)) is not None and not (root / "store.json").exists():
+            remote.pull()
         if not (root / "store.json").exists():
             if root.exists() and not root.is_dir():
                 raise StoreError(f"{root} is a file; name a folder for the store")
@@ -297,8 +300,16 @@ class Store:
             os.pwrite(
                 descriptor, f"process {os.getpid()}, started {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode(), 0
             )
-            self.recover()
-            yield self
+            with ExitStack() as held:
+                if (remote := remote_of(self.root)) is not None:
+                    held.enter_context(remote.lease())
+                    remote.pull()
+                self.recover()
+                if remote is not None:
+                    remote.push()  # what an earlier start committed here, and could not there
+                yield self
+                if remote is not None:
+                    remote.push()
         finally:
             os.ftruncate(descriptor, 0)
             os.close(descriptor)
@@ -493,8 +504,22 @@ class AsOf:
 
 
 def open_store(path_or_url: str | Path) -> Store:
-    """Open a store for reading. Raises StoreError where there is none."""
-    return Store(Path(path_or_url))
+    """Open a store for reading: a folder, or an address such as `s3://bucket/folder`. Raises StoreError.
+
+    Of a store in object storage the mirror on this machine is brought up to date first; see `pipeline.remote`.
+    """
+    folder = local_folder(path_or_url)
+    remote = remote_of(folder)
+    if remote is None:
+        return Store(folder)
+    remote.pull()
+    store = Store(folder)
+    descriptor = store._lock()
+    try:
+        store.recover()
+    finally:
+        os.close(descriptor)
+    return store
 
 
 # --- the small pieces every writer shares -------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from parsers import PARSER_VERSION, facts_sha256, parse_page
 from pipeline.errors import BmaProgressError, StoreDamagedError, StoreError
 from pipeline.fields import RECORD_TABLES, schema_version
 from pipeline.packs import PACK, Folder, file_sha256, harvest_folder, packed_ids, packs
+from pipeline.remote import Remote, latest_document
 from pipeline.state import State
 from pipeline.store import FORMAT, HARVEST_ID, MANIFEST, README, Store, canonical_json
 from pipeline.tables import read_as
@@ -54,6 +55,43 @@ def verify_store(root: Path, *, deep: bool = False) -> list[VerifyProblem]:
     if not problems and deep:
         problems += _deep(Store(root))
     return problems
+
+
+def verify_remote(url: str, *, deep: bool = False) -> list[VerifyProblem]:
+    """Check a store in object storage: every object is fetched anew, whatever the mirror on this machine holds."""
+    with tempfile.TemporaryDirectory() as folder:
+        remote = Remote(url, Path(folder) / "mirror")
+        try:
+            remote.pull()
+        except StoreDamagedError as error:
+            return [VerifyProblem(url, str(error), _RESTORE)]
+        store = Store(remote.mirror)
+        head, _ = remote.head()
+        (remote.mirror / "head.json").write_bytes(canonical_json(head))
+        problems = [*_head(remote.mirror, store.portal)]
+        store.recover()
+        problems += verify_store(remote.mirror, deep=deep)
+        published = store.latest_id()
+        try:
+            shown = remote.latest()
+        except StoreDamagedError:
+            shown = {"harvest_id": None}
+        if shown and published and shown != latest_document(remote.mirror, published):
+            problems.append(VerifyProblem("latest.json", f"should show {published}", _NEXT_START))
+        elif shown and published:
+            for file in sorted((remote.mirror / "snapshots" / published).iterdir()):
+                problems += _object(remote, f"snapshots/{published}/{file.name}", file)
+        problems += [VerifyProblem(key, "no part of the store", "move it elsewhere") for key in remote.foreign()]
+        return problems
+
+
+def _object(remote: Remote, key: str, derived: Path) -> Iterator[VerifyProblem]:
+    """A published table there is what the harvests derive here."""
+    content = remote.read(key)
+    if content is None:
+        yield VerifyProblem(key, "missing", "delete latest.json: the next harvest publishes anew")
+    elif hashlib.sha256(content).hexdigest() != _sha256(derived):
+        yield VerifyProblem(key, "not what harvests/ derive", "delete latest.json: the next harvest publishes anew")
 
 
 def _top(root: Path) -> Iterator[VerifyProblem]:
