@@ -68,7 +68,7 @@ def remote_of(folder: Path) -> "Remote | None":
 
 
 def _note(mirror: Path) -> Path:
-    return mirror.with_name(f"{mirror.name}.url")
+    return mirror.parent / f"{mirror.name}.url"
 
 
 class Remote:
