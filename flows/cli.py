@@ -295,6 +295,34 @@ def verify(deep: bool, data: Path | None) -> None:
     click.echo(f"{store_folder} is whole")
 
 
+@cli.command()
+@_data_option
+def compact(data: Path | None) -> None:
+    """Put the harvests of each month that is over into one file, byte for byte: fewer files, the same answers."""
+    from pipeline.packs import packed_ids
+
+    store = _store(data)
+    with store.writer():
+        made = store.compact()
+    for pack in made:
+        click.echo(f"{pack} holds {len(packed_ids(pack)):,} harvests")
+    if not made:
+        click.echo("no month is over that is not packed yet")
+
+
+@cli.command()
+@_data_option
+def migrate(data: Path | None) -> None:
+    """Write the snapshots, and `latest`, with the columns of this version; the harvests stay as they are."""
+    store = _store(data)
+    with store.writer():
+        done = store.migrate()
+    for id_ in done:
+        click.echo(f"snapshot {id_} has this version's columns now")
+    if not done:
+        click.echo("every snapshot has this version's columns already")
+
+
 @cli.command(
     epilog="Exit status: 0 nothing to tell, or published; 1 today's parser reads otherwise, or held back; 2 trouble."
 )

@@ -191,7 +191,7 @@ class Store:
             raise StoreError(f"{name!r} is no table; there are {', '.join(TABLES)}")
         id_ = self.resolve(when)
         folder = self.root / "snapshots" / id_
-        if (folder / f"{name}.parquet").is_file():
+        if (folder / f"{name}.parquet").is_file() and _has_todays_columns(folder):
             return pq.read_table(folder / f"{name}.parquet")
         return state.State(self, id_).table(name)
 
@@ -226,7 +226,7 @@ class Store:
         id_ = self.resolve(when)
         out.mkdir(parents=True, exist_ok=True)
         snapshot = self.root / "snapshots" / id_
-        if snapshot.is_dir():
+        if snapshot.is_dir() and _has_todays_columns(snapshot):
             for file in snapshot.glob("*.parquet"):
                 shutil.copyfile(file, out / file.name)
         else:
@@ -405,11 +405,7 @@ class Store:
             finish_snapshot(built, harvest_id)
             built.rename(target)
             sync_folder(self.root / "snapshots")
-        link = self.root / "tmp" / "latest"
-        link.unlink(missing_ok=True)
-        link.symlink_to(Path("snapshots") / harvest_id)
-        link.replace(self.root / "latest")
-        sync_folder(self.root)
+        self._point_latest(Path("snapshots") / harvest_id)
 
     def compact(self, today: date | None = None) -> list[Path]:
         """Put the harvests of every month that is over into one file each; returns the packs made. Only for the writer.
@@ -453,6 +449,43 @@ class Store:
             if folder.is_dir():
                 folder.rename(doomed)
                 shutil.rmtree(doomed)
+
+    def migrate(self) -> list[str]:
+        """Write the snapshots anew that a version with other columns wrote; returns their ids. Only for the writer.
+
+        harvests/ are never rewritten: what they lack reads as null.
+        """
+        outdated = []
+        for folder in sorted((self.root / "snapshots").iterdir()):
+            if HARVEST_ID.fullmatch(folder.name) and not _has_todays_columns(folder):
+                self._rebuild_snapshot(folder)
+                outdated.append(folder.name)
+        return outdated
+
+    def _rebuild_snapshot(self, folder: Path) -> None:
+        built, old = self.root / "tmp" / folder.name, self.root / "tmp" / f"old-{folder.name}"
+        built.mkdir()
+        withheld = frozenset(("contacts",)) if _is_empty(folder / "contacts.parquet") else frozenset()
+        state.State(self, folder.name).write(built, leave_out=withheld)
+        finish_snapshot(built, folder.name)
+        shown = self.latest_id() == folder.name
+        if shown:
+            self._point_latest(Path("tmp") / folder.name)  # so that `latest` is whole at every moment
+        folder.rename(old)
+        if shown:
+            shutil.copytree(built, folder)
+            self._point_latest(Path("snapshots") / folder.name)
+            shutil.rmtree(built)
+        else:
+            built.rename(folder)
+        shutil.rmtree(old)
+
+    def _point_latest(self, target: Path) -> None:
+        link = self.root / "tmp" / "latest"
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        link.replace(self.root / "latest")
+        sync_folder(self.root)
 
     def prune_snapshots(self, keep: int) -> list[str]:
         """Drop derived states older than the last `keep` that are not the first of a month; returns what went."""
@@ -565,6 +598,18 @@ def sync_file(path: Path) -> None:
 
 sync_folder = sync_file
 """Force a folder's entries to disk."""
+
+
+def _has_todays_columns(snapshot: Path) -> bool:
+    try:
+        written_by: str = json.loads((snapshot / "snapshot.json").read_bytes())["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return written_by == schema_version()
+
+
+def _is_empty(file: Path) -> bool:
+    return file.is_file() and pq.read_metadata(file).num_rows == 0
 
 
 def finish_snapshot(folder: Path, harvest_id: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from flows.cli import main
 from pipeline import packs
 from pipeline.embedded_portal import EmbeddedPortal
 from pipeline.errors import StoreDamagedError
@@ -85,6 +86,20 @@ def test_packing_a_month_changes_no_answer(three_nights: Path, tmp_path: Path) -
     with store.writer():
         pass
     assert answers(data, tmp_path / "again") == before
+
+
+def test_the_command_packs_the_months_that_are_over(
+    three_nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "store"
+    shutil.copytree(three_nights, data, symlinks=True)
+    main(["compact", "--data", str(data)])  # this month goes on
+    assert capsys.readouterr().out == "no month is over that is not packed yet\n"
+    compacted = Store.compact
+    monkeypatch.setattr(Store, "compact", lambda self: compacted(self, NEXT_MONTH))
+    main(["compact", "--data", str(data)])
+    assert capsys.readouterr().out.endswith(".zip holds 3 harvests\n")
+    assert verify_store(data) == []
 
 
 def test_harvests_go_on_after_packing(three_nights: Path, tmp_path: Path) -> None:
