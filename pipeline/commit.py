@@ -266,9 +266,12 @@ class _VersionWriter:
 
 
 def _lean(row: PageRow, harvest_id: str) -> PageRow:
+    """The row without what stands with the harvest that first saw the version or the bytes; see `state.fill_pages`."""
     known = {} if row["version_harvest_id"] == harvest_id else dict.fromkeys(_LEAN)
     if row["record_sha256"] is not None and row["record_sha256"] == row["page_sha256"]:
         known |= {"record_sha256": None, "record_body_harvest_id": None}
+    if row["body_harvest_id"] not in (None, harvest_id):  # a hash is two thirds of an unchanged page's row
+        known["page_sha256"] = None
     return {**row, **known} if known else row
 
 

@@ -17,7 +17,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from pipeline.fields import RECORD_TABLES, TABLES, arrow_schema
-from pipeline.packs import Folder, parquet_source
+from pipeline.packs import Folder
 from pipeline.tables import parquet_writer, read_as, write_parquet
 
 if TYPE_CHECKING:
@@ -224,26 +224,17 @@ class State:
 def fill_pages(pages: pa.Table, state: State) -> pa.Table:
     """Complete what a harvest's own file leaves out because it stands elsewhere.
 
-    The facts' hash stands with the version's harvest; the record's bytes are the page's where they are not named.
+    The facts' hash stands with the version's harvest, the page's with the one that first saw its bytes; the record's bytes
+    are the page's where they are not named.
     """
-    rows = zip(
-        pages["page_key"].to_pylist(),
-        pages["version_harvest_id"].to_pylist(),
-        pages["facts_sha256"].to_pylist(),
-        strict=True,
-    )
-    facts: list[str | None] = []
-    known: dict[str, dict[str, str]] = {}
-    for key, id_, sha256 in rows:
-        if sha256 is None and id_ is not None and id_ != state.harvest_id:
-            if id_ not in known:
-                file = state.harvest_folder(id_) / "pages.parquet"
-                other = pq.read_table(parquet_source(file), columns=["page_key", "facts_sha256"])
-                known[id_] = dict(zip(other["page_key"].to_pylist(), other["facts_sha256"].to_pylist(), strict=True))
-            sha256 = known[id_].get(key)
-        facts.append(sha256)
+    for name, owner in (("facts_sha256", "version_harvest_id"), ("page_sha256", "body_harvest_id")):
+        rows = zip(*(pages[column].to_pylist() for column in ("page_key", owner, name)), strict=True)
+        filled = [
+            state.store.page_hash(id_, key, name) if sha256 is None and id_ not in (None, state.harvest_id) else sha256
+            for key, id_, sha256 in rows
+        ]
+        pages = _with_column(pages, name, pa.array(filled, pa.string()))
     has_record = pc.is_valid(pages["version_harvest_id"])
-    pages = _with_column(pages, "facts_sha256", pa.array(facts, pa.string()))
     implied = pc.and_(has_record, pc.is_null(pages["record_sha256"]))
     for name, same in (("record_sha256", "page_sha256"), ("record_body_harvest_id", "body_harvest_id")):
         pages = _with_column(pages, name, pc.if_else(implied, pages[same], pages[name]))

@@ -237,6 +237,10 @@ class Store:
         """The last published harvest before another, or None."""
         return max((id_ for id_ in self.harvest_ids(published_only=True) if id_ < harvest_id), default=None)
 
+    def page_hash(self, harvest_id: str, page_key: str, name: str) -> str | None:
+        """A page's `facts_sha256` or `page_sha256` as the harvest wrote it that saw the version, or the bytes, first."""
+        return _hashes(self.root / "harvests", harvest_id, name).get(page_key)
+
     def version_in(self, harvest_id: str, page_key: str) -> str | None:
         """The harvest that holds the version of a page that was in force as of a harvest, or None."""
         return _versions(self.root / "harvests", harvest_id).get(page_key)
@@ -255,7 +259,10 @@ class Store:
         for id_ in self.harvest_ids():
             file = parquet_source(self.harvest_folder(id_) / "pages.parquet")
             pages = pq.read_table(file, filters=[(column, "=", code)])
-            found += pages.to_pylist()
+            for row in pages.to_pylist():
+                if row["page_sha256"] is None and row["body_harvest_id"] is not None:
+                    row["page_sha256"] = self.page_hash(row["body_harvest_id"], row["page_key"], "page_sha256")
+                found.append(row)
         if not found:
             raise StoreError(f"{self.root} knows no page of {code}")
         frame = pd.DataFrame(found)
@@ -634,6 +641,15 @@ def _read_manifest(harvests: Path, harvest_id: str) -> dict[str, Any]:
     except (OSError, KeyError, orjson.JSONDecodeError, zipfile.BadZipFile):
         raise StoreDamagedError(f"{file} cannot be read; run `bma-progress verify`") from None
     return manifest
+
+
+@lru_cache(maxsize=64)
+def _hashes(harvests: Path, harvest_id: str, name: str) -> dict[str, str]:
+    file = harvest_folder(harvests, harvest_id) / "pages.parquet"
+    pages = pq.read_table(parquet_source(file), columns=["page_key", name])
+    return {
+        key: sha256 for key, sha256 in zip(*(pages[n].to_pylist() for n in pages.column_names), strict=True) if sha256
+    }
 
 
 @lru_cache(maxsize=8)

@@ -3,10 +3,6 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -216,45 +212,6 @@ def test_a_newer_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "store" / "store.json").write_text(json.dumps({"format": 99, "portal": "x"}))
     with pytest.raises(StoreError, match="newer"):
         open_store(tmp_path / "store")
-
-
-_PROGRAM = """
-import sys
-from pathlib import Path
-from pipeline.harvest import Night, Scope, run_night
-from pipeline.settings import load_settings
-from pipeline.store import Store
-url, data = sys.argv[1], Path(sys.argv[2])
-settings = load_settings(portal=url, data=data, rate=60, retries=0, backoff=0)
-store = Store.create(data, url)
-with store.writer():
-    run_night(Night.begin(settings, store, Scope()))
-"""
-
-
-def test_killed_harvest_goes_on_without_fetching_twice(tmp_path: Path) -> None:
-    data = tmp_path / "store"
-    with EmbeddedPortal() as portal:
-        undisturbed = harvest(portal, tmp_path / "undisturbed")
-        portal.requests.clear()
-        for wait in (1.6, 1.8, 2.0):
-            process = subprocess.Popen([sys.executable, "-c", _PROGRAM, portal.url, str(data)])
-            time.sleep(wait)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            assert not (data / "latest").exists()
-        kept = len(portal.requests)
-        assert kept > 50
-        result = harvest(portal, data)
-        pages = [path for path in portal.requests if path != "/robots.txt"]
-    # a page in hand when the kill came may be asked for again: at most one for each request under way
-    assert len(pages) - len(set(pages)) <= 3 * 4
-    assert result.resumed
-    assert result.rows == undisturbed.rows
-    for table in ("projects", "progress_reports", "kpis", "result_list_items"):
-        one, other = open_store(data).table(table), open_store(tmp_path / "undisturbed").table(table)
-        facts = [column for column in one.columns if not column.endswith(("_at", "harvest_id"))]
-        pd.testing.assert_frame_equal(one[facts], other[facts])
 
 
 def test_a_harvest_killed_while_it_was_planned_is_begun_anew(tmp_path: Path) -> None:
