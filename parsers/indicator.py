@@ -7,6 +7,7 @@ from typing import Any
 from parsers.findings import Findings
 from parsers.labels import (
     ACHIEVED_LABEL,
+    LEVEL_AT_END,
     LEVEL_LINE,
     LEVEL_WORDS,
     QUARTER_HEADER,
@@ -125,11 +126,16 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
     unit_2, achieved = _unit_and_value(values.get(ACHIEVED_LABEL, []))
     if TARGET_LABEL in values and ACHIEVED_LABEL in values and unit != unit_2:
         findings.add("units_differ", table=table, key=key, column="unit", printed=f"{unit} | {unit_2}")
+    kpi_type = " ".join(values.get(TYPE_LABEL, [])).strip().removeprefix(":").strip()
+    if level is None and (found := LEVEL_AT_END.fullmatch(kpi_type)):  # type and level in one line
+        kpi_type, printed_level = found.groups()
+        if one := LEVEL_LINE.fullmatch(printed_level):
+            level = _level(printed_level, one, table, key, findings)
     columns: Row = {
         "unit": unit or unit_2,
         "target_value": number(target, findings, table, key, "target_value"),
         "achieved_value": number(achieved, findings, table, key, "achieved_value"),
-        "kpi_type": " ".join(values.get(TYPE_LABEL, [])).strip().removeprefix(":").strip() or None,
+        "kpi_type": kpi_type or None,
         "kpi_level": level,
     }
     return columns, rest

@@ -16,7 +16,7 @@ from parsers.labels import (
 )
 from parsers.page import EMPTY_CELL
 from parsers.project import check_last_quarter
-from parsers.sections import cut
+from parsers.sections import cut, without_furniture
 from parsers.thai import arabic_digits, parse_integer, parse_number
 
 Row = dict[str, Any]
@@ -58,7 +58,7 @@ class KpiPage:
             if key not in sections:
                 self.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
         self._leave(line for line in head[:start] if line not in FURNITURE)
-        below = [line for line in head[end:] if line not in FURNITURE]
+        below = without_furniture(head[end:])
         score, below = self._read_evaluation(below)
         if not any(line.startswith(TARGET_LABEL) for line in below):
             self.findings.add(
@@ -69,8 +69,8 @@ class KpiPage:
                 message=f"The page has no line {TARGET_LABEL}.",
             )
         columns, left = read_measures(below, "kpis", self.code, self.findings)
-        # a lone number is what is left of a dead chart; a lone colon stood between a link's words
-        self._leave(line for line in left if parse_number(line) is None and line != ":")
+        # a lone number is what is left of a dead chart
+        self._leave(line for line in left if parse_number(line) is None)
         quarters = self._read_quarters(sections)
         narratives = {q: _text(sections.get(f"narrative_{q}", [])) for q in range(1, 5)}
         self.tables["kpis"].append(
@@ -115,11 +115,11 @@ class KpiPage:
 def _find_title(lines: list[str]) -> tuple[int, int, str, str] | None:
     """First line of the title, line after it, name, code."""
     for place, line in enumerate(lines):
-        if line.startswith(TARGET_LABEL):
-            return None
         found = KPI_TITLE_LINE.fullmatch(line)
         if found and found[1]:
             return place, place + 1, found[1], found[2]
+        if line.startswith(TARGET_LABEL):
+            return None
         bare = found[2] if found else line if _BARE_CODE.fullmatch(line) else None
         if bare and place:
             before = place - 2 if lines[place - 1] == ":" and place > 1 else place - 1

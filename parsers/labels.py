@@ -87,6 +87,9 @@ STEP_LABEL: Final = "ขั้นตอน"
 STEP_LINE: Final = re.compile(rf"ขั้นตอน\s*({DIGIT}+)(?:\s*(:.*))?")
 STEP_START_LABEL: Final = "เริ่มต้น"
 STEP_END_LABEL: Final = "สิ้นสุด"
+STEP_DATES_AT_END: Final = re.compile(
+    r"(.*?)\s*(เริ่มต้น\s*:\s*[0-9๐-๙: .-]*?)\s*(สิ้นสุด\s*:\s*[0-9๐-๙: .-]*)"  # where all stand in one line
+)
 WEIGHT_LINE: Final = re.compile(r":?\s*([^\s%:]*)\s*%")
 WEIGHT_AT_END: Final = re.compile(r"(.*\S)\s*:\s*([^\s%:]+)\s*%")
 STEP_LINKS: Final = re.compile(
@@ -104,6 +107,9 @@ ACHIEVED_LABEL: Final = "ผลงานที่ทำได้"
 TYPE_LABEL: Final = "ประเภทตัวชี้วัด"
 LEVEL_LINE: Final = re.compile(
     r"\(?\s*ตัวชี้วัดระดับ(?:ผลผลิต|ผลลัพธ์)?\s*(?:\(\s*(output|outcome)\s*\))?\s*\)?", re.IGNORECASE
+)
+LEVEL_AT_END: Final = re.compile(
+    r"(.*?)\s*(\(?\s*ตัวชี้วัดระดับ(?:ผลผลิต|ผลลัพธ์)\s*(?:\(\s*(?:output|outcome)\s*\))?\s*\)?)", re.IGNORECASE
 )
 LEVEL_WORDS: Final[dict[str, str]] = {"ผลผลิต": "output", "ผลลัพธ์": "outcome"}
 

@@ -29,6 +29,7 @@ from parsers.labels import (
     REPORT_NUMBER_LINE,
     REPORT_RULE,
     REPORT_START,
+    STEP_DATES_AT_END,
     STEP_END_LABEL,
     STEP_LABEL,
     STEP_LINE,
@@ -42,8 +43,8 @@ from parsers.labels import (
     WEIGHT_AT_END,
     WEIGHT_LINE,
 )
-from parsers.page import EMPTY_CELL
-from parsers.sections import cut
+from parsers.page import EMPTY_CELL, next_lines
+from parsers.sections import cut, without_furniture
 from parsers.thai import (
     BUDDHIST_OFFSET,
     NONE_WORDS,
@@ -141,7 +142,7 @@ class ProjectPage:
                 message="The agency's line has no fiscal year.",
             )
         self._leave(line for line in lines[:start] if line not in FURNITURE)
-        below = [line for line in lines[agency_end:] if line not in FURNITURE]
+        below = without_furniture(lines[agency_end:])
         progress, below = self._read_progress(below)
         score, contact_lines = self._read_evaluation(below)
         self._project = {
@@ -163,8 +164,7 @@ class ProjectPage:
             "start_date": None,
             "finish_date": None,
         }
-        # a colon alone: it stood between the two links below the contact
-        if contact := " ".join(line for line in contact_lines if line != ":"):
+        if contact := " ".join(contact_lines):
             contact_name, contact_phone = split_contact(contact)
             self.tables["contacts"].append(
                 {
@@ -364,6 +364,8 @@ class ProjectPage:
 
     def _read_plan(self, lines: list[str]) -> None:
         lines = self._take_step_links([line for line in lines if line != EMPTY_CELL])
+        if not any(line.startswith(STEP_END_LABEL) for line in lines):
+            lines = _part_dates(lines)
         starts = _step_starts(lines)
         self._leave(lines[: starts[0][0]] if starts else lines)
         used: set[int] = set()
@@ -645,11 +647,11 @@ def check_last_quarter(achieved: float | None, quarters: list[Row], table: str, 
 def _find_title(lines: list[str]) -> tuple[int, int, str, str] | None:
     """First line of the title, line after it, name, code. The name ends at the *last* ` : ` before the code."""
     for place, line in enumerate(lines):
-        if line.startswith(PROGRESS_LABEL):
-            return None
         found = TITLE_LINE.fullmatch(line)
         if found and found[1]:
             return place, place + 1, found[1], found[2]
+        if line.startswith(PROGRESS_LABEL):
+            return None
         bare = found[2] if found else line if BARE_CODE_LINE.fullmatch(line) else None
         if bare and place:  # the code in a cell of its own: the name is what stands before it
             before = place - 1
@@ -709,6 +711,8 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
                 reports.append(_report_lines(lines, start, problems_at, obstacles_at, place))
                 start = problems_at = obstacles_at = -1
         elif obstacles_at > 0 and first in _REPORT_FIRST and _is_report_start(lines, place):
+            if _is_quoted_heading(lines, place, obstacles_at):
+                continue
             reports.append(_report_lines(lines, start, problems_at, obstacles_at, place))
             start, problems_at, obstacles_at = place, -1, -1
     if start >= 0:
@@ -726,6 +730,14 @@ def _is_quoted_label(lines: list[str], place: int, label_at: int) -> bool:
         return False
     above = lines[label_at]
     return above in _BARE_LABELS and (above.startswith(_OBSTACLES[:-2]) or bool(PROBLEMS_LINE.match(lines[place])))
+
+
+def _is_quoted_heading(lines: list[str], place: int, obstacles_at: int) -> bool:
+    """Whether a heading is the text of the bare label of obstacles above it, on a page that ends its reports by rules."""
+    between = lines[obstacles_at + 1 : place]
+    if between not in ([], [":"]) or lines[obstacles_at] not in _BARE_LABELS:
+        return False
+    return any(REPORT_RULE.fullmatch(line) for line in lines[place:])
 
 
 def _report_lines(lines: list[str], start: int, problems_at: int, obstacles_at: int, end: int) -> _ReportLines:
@@ -783,6 +795,15 @@ def _step_starts(lines: list[str]) -> list[tuple[int, int, str, str | None]]:
     return starts
 
 
+def _part_dates(lines: list[str]) -> list[str]:
+    """The plan's lines where a step's dates stand in one line, or all of a step does: its two dates parted off."""
+    parted: list[str] = []
+    for line in lines:
+        found = STEP_DATES_AT_END.fullmatch(line)
+        parted += [part for part in found.groups() if part] if found else [line]
+    return parted
+
+
 def _is_measure(lines: list[str], place: int) -> bool:
     """Whether a line is an indicator's target or result, not a name that quotes the label: that comes again below."""
     for label in (TARGET_LABEL, ACHIEVED_LABEL):
@@ -814,26 +835,27 @@ def _split_step_text(lines: list[str]) -> tuple[str | None, str | None]:
 
 
 def _before_reports(lines: list[str], place: int) -> bool:
-    below = lines[place + 1 : place + 2]
-    return not below or _is_report_start(lines, place + 1) or below[0] in _HEADINGS
+    below = next_lines(lines, place + 1, 2)
+    return not below or _is_report_start(below, 0) or below[0] in _HEADINGS
 
 
 def _before_plan(lines: list[str], place: int) -> bool:
-    below = lines[place + 1 : place + 2]
+    below = next_lines(lines, place + 1, 1)
     return not below or below[0].startswith(STEP_LABEL) or below[0] in _HEADINGS or bool(STEP_LINKS.match(below[0]))
 
 
 def _before_kpis(lines: list[str], place: int) -> bool:
-    below = lines[place + 1 : place + 2]
+    below = next_lines(lines, place + 1, 1)
     return not below or below[0].startswith(KPI_BLOCK_LABEL) or below[0] in _HEADINGS
 
 
 def _after_unit_pair(lines: list[str], place: int) -> bool:
-    return place > 0 and bool(UNIT_PAIR.fullmatch(lines[place - 1]))
+    above = next((line for line in reversed(lines[:place]) if line != EMPTY_CELL), "")
+    return bool(UNIT_PAIR.fullmatch(above))
 
 
 def _before_strategies(lines: list[str], place: int) -> bool:
-    below = lines[place + 1 : place + 2]
+    below = next_lines(lines, place + 1, 1)
     return not below or bool(STRATEGY_LINE.fullmatch(below[0])) or below[0] in _HEADINGS
 
 

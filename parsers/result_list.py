@@ -143,7 +143,9 @@ class ResultListPage:
                 texts.append(line)
         strategy = " ".join(texts) or None
         quarters, _, rest = read_quarter_table(table, "result_list_quarters", key, self.findings)
-        report, narratives = _split_reports([line for line in rest if line not in FURNITURE])
+        while rest and rest[-1] in FURNITURE:  # below the last item; in the midst of a text it is the text's
+            rest.pop()
+        report, narratives = _split_reports(rest)
         links = self._linked_codes(start, end)
         kpi_code = next((code for kind, code in links if kind == "kpi"), None)
         project_code = next((code for kind, code in links if kind == "project"), None)
@@ -220,17 +222,17 @@ def _item_starts(lines: list[str]) -> list[int]:
     Texts may be numbered too; the last number above an item's parts is the item's.
     """
     starts: list[int] = []
-    names: list[str] = []  # in a cell of its own, below its number
+    name = ""  # of the item that began last: printed twice, or in a cell of its own below its number
     for place, line in enumerate(lines):
         found = _numbered(line)
-        if not found or [line] == names:
+        if not found or line == name:
             continue
         alone = not found[2]
         below_it = next_lines(lines, place + 1, 7)
-        names = below_it[:1] if alone else []
         for below in below_it[alone:]:
             if BRACKETS.fullmatch(below) or below.startswith("หน่วยนับ"):
                 starts.append(place)
+                name = below_it[0] if alone else found[2]
                 break
             if _numbered(below):
                 break

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from parsers.labels import FURNITURE
+
 Follows = Callable[[list[str], int], bool]
 
 
@@ -24,6 +26,15 @@ def cut(
     starts = sorted((place, key) for key, place in chosen.items())
     bounds = [*(place for place, _ in starts), len(lines)]
     return lines[: bounds[0]], {key: lines[place + 1 : bounds[i]] for i, (place, key) in enumerate(starts, 1)}
+
+
+def without_furniture(lines: list[str]) -> list[str]:
+    """The lines that say something of the record: no furniture, and no colon in a cell of its own between its words."""
+    return [
+        line
+        for place, line in enumerate(lines)
+        if line not in FURNITURE and not (line == ":" and place and lines[place - 1] in FURNITURE)
+    ]
 
 
 def _places(lines: list[str], headings: Mapping[str, str]) -> dict[str, list[int]]:

@@ -5,6 +5,7 @@ Thai digits and markup.
 """
 
 from datetime import date, timedelta
+from operator import itemgetter
 from typing import Any
 
 from hypothesis import strategies as st
@@ -264,7 +265,7 @@ def steps(draw: st.DrawFn, code: str, year_ce: int) -> list[Row]:
             {
                 "project_code": code,
                 "step_no": number,
-                "description": draw(texts(most=3)),
+                "description": draw(st.one_of(texts(most=3), texts(most=3), st.none())),
                 "weight_percent": (high - low) / 2,
                 "start_date": start.isoformat(),
                 "end_date": end.isoformat(),
@@ -326,6 +327,7 @@ def projects(draw: st.DrawFn) -> Tables:
     year_ce = year_be - BUDDHIST_OFFSET
     told = draw(reports(code, year_ce))
     unit = draw(st.sampled_from(("24030000", "50150000")))
+    second_unit = draw(st.sampled_from((unit, unit, unit, "24030100")))
     kpi_rows, quarter_rows = [], []
     for kpi_code in draw(st.lists(kpi_codes(), max_size=2, unique=True)):
         identity = {"project_code": code, "kpi_code": kpi_code}
@@ -341,7 +343,7 @@ def projects(draw: st.DrawFn) -> Tables:
         "progress_percent": told[-1]["progress_percent"] if told else draw(percents()),
         "evaluation_score": draw(st.one_of(st.none(), percents())),
         "unit_code": unit,
-        "unit_code_second": unit,
+        "unit_code_second": second_unit,
         "rationale": draw(long_texts()),
         "objectives": draw(long_texts()),
         "targets": draw(long_texts()),
@@ -375,6 +377,10 @@ def kpis(draw: st.DrawFn) -> Tables:
     rows = draw(quarters({"kpi_code": code}))
     for row in rows:
         row["narrative"] = draw(st.one_of(st.none(), st.just("-"), texts()))
+    no_values = dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
+    for quarter in draw(st.sets(st.integers(len(rows) + 1, 4))) if len(rows) < 4 else ():
+        rows.append({"kpi_code": code, "quarter": quarter, **no_values, "narrative": draw(texts())})
+    rows.sort(key=itemgetter("quarter"))
     return {"kpis": [kpi], "kpi_quarters": rows}
 
 

@@ -6,7 +6,8 @@ value stand apart, how letters are written, what stands around it. Every printed
 """
 
 import html
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -17,6 +18,8 @@ from parsers.thai import BUDDHIST_OFFSET
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 
+_LABEL_WORD = re.compile(r"[*(:\[-]|[ก-๙/]+(?:ฯ|โครงการ|เหตุผล|งาน)$|ขั้นตอน|เริ่มต้น|สิ้นสุด|รหัส|ไตรมาส|Back|Home|พิมพ์|ด้านที่|มิติ")
+"""What a quoted label begins or ends with: officers' texts break elsewhere, or nobody could tell a text from a label."""
 _THAI_DIGITS = str.maketrans("0123456789", "๐๑๒๓๔๕๖๗๘๙")
 _LEVELS = {"output": "ตัวชี้วัดระดับผลผลิต (output)", "outcome": "ตัวชี้วัดระดับผลลัพธ์ (outcome)"}
 
@@ -28,7 +31,8 @@ _LEVELS = {"output": "ตัวชี้วัดระดับผลผลิ�
 class Line:
     """One printed line: `label`, `joint` and `value` follow each other; a markup may set them apart.
 
-    links: addresses that begin in the line; role: what the line is on the page (`heading`, `title`, `rule` or none)
+    links: addresses that begin in the line; role: what the line is on the page (`heading`, `title`; `text` and
+        `free` where its label or its value is free text)
     """
 
     label: str
@@ -155,22 +159,22 @@ def _strategies(rows: list[Row], how: Printing) -> Iterator[Line]:
 
 def _report(row: Row, how: Printing) -> list[Line]:
     index = row["report_index"]
-    percent = f"{row['progress_percent']:.2f}"
+    percent = how.number(row["progress_percent"])
     heading = Line(
         f"({row['report_no']}) ความคืบหน้าโครงการฯ ร้อยละ", " ", f"{percent} ({row['reported_on_date']})", role="report"
     )
     lines = [heading, Line(percent)]
     if row["note_date"]:
         joint = how.one_of(" : ", " :", ": ", at=index)
-        lines.append(Line(how.typed_day(row["note_date"], index), joint, row["note"] or ""))
+        lines.append(Line(how.typed_day(row["note_date"], index), joint, row["note"] or "", role="free"))
     elif row["note"]:
         lines.append(Line(row["note"], role="text"))
     elif how.turn % 2:
         lines.append(Line(":"))
     return [
         *lines,
-        Line("** ปัญหาของโครงการ", " :", row["problems"] or how.one_of("ไม่มี", "-", "", at=index)),
-        Line("** อุปสรรคของโครงการ", " :", row["obstacles"] or how.one_of("-", "", "ไม่มี", at=index)),
+        Line("** ปัญหาของโครงการ", " :", row["problems"] or how.one_of("ไม่มี", "-", "", at=index), role="free"),
+        Line("** อุปสรรคของโครงการ", " :", row["obstacles"] or how.one_of("-", "", "ไม่มี", at=index), role="free"),
         Line("------------------&&&--------------------", role="rule"),
     ]
 
@@ -178,8 +182,8 @@ def _report(row: Row, how: Printing) -> list[Line]:
 def _step(row: Row, how: Printing) -> list[Line]:
     return [
         Line("ขั้นตอน", " ", str(row["step_no"]), role="step"),
-        Line("", ":", row["description"]),
-        Line("", ":", f"{row['weight_percent']:g}%"),
+        Line("", ":", row["description"] or "", role="free"),
+        Line("", ":", f"{how.number(row['weight_percent'])}%"),
         Line("เริ่มต้น", " :", how.stamp(row["start_date"])),
         Line("สิ้นสุด", " :", how.stamp(row["end_date"])),
     ]
@@ -209,6 +213,7 @@ def print_kpi(tables: Tables, how: Printing) -> Printed:
     """A KPI page, line by line."""
     kpi = tables["kpis"][0]
     narratives = {row["quarter"]: row["narrative"] for row in tables["kpi_quarters"]}
+    measured = [row for row in tables["kpi_quarters"] if row["evaluation_2_1"] is not None]
     score = how.number(kpi["evaluation_score"])
     page: Printed = [
         Line("รายละเอียดตัวชี้วัด", role="title"),
@@ -220,11 +225,11 @@ def print_kpi(tables: Tables, how: Printing) -> Printed:
         Line("รายละเอียดตัวชี้วัดฯ", " : ", "พิมพ์ข้อมูล"),
         Line(
             "*** สยป. ตรวจประเมินตัวชี้วัด",
-            " : ",
+            how.one_of(" : ", ": "),
             f"ไตรมาสที่ {how.evaluation_quarter}{how.one_of(' : ', ': ')}{score}".strip(),
         ),
         _heading(KPI_HEADINGS["quarters"]),
-        _quarters(kpi["unit"], tables["kpi_quarters"], how),
+        _quarters(kpi["unit"], measured, how),
     ]
     for quarter in range(1, 5):
         page += [_heading(KPI_HEADINGS[f"narrative_{quarter}"]), *_text(narratives.get(quarter))]
@@ -333,6 +338,26 @@ def _word_processor(text: str) -> str:
     return _escaped(odd[:3] + "\u200b" + odd[3:] if len(odd) > 6 else odd)
 
 
+def _copied_from_pdf(text: str) -> str:
+    """Sara am as PDF leaves it, and tone marks where typists put them."""
+    odd = text.replace("ำ", "ำ\u0e32")
+    return _escaped(odd.replace("\u0e49ำ\u0e32", "\u0e4d\u0e49\u0e32", 1))
+
+
+def _unclosed_font(text: str) -> str:
+    return f"<font face=Tahoma size=2><b>{_escaped(text)}"
+
+
+def _misnested(text: str) -> str:
+    half = text.find(" ") + 1
+    return f"<b><i>{_escaped(text[:half])}</b>{_escaped(text[half:])}</i></span>"
+
+
+def _named_entities(text: str) -> str:
+    named = _escaped(text).replace(" ", "&ensp;").replace('"', "&quot;").replace("–", "&ndash;")
+    return f"&zwnj;{named}&#8203;".replace("“", "&ldquo;").replace("”", "&rdquo;")
+
+
 def _linked(text: str) -> str:
     return f'<a href="#" onclick="return false">{_escaped(text)}</a>'
 
@@ -346,6 +371,10 @@ WRITERS: dict[str, Writer] = {
     "fonts": _fonts,
     "coloured halves": _coloured_halves,
     "word processor": _word_processor,
+    "copied from pdf": _copied_from_pdf,
+    "unclosed font": _unclosed_font,
+    "misnested": _misnested,
+    "named entities": _named_entities,
     "linked": _linked,
 }
 
@@ -522,6 +551,69 @@ def _text_areas(lines: list[Written]) -> str:
     return "<form>" + "".join(map(item, lines)) + "</form>"
 
 
+def _inputs(lines: list[Written]) -> str:
+    """A form that shows the record: labels before text fields."""
+
+    def item(line: Written) -> str:
+        head, *rest = line.cells
+        if line.table or not rest or "<" in "".join(rest):
+            return "".join(cell if line.table else f"<div>{cell}</div>" for cell in line.cells)
+        fields = " ".join(f'<input type="text" size="40" readonly value="{_quoted(cell)}">' for cell in rest)
+        return f'<div class="form-group"><label>{head}</label> {fields}</div>'
+
+    return f'<form class="form-horizontal">{"".join(map(item, lines))}</form>'
+
+
+def _quoted(written: str) -> str:
+    return written.replace('"', "&quot;")
+
+
+def _list_view(lines: list[Written]) -> str:
+    parts = []
+    for heading, below in _sections(lines):
+        divider = f'<li data-role="list-divider">{heading.cells[0]}</li>' if heading else ""
+        items = "".join(f"<li>{''.join(f'<h2>{c}</h2>' for c in line.cells)}</li>" for line in below)
+        parts.append(f'<ul data-role="listview" data-inset="true">{divider}{items}</ul>')
+    return "".join(parts)
+
+
+def _one_big_cell(lines: list[Written]) -> str:
+    """All of the page in one cell, lines ended by `<br>`, tables in between; forms and rows wrongly nested."""
+    inner = "".join(c if line.table else f"{c}<br>" for line in lines for c in line.cells)
+    return f"<table><form><tr><td valign=top></font>{inner}</td></p></form></tr></table>"
+
+
+def _paired_columns(lines: list[Written]) -> str:
+    """Two lines beside each other in a row."""
+    flat = [cell for line in lines for cell in line.cells]
+    rows = [flat[at : at + 2] for at in range(0, len(flat), 2)]
+    return "<table>" + "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in rows) + "</table>"
+
+
+def _white_space(lines: list[Written]) -> str:
+    def item(line: Written) -> str:
+        return line.cells[0] if line.table else "<div style='white-space: pre-line'>" + "\n".join(line.cells) + "</div>"
+
+    return "".join(map(item, lines))
+
+
+def _figures(lines: list[Written]) -> str:
+    parts = []
+    for heading, below in _sections(lines):
+        caption = f"<figcaption>{heading.cells[0]}</figcaption>" if heading else ""
+        parts.append(f"<article><figure>{caption}{_each('<center><tt>{}</tt></center>')(below)}</figure></article>")
+    return "<section>" + "".join(parts) + "</section>"
+
+
+def _captions(lines: list[Written]) -> str:
+    parts = []
+    for heading, below in _sections(lines):
+        caption = f"<caption>{heading.cells[0]}</caption>" if heading else ""
+        rows = "".join(f"<tr><td>{'</td><td>'.join(line.cells)}</td></tr>" for line in below)
+        parts.append(f"<table>{caption}<tbody>{rows}</tbody></table>")
+    return "".join(parts)
+
+
 LAYOUTS: dict[str, Layout] = {
     "divs": _each("<div class=x>{}</div>"),
     "paragraphs": _each("<p>{}\n"),
@@ -554,6 +646,13 @@ LAYOUTS: dict[str, Layout] = {
     "details": _details,
     "preformatted": _preformatted,
     "text areas": _text_areas,
+    "inputs": _inputs,
+    "list view": _list_view,
+    "one big cell": _one_big_cell,
+    "paired columns": _paired_columns,
+    "white space": _white_space,
+    "figures": _figures,
+    "captions": _captions,
 }
 
 
@@ -675,7 +774,83 @@ WRAPPERS = (
     "<body><table width=780 align=center><tr><td>{}</td></tr></table></body>",
     "<html><body onload='init()'><form><center>{}</center></form>",
     '<div class=wrap><div class="container">{}</div></div>',
+    "<table><tr><td>" * 12 + "{}" + "</td></tr></table>" * 12,
+    "<div>" * 90 + "{}" + "</div>" * 90,
+    "\ufeff<html><body>{}</body></html>\n<!-- 0.12 s -->\n",
 )
+
+
+# --- which lines stand in one -----------------------------------------------------------------------------------------
+
+
+def _joined(lines: Sequence[Line], joint: str = " ") -> Line:
+    links = tuple(link for line in lines for link in line.links)
+    return Line(joint.join(f"{line.label}{line.joint}{line.value}" for line in lines), links=links)
+
+
+def _with_headings(page: Printed) -> Printed:
+    """A heading and the text below it."""
+    glued: Printed = []
+    for line in page:
+        above = glued[-1] if glued else None
+        is_text = isinstance(line, Line) and line.role == "text"
+        if is_text and isinstance(above, Line) and above.role == "heading":
+            glued[-1] = _joined([above, line])
+        else:
+            glued.append(line)
+    return glued
+
+
+def _in_steps(page: Printed, sizes: tuple[int, ...]) -> Printed:
+    """The five lines of a step, so many of them in each line."""
+    glued: Printed = []
+    place = 0
+    while place < len(page):
+        line = page[place]
+        if isinstance(line, Line) and line.role == "step":
+            for size in sizes:
+                glued.append(_joined([part for part in page[place : place + size] if isinstance(part, Line)]))
+                place += size
+        else:
+            glued.append(line)
+            place += 1
+    return glued
+
+
+def _with_types(page: Printed) -> Printed:
+    """An indicator's type and level."""
+    glued: Printed = []
+    for line in page:
+        above = glued[-1] if glued else None
+        if isinstance(line, Line) and isinstance(above, Line) and above.label == "ประเภทตัวชี้วัด":
+            glued[-1] = _joined([above, line])
+        else:
+            glued.append(line)
+    return glued
+
+
+GLUES: dict[str, Callable[[Printed], Printed]] = {
+    "none": lambda page: page,
+    "headings": _with_headings,
+    "types": _with_types,
+    "dates of steps": lambda page: _in_steps(page, (1, 1, 1, 2)),
+    "steps in three": lambda page: _in_steps(page, (2, 1, 2)),
+    "steps in two": lambda page: _in_steps(page, (3, 2)),
+    "steps": lambda page: _in_steps(page, (5,)),
+}
+
+
+# --- how links are written -------------------------------------------------------------------------------------------
+
+LINKS: dict[str, Callable[[str, str], str]] = {
+    "relative": lambda target, text: f'<a href="{target}">{text}</a>',
+    "absolute": lambda target, text: f"<A HREF='http://monitor.bangkok.go.th/mobile/{target}' target=_blank>{text}</A>",
+    "more parameters": lambda target, text: f'<a href="{target}&amp;year=2563#top" class="ui-btn">{text}</a>',
+    "parameters before": lambda target, text: f'<a href="{target.replace("?", "?y=2563&")}">{text}</a>',
+    "scripted": lambda target, text: f"""<a href="#" onclick="window.open('{target}')">{text}</a>""",
+    "javascript": lambda target, text: f"""<a href="javascript:window.open('{target}','w','width=800')">{text}</a>""",
+    "on click": lambda target, text: f"""<span onclick="location.href='{target}'">{text}</span>""",
+}
 
 
 # --- a markup --------------------------------------------------------------------------------------------------------
@@ -699,10 +874,13 @@ class Markup:
     furniture: tuple[tuple[int, str], ...] = ()
     minified: bool = False
     thai_bytes: bool = False
+    broken: int = 0
+    links: str = "relative"
+    glued: str = "none"
 
     def write(self, page: Printed) -> bytes:
         """The page's bytes."""
-        lines = [self._written(line) for line in page]
+        lines = [self._written(line) for line in GLUES[self.glued](page)]
         for place, element in self.furniture:
             lines.insert(place % (len(lines) + 1), Written((element,), table=True))
         source = WRAPPERS[self.wrapper].replace("{}", LAYOUTS[self.layout](lines))
@@ -713,23 +891,43 @@ class Markup:
         return source.encode()
 
     def _written(self, line: Line | Quarters) -> Written:
-        literal = self.layout in ("preformatted", "text areas")  # there a break in the source is a break on the page
+        literal = self.layout in (
+            "preformatted",
+            "text areas",
+            "white space",
+        )  # there a break in the source is a break on the page
         write = WRITERS["plain" if literal and self.writer == "wrapped source" else self.writer]
         if isinstance(line, Quarters):
             layout = self.quarters
             if layout in _WITHOUT_CELLS and any(score and not result for _, result, score, _ in line.rows):
                 layout = "table"
             return Written((QUARTER_LAYOUTS[layout](line, write),), "quarters", table=True)
-        cells = tuple(write(cell.strip()) if cell.strip() else "" for cell in self._cells(line))
+        cells = tuple(self._letters(cell.strip(), write) for cell in self._cells(line))
         if line.links:
-            cells = (f'<a href="{line.links[0]}">{cells[0]}</a>', *cells[1:]) if "<a" not in cells[0] else cells
-            icons = "".join(f'<a href="{link}"><i class="icon"></i></a>' for link in line.links[1:])
+            link = LINKS[self.links]
+            if self.writer == "linked":  # no link in a link
+                cells = tuple(map(_escaped, self._cells(line)))
+            icons = "".join(link(target, '<i class="icon"></i>') for target in line.links[1:])
+            cells = (link(line.links[0], cells[0]), *cells[1:])
             cells = (*cells[:-1], cells[-1] + icons)
-            if '<a href="#"' in cells[0]:
-                cells = (cells[0].replace('href="#"', f'href="{line.links[0]}"', 1), *cells[1:])
         return Written(cells, line.role)
 
+    def _letters(self, text: str, write: Writer) -> str:
+        return "<br>".join(write(part) if part else "" for part in text.split("\n"))
+
+    def _with_breaks(self, text: str) -> str:
+        lines: list[list[str]] = [[]]
+        for word in text.split(" "):
+            if len(lines[-1]) >= self.broken and not _LABEL_WORD.match(word) and not _LABEL_WORD.match(lines[-1][-1]):
+                lines.append([])
+            lines[-1].append(word)
+        return "\n".join(map(" ".join, lines))
+
     def _cells(self, line: Line) -> tuple[str, ...]:
+        if self.broken and line.role == "text":
+            line = replace(line, label=self._with_breaks(line.label))
+        if self.broken and line.role == "free":
+            line = replace(line, value=self._with_breaks(line.value))
         if self.apart == "whole" or not (line.joint or line.value):
             return (line.label + line.joint + line.value,)
         if not line.joint.strip(" ") or self.apart == "label":

@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from invented_records import Tables, kpis, projects, result_lists, yii_projects
 from rendering import (
+    GLUES,
     LAYOUTS,
+    LINKS,
     NOT_SHOWN,
     PRINTED_EVERYWHERE,
     QUARTER_LAYOUTS,
@@ -83,6 +85,9 @@ def markups(layout: str | None = None) -> st.SearchStrategy[Markup]:
         furniture=furniture,
         minified=st.booleans(),
         thai_bytes=st.booleans(),
+        broken=st.sampled_from((0, 0, 0, 1, 3)),
+        links=st.sampled_from(sorted(LINKS)),
+        glued=st.sampled_from(("none", "none", "none", *sorted(GLUES))),
     )
 
 
