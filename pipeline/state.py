@@ -110,6 +110,8 @@ class State:
                     if name not in leave_out and len(tables[name]):
                         writers[name].write_table(tables[name])
                         rows[name] += len(tables[name])
+                del tables
+                pa.default_memory_pool().release_unused()  # else what a block took stays until the night ends
         return rows
 
     def _copied(self, name: str, out: Path, rows: dict[str, int]) -> bool:
