@@ -257,11 +257,13 @@ def export(when: str, out: Path, data: Path | None) -> None:
 @cli.command()
 @click.argument("code")
 @_data_option
-def history(code: str, data: Path | None) -> None:
+@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def history(code: str, data: Path | None, style: str) -> None:
     """Every version of one project or KPI, with what changed."""
-    from pipeline.status import history_text
+    from pipeline.timeline import timeline_json, timeline_text
 
-    click.echo(history_text(_store(data), code), nl=False)
+    tell = timeline_json if style == "json" else timeline_text
+    click.echo(tell(_store(data), code), nl=False)
 
 
 @cli.command()
@@ -423,4 +425,15 @@ def main(arguments: Sequence[str] | None = None) -> Any:
     except BrokenPipeError:  # the reader of our output has had enough
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        if not _is_unreadable_table(error):
+            raise
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        _complain(f"a file of tables cannot be read ({reason}); `bma-progress verify` names the damaged ones")
     sys.exit(2)
+
+
+def _is_unreadable_table(error: Exception) -> bool:
+    """Whether a Parquet file was not what it should be; nothing of Arrow is imported to find out."""
+    arrow = sys.modules.get("pyarrow")
+    return arrow is not None and isinstance(error, arrow.ArrowException)

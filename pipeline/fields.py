@@ -12,7 +12,7 @@ from typing import Final, Literal
 import pyarrow as pa
 
 ColumnType = Literal["string", "int", "float", "date", "instant"]
-Origin = Literal["page", "lineage", "run"]
+Origin = Literal["page", "lineage", "run", "derived"]
 
 _ARROW: Final[dict[ColumnType, pa.DataType]] = {
     "string": pa.string(),
@@ -34,7 +34,8 @@ _PANDAS: Final[dict[ColumnType, tuple[str, str]]] = {
 class Column:
     """One column: its meaning, the portal's label, its unit, and where it comes from.
 
-    origin: `page` is printed (a fact), `lineage` says where a fact comes from, `run` belongs to the harvest
+    origin: `page` is printed (a fact), `lineage` says where a fact comes from, `run` belongs to the harvest,
+        `derived` is computed from other tables
     """
 
     name: str
@@ -324,6 +325,44 @@ _ALL: Final = (
         ),
     ),
     Table(
+        "plan_vs_actual",
+        "Planned against reported progress at the month ends of each project's fiscal year; derived, by pipeline/plan.py.",
+        ("project_code", "month_end_date"),
+        (
+            Column("project_code", "string", "Code of the project.", "รหัสโครงการ", origin="derived", required=True),
+            Column(
+                "month_end_date",
+                "date",
+                "Last day of a month of the fiscal year.",
+                "",
+                origin="derived",
+                required=True,
+            ),
+            Column(
+                "planned_percent",
+                "float",
+                "Progress that the plan's steps, by weight and dates, lead to by that day.",
+                unit="percent",
+                origin="derived",
+            ),
+            Column(
+                "reported_percent",
+                "float",
+                "Last progress reported on or before that day; null before the first"
+                " report and for months not over yet.",
+                unit="percent",
+                origin="derived",
+            ),
+            Column(
+                "variance_percent",
+                "float",
+                "Reported less planned: negative is behind plan.",
+                unit="percent",
+                origin="derived",
+            ),
+        ),
+    ),
+    Table(
         "pages",
         "What was looked at in a harvest, and what came; pages not looked at carry their version on.",
         ("page_key", "harvest_id"),
@@ -381,7 +420,10 @@ _ALL: Final = (
 TABLES: Final[dict[str, Table]] = {table.name: table for table in _ALL}
 """All published tables by name."""
 
-RECORD_TABLES: Final = tuple(name for name in TABLES if name not in ("pages", "findings"))
+DERIVED_TABLES: Final = ("plan_vs_actual",)
+"""The tables that are computed from the facts of others: never stored as truth, never compared."""
+
+RECORD_TABLES: Final = tuple(name for name in TABLES if name not in ("pages", "findings", *DERIVED_TABLES))
 """The tables whose rows are facts printed on pages."""
 
 

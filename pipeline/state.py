@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from pipeline.fields import RECORD_TABLES, TABLES, arrow_schema
 from pipeline.packs import Folder
+from pipeline.plan import NEEDED, plan_vs_actual
 from pipeline.tables import parquet_writer, read_as, write_parquet
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class State:
             return self.pages.select(arrow_schema("pages").names).cast(arrow_schema("pages"))
         if name == "findings":
             return self._findings()
+        if name == "plan_vs_actual":
+            return self._plan_vs_actual(*(self.table(table) for table in NEEDED))
         owner = TABLES[name].key[0]
         blocks = [tables[name] for _, tables in self.blocks(owner, (name,))]
         return pa.concat_tables(blocks) if blocks else arrow_schema(name).empty_table()
@@ -94,11 +97,18 @@ class State:
         rows: dict[str, int] = {}
         for owner, names in FAMILIES.items():
             rows |= self._write_family(out, owner, names, leave_out)
-        for name in ("pages", "findings"):
-            table = self.table(name)
+        facts = (pq.read_table(out / f"{name}.parquet", columns=list(columns)) for name, columns in NEEDED.items())
+        others = {"plan_vs_actual": self._plan_vs_actual(*facts)}
+        others |= {name: self.table(name) for name in ("pages", "findings")}
+        for name, table in others.items():
             write_parquet(table, out / f"{name}.parquet", name)
             rows[name] = len(table)
         return rows
+
+    def _plan_vs_actual(self, projects: pa.Table, steps: pa.Table, reports: pa.Table) -> pa.Table:
+        from pipeline.store import harvest_day  # the store is made of states: not at import
+
+        return plan_vs_actual(projects, steps, reports, as_of=harvest_day(self.harvest_id))
 
     def _write_family(self, out: Path, owner: str, names: tuple[str, ...], leave_out: frozenset[str]) -> dict[str, int]:
         rows = dict.fromkeys(names, 0)
