@@ -201,37 +201,69 @@ _SIDES = (
 @click.option(
     "--format",
     "style",
-    type=click.Choice(["table", "json", "csv", "parquet"]),
+    type=click.Choice(["table", "json", "csv", "parquet", "html"]),
     default="table",
     show_default=True,
+    help="html is the page that `report` writes.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write to this file instead of standard output.")
 def diff(before: str, after: str, data: Path | None, style: str, out: Path | None) -> None:
     """Compare two states."""
     from pipeline.render import render
 
-    comparison = _compare(before, after, data)
+    comparison = _compare(before, after, data, contacts=style != "html")
     if style == "parquet" and not out:
         raise BmaProgressError("a Parquet file goes to a file; name one with --out")
-    content = render(comparison.changes, style)
+    content = _report_page(comparison) if style == "html" else render(comparison.changes, style)
     if out:
         _write(out, content)
     else:
         click.echo(content.decode(), nl=False)
-    for left_out in comparison.uncompared:
+    for left_out in comparison.uncompared if style != "html" else ():
         number = f"{left_out.number:,} " if left_out.number > 1 else ""
         _complain(f"not fully compared, side {left_out.side}: {number}{left_out.what}: {left_out.why}")
     sys.exit(1 if len(comparison.changes) else 0)
 
 
-def _compare(before: str, after: str, data: Path | None) -> "Comparison":
+def _report_page(comparison: "Comparison", silent_days: int | None = None) -> bytes:
+    from pipeline.report import SILENT_DAYS, report_html
+
+    return report_html(comparison, silent_days=SILENT_DAYS if silent_days is None else silent_days).encode()
+
+
+@cli.command(
+    epilog="Exit status: 0 the report is written, 2 trouble.",
+    help=f"The audit report of two states as one HTML file: A and B, by default previous and latest.\n\n{_SIDES}",
+)
+@click.argument("sides", metavar="[A B]", nargs=-1)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "--silent",
+    "silent_days",
+    type=click.IntRange(min=1),
+    help="List the projects not reported for more than so many days; 90 where not given.",
+)
+@_data_option
+def report(sides: tuple[str, ...], out: Path, silent_days: int | None, data: Path | None) -> None:
+    """Write the audit report."""
+    if len(sides) not in (0, 2):
+        raise click.UsageError("name both states, A and B, or neither: previous and latest are then compared")
+    before, after = sides or ("previous", "latest")
+    comparison = _compare(before, after, data, contacts=False)
+    _write(out, _report_page(comparison, silent_days))
+    number = len(comparison.changes)
+    told = "no difference" if not number else f"{number:,} {'difference' if number == 1 else 'differences'}"
+    click.echo(f"{out}: {told} between {comparison.before.title} and {comparison.after.title}")
+
+
+def _compare(before: str, after: str, data: Path | None, *, contacts: bool = True) -> "Comparison":
     from pipeline.difference import compare_sides
     from pipeline.settings import load_settings
     from pipeline.sides import open_side
 
     settings = load_settings()
     sides = [open_side(text, lambda: _store(data)) for text in (before, after)]
-    return compare_sides(*sides, contacts=settings.publish_contacts)
+    return compare_sides(*sides, contacts=contacts and settings.publish_contacts)
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -166,6 +166,8 @@ def _not_confirmed(name: str, side: Side) -> list[Uncompared]:
         if page["ended_at"] is not None:
             continue
         if page["version_harvest_id"] is None:
+            if page["outcome"] in ("not_found", "blank"):
+                continue  # an address that was tried, and behind which nothing ever was
             why = f"the page is known and was never read (that night: {page['outcome'].replace('_', ' ')})"
         elif page["outcome"] in _NOT_CONFIRMED:
             why = _NOT_CONFIRMED[page["outcome"]]

@@ -7,7 +7,7 @@ from the letters they stand on. Words are found with BudouX, a small trained spl
 import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, Literal, NamedTuple
 
 import budoux
@@ -88,13 +88,18 @@ def _can_cut(text: str, place: int) -> bool:
 def _words(text: str) -> list[str]:
     words: list[str] = []
     for piece in _PIECES.findall(text):
-        parts = _splitter().parse(piece) if "\u0e00" <= piece[0] <= "\u0e7f" else [piece]
+        parts = _thai_words(piece) if "\u0e00" <= piece[0] <= "\u0e7f" else [piece]
         for part in parts:
             if words and (_MARKS.match(part) or words[-1][-1] in _LEADING_VOWELS):
                 words[-1] += part
             else:
                 words.append(part)
     return words
+
+
+@lru_cache(maxsize=4096)  # most of a text before and after is the same
+def _thai_words(text: str) -> list[str]:
+    return _splitter().parse(text)
 
 
 @cache
