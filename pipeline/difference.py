@@ -66,6 +66,7 @@ def compare_sides(before: Side, after: Side, *, contacts: bool = True) -> Compar
     else:
         old, new = _comparable(comparison)
         comparison.changes = compare(old, new, seen_on=before.day)
+        comparison.uncompared += _other_parsers(before, after)
     for name, side in (("A", before), ("B", after)):
         comparison.uncompared += _not_confirmed(name, side)
     if not contacts:
@@ -183,6 +184,24 @@ def _not_confirmed(name: str, side: Side) -> list[Uncompared]:
 
 
 _EXAMPLES: Final = 200
+
+
+def _other_parsers(before: Side, after: Side) -> list[Uncompared]:
+    """A note where the sides were read by different versions of the parser: a difference may then be its own."""
+    if before.pages is None or after.pages is None:
+        return []
+    versions = [
+        sorted(version for version in pc.unique(side.pages["parser_version"]).to_pylist() if version)
+        for side in (before, after)
+        if side.pages is not None
+    ]
+    if versions[0] == versions[1]:
+        return []
+    told = " and ".join(
+        f"side {name} by {', '.join(read) or 'none'}" for name, read in zip("AB", versions, strict=True)
+    )
+    why = f"the pages were read by different versions of the parser ({told}): a difference may be the parser's"
+    return [Uncompared("both", "parser", why, 1)]
 
 
 def coverage(side: Side) -> dict[str, int]:

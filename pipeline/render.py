@@ -93,7 +93,8 @@ def _text(changes: pa.Table) -> str:
             if row["column"]
             else _short(row["after"] or row["before"])
         )
-        detail = f" ({row['detail']})" if row["detail"] else ""
+        notes = [row["detail"] or "", "our parser, not the portal" if row["cause"] == "parser" else ""]
+        detail = f" ({'; '.join(filter(None, notes))})" if any(notes) else ""
         lines.append(f"  {row['meaning']:<16} {row['table']:<20} {_short(key):<28} {what}: {change}{detail}")
     meanings = Counter(row["meaning"] for row in rows)
     agencies = Counter(row["agency_code"] for row in rows)

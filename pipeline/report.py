@@ -183,7 +183,9 @@ class _View:
         """Differences by agency and tier, most grave ones first."""
         counts: dict[str, Counter[str]] = {}
         for row in self._shown:
-            counts.setdefault(row["agency_code"] or "", Counter())[tier_of(row["meaning"], row["detail"])] += 1
+            counts.setdefault(row["agency_code"] or "", Counter())[
+                tier_of(row["meaning"], row["detail"], row["cause"])
+            ] += 1
         rows = [
             {
                 "code": code,
@@ -205,7 +207,7 @@ class _View:
         """The changes by tier and record, gravest first."""
         grouped: dict[str, dict[str, list[dict[str, Any]]]] = {tier.name: {} for tier in TIERS}
         for row in self._shown:
-            grouped[tier_of(row["meaning"], row["detail"])].setdefault(_record_of(row), []).append(row)
+            grouped[tier_of(row["meaning"], row["detail"], row["cause"])].setdefault(_record_of(row), []).append(row)
         return [
             {
                 "tier": tier,

@@ -68,6 +68,7 @@ TIERS: Final = (
     Tier("serious", "Promises and progress", "เป้าหมาย แผน และความคืบหน้าที่ต้องอธิบาย"),
     Tier("notable", "Other edits", "การแก้ไขอื่น"),
     Tier("normal", "The normal course", "การดำเนินงานปกติ"),
+    Tier("parser", "Our reading changed, not the portal", "โปรแกรมอ่านต่างไป เว็บไซต์ไม่ได้เปลี่ยน"),
 )
 """Gravest first."""
 
@@ -89,6 +90,8 @@ _BY_DETAIL: Final = {
 }
 
 
-def tier_of(meaning: str, detail: str | None) -> str:
-    """The tier of a difference, by its detail where that says more."""
+def tier_of(meaning: str, detail: str | None, cause: str = "portal") -> str:
+    """The tier of a difference, by its detail where that says more; apart from the rest where our parser made it."""
+    if cause == "parser":
+        return "parser"
     return _BY_DETAIL.get(detail or "") or _BY_MEANING.get(meaning, "notable")

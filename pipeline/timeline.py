@@ -78,7 +78,7 @@ def timeline(store: Store, code: str) -> list[Entry]:
 
 
 def _changes(store: Store, harvest_id: str, column: str, code: str) -> list[dict[str, Any]]:
-    file = store.root / "harvests" / harvest_id / "changes.parquet"
+    file = store.harvest_folder(harvest_id) / "changes.parquet"
     chosen = ds.field(column) == code
     if column == "kpi_code":  # the indicator's own page, not the projects that name it
         chosen &= ds.field("project_code").is_null()
@@ -130,7 +130,8 @@ def _change_lines(change: dict[str, Any]) -> list[str]:
     what = " ".join(part for part in (change["table"], place, change["column"] or "") if part)
     meaning = change["meaning"]
     told = DETAILS.get(change["detail"] or "", "") or MEANINGS.get(meaning, "")
-    lines = [f"{meaning}: {what}: {told}"]
+    by_parser = " (our parser's reading, not the portal)" if change["cause"] == "parser" else ""
+    lines = [f"{meaning}: {what}: {told}{by_parser}"]
     if is_text(change):
         pieces = changed_words(change["before"], change["after"])
         marks = {"removed": "[-{}-]", "added": "{{+{}+}}"}

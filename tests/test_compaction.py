@@ -20,8 +20,9 @@ from pipeline.evidence import write_evidence
 from pipeline.harvest import Night, Scope, run_night
 from pipeline.replay import parser_changes
 from pipeline.settings import load_settings
-from pipeline.status import history_text, status_text
+from pipeline.status import status_text
 from pipeline.store import Store, open_store
+from pipeline.timeline import timeline_text
 from pipeline.verify import verify_store
 
 NEXT_MONTH = date(2090, 1, 1)
@@ -56,7 +57,7 @@ def answers(data: Path, out: Path) -> dict[str, Any]:
         for name in store.tables
     }
     found["manifests"] = [store.manifest(id_) for id_ in ids]
-    found["history"] = history_text(store, "24000000-3051")
+    found["history"] = timeline_text(store, "24000000-3051")
     found["status"] = status_text(store).partition("hours ago")[2]
     found["diff"] = store.diff(ids[0], ids[-1]).to_dict("list")
     found["replay"] = (parser_changes(store, ids[0])[1:], len(parser_changes(store, ids[0])[0]))
