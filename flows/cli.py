@@ -292,10 +292,11 @@ def export(when: str, out: Path, data: Path | None) -> None:
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def history(code: str, data: Path | None, style: str) -> None:
     """Every version of one project or KPI, with what changed."""
+    from pipeline.settings import load_settings
     from pipeline.timeline import timeline_json, timeline_text
 
     tell = timeline_json if style == "json" else timeline_text
-    click.echo(tell(_store(data), code), nl=False)
+    click.echo(tell(_store(data), code, contacts=load_settings().publish_contacts), nl=False)
 
 
 @cli.command()

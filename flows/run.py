@@ -138,5 +138,6 @@ def run_demo(data: Path) -> None:
     click.echo("\nIn a notebook:\n")
     click.echo(f'  import pandas as pd; pd.read_parquet("{data}/latest/projects.parquet")')
     click.echo(
-        f"\nAnd then:\n\n  bma-progress history 24000000-3051 --data {data}\n  bma-progress verify --deep --data {data}"
+        f"\nAnd then:\n\n  bma-progress report {ids[0]} {ids[-1]} --out report.html --data {data}\n"
+        f"  bma-progress history 24000000-3051 --data {data}\n  bma-progress verify --deep --data {data}"
     )

@@ -1,10 +1,11 @@
 """Two sides compared: their differences, how complete each side is, and what could not be compared."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from pipeline.changes import SCHEMA, Rows, compare
 from pipeline.commit import compare_states
 from pipeline.fields import RECORD_TABLES, TABLES
+from pipeline.meanings import WHOLE_RECORD
 from pipeline.render import render
 from pipeline.sides import FolderSide, ParquetRows, Side, StoreSide, number_of_rows
 from pipeline.store import Store
@@ -67,10 +69,11 @@ def compare_sides(before: Side, after: Side, *, contacts: bool = True) -> Compar
         old, new = _comparable(comparison)
         comparison.changes = compare(old, new, seen_on=before.day)
         comparison.uncompared += _other_parsers(before, after)
+        _drop_unread(comparison)
     for name, side in (("A", before), ("B", after)):
         comparison.uncompared += _not_confirmed(name, side)
     if not contacts:
-        comparison.changes = _withhold_contacts(comparison.changes)
+        comparison.changes = withhold_contacts(comparison.changes)
     return comparison
 
 
@@ -141,7 +144,7 @@ def _withheld(tables: Mapping[str, Rows]) -> bool:
     return not number_of_rows(tables["contacts"]) and "projects" in tables and number_of_rows(tables["projects"]) > 0
 
 
-def _withhold_contacts(changes: pa.Table) -> pa.Table:
+def withhold_contacts(changes: pa.Table) -> pa.Table:
     """The same differences without what contact lines say."""
     personal = pc.equal(changes["table"], "contacts")
     for name in ("before", "after"):
@@ -163,7 +166,6 @@ def _not_confirmed(name: str, side: Side) -> list[Uncompared]:
     reasons: dict[tuple[str, str], list[str]] = {}
     for page in pages.to_pylist():
         kind, _, code = page["page_key"].partition("/")
-        code = code.rpartition("/")[2] if kind != "result_list" else code
         if page["ended_at"] is not None:
             continue
         if page["version_harvest_id"] is None:
@@ -184,6 +186,55 @@ def _not_confirmed(name: str, side: Side) -> list[Uncompared]:
 
 
 _EXAMPLES: Final = 200
+
+
+def _drop_unread(comparison: Comparison) -> None:
+    """Of two stores or folders, a record whose page one side never managed to read is not gone from there.
+
+    One that a side never looked at, as nothing there linked to it, is told as gone, and noted.
+    """
+    changes = comparison.changes
+    for name, side, change in (("A", comparison.before, "added"), ("B", comparison.after, "removed")):
+        if side.pages is None:
+            continue
+        known, unread = _known_and_unread(side.pages)
+        rows = changes.select(["key", "project_code", "kpi_code", "change", "column", "meaning"]).to_pylist()
+        pages = [_page_of(row) if row["change"] == change and not row["column"] else "" for row in rows]
+        changes = changes.filter(pa.array([page not in unread for page in pages], pa.bool_()))
+        whole = {page for page, row in zip(pages, rows, strict=True) if page and row["meaning"] in WHOLE_RECORD}
+        for codes, why in (
+            (set(pages) & unread, "never managed to read these records, which the other side has"),
+            (
+                whole - known,
+                "never looked at these records, as nothing there linked to them: they are told as not there",
+            ),
+        ):
+            if codes:
+                examples = tuple(sorted(codes)[:_EXAMPLES])
+                comparison.uncompared.append(Uncompared(name, "records", f"side {name} {why}", len(codes), examples))
+    comparison.changes = changes
+
+
+def _known_and_unread(pages: pa.Table) -> tuple[set[str], set[str]]:
+    """Codes, or list and agency, of the pages a side knows; and of those it never read nor was told are not there."""
+    read, tried, known = set(), set(), set()
+    columns = ("page_key", "outcome", "version_harvest_id")
+    for key, outcome, version in zip(*(pages[column].to_pylist() for column in columns), strict=True):
+        _, _, page = key.partition("/")
+        known.add(page)
+        if version is not None:
+            read.add(page)
+        elif outcome in ("failed", "blocked", "skipped"):
+            tried.add(page)
+    return known, tried - read
+
+
+def _page_of(row: Mapping[str, Any]) -> str:
+    """The end of the key of the page that a difference comes from: a code, or list and agency."""
+    if code := row["project_code"] or row["kpi_code"]:
+        return str(code)
+    key = json.loads(row["key"])
+    return f"{key['list_name']}/{key['agency_code']}"
 
 
 def _other_parsers(before: Side, after: Side) -> list[Uncompared]:

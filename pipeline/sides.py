@@ -107,11 +107,11 @@ class FolderSide:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        given, folder = folder, folder.resolve()  # one night for all tables, even where `latest` moves on meanwhile
         self._files = {name: folder / f"{name}.parquet" for name in TABLES if (folder / f"{name}.parquet").is_file()}
         if not any(name in RECORD_TABLES for name in self._files):
-            raise StoreError(f"{folder} holds no exported tables; name a folder made by `bma-progress export`")
-        self.title = str(folder)
+            raise StoreError(f"{given} holds no exported tables; name a folder made by `bma-progress export`")
+        self.title = str(given)
         self.lacks: dict[str, tuple[str, ...]] = {}
         self.held_back: str | None = None
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from pipeline.changes import SCHEMA
+from pipeline.difference import withhold_contacts
 from pipeline.meanings import DETAILS, MEANINGS
 from pipeline.portal import PROJECT_CODE
 from pipeline.render import by_gravity, is_text, plain
@@ -49,8 +50,11 @@ class Entry:
     changes: list[dict[str, Any]] = field(default_factory=list)
 
 
-def timeline(store: Store, code: str) -> list[Entry]:
-    """The entries of one code, oldest first. Raises StoreError for an unknown code."""
+def timeline(store: Store, code: str, *, contacts: bool = True) -> list[Entry]:
+    """The entries of one code, oldest first. Raises StoreError for an unknown code.
+
+    contacts: false where contact lines are withheld: that one changed is told, not what it says
+    """
     looks = store.history(code)
     entries: list[Entry] = []
     newest: dict[str, Entry] = {}
@@ -72,24 +76,25 @@ def timeline(store: Store, code: str) -> list[Entry]:
     told: set[str] = set()
     for entry in entries:
         if entry.harvest_id not in told:  # of a project's two pages the first carries the night's changes
-            entry.changes = _changes(store, entry.harvest_id, column, code)
+            entry.changes = _changes(store, entry.harvest_id, column, code, contacts=contacts)
             told.update({entry.harvest_id} if entry.changes else ())
     return entries
 
 
-def _changes(store: Store, harvest_id: str, column: str, code: str) -> list[dict[str, Any]]:
+def _changes(store: Store, harvest_id: str, column: str, code: str, *, contacts: bool) -> list[dict[str, Any]]:
     file = store.harvest_folder(harvest_id) / "changes.parquet"
     chosen = ds.field(column) == code
     if column == "kpi_code":  # the indicator's own page, not the projects that name it
         chosen &= ds.field("project_code").is_null()
     rows = read_as(file, SCHEMA, chosen)
+    rows = rows if contacts else withhold_contacts(rows)
     own = pc.invert(pc.fill_null(pc.equal(rows["detail"], "part_of_record"), False))
     return sorted(rows.filter(own).to_pylist(), key=by_gravity)
 
 
-def timeline_text(store: Store, code: str) -> str:
+def timeline_text(store: Store, code: str, *, contacts: bool = True) -> str:
     """The timeline for a terminal."""
-    entries = timeline(store, code)
+    entries = timeline(store, code, contacts=contacts)
     nights = len(store.harvest_ids())
     lines = [f"{code} in {nights:,} {'night' if nights == 1 else 'nights'} of {store.portal}"]
     for entry in entries:
@@ -115,10 +120,10 @@ def timeline_text(store: Store, code: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def timeline_json(store: Store, code: str) -> str:
+def timeline_json(store: Store, code: str, *, contacts: bool = True) -> str:
     """The timeline for programs: one JSON array of entries."""
     rows = []
-    for entry in timeline(store, code):
+    for entry in timeline(store, code, contacts=contacts):
         row = {**vars(entry), "fetched_at": entry.fetched_at.isoformat() if entry.fetched_at else None}
         row["changes"] = [{**change, "key": json.loads(change["key"])} for change in entry.changes]
         rows.append(row)

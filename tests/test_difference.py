@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from states import SEED, State
 
 from pipeline.changes import SCHEMA, compare
-from pipeline.difference import compare_sides, folders_differ, states_differ
+from pipeline.difference import compare_sides, folders_differ, states_differ, withhold_contacts
 from pipeline.embedded_portal import EmbeddedPortal
 from pipeline.errors import StoreDamagedError, StoreError
 from pipeline.fields import RECORD_TABLES
@@ -133,6 +134,42 @@ def test_two_portals_side_by_side(three_nights: Path, tmp_path: Path) -> None:
     assert result.returncode == 1
 
 
+def test_a_record_that_one_host_never_managed_to_show_is_not_gone(tmp_path: Path) -> None:
+    from test_harvest import harvest
+
+    with EmbeddedPortal() as portal:
+        portal.night = 2  # one project shows its template only
+        assert harvest(portal, tmp_path / "whole").published
+    fixtures = tmp_path / "fixtures"
+    shutil.copytree(Path(__file__).parent.parent / "fixtures_html", fixtures)
+    blocked = (fixtures / "verdicts" / "blocked" / "f5-request-rejected.html").read_bytes()
+    (fixtures / "50040000-2210.html").write_bytes(blocked)
+    with EmbeddedPortal(fixtures) as portal:
+        harvest(portal, tmp_path / "part")
+    whole, part = open_store(tmp_path / "whole"), open_store(tmp_path / "part")
+    sides = StoreSide(whole, whole.harvest_ids()[-1]), StoreSide(part, part.harvest_ids()[-1])
+    for before, after, name in ((*sides, "B"), (*sides[::-1], "A")):
+        comparison = compare_sides(before, after)
+        assert "50040000-2210" not in comparison.changes["project_code"].to_pylist()
+        assert "24000000-3051" in comparison.changes["project_code"].to_pylist()
+        notes = [note for note in comparison.uncompared if note.what == "records"]
+        never_read = [note for note in notes if "never managed" in note.why]
+        assert [(note.side, note.examples) for note in never_read] == [(name, ("50040000-2210",))]
+        never_asked = [note for note in notes if "never looked" in note.why]
+        assert [(note.side, note.examples) for note in never_asked] == [(name, ("5004-0852", "5004-903"))]
+    folder = export(tmp_path / "whole", "latest", tmp_path / "export")
+    pages = pq.read_table(folder / "pages.parquet")
+    write_parquet(pages.filter(pc.not_equal(pages["project_code"], "50040000-2210")), folder / "pages.parquet", "pages")
+    for table in RECORD_TABLES:
+        rows = pq.read_table(folder / f"{table}.parquet")
+        if rows.schema.names[0] == "project_code":
+            rows = rows.filter(pc.not_equal(rows["project_code"], "50040000-2210"))
+        write_parquet(rows, folder / f"{table}.parquet", table)
+    comparison = compare_sides(sides[0], FolderSide(folder))
+    assert set(comparison.changes["meaning"].to_pylist()) == {"project_gone"}
+    assert [note.examples for note in comparison.uncompared if note.what == "records"] == [("50040000-2210",)]
+
+
 def test_what_one_side_lacks_is_told_and_not_taken_for_a_change(tmp_path: Path) -> None:
     whole, part = write(State(), tmp_path / "whole"), write(State(), tmp_path / "part")
     (part / "kpis.parquet").unlink()
@@ -240,9 +277,7 @@ def test_formats_tell_the_same(tmp_path: Path) -> None:
 def test_withheld_contacts_are_not_told(three_nights: Path) -> None:
     before, after = State(), State()
     after.one("contacts", project_code=SEED)["contact"] = "นางสาวสมมติ ตัวอย่าง"
-    from pipeline.difference import _withhold_contacts
-
-    (row,) = _withhold_contacts(compare(before.tables(), after.tables())).to_pylist()
+    (row,) = withhold_contacts(compare(before.tables(), after.tables())).to_pylist()
     assert (row["meaning"], row["before"], row["after"]) == ("contact_changed", "(withheld)", "(withheld)")
 
 
