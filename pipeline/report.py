@@ -5,6 +5,7 @@ compared, and the rules by which all of it was judged. Everything from the porta
 lines are left out, as they are personal data.
 """
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -529,7 +530,7 @@ _MARK: Final = re.compile("[\u0e31\u0e33-\u0e3a\u0e47-\u0e4e]")
 
 def _class(prefix: str, text: str) -> str:
     """A class name that no page can break out of."""
-    return f"{prefix}-{text}" if _CODE.fullmatch(text) else f"{prefix}-x{abs(hash(text)) % 10**8}"
+    return f"{prefix}-{text if _CODE.fullmatch(text) else hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _plain_day(value: Any) -> date | None:

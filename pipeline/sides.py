@@ -76,7 +76,16 @@ class StoreSide:
     @cached_property
     def tables(self) -> Mapping[str, Rows]:
         """All tables of records, from the snapshot where it is kept."""
-        return {name: self.store.arrow(name, self._id) for name in RECORD_TABLES}
+        return {name: self._rows(name) for name in RECORD_TABLES}
+
+    def _rows(self, name: str) -> Rows:
+        file = self.store.root / "snapshots" / self._id / f"{name}.parquet"
+        if file.is_file():
+            kept = ParquetRows(file, name)
+            if not kept.missing:  # a snapshot of an older set of columns is made anew instead
+                return kept
+        rows: Rows = self.state.table(name)
+        return rows
 
     @property
     def pages(self) -> pa.Table | None:
@@ -216,7 +225,7 @@ def open_side(text: str, default: Callable[[], Store]) -> Side:
     """A side from what a person writes.
 
     text: a harvest's id, a day, `latest` or `previous` of the default store; a folder of exported tables; the folder of a
-        store, as it is (its latest night) or with `@` and a night: `data/dp1@2026-11-20`
+        store or its address in object storage, as it is (its latest night) or with `@` and a night: `data/dp1@2026-11-20`
     default: called for the default store where the text names none
 
     Raises StoreError that says what is missing.
@@ -226,8 +235,8 @@ def open_side(text: str, default: Callable[[], Store]) -> Side:
         return StoreSide(store, store.resolve(text))
     folder, _, when = text.rpartition("@") if "@" in text and not Path(text).is_dir() else (text, "", "latest")
     path = Path(folder)
-    if (path / "store.json").is_file():
-        store = open_store(path)
+    if "://" in folder or (path / "store.json").is_file():
+        store = open_store(folder)
         return StoreSide(store, store.resolve(when))
     if path.is_dir():
         return FolderSide(path)
