@@ -16,7 +16,7 @@ def status_text(store: Store) -> str:
     if not ids:
         raise StoreError(f"{store.root} holds no harvest yet; run `bma-progress harvest` first")
     newest, latest = ids[-1], store.latest_id()
-    lines = [f"{store.root}: {len(ids):,} harvests of {store.portal}."]
+    lines = [f"{store.place}: {len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}."]
     if latest is None:
         lines.append("Nothing is published yet.")
     else:

@@ -106,6 +106,12 @@ class Store:
     # --- what there is --------------------------------------------------------------------------------------------
 
     @property
+    def place(self) -> str:
+        """Where the store is, as a person named it: its folder, or its address in object storage."""
+        remote = remote_of(self.root)
+        return remote.url if remote else str(self.root)
+
+    @property
     def tables(self) -> tuple[str, ...]:
         """The names of all tables."""
         return tuple(TABLES)

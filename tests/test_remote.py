@@ -110,7 +110,7 @@ def test_the_commands_take_the_address(url: str, capsys: pytest.CaptureFixture[s
     with EmbeddedPortal() as portal:
         night(portal, url)
     main(["status", "--data", url])
-    assert "harvests of http://127.0.0.1" in capsys.readouterr().out
+    assert f"{url}: 1 harvest of http://127.0.0.1" in capsys.readouterr().out
     main(["export", "latest", "--data", url, "--out", str(tmp_path / "out")])
     assert pq.read_table(tmp_path / "out" / "projects.parquet").num_rows == 16
     main(["verify", "--deep", "--data", url])
