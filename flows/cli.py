@@ -170,6 +170,23 @@ def _say_plan(request: "HarvestRequest") -> None:
     click.echo(f"{total}, and the pages they link to", err=True)
 
 
+@cli.command(epilog=EPILOG)
+@_portal_option
+@_data_option
+@click.option("--cron", default="0 2 * * *", show_default=True, help="When to harvest: five fields, Bangkok time.")
+@click.option("--port", default=4200, show_default=True, help="Of the embedded Prefect server on this machine.")
+def serve(portal: str | None, data: Path | None, cron: str, port: int) -> None:
+    """Harvest every night, by a Prefect deployment, until stopped.
+
+    Uses the Prefect server that PREFECT_API_URL names, or an embedded one. A night that was missed is made good once.
+    """
+    from flows.serve import serve as serve_harvests
+    from pipeline.request import HarvestRequest
+
+    given = {name: str(value) for name, value in (("portal", portal), ("data", data)) if value is not None}
+    serve_harvests(HarvestRequest(settings=given), cron, port)
+
+
 @cli.command()
 @_data_option
 def demo(data: Path | None) -> None:

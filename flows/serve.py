@@ -1,0 +1,155 @@
+"""The nightly schedule as a Prefect deployment: one process that looks after itself."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import click
+
+from flows import prefect_setup
+from pipeline.errors import BmaProgressError, SettingsError
+from pipeline.request import HarvestRequest
+from pipeline.store import Store, harvest_start
+
+if TYPE_CHECKING:
+    from prefect.server.schemas.schedules import CronSchedule
+
+TIMEZONE: Final = "Asia/Bangkok"
+_PATIENCE: Final = 180  # seconds for a server that makes its database first
+
+
+def serve(request: HarvestRequest, cron: str, port: int) -> None:
+    """Harvest by a schedule until stopped.
+
+    cron: five fields, Bangkok time; port: of the embedded Prefect server, where PREFECT_API_URL names none
+    Raises SettingsError for a schedule nobody can read, BmaProgressError where the server cannot be had.
+    """
+    settings, _ = request.load()
+    Store.create(settings.data, settings.portal)
+    home = prefect_setup.prepare(settings.data)
+    _schedule(cron)  # a wrong one is told before anything is waited for
+    with _server(home, port) as address, suppress(asyncio.CancelledError):
+        asyncio.run(_serve(request, cron, address))
+    click.echo("stopped", err=True)
+
+
+@contextmanager
+def _server(home: Path, port: int) -> Iterator[str]:
+    """The address of Prefect's server: the one PREFECT_API_URL names, or one of our own on loopback."""
+    if not prefect_setup.uses_own_server():
+        yield os.environ["PREFECT_API_URL"]
+        return
+    address = f"http://127.0.0.1:{port}/api"
+    if _answers(address):
+        raise BmaProgressError(
+            f"something answers at 127.0.0.1:{port} already; name another --port, or use that server: PREFECT_API_URL={address}"
+        )
+    click.echo("starting Prefect's server (about half a minute, the first time) …", err=True)
+    environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": address}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with (home / "server.log").open("ab") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603
+    try:
+        give_up = time.monotonic() + _PATIENCE
+        while not _answers(address):
+            if server.poll() is not None or time.monotonic() > give_up:
+                raise BmaProgressError(f"Prefect's server did not start; {home / 'server.log'} says why")
+            time.sleep(0.5)
+        os.environ["PREFECT_API_URL"] = address
+        yield address
+    finally:
+        os.environ.pop("PREFECT_API_URL", None)
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=2) as answer:  # noqa: S310 - an address of our own making
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def _schedule(cron: str) -> "CronSchedule":
+    from prefect.server.schemas.schedules import CronSchedule
+
+    try:
+        return CronSchedule(cron=cron, timezone=TIMEZONE)
+    except ValueError:
+        raise SettingsError(f"{cron!r} is no schedule; write five fields such as '0 2 * * *'") from None
+
+
+async def _serve(request: HarvestRequest, cron: str, address: str) -> None:
+    # imported here: Prefect must find its settings made
+    from prefect.runner import Runner
+    from prefect.schedules import Cron
+    from prefect.types.entrypoint import EntrypointType
+
+    from flows.harvest import harvest
+
+    settings, _ = request.load()
+    name = urlsplit(settings.portal).netloc
+    deployment = await harvest.ato_deployment(
+        name=name,
+        schedule=Cron(cron, timezone=TIMEZONE),
+        parameters={"request": request.model_dump(mode="json")},
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        description=f"Harvests {settings.portal} into {settings.data}",
+    )
+    # One harvest at a time: the runner's limit, and the store's own lock for whoever else writes. A concurrency limit of the
+    # deployment's own cancels every run with this version ("slot lost during provisioning").
+    runner = Runner(name=name, pause_on_shutdown=False, limit=1)
+    serving = asyncio.current_task()
+    assert serving is not None  # noqa: S101 - we run in a task
+    # its own handler starts a coroutine and drops it
+    runner.handle_sigterm = lambda *_: serving.cancel()  # type: ignore[method-assign, assignment]
+    deployment_id = await runner.aadd_deployment(deployment)
+    click.echo(
+        f"serving harvest/{name}: {cron} ({TIMEZONE}); Prefect's screens: {address.removesuffix('/api')}", err=True
+    )
+    await _catch_up(deployment_id, _schedule(cron), settings.data)
+    await runner.start()
+
+
+async def _catch_up(deployment_id: UUID, schedule: "CronSchedule", data: Path) -> None:
+    """Drop the runs that were due while nobody served, and make one of them good if the last night was missed."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter
+
+    now = datetime.now(UTC)
+    async with get_client() as client:
+        scheduled = FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}})
+        mine = DeploymentFilter(id=DeploymentFilterId(any_=[deployment_id]))
+        for run in await client.read_flow_runs(flow_run_filter=scheduled, deployment_filter=mine, limit=200):
+            if run.expected_start_time and run.expected_start_time < now:
+                await client.delete_flow_run(run.id)
+        ids = Store(data).harvest_ids()
+        due = await _last_due(schedule, now)
+        if ids and due and harvest_start(ids[-1]) < due:
+            await client.create_flow_run_from_deployment(deployment_id, name="a missed night")
+            click.echo(f"the harvest of {due:%Y-%m-%d %H:%M} was missed: harvesting now", err=True)
+
+
+async def _last_due(schedule: "CronSchedule", now: datetime) -> datetime | None:
+    """The last time before now that the schedule names, in the last month."""
+    for back in (timedelta(hours=2), timedelta(days=2), timedelta(days=32)):
+        dates = await schedule.get_dates(n=5_000, start=now - back, end=now)
+        if dates:
+            return dates[-1]
+    return None

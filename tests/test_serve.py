@@ -1,0 +1,81 @@
+"""The nightly service as it is started by the README: a real Prefect server, a real deployment, a missed night made good."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flows.cli import main
+from pipeline import harvest as harvesting
+from pipeline.embedded_portal import EmbeddedPortal
+from pipeline.harvest import Night, Scope, run_night
+from pipeline.settings import load_settings
+from pipeline.store import Store, open_store
+from pipeline.verify import verify_store
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.mark.slow
+def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, port = tmp_path / "store", free_port()
+    with EmbeddedPortal() as portal:
+        with monkeypatch.context() as long_ago:
+            long_ago.setattr(harvesting, "new_harvest_id", lambda store: "20260101T190000Z")
+            store = Store.create(data, portal.url)
+            with store.writer():
+                night = Night.begin(load_settings(portal=portal.url, data=data, rate=1_000_000), store, Scope())
+                assert run_night(night)
+                night.close()
+        command = [
+            sys.executable,
+            "-c",
+            "from flows.cli import main; main()",
+            "serve",
+            "--portal",
+            portal.url,
+            "--data",
+            str(data),
+        ]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        environment |= {"BMA_PROGRESS_RATE": "500"}
+        with (tmp_path / "said").open("wb") as said:
+            service = subprocess.Popen([*command, "--port", str(port)], env=environment, stderr=said, stdout=said)
+            try:
+                for _ in range(1200):
+                    if len(store.harvest_ids()) == 2 or service.poll() is not None:
+                        break
+                    time.sleep(0.1)
+                time.sleep(2)  # would it be made good twice, it would begin now
+            finally:
+                service.send_signal(signal.SIGTERM)
+                status = service.wait(60)
+    told = (tmp_path / "said").read_text()
+    assert status == 0, told
+    assert "was missed: harvesting now" in told
+    assert "0 2 * * * (Asia/Bangkok)" in told
+    assert len(open_store(data).harvest_ids()) == 2, told
+    assert verify_store(data) == []
+    with socket.socket() as probe:  # the embedded server went with the service
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_schedule_nobody_can_read_is_told_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--data", str(tmp_path / "store"), "--cron", "at night"])
+    assert ended.value.code == 2
+    assert "'at night' is no schedule" in capsys.readouterr().err
