@@ -1,13 +1,10 @@
 """The polite HTTP client. Rate, retries, robots.txt and the circuit breaker live here and nowhere else."""
 
 import asyncio
-import fcntl
 import hashlib
-import os
 import random
 import socket
 import ssl
-import struct
 import time
 import zlib
 from collections import deque
@@ -25,6 +22,7 @@ import httpcore
 import httpx
 from protego import Protego
 
+from pipeline.clock import Clock, RateClock
 from pipeline.errors import PortalError
 from pipeline.portal import same_portal
 from pipeline.settings import Settings
@@ -104,62 +102,23 @@ class Traffic:
     pauses: int = 0
 
 
-# --- one rate for a host ----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """What a client has learnt of a portal, so that another one need not learn it again.
 
-
-class RateClock:
-    """One even rate for a host, shared by all tasks and processes that open the same file.
-
-    The file holds the time of the next free slot, on the machine's monotonic clock, which all processes share and
-    nobody sets. Taking a slot moves it on by one interval under a lock; waiting happens outside the lock. A request
-    costs 4 µs of this, so there is no other way for a process that is alone.
+    robots: robots.txt as read, b"" where there is none, None where it was not read; robots_age: seconds since then
+    ends_seen, ends_missed: whether pages of this portal have an end that can be missing
+    good: addresses of pages that came whole, to ask for when others fail
     """
 
-    def __init__(self, path: Path, interval: float, *, longest_hold: float = 3600.0) -> None:
-        self.interval = interval
-        self._longest_hold = longest_hold
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    robots: bytes | None = None
+    robots_age: float = 0.0
+    ends_seen: bool = False
+    ends_missed: int = 0
+    good: tuple[str, ...] = ()
 
-    def due(self) -> float:
-        """Seconds until the next slot; 0 or less when it is free."""
-        now = time.monotonic()
-        return self._next(now) - now
 
-    def take(self) -> float:
-        """Take the slot if it is free and return 0; else return the seconds to wait before trying again."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        try:
-            now = time.monotonic()
-            wait = self._next(now) - now
-            if wait > 0:
-                return wait
-            self._book(now + self.interval)
-            return 0.0
-        finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-
-    def hold(self, seconds: float) -> None:
-        """Let nobody ask again before so many seconds have passed."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        try:
-            now = time.monotonic()
-            self._book(max(self._next(now), now + seconds))
-        finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)
-
-    def _next(self, now: float) -> float:
-        raw = os.pread(self._descriptor, 8, 0)
-        booked: float = struct.unpack("<d", raw)[0] if len(raw) == 8 else 0.0
-        # the monotonic clock starts again when the machine does: what lies too far ahead is from before
-        return booked if booked <= now + self._longest_hold + self.interval else 0.0
-
-    def _book(self, slot: float) -> None:
-        os.pwrite(self._descriptor, struct.pack("<d", slot), 0)
+# --- a request's turn -------------------------------------------------------------------------------------------------
 
 
 class _Turn:
@@ -172,7 +131,7 @@ class _Turn:
 
     __slots__ = ("_clock", "_deadline", "_line", "_mine", "_seconds")
 
-    def __init__(self, line: asyncio.Lock, clock: RateClock, deadline: asyncio.Timeout, seconds: float) -> None:
+    def __init__(self, line: asyncio.Lock, clock: Clock, deadline: asyncio.Timeout, seconds: float) -> None:
         self._line = line
         self._clock = clock
         self._deadline = deadline
@@ -182,18 +141,18 @@ class _Turn:
     async def wait(self) -> None:
         await self._line.acquire()
         self._mine = True
-        while (due := self._clock.due()) > 0:
+        while (due := await self._clock.due()) > 0:
             await asyncio.sleep(due)
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         if event == "http11.send_request_headers.started":
             if not self._mine:
                 await self.wait()
-            while (due := self._clock.take()) > 0:  # another process was quicker
+            while (due := await self._clock.take()) > 0:  # another process was quicker
                 await asyncio.sleep(due)
             self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
         elif event == "http11.send_request_headers.complete":
-            self._clock.hold(self._clock.interval)  # the interval counts from here, however late the bytes left
+            await self._clock.hold(self._clock.interval)  # the interval counts from here, however late the bytes left
             self.leave()
         elif event == "connection.connect_tcp.started":
             self.leave()
@@ -214,7 +173,7 @@ class _Breaker:
     the whole harvest pauses; after too many pauses it gives up.
     """
 
-    def __init__(self, settings: Settings, clock: RateClock, traffic: Traffic) -> None:
+    def __init__(self, settings: Settings, clock: Clock, traffic: Traffic, good: tuple[str, ...]) -> None:
         self._settings = settings
         self._clock = clock
         self._traffic = traffic
@@ -223,7 +182,12 @@ class _Breaker:
         self._down: str | None = None
         self._trial = asyncio.Lock()
         # several, asked in turn, so that none is asked again and again
-        self._good: deque[str] = deque(maxlen=_GOOD_PAGES)
+        self._good: deque[str] = deque(good, maxlen=_GOOD_PAGES)
+
+    @property
+    def good(self) -> tuple[str, ...]:
+        """Addresses of pages that came whole."""
+        return tuple(self._good)
 
     @property
     def open(self) -> bool:
@@ -259,7 +223,7 @@ class _Breaker:
             while self._pauses < self._settings.breaker_pauses:
                 self._pauses += 1
                 self._traffic.pauses += 1
-                self._clock.hold(self._settings.breaker_pause)
+                await self._clock.hold(self._settings.breaker_pause)
                 await asyncio.sleep(self._settings.breaker_pause)
                 if not self._good:  # no page has come yet that could be asked for: the next one decides
                     self._failures = self._settings.breaker_failures - 1
@@ -289,12 +253,13 @@ class _Breaker:
 
 
 class PortalClient:
-    """An asynchronous client for one portal; use it as `async with PortalClient(settings, clock_file) as client`.
+    """An asynchronous client for one portal; use it as `async with PortalClient(settings, clock) as client`.
 
-    clock_file: shared by every process that harvests this host, so that together they keep one rate
+    clock: shared by everybody who harvests this host, so that together they keep one rate; a file does for one machine
     is_complete: says of a body whether its end is there; a page without is tried again
     is_blocked: says of a body whether it is a firewall's or a login page under status 200; the page is tried again,
         and the breaker counts it: a portal that shows nothing else keeps us out
+    experience: of an earlier client for the same portal
 
     Raises PortalError on entry where robots.txt cannot be had.
     """
@@ -302,25 +267,34 @@ class PortalClient:
     def __init__(
         self,
         settings: Settings,
-        clock_file: Path,
+        clock: Path | Clock,
         *,
         is_complete: Callable[[bytes], bool] = lambda body: True,
         is_blocked: Callable[[bytes], bool] = lambda body: False,
+        experience: Experience | None = None,
     ) -> None:
         self._settings = settings
         self._is_complete = is_complete
         self._is_blocked = is_blocked
-        longest_hold = max(3600.0, settings.max_retry_after, settings.breaker_pause)
-        self._clock = RateClock(clock_file, _EVENNESS / settings.rate, longest_hold=longest_hold)
+        if isinstance(clock, Path):
+            longest_hold = max(3600.0, settings.max_retry_after, settings.breaker_pause)
+            clock = RateClock(clock, 1.0, longest_hold=longest_hold)
+        clock.interval = _EVENNESS / settings.rate
+        self._clock = clock
         self._line = asyncio.Lock()
         self._slots = asyncio.Semaphore(settings.concurrency)
         self.traffic = Traffic()
-        self._breaker = _Breaker(settings, self._clock, self.traffic)
+        learnt = experience or Experience()
+        self._breaker = _Breaker(settings, self._clock, self.traffic, learnt.good)
         self._robots: Protego | None = None
+        self._robots_body: bytes | None = None
         self._robots_read_at = 0.0
         self._robots_reading = asyncio.Lock()
-        self._ends_seen = False
-        self._ends_missed = 0
+        if learnt.robots is not None:
+            self._obey(learnt.robots)
+            self._robots_read_at = time.monotonic() - learnt.robots_age
+        self._ends_seen = learnt.ends_seen
+        self._ends_missed = learnt.ends_missed
         self.user_agent = user_agent(settings.contact)
         self._headers = httpx.Headers(
             {"User-Agent": self.user_agent, "Accept": "text/html,*/*;q=0.5", "Accept-Encoding": "gzip, deflate"}
@@ -347,7 +321,7 @@ class PortalClient:
         )
         try:
             if self._settings.robots:
-                await self._read_robots()
+                await self._refresh_robots()
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
@@ -363,6 +337,13 @@ class PortalClient:
     def interval(self) -> float:
         """Seconds between two requests: the setting's, or what robots.txt asks where that is slower."""
         return self._clock.interval
+
+    async def experience(self) -> Experience:
+        """What was learnt so far; robots.txt is read again where it is a day old."""
+        if self._settings.robots:
+            await self._refresh_robots()
+        age = time.monotonic() - self._robots_read_at
+        return Experience(self._robots_body, age, self._ends_seen, self._ends_missed, self._breaker.good)
 
     async def fetch(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
         """Fetch one page politely, with retries for what may pass.
@@ -393,7 +374,7 @@ class PortalClient:
                 fetched = self._judged(fetched)
             asked = _retry_after(fetched.headers.get("retry-after")) if fetched.error_kind == "status" else 0.0
             if 0 < asked <= settings.max_retry_after:
-                self._clock.hold(asked)  # the portal asks all of us to wait, not only for this page
+                await self._clock.hold(asked)  # the portal asks all of us to wait, not only for this page
             if _speaks_against_portal(fetched):
                 await self._breaker.failed(str(fetched.error), self._answers)
             else:
@@ -442,7 +423,7 @@ class PortalClient:
                 self.traffic.requests += 1
                 response = await self._http.handle_async_request(request)
             except httpx.TransportError:
-                self._clock.hold(self._clock.interval)  # an attempt that did not get through counts as one
+                await self._clock.hold(self._clock.interval)  # an attempt that did not get through counts as one
                 raise
             finally:
                 turn.leave()
@@ -528,17 +509,21 @@ class PortalClient:
     # --- robots.txt -------------------------------------------------------------------------------------------------
 
     async def _refresh_robots(self) -> None:
-        if time.monotonic() - self._robots_read_at > _ROBOTS_SECONDS:
+        if self._robots_are_old():
             async with self._robots_reading:
-                if time.monotonic() - self._robots_read_at > _ROBOTS_SECONDS:
+                if self._robots_are_old():
                     await self._read_robots()
+
+    def _robots_are_old(self) -> bool:
+        return self._robots_body is None or time.monotonic() - self._robots_read_at > _ROBOTS_SECONDS
 
     async def _read_robots(self) -> None:
         """Read robots.txt as RFC 9309 says: 4xx allows everything, 5xx and silence nothing."""
         url = urljoin(f"{self._settings.portal}/", "/robots.txt")
-        self._robots = None
+        self._robots = self._robots_body = None
         fetched = await self._fetch(url, self._headers, is_page=False)
         status = fetched.status or 0
+        body = b""
         # a redirect that leads nowhere makes it "unavailable", in the words of the RFC, as 4xx does; 429 says "later"
         if fetched.error_kind != "redirect" and (not 400 <= status < 500 or status == 429):
             if fetched.error is not None:
@@ -546,11 +531,18 @@ class PortalClient:
                     f"{url} could not be read ({fetched.error}), so nothing may be fetched; check the portal's "
                     "address, or try again when it answers"
                 )
-            robots = Protego.parse(fetched.body[:_ROBOTS_BYTES].decode("utf-8-sig", "replace"))
+            body = fetched.body[:_ROBOTS_BYTES]
+        self._obey(body)
+        self._robots_read_at = time.monotonic()
+
+    def _obey(self, robots_txt: bytes) -> None:
+        """Keep to robots.txt from now on; without one everything is allowed."""
+        if robots_txt:
+            robots = Protego.parse(robots_txt.decode("utf-8-sig", "replace"))
             _check_visit_time(robots)
             self._clock.interval = _EVENNESS * max(1 / self._settings.rate, _asked_interval(robots))
             self._robots = robots
-        self._robots_read_at = time.monotonic()
+        self._robots_body = robots_txt
 
 
 def user_agent(contact: str) -> str:

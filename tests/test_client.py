@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import pickle
 import socket
 import ssl
 import struct
@@ -11,10 +12,12 @@ import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import ANY
 
 import pytest
 from faulty_portal import (
@@ -43,7 +46,8 @@ from faulty_portal import (
     wrong_length,
 )
 
-from pipeline.client import Fetched, OutsideVisitTimeError, PortalClient, PortalDownError, RateClock, user_agent
+from pipeline.client import Fetched, OutsideVisitTimeError, PortalClient, PortalDownError, user_agent
+from pipeline.clock import RateClock
 from pipeline.errors import PortalError
 from pipeline.settings import Settings
 
@@ -715,23 +719,53 @@ def test_an_address_that_is_none_is_a_failure_and_no_exception(url: str, tmp_pat
 
 
 def test_the_clock_gives_one_slot_an_interval(tmp_path: Path) -> None:
-    one, other = RateClock(tmp_path / "clock", 0.05), RateClock(tmp_path / "clock", 0.05)
-    assert one.take() == 0
-    assert 0.04 < other.take() <= 0.05
-    time.sleep(other.due())
-    assert other.take() == 0
-    other.hold(10)
-    assert 9 < one.due() <= 10
-    one.hold(1)  # a shorter wait does not end a longer one
-    assert 9 < one.due() <= 10
-    one.close()
-    other.close()
+    async def ask() -> None:
+        one, other = RateClock(tmp_path / "clock", 0.05), RateClock(tmp_path / "clock", 0.05)
+        assert await one.take() == 0
+        assert 0.04 < await other.take() <= 0.05
+        await asyncio.sleep(await other.due())
+        assert await other.take() == 0
+        await other.hold(10)
+        assert 9 < await one.due() <= 10
+        await one.hold(1)  # a shorter wait does not end a longer one
+        assert 9 < await one.due() <= 10
+        one.close()
+        other.close()
+
+    asyncio.run(ask())
 
 
 @pytest.mark.parametrize("left", [b"", b"\x00\x01", struct.pack("<d", 1e15), struct.pack("<d", float("inf"))])
 def test_a_clock_of_before_a_restart_is_not_waited_for(left: bytes, tmp_path: Path) -> None:
+    async def ask() -> None:
+        clock = RateClock(tmp_path / "clock", 1.0)
+        assert await clock.take() == 0
+        assert 0 < await clock.due() <= 1
+        clock.close()
+
     (tmp_path / "clock").write_bytes(left)
-    clock = RateClock(tmp_path / "clock", 1.0)
-    assert clock.take() == 0
-    assert 0 < clock.due() <= 1
-    clock.close()
+    asyncio.run(ask())
+
+
+def test_what_one_client_learnt_another_knows(tmp_path: Path) -> None:
+    """A second client reads robots.txt not again, obeys it, and asks a good page when others fail."""
+    rules = "User-agent: *\nDisallow: /secret\nCrawl-delay: 0.07\n"
+
+    async def ask(portal: FaultyPortal) -> None:
+        settings = Settings(portal=portal.url, rate=1_000, backoff=0, retries=0, breaker_failures=3, breaker_pause=0.1)
+        async with PortalClient(settings, tmp_path / "clock") as first:
+            assert (await first.fetch(portal.url + PATH)).error is None
+            learnt = await first.experience()
+        async with PortalClient(settings, tmp_path / "clock", experience=pickle.loads(pickle.dumps(learnt))) as second:
+            assert second.interval == pytest.approx(0.07 * 1.02)
+            assert (await second.fetch(f"{portal.url}/secret")).error_kind == "robots"
+            portal.always("/broken", status(503))
+            for _ in range(7):
+                assert (await second.fetch(f"{portal.url}/broken")).status == 503
+            assert second.traffic.pauses == 0
+            assert await second.experience() == replace(learnt, robots_age=ANY)
+
+    with FaultyPortal({PATH: BODY}, robots=rules) as portal:
+        asyncio.run(ask(portal))
+        assert len(portal.asked("/robots.txt")) == 1
+        assert len(portal.asked(PATH)) == 3  # once for itself, and twice to see whether the portal is well
