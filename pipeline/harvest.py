@@ -6,24 +6,24 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urljoin
 
 import orjson
 
-from parsers import PARSER_VERSION, facts_sha256, parse_page
+from parsers import PARSER_VERSION
 from pipeline.checks import BoundResult, Bounds, Coverage, agency_of, check_bounds, coverage
-from pipeline.client import Fetched, PortalClient
+from pipeline.client import PortalClient
 from pipeline.commit import Staged, commit, known_pages, stage
 from pipeline.errors import PortalError, StoreError
+from pipeline.fetching import Errand, Instructions, fetch_pages, page_result, portal_client
 from pipeline.packs import file_sha256
-from pipeline.portal import LISTS, PageRef, agency_codes, discover, list_ref, older_copy, start_ref
+from pipeline.portal import LISTS, PageRef, agency_codes, list_ref, start_ref
 from pipeline.replay import needs_replay, publish_replay
 from pipeline.settings import Settings
 from pipeline.spool import Spool, SpooledPage
@@ -31,7 +31,6 @@ from pipeline.store import Store, canonical_json, harvest_start, write_durably
 from pipeline.versions import PageRow
 
 SPOOL: Final = "spool.sqlite"
-_LARGEST_BLOCK_PAGE: Final = 5_000  # bytes; the pages of records seen have 60,000 and more
 _MAX_PASSES: Final = 3  # the first, and two over what failed
 _RECORD_KINDS: Final = ("project", "kpi", "yii_project")
 
@@ -96,6 +95,7 @@ class Night:
         self.known: dict[str, PageRow] = known_pages(store)
         self.counts: Counter[str] = Counter()
         self.stop_requested = False
+        self.instructions = Instructions(settings, not scope.pages, scope.agencies)
         self.client: PortalClient | None = None
         self._started = time.monotonic()
         self._passes = 0
@@ -136,16 +136,25 @@ class Night:
 
     # --- fetching ---------------------------------------------------------------------------------------------------
 
-    def next_batch(self) -> list[PageRef]:
-        """The next pages to fetch; empty when there are none, or when a stop was asked for."""
+    def next_batch(self, in_hand: Collection[str] = ()) -> list[Errand]:
+        """The next pages to fetch; empty when there are none, or when a stop was asked for.
+
+        in_hand: keys of pages that are being fetched already
+        """
         if self.stop_requested:
             return []
-        pending = self.spool.pending(self.settings.batch_size)
+        size = self.settings.batch_size
         if self.scope.sample is not None:
-            left = self.scope.sample - self.spool.records()
-            lists = [ref for ref in pending if ref.kind not in _RECORD_KINDS]
-            pending = lists or self._sampled(left)
-        return pending
+            if in_hand:  # what is fetched now decides how many more are wanted
+                return []
+            pending = self.spool.pending()
+            records = [found for found in pending if found[0].kind in _RECORD_KINDS]
+            wanted = records[: max(self.scope.sample - self.spool.records(), 0)]
+            chosen = [found for found in pending if found[0].kind not in _RECORD_KINDS] or wanted
+        else:
+            found = self.spool.pending(size + len(in_hand))
+            chosen = [(ref, source) for ref, source in found if ref.page_key not in in_hand]
+        return [self._errand(ref, source) for ref, source in chosen[:size]]
 
     def next_pass(self) -> bool:
         """Whether to go through the pages once more: at first, then over the failures as long as that recovers some."""
@@ -159,115 +168,39 @@ class Night:
         self.spool.retry_failed()
         return True
 
-    def _sampled(self, left: int) -> list[PageRef]:
-        return [ref for ref in self.spool.pending() if ref.kind in _RECORD_KINDS][: max(left, 0)][
-            : self.settings.batch_size
-        ]
-
-    async def fetch_batch(self, batch: Iterable[PageRef], on_page: Callable[[], None] = lambda: None) -> Counter[str]:
+    async def fetch_batch(self, batch: Iterable[Errand], on_page: Callable[[], None] = lambda: None) -> Counter[str]:
         """Fetch, parse and keep a batch of pages; returns how many had which result. Kept pages are never lost."""
         if self.client is None:
             raise RuntimeError("a batch needs the night's client: use `async with night.connect()`")
-        counts: Counter[str] = Counter()
-        queue = iter(list(batch))
+        before = self.counts.copy()
 
-        async def work(client: PortalClient) -> None:
-            for ref in queue:  # all workers draw from one queue
-                if self.stop_requested:
-                    return
-                result = await self._fetch_page(client, ref)
-                counts[result] += 1
-                self.counts[result] += 1
-                on_page()
+        def keep(page: SpooledPage, found: list[PageRef]) -> None:
+            self.keep(page, found)
+            on_page()
 
-        try:
-            async with asyncio.TaskGroup() as workers:
-                # the client limits what is under way; more workers than that, as some only wait before a further try
-                for _ in range(4 * self.settings.concurrency):
-                    workers.create_task(work(self.client))
-        except BaseExceptionGroup as group:
-            raise _first_error(group) from None
-        return counts
+        await fetch_pages(batch, self.client, self.instructions, keep, lambda: self.stop_requested)
+        return self.counts - before
 
-    async def _fetch_page(self, client: PortalClient, ref: PageRef) -> str:
-        known = self.known.get(ref.page_key)
-        live = known is not None and known["version_harvest_id"] is not None and known["ended_at"] is None
-        current = live and known is not None and known["parser_version"] == PARSER_VERSION
-        validators = {"etag": known["etag"], "last_modified": known["last_modified"]} if current and known else {}
-        fetched = await client.fetch(ref.url, **validators)
-        page, found = self._read(ref, fetched, known if current else None)
-        if _has_no_record(page) and (older := self._copy_to_try(ref, known)):
-            other, links = self._read(older, await client.fetch(older.url), known if current else None)
-            page, found = (page, found) if _has_no_record(other) or other.error else (other, links)
+    def keep(self, page: SpooledPage, found: list[PageRef]) -> None:
+        """Keep one page and the pages its links lead to."""
         if found and self.spool.size() >= self.settings.max_pages:
             found = []  # an endless listing must not lead us on for ever
         self.spool.put(page, found)
-        result = page.error_kind or page.verdict or ("not_modified" if page.not_modified else "unchanged")
+        result = page_result(page)
+        self.counts[result] += 1
         self.log(
-            "page", page=ref.page_key, status=page.http_status, result=result, attempts=page.attempts, error=page.error
+            "page", page=page.page_key, status=page.http_status, result=result, attempts=page.attempts, error=page.error
         )
-        return result
 
-    def _copy_to_try(self, ref: PageRef, known: PageRow | None) -> PageRef | None:
-        """The older copy of a page that `/mobile/` does not have: for pages linked to, never seen under `/mobile/`."""
-        if known is not None and known["version_harvest_id"] is not None and "/mobile62/" not in known["url"]:
-            return None
-        return older_copy(ref) if self.spool.source(ref.page_key) in ("link", "known", "asked") else None
-
-    def _read(self, ref: PageRef, fetched: Fetched, known: PageRow | None) -> tuple[SpooledPage, list[PageRef]]:
-        """Parse what came, unless it is byte for byte what is already known; returns the page and what it links to."""
-        page = SpooledPage(
-            page_key=ref.page_key,
-            kind=ref.kind,
-            code=ref.code,
-            url=ref.url,
-            http_status=fetched.status,
-            headers=dict(fetched.headers),
-            fetched_at=fetched.fetched_at,
-            attempts=fetched.attempts,
-            sha256=None,
-            error=fetched.error,
-            error_kind=fetched.error_kind,
-            not_modified=fetched.not_modified,
-        )
-        if fetched.error is not None and not fetched.body:
-            return page, []
-        if fetched.not_modified:
-            return page, []
-        page = replace(page, sha256=fetched.sha256, size=len(fetched.body))
-        if known is not None and known["record_sha256"] == page.sha256:
-            return page, []
-        parsed = parse_page(fetched.body, url=ref.url, content_type=fetched.headers.get("content-type"))
-        has_record = bool(parsed.tables) and (parsed.kind, parsed.code) == (ref.kind, ref.code)
-        if parsed.tables and not has_record:  # not what its address promises: no record of this key
-            page = replace(page, error=page.error or f"the address shows the {parsed.kind} page of {parsed.code}")
-        page = replace(
-            page,
-            body=fetched.body,
-            verdict=parsed.verdict,
-            facts_sha256=facts_sha256(parsed.tables) if has_record else None,
-            encoding=parsed.encoding,
-            evaluation_quarter=parsed.evaluation_quarter,
-            parser_version=PARSER_VERSION,
-            tables=parsed.tables if has_record else None,
-            findings=[dict(finding) for finding in parsed.findings],
-        )
-        if ref.kind == "start":
-            page = replace(page, body=b"", verdict=None, findings=[])
-        if self.scope.pages or fetched.error is not None:
-            return page, []
-        found = discover(parsed.links, fetched.final_url, self.settings.portal)
-        mine = [link for link in found if ref.kind == "project" or self._link_is_wanted(link)]
-        if ref.kind == "project" and has_record and (kpis := parsed.tables["project_kpis"]):
-            base = urljoin(ref.url, "mykpi.php?pid=")  # indicators the page names without a link
-            mine += discover([f"{base}{row['kpi_code']}" for row in kpis], ref.url, self.settings.portal)
-        return page, [link for link in mine if link.kind == "kpi" or self._link_is_wanted(link)]
-
-    def _link_is_wanted(self, ref: PageRef) -> bool:
-        if not self.scope.agencies:
-            return True
-        code = ref.code if ref.kind == "result_list" else ref.code[:8] if ref.kind != "kpi" else f"{ref.code[:4]}0000"
-        return code in self.scope.agencies
+    def _errand(self, ref: PageRef, source: str) -> Errand:
+        """What a worker must know of a page."""
+        known = self.known.get(ref.page_key)
+        # an older copy is asked for pages linked to, never seen under `/mobile/`
+        seen = known is not None and known["version_harvest_id"] is not None
+        try_older = source in ("link", "known", "asked") and not (seen and known and "/mobile62/" not in known["url"])
+        if not known or not seen or known["ended_at"] is not None or known["parser_version"] != PARSER_VERSION:
+            return Errand(ref, try_older=try_older)
+        return Errand(ref, known["etag"], known["last_modified"], known["record_sha256"], try_older)
 
     def connect(self) -> "_Connection":
         """A context in which batches can be fetched: one client for the whole harvest."""
@@ -390,7 +323,7 @@ class _Connection:
 
     async def __aenter__(self) -> PortalClient:
         night = self._night
-        client = PortalClient(night.settings, night.folder / "clock", is_complete=_is_whole, is_blocked=_is_blocked)
+        client = portal_client(night.settings, night.folder / "clock")
         night.client = await client.__aenter__()
         return night.client
 
@@ -465,28 +398,3 @@ def _lean_report(result: HarvestResult) -> dict[str, Any]:
         "resumed": result.resumed,
         "seconds": result.seconds,
     }
-
-
-def _is_whole(body: bytes) -> bool:
-    """Whether a page that began as a whole document has its end; one without is worth another try."""
-    return b"<html" not in body[:2048].lower() or b"</html" in body[-2048:].lower()
-
-
-def _is_blocked(body: bytes) -> bool:
-    """Whether a body is a firewall's, a login's or an error's page; those are small, so a record is not read twice."""
-    if len(body) >= _LARGEST_BLOCK_PAGE:
-        return False
-    page = parse_page(body)
-    leads_on = any("pid=" in link or "selDEP=" in link or "project_id=" in link for link in page.links)
-    return page.verdict == "blocked" and not leads_on  # a menu of the portal holds no record either
-
-
-def _has_no_record(page: SpooledPage) -> bool:
-    return page.error is None and (page.http_status in (404, 410) or page.verdict in ("not_found", "empty"))
-
-
-def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -113,13 +113,16 @@ class Spool:
         self._db.execute("COMMIT")
         return self._db.total_changes - before
 
-    def pending(self, limit: int | None = None) -> list[PageRef]:
-        """Pages still to be fetched, in the order they were found."""
+    def pending(self, limit: int | None = None) -> list[tuple[PageRef, str]]:
+        """Pages still to be fetched, in the order they were found: reference and source.
+
+        The source is how a page was found: start, list, known, probe, asked or link.
+        """
         rows = self._db.execute(
-            "SELECT page_key, kind, code, url FROM frontier WHERE state = 'pending' ORDER BY number LIMIT ?",
+            "SELECT page_key, kind, code, url, source FROM frontier WHERE state = 'pending' ORDER BY number LIMIT ?",
             (-1 if limit is None else limit,),
         )
-        return [PageRef(*row) for row in rows]
+        return [(PageRef(*ref), source) for *ref, source in rows]
 
     def retry_failed(self) -> int:
         """Make the failed pages pending once more, for the second pass; returns how many."""
@@ -132,11 +135,6 @@ class Spool:
     def size(self) -> int:
         """How many pages were found so far."""
         return int(self._db.execute("SELECT coalesce(max(number), 0) FROM frontier").fetchone()[0])
-
-    def source(self, page_key: str) -> str | None:
-        """How a page was found: start, list, known, probe, asked or link."""
-        row = self._db.execute("SELECT source FROM frontier WHERE page_key = ?", (page_key,)).fetchone()
-        return row[0] if row else None
 
     def records(self) -> int:
         """How many pages that can hold a record were fetched."""
