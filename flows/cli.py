@@ -95,8 +95,9 @@ def parse(files: Sequence[Path], url: str | None) -> None:
 @click.option("--concurrency", type=int, help="Requests under way at once.")
 @click.option("--no-robots", is_flag=True, help="Do not read robots.txt: only with the portal's consent.")
 @click.option(
-    "--runner", type=click.Choice(["local", "dask"]), default="local", show_default=True, help="Where batches run."
+    "--runner", type=click.Choice(["local", "dask"]), help="Where batches run: this process (local), or Dask workers."
 )
+@click.option("--dask-address", help="The Dask scheduler, tcp://HOST:PORT; without it, processes of this machine.")
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched, and fetch nothing.")
 def harvest(
     portal: str | None,
@@ -109,7 +110,8 @@ def harvest(
     rate: float | None,
     concurrency: int | None,
     no_robots: bool,
-    runner: str,
+    runner: str | None,
+    dask_address: str | None,
     dry_run: bool,
 ) -> None:
     """One harvest: discover, fetch, parse, check, commit, publish.
@@ -126,10 +128,10 @@ def harvest(
         "rate": rate,
         "concurrency": concurrency,
         "robots": False if no_robots else None,
+        "runner": runner,
+        "dask_address": dask_address,
     }
     settings = load_settings(**given)
-    if runner == "dask":
-        raise BmaProgressError("the dask runner is not built yet; use --runner local")
     chosen = {
         name: str(value) if isinstance(value, Path) else value for name, value in given.items() if value is not None
     }

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prefect import flow, task
@@ -13,14 +13,19 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import State, StateType
+from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from prefect.states import Completed, Crashed
 
+from flows.batch_task import is_worth_a_retry
 from pipeline.errors import BmaProgressError
 from pipeline.harvest import HarvestResult, Night
 from pipeline.request import HarvestRequest
 from pipeline.run_report import report_text
 from pipeline.store import Store
+
+if TYPE_CHECKING:
+    from flows.cluster import Cluster
 
 Listener = Callable[[Night], None]
 
@@ -44,13 +49,23 @@ def listen(store: Path, listener: Listener) -> None:
     _LISTENERS[store_key(store)] = listener
 
 
-@task(name="fetch batch", task_run_name="batch {number}", cache_policy=NO_CACHE, retries=1, persist_result=False)
+@task(
+    name="fetch batch",
+    task_run_name="batch {number}",
+    cache_policy=NO_CACHE,
+    retries=1,
+    retry_condition_fn=is_worth_a_retry,
+    persist_result=False,
+)
 async def fetch_batch(harvest_id: str, number: int) -> dict[str, int]:
     """Fetch, parse and keep the next batch of pages; what was kept before a retry is not fetched again."""
     night = _NIGHTS[harvest_id]
-    listener = _LISTENERS.get(store_key(night.store.root))
-    counts = await night.fetch_batch(night.next_batch(), lambda: listener(night) if listener else None)
-    return dict(counts)
+    return dict(await night.fetch_batch(night.next_batch(), lambda: _tell(night)))
+
+
+def _tell(night: Night) -> None:
+    if listener := _LISTENERS.get(store_key(night.store.root)):
+        listener(night)
 
 
 @task(name="commit", cache_policy=NO_CACHE, persist_result=False)
@@ -87,8 +102,9 @@ async def _run(night: Night) -> State[Any]:
     _NIGHTS[night.harvest_id] = night
     try:
         await _name_run(night)
-        async with night.connect():
-            await _fetch_all(night)
+        cluster = _cluster(night)
+        async with night.connect(cluster.clock if cluster else None):
+            await _fetch_all(night, cluster)
         if night.stop_requested:
             left = night.spool.counts()["pending"]
             return _failed("Interrupted", f"stopped with {left:,} pages left; the same command goes on from there")
@@ -102,19 +118,38 @@ async def _run(night: Night) -> State[Any]:
     return _failed("HeldBack", result.held_back or "")
 
 
-async def _fetch_all(night: Night) -> None:
+async def _fetch_all(night: Night, cluster: "Cluster | None") -> None:
     progress: UUID | None = None
+
+    async def show() -> None:
+        nonlocal progress
+        _tell(night)
+        counts = night.spool.counts()
+        share = 100 * (1 - counts["pending"] / counts.total())
+        if progress is None:
+            progress = await acreate_progress_artifact(progress=share, description="pages fetched")
+        else:
+            await update_progress(artifact_id=progress, progress=share)
+
     number = 0
     while night.next_pass():
-        while night.next_batch():
+        if cluster:
+            await cluster.fetch(show)
+            continue
+        while night.has_pages_left:
             number += 1
             await fetch_batch(night.harvest_id, number)
-            counts = night.spool.counts()
-            share = 100 * (1 - counts["pending"] / counts.total())
-            if progress is None:
-                progress = await acreate_progress_artifact(progress=share, description="pages fetched")
-            else:
-                await update_progress(artifact_id=progress, progress=share)
+            await show()
+
+
+def _cluster(night: Night) -> "Cluster | None":
+    """The Dask cluster, where the flow was given Prefect's runner for one; batches run there then."""
+    context = FlowRunContext.get()
+    if context is None or type(context.task_runner).__name__ != "DaskTaskRunner":
+        return None
+    from flows.cluster import Cluster
+
+    return Cluster(context.task_runner, night)  # type: ignore[arg-type]
 
 
 def _failed(name: str, message: str) -> State[Any]:

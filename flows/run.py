@@ -24,6 +24,7 @@ from pipeline.store import Store
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
+    from prefect_dask.task_runners import DaskTaskRunner
 
 
 def run_harvest(request: HarvestRequest) -> HarvestResult:
@@ -39,8 +40,12 @@ def run_harvest(request: HarvestRequest) -> HarvestResult:
         click.echo(f"starting Prefect's server for this run ({how_long}) …", err=True)
     from flows import harvest as flow_module
 
+    flow = flow_module.harvest
+    if settings.runner == "dask":
+        flow = flow.with_options(task_runner=_dask_runner(settings.dask_address))  # type: ignore[arg-type]
+
     async def run() -> "State[Any]":
-        state: State[Any] = await flow_module.harvest(request, return_state=True)
+        state: State[Any] = await flow(request, return_state=True)
         return state
 
     with _Progress() as progress:
@@ -50,6 +55,14 @@ def run_harvest(request: HarvestRequest) -> HarvestResult:
     if result is None:
         raise BmaProgressError(state.message or f"the harvest ended in the state {state.name}; see runs/ in the store")
     return result
+
+
+def _dask_runner(address: str) -> "DaskTaskRunner":
+    try:
+        from flows.cluster import dask_runner
+    except ImportError:
+        raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
+    return dask_runner(address)
 
 
 class _Progress:

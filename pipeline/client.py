@@ -117,6 +117,15 @@ class Experience:
     ends_missed: int = 0
     good: tuple[str, ...] = ()
 
+    def joined(self, other: "Experience") -> "Experience":
+        """What two clients have learnt together; robots.txt as this one knows it."""
+        return replace(
+            self,
+            ends_seen=self.ends_seen or other.ends_seen,
+            ends_missed=max(self.ends_missed, other.ends_missed),
+            good=(*self.good, *(page for page in other.good if page not in self.good))[-_GOOD_PAGES:],
+        )
+
 
 # --- a request's turn -------------------------------------------------------------------------------------------------
 

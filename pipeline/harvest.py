@@ -17,8 +17,10 @@ from typing import Any, Final
 import orjson
 
 from parsers import PARSER_VERSION
+from pipeline.batches import PARTS, drop_parts, read_parts
 from pipeline.checks import BoundResult, Bounds, Coverage, agency_of, check_bounds, coverage
 from pipeline.client import PortalClient
+from pipeline.clock import Clock
 from pipeline.commit import Staged, commit, known_pages, stage
 from pipeline.errors import PortalError, StoreError
 from pipeline.fetching import Errand, Instructions, fetch_pages, page_result, portal_client
@@ -123,6 +125,7 @@ class Night:
                     f"the harvest {unfinished} of other pages is unfinished; go on with it by the command that began it, "
                     "or discard it with --fresh"
                 )
+            night.take_in()
             night.log("resumed", pending=night.spool.counts()["pending"])
             return night
         if needs_replay(store, known_pages(store)):  # so that tonight's differences are the portal's alone
@@ -155,6 +158,11 @@ class Night:
             found = self.spool.pending(size + len(in_hand))
             chosen = [(ref, source) for ref, source in found if ref.page_key not in in_hand]
         return [self._errand(ref, source) for ref, source in chosen[:size]]
+
+    @property
+    def has_pages_left(self) -> bool:
+        """Whether there is a next batch."""
+        return bool(self.next_batch())
 
     def next_pass(self) -> bool:
         """Whether to go through the pages once more: at first, then over the failures as long as that recovers some."""
@@ -192,6 +200,15 @@ class Night:
             "page", page=page.page_key, status=page.http_status, result=result, attempts=page.attempts, error=page.error
         )
 
+    def take_in(self, batch: str = "") -> int:
+        """Keep what workers elsewhere have kept of a batch, by its name, or of all; returns how many pages."""
+        pages = read_parts(self.folder, batch)
+        for page, found in pages:
+            if self.spool.is_pending(page.page_key):
+                self.keep(page, found)
+        drop_parts(self.folder, batch)
+        return len(pages)
+
     def _errand(self, ref: PageRef, source: str) -> Errand:
         """What a worker must know of a page."""
         known = self.known.get(ref.page_key)
@@ -202,9 +219,12 @@ class Night:
             return Errand(ref, try_older=try_older)
         return Errand(ref, known["etag"], known["last_modified"], known["record_sha256"], try_older)
 
-    def connect(self) -> "_Connection":
-        """A context in which batches can be fetched: one client for the whole harvest."""
-        return _Connection(self)
+    def connect(self, clock: Clock | None = None) -> "_Connection":
+        """A context in which batches can be fetched: one client for the whole harvest.
+
+        clock: of the portal, where other machines ask it too
+        """
+        return _Connection(self, clock or self.folder / "clock")
 
     # --- making a harvest of it -------------------------------------------------------------------------------------
 
@@ -318,12 +338,13 @@ class Night:
 class _Connection:
     """Opens the night's client and closes it again."""
 
-    def __init__(self, night: Night) -> None:
+    def __init__(self, night: Night, clock: Path | Clock) -> None:
         self._night = night
+        self._clock = clock
 
     async def __aenter__(self) -> PortalClient:
         night = self._night
-        client = portal_client(night.settings, night.folder / "clock")
+        client = portal_client(night.settings, self._clock)
         night.client = await client.__aenter__()
         return night.client
 
@@ -380,6 +401,9 @@ def _drop_spool(folder: Path) -> None:
     """Delete what only a harvest under way needs."""
     for left in (*folder.glob(f"{SPOOL}*"), folder / "clock"):
         left.unlink(missing_ok=True)
+    for left in folder.glob("orders-*"):
+        left.unlink(missing_ok=True)
+    shutil.rmtree(folder / PARTS, ignore_errors=True)  # a worker that was cut off may still write there
 
 
 def new_harvest_id(store: Store) -> str:

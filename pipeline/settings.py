@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     # Prefect's server spends 50 ms on a task whatever is in it; a hundred pages make that half a millisecond a page.
     batch_size: int = Field(100, ge=1, le=1000, description="Pages in one Prefect task.")
     runner: Literal["local", "dask"] = Field("local", description="Where batches run: this process, or Dask workers.")
+    dask_address: str = Field(
+        "", description="The Dask scheduler, such as tcp://10.0.0.5:8786; empty: processes of this machine."
+    )
 
     # Bounds of a night that may be published. A bound that trips is to be explained, not refitted.
     # A firewall or an outage in the night costs more than 2 % of the pages.

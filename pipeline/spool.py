@@ -124,6 +124,11 @@ class Spool:
         )
         return [(PageRef(*ref), source) for *ref, source in rows]
 
+    def is_pending(self, page_key: str) -> bool:
+        """Whether a page is still to be fetched."""
+        query = "SELECT 1 FROM frontier WHERE page_key = ? AND state = 'pending'"
+        return self._db.execute(query, (page_key,)).fetchone() is not None
+
     def retry_failed(self) -> int:
         """Make the failed pages pending once more, for the second pass; returns how many."""
         return self._db.execute("UPDATE frontier SET state = 'pending' WHERE state = 'failed'").rowcount
