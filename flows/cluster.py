@@ -7,7 +7,7 @@ import asyncio
 import os
 import pickle
 import time
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import distributed
@@ -126,7 +126,11 @@ class Cluster:
     """The workers of a harvest, seen from the process that commits it."""
 
     def __init__(self, runner: DaskTaskRunner, night: Night) -> None:
-        self._client = runner.client
+        self._runner = runner
+        try:
+            self._client = runner.client
+        except OSError as error:
+            raise BmaProgressError(f"no Dask scheduler answers at {runner.address} ({error}); start it first") from None
         self._client.register_plugin(RateKeeper())
         self._where = f"the Dask scheduler at {self._client.scheduler_info()['address']}"
         self._night = night
@@ -170,7 +174,8 @@ class Cluster:
                 night.take_in()
 
     async def _done(self, batch: Batch) -> "State[Any]":
-        future = cast(PrefectDaskFuture[Experience], fetch_batch_elsewhere.submit(batch.number, pickle.dumps(batch)))
+        parameters = {"number": batch.number, "pickled": pickle.dumps(batch)}
+        future: PrefectDaskFuture[Experience] = self._runner.submit(fetch_batch_elsewhere, parameters)
         try:
             state: State[Any] = await asyncio.to_thread(future.wrapped_future.result)
         except Exception as error:  # noqa: BLE001 - whatever Dask says of a batch it could not bring home

@@ -1,7 +1,8 @@
 """The nightly harvest as a Prefect flow: order, batches, and what Prefect shows. Import it only where a flow runs."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -102,9 +103,9 @@ async def _run(night: Night) -> State[Any]:
     _NIGHTS[night.harvest_id] = night
     try:
         await _name_run(night)
-        cluster = _cluster(night)
-        async with night.connect(cluster.clock if cluster else None):
-            await _fetch_all(night, cluster)
+        with _cluster(night) as cluster:
+            async with night.connect(cluster.clock if cluster else None):
+                await _fetch_all(night, cluster)
         if night.stop_requested:
             left = night.spool.counts()["pending"]
             return _failed("Interrupted", f"stopped with {left:,} pages left; the same command goes on from there")
@@ -142,14 +143,23 @@ async def _fetch_all(night: Night, cluster: "Cluster | None") -> None:
             await show()
 
 
-def _cluster(night: Night) -> "Cluster | None":
-    """The Dask cluster, where the flow was given Prefect's runner for one; batches run there then."""
+@contextmanager
+def _cluster(night: Night) -> "Iterator[Cluster | None]":
+    """The Dask cluster where batches run, if the settings or the flow's own task runner name one."""
     context = FlowRunContext.get()
-    if context is None or type(context.task_runner).__name__ != "DaskTaskRunner":
-        return None
-    from flows.cluster import Cluster
-
-    return Cluster(context.task_runner, night)  # type: ignore[arg-type]
+    given = context.task_runner if context and type(context.task_runner).__name__ == "DaskTaskRunner" else None
+    if given is None and night.settings.runner == "local":
+        yield None
+        return
+    try:
+        from flows.cluster import Cluster, dask_runner
+    except ImportError:
+        raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
+    if given is not None:
+        yield Cluster(given, night)  # type: ignore[arg-type]
+        return
+    with dask_runner(night.settings.dask_address) as runner:
+        yield Cluster(runner, night)
 
 
 def _failed(name: str, message: str) -> State[Any]:

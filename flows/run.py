@@ -5,14 +5,17 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
+from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from flows import prefect_setup
+from flows.server import prefect_server
 from pipeline.client import ErrorKind
 from pipeline.difference import states_differ
 from pipeline.embedded_portal import EmbeddedPortal
@@ -20,11 +23,11 @@ from pipeline.errors import BmaProgressError
 from pipeline.harvest import HarvestResult, Night
 from pipeline.render import render
 from pipeline.request import HarvestRequest
+from pipeline.settings import Settings
 from pipeline.store import Store
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
-    from prefect_dask.task_runners import DaskTaskRunner
 
 
 def run_harvest(request: HarvestRequest) -> HarvestResult:
@@ -35,34 +38,36 @@ def run_harvest(request: HarvestRequest) -> HarvestResult:
     settings, _ = request.load()  # a wrong wish is told before anything is waited for
     Store.create(settings.data, settings.portal).check_free()
     home = prefect_setup.prepare(settings.data)
-    if prefect_setup.uses_own_server() and "flows.harvest" not in sys.modules:
+    if settings.runner == "local" and prefect_setup.uses_own_server() and "flows.harvest" not in sys.modules:
         how_long = "some seconds" if (home / "prefect.db").exists() else "about half a minute, the first time"
         click.echo(f"starting Prefect's server for this run ({how_long}) …", err=True)
-    from flows import harvest as flow_module
+    with _server_for_workers(settings, home):
+        from flows import harvest as flow_module
 
-    flow = flow_module.harvest
-    if settings.runner == "dask":
-        flow = flow.with_options(task_runner=_dask_runner(settings.dask_address))  # type: ignore[arg-type]
+        async def run() -> "State[Any]":
+            state: State[Any] = await flow_module.harvest(request, return_state=True)
+            return state
 
-    async def run() -> "State[Any]":
-        state: State[Any] = await flow(request, return_state=True)
-        return state
-
-    with _Progress() as progress:
-        flow_module.listen(settings.data, progress.show)
-        state = asyncio.run(run())
+        with _Progress() as progress:
+            flow_module.listen(settings.data, progress.show)
+            state = asyncio.run(run())
     result = flow_module.RESULTS.pop(flow_module.store_key(settings.data), None)
     if result is None:
         raise BmaProgressError(state.message or f"the harvest ended in the state {state.name}; see runs/ in the store")
     return result
 
 
-def _dask_runner(address: str) -> "DaskTaskRunner":
-    try:
-        from flows.cluster import dask_runner
-    except ImportError:
-        raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
-    return dask_runner(address)
+def _server_for_workers(settings: Settings, home: Path) -> AbstractContextManager[object]:
+    """Prefect's server, where workers of a cluster have to reach it: the one for a single flow is not for others."""
+    if settings.runner == "local":
+        return nullcontext()
+    host = urlsplit(settings.dask_address if "//" in settings.dask_address else f"//{settings.dask_address}").hostname
+    if prefect_setup.uses_own_server() and host not in (None, "localhost", "127.0.0.1", "::1"):
+        raise BmaProgressError(
+            f"workers at {settings.dask_address} cannot reach a Prefect server on this machine's loopback; start one that "
+            "they can reach and name it with PREFECT_API_URL"
+        )
+    return prefect_server(home)
 
 
 class _Progress:

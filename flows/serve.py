@@ -1,14 +1,7 @@
 """The nightly schedule as a Prefect deployment: one process that looks after itself."""
 
 import asyncio
-import os
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +11,8 @@ from uuid import UUID
 import click
 
 from flows import prefect_setup
-from pipeline.errors import BmaProgressError, SettingsError
+from flows.server import prefect_server
+from pipeline.errors import SettingsError
 from pipeline.request import HarvestRequest
 from pipeline.store import Store, harvest_start
 
@@ -26,7 +20,6 @@ if TYPE_CHECKING:
     from prefect.server.schemas.schedules import CronSchedule
 
 TIMEZONE: Final = "Asia/Bangkok"
-_PATIENCE: Final = 180  # seconds for a server that makes its database first
 
 
 def serve(request: HarvestRequest, cron: str, port: int) -> None:
@@ -39,51 +32,9 @@ def serve(request: HarvestRequest, cron: str, port: int) -> None:
     Store.create(settings.data, settings.portal)
     home = prefect_setup.prepare(settings.data)
     _schedule(cron)  # a wrong one is told before anything is waited for
-    with _server(home, port) as address, suppress(asyncio.CancelledError):
+    with prefect_server(home, port) as address, suppress(asyncio.CancelledError):
         asyncio.run(_serve(request, cron, address))
     click.echo("stopped", err=True)
-
-
-@contextmanager
-def _server(home: Path, port: int) -> Iterator[str]:
-    """The address of Prefect's server: the one PREFECT_API_URL names, or one of our own on loopback."""
-    if not prefect_setup.uses_own_server():
-        yield os.environ["PREFECT_API_URL"]
-        return
-    address = f"http://127.0.0.1:{port}/api"
-    if _answers(address):
-        raise BmaProgressError(
-            f"something answers at 127.0.0.1:{port} already; name another --port, or use that server: PREFECT_API_URL={address}"
-        )
-    click.echo("starting Prefect's server (about half a minute, the first time) …", err=True)
-    environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": address}
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with (home / "server.log").open("ab") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603
-    try:
-        give_up = time.monotonic() + _PATIENCE
-        while not _answers(address):
-            if server.poll() is not None or time.monotonic() > give_up:
-                raise BmaProgressError(f"Prefect's server did not start; {home / 'server.log'} says why")
-            time.sleep(0.5)
-        os.environ["PREFECT_API_URL"] = address
-        yield address
-    finally:
-        os.environ.pop("PREFECT_API_URL", None)
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/health", timeout=2) as answer:  # noqa: S310 - an address of our own making
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError, ValueError):
-        return False
 
 
 def _schedule(cron: str) -> "CronSchedule":

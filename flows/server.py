@@ -1,0 +1,73 @@
+"""Prefect's server as a process of our own, for schedules and for workers that must reach it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+
+from flows import prefect_setup
+from pipeline.errors import BmaProgressError
+
+_PATIENCE: Final = 180  # seconds for a server that makes its database first
+
+
+@contextmanager
+def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
+    """The address of Prefect's server: the one PREFECT_API_URL names, or one of our own on loopback.
+
+    port: of our own; 0 is any free one. Raises BmaProgressError where it does not start.
+    """
+    if not prefect_setup.uses_own_server():
+        yield os.environ["PREFECT_API_URL"]
+        return
+    port = port or _free_port()
+    address = f"http://127.0.0.1:{port}/api"
+    if _answers(address):
+        raise BmaProgressError(
+            f"something answers at 127.0.0.1:{port} already; name another --port, or use that server: PREFECT_API_URL={address}"
+        )
+    click.echo("starting Prefect's server (about half a minute, the first time) …", err=True)
+    environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": address}
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with (home / "server.log").open("ab") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603
+    try:
+        give_up = time.monotonic() + _PATIENCE
+        while not _answers(address):
+            if server.poll() is not None or time.monotonic() > give_up:
+                raise BmaProgressError(f"Prefect's server did not start; {home / 'server.log'} says why")
+            time.sleep(0.5)
+        os.environ["PREFECT_API_URL"] = address
+        yield address
+    finally:
+        os.environ.pop("PREFECT_API_URL", None)
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=2) as answer:  # noqa: S310 - an address of our own making
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
