@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prefect import flow, task
-from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, acreate_table_artifact
+from prefect.artifacts import acreate_progress_artifact
 from prefect.artifacts import aupdate_progress_artifact as update_progress
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
@@ -19,10 +19,10 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Crashed
 
 from flows.batch_task import is_worth_a_retry
+from flows.screens import show
 from pipeline.errors import BmaProgressError
 from pipeline.harvest import HarvestResult, Night
 from pipeline.request import HarvestRequest
-from pipeline.run_report import report_text
 from pipeline.store import Store
 
 if TYPE_CHECKING:
@@ -113,16 +113,20 @@ async def _run(night: Night) -> State[Any]:
     finally:
         _NIGHTS.pop(night.harvest_id, None)
     result = RESULTS[store_key(night.store.root)]
-    await _show(result, night.settings.portal)
+    unshown = ""
+    try:
+        await show(night, result)
+    except Exception as error:  # noqa: BLE001 - the night is committed, whatever becomes of its screens
+        unshown = f" (not all of it could be shown here: {' '.join(str(error).split())[:200]})"
     if result.published:
-        return Completed(message=f"published {result.harvest_id}")
-    return _failed("HeldBack", result.held_back or "")
+        return Completed(message=f"published {result.harvest_id}{unshown}")
+    return _failed("HeldBack", f"{result.held_back}{unshown}")
 
 
 async def _fetch_all(night: Night, cluster: "Cluster | None") -> None:
     progress: UUID | None = None
 
-    async def show() -> None:
+    async def show_progress() -> None:
         nonlocal progress
         _tell(night)
         counts = night.spool.counts()
@@ -135,12 +139,12 @@ async def _fetch_all(night: Night, cluster: "Cluster | None") -> None:
     number = 0
     while night.next_pass():
         if cluster:
-            await cluster.fetch(show)
+            await cluster.fetch(show_progress)
             continue
         while night.has_pages_left:
             number += 1
             await fetch_batch(night.harvest_id, number)
-            await show()
+            await show_progress()
 
 
 @contextmanager
@@ -185,16 +189,3 @@ async def _sweep_zombies(store: Store) -> None:
         for run in await client.read_flow_runs(flow_run_filter=running):
             if run.id != own:
                 await client.set_flow_run_state(run.id, Crashed(message="its process ended without a word"), force=True)
-
-
-async def _show(result: HarvestResult, portal: str) -> None:
-    """The coverage and the report as artifacts of the run."""
-    columns = ("kind", "agency_code", "expected", "fetched", "ok", "suspect", "blocked", "failed")
-    rows = [
-        {name: getattr(group, name) for name in columns}
-        for group in result.coverage
-        if group.expected or group.ok or group.failed
-    ]
-    await acreate_table_artifact(table=rows, key="coverage", description=f"Coverage of {result.harvest_id}")
-    text = f"```\n{report_text(result, portal)}```"
-    await acreate_markdown_artifact(markdown=text, key="report", description=f"Report of {result.harvest_id}")

@@ -64,13 +64,13 @@ class Orders:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder / PARTS
         self.name = secrets.token_hex(8)
 
     def __enter__(self) -> Self:
+        self._folder.mkdir(exist_ok=True)
         for old in self._folder.glob(f"{_ORDERS}*"):
             old.unlink()
-        (self._folder / PARTS).mkdir(exist_ok=True)
         write_durably(self._folder / f"{_ORDERS}{self.name}", b"")
         return self
 
@@ -94,7 +94,7 @@ async def work_off(batch: Batch, clock: Clock) -> Experience:
             f"{here} has bma-progress {have}, the harvest {wanted}; install the same on all machines"
         )
     folder = Path(batch.folder)
-    stays = folder / f"{_ORDERS}{batch.orders}"
+    stays = folder / PARTS / f"{_ORDERS}{batch.orders}"
     if not folder.is_dir():
         raise BmaProgressError(f"{here} does not see {folder}; the store must lie on a file system all workers share")
     if not stays.exists():

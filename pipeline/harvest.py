@@ -401,8 +401,6 @@ def _drop_spool(folder: Path) -> None:
     """Delete what only a harvest under way needs."""
     for left in (*folder.glob(f"{SPOOL}*"), folder / "clock"):
         left.unlink(missing_ok=True)
-    for left in folder.glob("orders-*"):
-        left.unlink(missing_ok=True)
     shutil.rmtree(folder / PARTS, ignore_errors=True)  # a worker that was cut off may still write there
 
 

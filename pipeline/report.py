@@ -33,6 +33,9 @@ from pipeline.report_words import DETAILS_TH, MEANINGS_TH, TIERS, tier_of
 from pipeline.sides import Side, StoreSide
 from pipeline.wording import Piece, changed_words
 
+CHANGES_PAGE: Final = "changes.html"
+"""The file in a run's folder with the report of what changed since the night before; derived, and not proven."""
+
 SILENT_DAYS: Final = 90
 """Days without a report after which a project is listed: a quarter."""
 

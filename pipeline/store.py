@@ -515,9 +515,10 @@ class Store:
         return gone
 
     def prune_logs(self, keep: int) -> None:
-        """Delete the logs of runs older than the last `keep` harvests; their reports stay."""
+        """Delete the logs and pages of changes of runs older than the last `keep` harvests; their reports stay."""
         for id_ in self.harvest_ids()[:-keep]:
-            (self.root / "runs" / id_ / "log.jsonl").unlink(missing_ok=True)
+            for name in ("log.jsonl", "changes.html"):
+                (self.root / "runs" / id_ / name).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

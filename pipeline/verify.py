@@ -30,7 +30,7 @@ _PAGE_KEY: Final = pa.schema([pa.field("page_key", pa.string())])
 _RESTORE: Final = "restore it from a copy of the store"
 _UNPROVEN: Final = "the report of that night is not proven; restore it from a copy of the store"
 _RUN_LEFTOVERS: Final = frozenset(  # the spool stays behind where the kill came between commit and clean-up
-    ("SHA256SUMS", "spool.sqlite", "spool.sqlite-wal", "spool.sqlite-shm", "clock")
+    ("SHA256SUMS", "spool.sqlite", "spool.sqlite-wal", "spool.sqlite-shm", "clock", "parts", "changes.html")
 )
 _DERIVED: Final = "delete that snapshot: the next harvest or export makes it anew from harvests/"
 

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -75,6 +76,63 @@ def test_exit_status_tells_published_held_back_and_could_not_run(
     status = run(environment, "status", "--data", data)
     assert status.returncode == 0
     assert "HELD BACK" in status.stdout
+
+
+def test_prefect_shows_coverage_changes_and_a_batch_begun_twice(
+    environment: dict[str, str], tmp_path: Path, fixtures_html: Path
+) -> None:
+    """The second batch fails in its middle: it is retried as a batch, and no page is asked for twice."""
+    data, fixtures = tmp_path / "store", tmp_path / "fixtures"
+    shutil.copytree(fixtures_html, fixtures)
+    request = f"HarvestRequest(settings={{'portal': sys.argv[1], 'data': {str(data)!r}, 'rate': 1000.0}})"
+    program = f"""
+import sys
+from flows.run import run_harvest
+from pipeline import harvest
+from pipeline.request import HarvestRequest
+
+real, batches = harvest.fetch_pages, []
+
+async def once_broken(errands, *rest):
+    batches.append(errands)
+    await real(errands[:30] if len(batches) == 2 else errands, *rest)
+    if len(batches) == 2:
+        raise RuntimeError("this worker's disk went away")
+
+harvest.fetch_pages = once_broken
+print(run_harvest({request}).published)
+"""
+    environment = {**environment, "BMA_PROGRESS_BACKOFF": "0.01", "BMA_PROGRESS_RETRIES": "1"}
+    with EmbeddedPortal(fixtures) as portal:
+        command = [sys.executable, "-c", program, portal.url]
+        for published in ("True", "False"):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, env=environment)
+            assert done.stdout.strip() == published, done.stderr
+            if published == "True":
+                assert len(portal.requests) == len(set(portal.requests))
+            for page in sorted(fixtures.glob("*-????.html"))[:20]:
+                page.write_text("<html><body>ปิดปรับปรุงระบบชั่วคราว</body></html>", encoding="utf-8")
+    with sqlite3.connect(Path(environment["PREFECT_HOME"]) / "prefect.db") as prefect:
+        like = f"127.0.0.1:{portal.url.rpartition(':')[2]} 2%"
+        runs = dict(prefect.execute("SELECT id, state_name FROM flow_run WHERE name LIKE ? ORDER BY name", [like]))
+        assert list(runs.values()) == ["Completed", "HeldBack"]
+        shown = [
+            dict(prefect.execute("SELECT key, data FROM artifact WHERE flow_run_id = ? AND key IS NOT NULL", [run]))
+            for run in runs
+        ]
+        assert [set(artifacts) for artifacts in shown] == [
+            {"coverage", "report"},
+            {"coverage", "report", "changes", "changes-page"},
+        ]
+        (page_of_changes,) = data.glob("runs/*/changes.html")
+        assert page_of_changes.as_uri() in shown[1]["changes-page"]
+        assert page_of_changes.as_uri() in shown[1]["report"]
+        assert "HELD BACK" in shown[1]["report"]
+        first = list(runs)[:1]
+        tasks = dict(prefect.execute("SELECT name, run_count FROM task_run WHERE flow_run_id = ?", first))
+        assert tasks["batch 2"] == 2
+        said = [message for (message,) in prefect.execute("SELECT message FROM log WHERE flow_run_id = ?", first)]
+        assert any("this worker's disk went away" in message and "Retry 1/1" in message for message in said)
 
 
 def test_ctrl_c_finishes_the_pages_in_hand_and_says_how_to_go_on(environment: dict[str, str], tmp_path: Path) -> None:
