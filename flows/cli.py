@@ -35,6 +35,14 @@ class _Place(click.ParamType[Path]):
         return local_folder(value)
 
 
+_runner_option = click.option(
+    "--runner",
+    type=click.Choice(["local", "dask"]),
+    help="Where the work is done: this process (local), or Dask workers.",
+)
+_dask_option = click.option(
+    "--dask-address", help="The Dask scheduler, tcp://HOST:PORT; without it, processes of this machine."
+)
 _data_option = click.option(
     "--data", type=_Place(), help="Folder of the store, or an address such as s3://bucket/folder."
 )
@@ -94,10 +102,8 @@ def parse(files: Sequence[Path], url: str | None) -> None:
 @click.option("--rate", type=float, help="Requests a second; robots.txt may ask for fewer.")
 @click.option("--concurrency", type=int, help="Requests under way at once.")
 @click.option("--no-robots", is_flag=True, help="Do not read robots.txt: only with the portal's consent.")
-@click.option(
-    "--runner", type=click.Choice(["local", "dask"]), help="Where batches run: this process (local), or Dask workers."
-)
-@click.option("--dask-address", help="The Dask scheduler, tcp://HOST:PORT; without it, processes of this machine.")
+@_runner_option
+@_dask_option
 @click.option("--dry-run", is_flag=True, help="Say what would be fetched, and fetch nothing.")
 def harvest(
     portal: str | None,
@@ -152,6 +158,32 @@ def harvest(
     result = run_harvest(request)
     click.echo(report_text(result, settings.portal), nl=False)
     sys.exit(0 if result.published else 1)
+
+
+@cli.command(epilog="Exit status: 0 all published, 1 some held back, 2 some could not run.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--hosts", default=4, show_default=True, type=click.IntRange(min=1), help="Hosts harvested at once.")
+def backfill(file: Path, hosts: int) -> None:
+    """Harvest several portals, each into its own store, as one Prefect flow of flows.
+
+    FILE is TOML with one [[harvest]] table a portal: portal, data, and whatever else is to differ, such as rate, agencies
+    or sample. Portals on one host take turns, so that it sees one rate.
+    """
+    from flows.run import run_backfill
+    from pipeline.backfill import read_backfill
+
+    status = 0
+    for settings, result, failure in run_backfill(read_backfill(file), file.resolve(), hosts):
+        where = f"{settings.data} ({settings.portal})"
+        if result is None:
+            _complain(f"{where}: could not run: {failure or 'it ended without a word; see runs/ in the store'}")
+            status = 2
+            continue
+        told = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in sorted(result.outcomes.items()))
+        state = "published" if result.published else f"HELD BACK: {result.held_back}"
+        click.echo(f"{where}: harvest {result.harvest_id} {state}: {told}")
+        status = max(status, 0 if result.published else 1)
+    sys.exit(status)
 
 
 def _say_plan(request: "HarvestRequest") -> None:
@@ -382,16 +414,18 @@ def migrate(data: Path | None) -> None:
 )
 @click.option("--since", metavar="WHEN", help="All versions of the harvests from then on; else the versions in force.")
 @click.option("--publish", is_flag=True, help="Commit the state as today's parser reads it, as a harvest of its own.")
+@_runner_option
+@_dask_option
 @_data_option
-def replay(since: str | None, publish: bool, data: Path | None) -> None:
+def replay(since: str | None, publish: bool, runner: str | None, dask_address: str | None, data: Path | None) -> None:
     """Parse the stored pages again, and tell what the parser, not the portal, changed. Nothing is fetched."""
     from pipeline.difference import render
     from pipeline.replay import parser_changes, publish_replay
+    from pipeline.settings import load_settings
 
     store = _store(data)
     if publish:
         from pipeline.harvest import new_harvest_id
-        from pipeline.settings import load_settings
 
         if since:
             raise BmaProgressError("--publish is about the state in force; leave --since out")
@@ -404,7 +438,13 @@ def replay(since: str | None, publish: bool, data: Path | None) -> None:
         state = "published" if manifest["published"] else f"HELD BACK: {manifest['held_back']}"
         click.echo(f"Harvest {harvest_id} (cause: parser): {state}. {told}.")
         sys.exit(0 if manifest["published"] else 1)
-    changes, read, unreadable = parser_changes(store, since)
+    settings = load_settings(data=store.root, portal=store.portal, runner=runner, dask_address=dask_address)
+    if settings.runner == "dask":
+        from flows.run import run_replay
+
+        changes, read, unreadable = run_replay(_place(store.root), since, settings)
+    else:
+        changes, read, unreadable = parser_changes(store, since)
     click.echo(render(changes, "table").decode(), nl=False)
     click.echo(f"{read:,} stored pages were read again.", err=True)
     for page in unreadable:

@@ -45,6 +45,20 @@ def dask_runner(address: str | None) -> DaskTaskRunner:
     )
 
 
+def client_of(runner: DaskTaskRunner) -> "distributed.Client":
+    """The runner's client, connected. Raises BmaProgressError where no scheduler answers."""
+    try:
+        return runner.client
+    except OSError as error:
+        raise BmaProgressError(f"no Dask scheduler answers at {runner.address} ({error}); start it first") from None
+
+
+def workers_of(runner: DaskTaskRunner) -> dict[str, int]:
+    """The addresses of the workers, with their threads."""
+    found: dict[str, int] = client_of(runner).nthreads()  # type: ignore[no-untyped-call]
+    return found
+
+
 class RateKeeper(SchedulerPlugin):
     """The scheduler's book of the next free slot of each host; one for all harvests of the cluster."""
 
@@ -127,10 +141,7 @@ class Cluster:
 
     def __init__(self, runner: DaskTaskRunner, night: Night) -> None:
         self._runner = runner
-        try:
-            self._client = runner.client
-        except OSError as error:
-            raise BmaProgressError(f"no Dask scheduler answers at {runner.address} ({error}); start it first") from None
+        self._client = client_of(runner)
         self._client.register_plugin(RateKeeper())
         self._where = f"the Dask scheduler at {self._client.scheduler_info()['address']}"
         self._night = night
@@ -199,7 +210,7 @@ class Cluster:
 
     async def _lanes(self) -> int:
         """How many batches may be under way: one a worker, and never more than requests at once."""
-        workers = len(await asyncio.to_thread(self._client.nthreads))
+        workers = len(await asyncio.to_thread(workers_of, self._runner))
         if workers:
             self._seen_worker = time.monotonic()
         elif time.monotonic() - self._seen_worker > _PATIENCE:

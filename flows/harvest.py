@@ -31,13 +31,17 @@ if TYPE_CHECKING:
 Listener = Callable[[Night], None]
 
 _NIGHTS: dict[str, Night] = {}
-"""The harvests under way in this process, by id: a batch needs the night's one client."""
+"""The harvests under way in this process, by their run's folder: a batch needs the night's one client."""
 
 _LISTENERS: dict[str, Listener] = {}
 """Who wants to be told of each page done, by the store's folder."""
 
 RESULTS: dict[str, HarvestResult] = {}
 """Results of the harvests of this process, by the store's folder."""
+
+
+FAILURES: dict[str, str] = {}
+"""Why harvests of this process could not be run, by the store's folder."""
 
 
 def store_key(folder: Path) -> str:
@@ -58,9 +62,9 @@ def listen(store: Path, listener: Listener) -> None:
     retry_condition_fn=is_worth_a_retry,
     persist_result=False,
 )
-async def fetch_batch(harvest_id: str, number: int) -> dict[str, int]:
+async def fetch_batch(run: str, number: int) -> dict[str, int]:
     """Fetch, parse and keep the next batch of pages; what was kept before a retry is not fetched again."""
-    night = _NIGHTS[harvest_id]
+    night = _NIGHTS[run]
     return dict(await night.fetch_batch(night.next_batch(), lambda: _tell(night)))
 
 
@@ -70,9 +74,9 @@ def _tell(night: Night) -> None:
 
 
 @task(name="commit", cache_policy=NO_CACHE, persist_result=False)
-def commit_night(harvest_id: str) -> bool:
+def commit_night(run: str) -> bool:
     """Check, commit and publish what was fetched; returns whether it was published."""
-    night = _NIGHTS[harvest_id]
+    night = _NIGHTS[run]
     result = night.finish()
     RESULTS[store_key(night.store.root)] = result
     return result.published
@@ -85,22 +89,27 @@ async def harvest(request: HarvestRequest) -> State[Any]:
     Ends Completed when it is published. Else it ends in a failure of its own name: HeldBack when the night must not
     replace the last one, CouldNotRun when nothing could be done, Interrupted after a stop.
     """
+    settings, scope = request.load()
     try:
-        settings, scope = request.load()
         store = Store.create(settings.data, settings.portal)
         with store.writer():
             await _sweep_zombies(store)
             night = Night.begin(settings, store, scope, resume=request.resume)
             try:
-                return await _run(night)
+                return await _harvest(night)
             finally:
                 night.close()
     except BmaProgressError as error:
+        FAILURES[store_key(settings.data)] = str(error)
         return _failed("CouldNotRun", str(error))
 
 
-async def _run(night: Night) -> State[Any]:
-    _NIGHTS[night.harvest_id] = night
+def _run(night: Night) -> str:
+    return str(night.folder)
+
+
+async def _harvest(night: Night) -> State[Any]:
+    _NIGHTS[_run(night)] = night
     try:
         await _name_run(night)
         with _cluster(night) as cluster:
@@ -108,10 +117,12 @@ async def _run(night: Night) -> State[Any]:
                 await _fetch_all(night, cluster)
         if night.stop_requested:
             left = night.spool.counts()["pending"]
-            return _failed("Interrupted", f"stopped with {left:,} pages left; the same command goes on from there")
-        commit_night(night.harvest_id)
+            message = f"stopped with {left:,} pages left; the same command goes on from there"
+            FAILURES[store_key(night.store.root)] = message
+            return _failed("Interrupted", message)
+        commit_night(_run(night))
     finally:
-        _NIGHTS.pop(night.harvest_id, None)
+        _NIGHTS.pop(_run(night), None)
     result = RESULTS[store_key(night.store.root)]
     unshown = ""
     try:
@@ -143,7 +154,7 @@ async def _fetch_all(night: Night, cluster: "Cluster | None") -> None:
             continue
         while night.has_pages_left:
             number += 1
-            await fetch_batch(night.harvest_id, number)
+            await fetch_batch(_run(night), number)
             await show_progress()
 
 

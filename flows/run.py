@@ -5,17 +5,17 @@ import shutil
 import signal
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
-from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from flows import prefect_setup
-from flows.server import prefect_server
+from flows.server import server_for_workers
 from pipeline.client import ErrorKind
 from pipeline.difference import states_differ
 from pipeline.embedded_portal import EmbeddedPortal
@@ -29,6 +29,10 @@ from pipeline.store import Store
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
+    from flows.replay import Findings
+
+    Ended = tuple[Settings, HarvestResult | None, str | None]
+
 
 def run_harvest(request: HarvestRequest) -> HarvestResult:
     """Run one harvest as a Prefect flow; returns its result, published or held back.
@@ -41,7 +45,7 @@ def run_harvest(request: HarvestRequest) -> HarvestResult:
     if settings.runner == "local" and prefect_setup.uses_own_server() and "flows.harvest" not in sys.modules:
         how_long = "some seconds" if (home / "prefect.db").exists() else "about half a minute, the first time"
         click.echo(f"starting Prefect's server for this run ({how_long}) …", err=True)
-    with _server_for_workers(settings, home):
+    with server_for_workers(settings, home):
         from flows import harvest as flow_module
 
         async def run() -> "State[Any]":
@@ -57,17 +61,40 @@ def run_harvest(request: HarvestRequest) -> HarvestResult:
     return result
 
 
-def _server_for_workers(settings: Settings, home: Path) -> AbstractContextManager[object]:
-    """Prefect's server, where workers of a cluster have to reach it: the one for a single flow is not for others."""
-    if settings.runner == "local":
-        return nullcontext()
-    host = urlsplit(settings.dask_address if "//" in settings.dask_address else f"//{settings.dask_address}").hostname
-    if prefect_setup.uses_own_server() and host not in (None, "localhost", "127.0.0.1", "::1"):
-        raise BmaProgressError(
-            f"workers at {settings.dask_address} cannot reach a Prefect server on this machine's loopback; start one that "
-            "they can reach and name it with PREFECT_API_URL"
-        )
-    return prefect_server(home)
+def run_backfill(requests: list[HarvestRequest], home: Path, hosts_at_once: int) -> "Iterator[Ended]":
+    """Harvest several portals as one flow of flows; yields how each ended, in the order asked for.
+
+    home: the folder beside which Prefect keeps its state. Raises BmaProgressError where none could be begun.
+    """
+    settings = [request.load()[0] for request in requests]
+    for one in settings:
+        Store.create(one.data, one.portal).check_free()
+    with server_for_workers(settings[0], prefect_setup.prepare(home)):
+        from flows import harvest as flow_module
+        from flows.backfill import backfill
+
+        async def run() -> None:
+            await backfill(requests, hosts_at_once, return_state=True)
+
+        with _Progress() as progress:
+            for one in settings:
+                flow_module.listen(one.data, progress.show)
+            asyncio.run(run())
+    for one in settings:
+        key = flow_module.store_key(one.data)
+        yield one, flow_module.RESULTS.pop(key, None), flow_module.FAILURES.pop(key, None)
+
+
+def run_replay(store: Path | str, since: str | None, settings: Settings) -> "Findings":
+    """What today's parser reads otherwise, by the workers of a Dask cluster; store: folder or address."""
+    home = prefect_setup.prepare(settings.data)
+    with server_for_workers(settings, home):
+        try:
+            from flows.replay import replay
+        except ImportError:
+            raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
+        found: Findings = replay(str(store), since, settings.dask_address)
+    return found
 
 
 class _Progress:
@@ -88,7 +115,7 @@ class _Progress:
             disable=not self._terminal,
         )
         self._task = self._bar.add_task("fetching", total=None, rate=0.0, failed=0)
-        self._night: Night | None = None
+        self._nights: dict[Path, Night] = {}
         self._began = self._told = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -102,24 +129,27 @@ class _Progress:
 
     def show(self, night: Night) -> None:
         """Take note of one more page done."""
-        if self._night is None:
-            self._night, self._began = night, time.monotonic()
+        if not self._nights:
+            self._began = time.monotonic()
+        self._nights[night.folder] = night
         now = time.monotonic()
         if now - self._told < (0.25 if self._terminal else 30):
             return
         self._told = now
-        done = night.counts.total()
-        failed = sum(night.counts[kind] for kind in get_args(ErrorKind))
-        left = night.spool.counts()["pending"]
+        counts: Counter[str] = sum((each.counts for each in self._nights.values()), Counter())
+        done = counts.total()
+        failed = sum(counts[kind] for kind in get_args(ErrorKind))
+        left = sum(each.spool.counts()["pending"] for each in self._nights.values() if each.is_open)
         rate = done / max(now - self._began, 0.001)
         self._bar.update(self._task, completed=done, total=done + left, rate=rate, failed=failed)
         if not self._terminal:
             click.echo(f"{done:,} pages fetched, {left:,} left, {failed:,} failed, {rate:.1f}/s", err=True)
 
     def _stop(self, number: int, frame: object) -> None:
-        if self._night is None or self._night.stop_requested:
+        if not self._nights or any(night.stop_requested for night in self._nights.values()):
             raise KeyboardInterrupt
-        self._night.stop_requested = True
+        for night in self._nights.values():
+            night.stop_requested = True
         click.echo("\nstopping after the pages in hand (Ctrl-C again: at once) …", err=True)
 
 

@@ -8,14 +8,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 
 from flows import prefect_setup
 from pipeline.errors import BmaProgressError
+from pipeline.settings import Settings
 
 _PATIENCE: Final = 180  # seconds for a server that makes its database first
 
@@ -50,12 +52,29 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
         yield address
     finally:
         os.environ.pop("PREFECT_API_URL", None)
+        if "prefect.logging.handlers" in sys.modules:
+            sys.modules["prefect.logging.handlers"].APILogWorker.drain_all(
+                timeout=5
+            )  # its thread may have lines left to send
         server.terminate()
         try:
             server.wait(20)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def server_for_workers(settings: Settings, home: Path) -> AbstractContextManager[object]:
+    """Prefect's server, where workers of a cluster have to reach it: the one for a single flow is not for others."""
+    if settings.runner == "local":
+        return nullcontext()
+    host = urlsplit(settings.dask_address if "//" in settings.dask_address else f"//{settings.dask_address}").hostname
+    if prefect_setup.uses_own_server() and host not in (None, "localhost", "127.0.0.1", "::1"):
+        raise BmaProgressError(
+            f"workers at {settings.dask_address} cannot reach a Prefect server on this machine's loopback; start one that "
+            "they can reach and name it with PREFECT_API_URL"
+        )
+    return prefect_server(home)
 
 
 def _answers(address: str) -> bool:

@@ -36,6 +36,19 @@ def software() -> tuple[str, str]:
     return version("bma-progress"), PARSER_VERSION
 
 
+def check_software(wanted: tuple[str, str]) -> None:
+    """Raise BmaProgressError where this process runs other software than the one that sent the work."""
+    if wanted != software():
+        theirs, ours = ("{} with parser {}".format(*both) for both in (wanted, software()))
+        raise BmaProgressError(
+            f"{_here()} has bma-progress {ours}, its work came from {theirs}; install the same everywhere"
+        )
+
+
+def _here() -> str:
+    return f"the worker {os.getpid()} on {socket.gethostname()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What a worker is sent.
@@ -87,12 +100,8 @@ async def work_off(batch: Batch, clock: Clock) -> Experience:
 
     Raises BmaProgressError where this worker cannot help: another version, no shared folder; PortalError as the client.
     """
-    here = f"the worker {os.getpid()} on {socket.gethostname()}"
-    if batch.software != software():
-        wanted, have = ("{} with parser {}".format(*both) for both in (batch.software, software()))
-        raise BmaProgressError(
-            f"{here} has bma-progress {have}, the harvest {wanted}; install the same on all machines"
-        )
+    check_software(batch.software)
+    here = _here()
     folder = Path(batch.folder)
     stays = folder / PARTS / f"{_ORDERS}{batch.orders}"
     if not folder.is_dir():

@@ -160,6 +160,11 @@ class Night:
         return [self._errand(ref, source) for ref, source in chosen[:size]]
 
     @property
+    def is_open(self) -> bool:
+        """Whether the harvest is still under way."""
+        return not self._log.closed
+
+    @property
     def has_pages_left(self) -> bool:
         """Whether there is a next batch."""
         return bool(self.next_batch())

@@ -2,10 +2,12 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from itertools import groupby, tee
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +23,11 @@ from pipeline.store import BANGKOK, Store
 from pipeline.tables import version_rows, write_parquet
 from pipeline.versions import PageRow
 
-_UNREADABLE = "today's parser reads no record in the stored page"
+Reader = Callable[[Store, Iterable[Sequence[PageRow]]], Iterator[list[SpooledPage]]]
+"""Reads chunks of stored pages again: the pages of each chunk, chunk by chunk."""
+
+_UNREADABLE: Final = "today's parser reads no record in the stored page"
+_CHUNK: Final = 500  # pages read at once: some 25 MB of rows where all of them differ
 
 
 def read_again(store: Store, row: Mapping[str, Any]) -> SpooledPage:
@@ -57,32 +63,78 @@ def read_again(store: Store, row: Mapping[str, Any]) -> SpooledPage:
     )
 
 
-def parser_changes(store: Store, since: str | None = None) -> tuple[pa.Table, int, list[str]]:
+def read_chunk(store: Store, rows: Sequence[PageRow]) -> list[SpooledPage]:
+    """Stored pages as today's parser reads them; without the rows of those whose facts are what they were.
+
+    Raises StoreDamagedError for altered bytes.
+    """
+    pages = []
+    for row in rows:
+        page = read_again(store, row)
+        pages.append(replace(page, tables=None) if page.facts_sha256 == row["facts_sha256"] else page)
+    return pages
+
+
+def read_here(store: Store, chunks: Iterable[Sequence[PageRow]]) -> Iterator[list[SpooledPage]]:
+    """Read chunk by chunk, in this process."""
+    for rows in chunks:
+        yield read_chunk(store, rows)
+
+
+def parser_changes(
+    store: Store, since: str | None = None, reader: Reader = read_here
+) -> tuple[pa.Table, int, list[str]]:
     """What today's parser reads otherwise than the stored rows say: the differences, pages read, pages it cannot read.
 
     since: look at all versions of the harvests from that one on; without it at the versions in force
-    Returns a table of `pipeline.changes.SCHEMA` with the cause `parser`. The store is only read.
+    reader: reads the pages of chunks as `read_chunk` does, in their order
+    Returns a table of `pipeline.changes.SCHEMA` with the cause `parser`, by harvest of the version, table and key. The
+    store is only read.
     """
-    wanted: dict[str, list[PageRow]] = {}
+    ours, theirs = tee(_chunks(store, since))
+    parts: dict[str, list[pa.Table]] = {}
+    read, unreadable = 0, []
+    for (id_, rows), pages in zip(ours, reader(store, (rows for _, rows in theirs)), strict=True):
+        read += len(pages)
+        unreadable += [f"{id_}: {page.page_key}" for page in pages if page.error]
+        again = {page.page_key: page for page in pages if not page.error and page.tables is not None}
+        if differ := [row for row in rows if row["page_key"] in again]:
+            parts.setdefault(id_, []).append(_compare_version(store, id_, differ, again))
+    sorted_parts = [
+        pa.concat_tables(found).sort_by([("table", "ascending"), ("key", "ascending")]) for found in parts.values()
+    ]
+    return pa.concat_tables([SCHEMA.empty_table(), *sorted_parts]), read, unreadable
+
+
+def _chunks(store: Store, since: str | None) -> Iterator[tuple[str, list[PageRow]]]:
+    """The versions to be read again, some hundred at a time: harvest, rows of `pages`; a record's pages together."""
     if since is None:
+        wanted: dict[str, list[PageRow]] = {}
         for row in State(store, store.resolve("latest")).live.to_pylist():
             wanted.setdefault(row["version_harvest_id"], []).append(row)
+        versions: Iterable[tuple[str, list[PageRow]]] = sorted(wanted.items())
     else:
-        for id_ in _since(store, since):
-            pages = State(store, id_).pages
-            wanted[id_] = pages.filter(pc.equal(pages["version_harvest_id"], id_)).to_pylist()
-    parts, read, unreadable = [SCHEMA.empty_table()], 0, []
-    for id_, rows in sorted(wanted.items()):
-        again = {row["page_key"]: read_again(store, row) for row in rows}
-        read += len(again)
-        unreadable += [f"{id_}: {key}" for key, page in again.items() if page.error]
-        readable = {key: page for key, page in again.items() if not page.error}
-        differ = [
-            row for row in rows if (page := readable.get(row["page_key"])) and page.facts_sha256 != row["facts_sha256"]
-        ]
-        if differ:
-            parts.append(_compare_version(store, id_, differ, readable))
-    return pa.concat_tables(parts), read, unreadable
+        versions = ((id_, _of_harvest(store, id_)) for id_ in _since(store, since))
+    for id_, rows in versions:
+        rows.sort(key=lambda row: (_code(row), row["page_key"]))
+        chunk: list[PageRow] = []
+        for _, record in groupby(rows, key=_code):
+            chunk += record
+            if len(chunk) >= _CHUNK:
+                yield id_, chunk
+                chunk = []
+        if chunk:
+            yield id_, chunk
+
+
+def _of_harvest(store: Store, id_: str) -> list[PageRow]:
+    pages = State(store, id_).pages
+    rows: list[PageRow] = pages.filter(pc.equal(pages["version_harvest_id"], id_)).to_pylist()
+    return rows
+
+
+def _code(row: Mapping[str, Any]) -> str:
+    return str(row["page_key"]).rpartition("/")[2]
 
 
 def _since(store: Store, when: str) -> list[str]:

@@ -1,5 +1,6 @@
 """What all tests share: only loopback sockets, and the folder of saved pages."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ def pytest_runtest_setup() -> None:
 def fixtures_html() -> Path:
     """The saved pages of the repository."""
     return Path(__file__).parent.parent / "fixtures_html"
+
+
+@pytest.fixture(scope="session")
+def prefect_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment for commands that run flows: one home of Prefect's, whose database is made once."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "BMA_"))}
+    return {**environment, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
 
 
 @pytest.fixture(scope="session")

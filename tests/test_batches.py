@@ -61,7 +61,9 @@ def test_a_worker_that_cannot_help_says_why(tmp_path: Path) -> None:
     with FaultyPortal(PAGES) as portal:
         with Orders(tmp_path) as orders:
             batch = batch_of(portal, tmp_path, orders)
-            with pytest.raises(BmaProgressError, match=r"has bma-progress .*, the harvest 9\.9 with parser 8; install"):
+            with pytest.raises(
+                BmaProgressError, match=r"has bma-progress .*, its work came from 9\.9 with parser 8; install"
+            ):
                 work(replace(batch, software=("9.9", "8")), tmp_path)
             with pytest.raises(BmaProgressError, match=r"does not see .*; the store must lie on a file system"):
                 work(replace(batch, folder=str(tmp_path / "elsewhere")), tmp_path)

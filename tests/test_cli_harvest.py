@@ -1,6 +1,5 @@
 """The commands that run Prefect flows, as a person runs them: another process, a server of Prefect's own, real signals."""
 
-import os
 import re
 import shutil
 import signal
@@ -13,16 +12,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pipeline.backfill import read_backfill
 from pipeline.embedded_portal import EmbeddedPortal
+from pipeline.errors import SettingsError
 from pipeline.store import open_store
 
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
 pytestmark = pytest.mark.xdist_group("prefect")
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return {**os.environ, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
+@pytest.fixture
+def environment(prefect_environment: dict[str, str]) -> dict[str, str]:
+    return prefect_environment
 
 
 def run(environment: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -56,6 +57,7 @@ def test_exit_status_tells_published_held_back_and_could_not_run(
 ) -> None:
     data, fixtures = tmp_path / "store", tmp_path / "fixtures"
     shutil.copytree(fixtures_html, fixtures)
+    environment = {**environment, "BMA_PROGRESS_BACKOFF": "0.01"}
     with EmbeddedPortal(fixtures) as portal:
         arguments = ("harvest", "--portal", portal.url, "--data", data, "--rate", 1000)
         first = run(environment, *arguments)
@@ -154,3 +156,57 @@ def test_ctrl_c_finishes_the_pages_in_hand_and_says_how_to_go_on(environment: di
         result = run(environment, *arguments[len(COMMAND) : -1], "1000")
         assert result.returncode == 0, result.stderr
         assert not kept & set(portal.requests)
+
+
+def test_backfill_harvests_several_portals_each_into_its_own_store(environment: dict[str, str], tmp_path: Path) -> None:
+    """Two on one host take turns; one that cannot be reached costs the others nothing."""
+    file = tmp_path / "portals.toml"
+    with EmbeddedPortal() as one, EmbeddedPortal() as other:
+        other.night = 3
+        tables = [
+            {"portal": one.url, "data": tmp_path / "one"},
+            {"portal": "http://127.0.0.1:9", "data": tmp_path / "dead"},
+            {"portal": other.url, "data": tmp_path / "other"},
+            {"portal": one.url, "data": tmp_path / "part", "agencies": "2400"},
+        ]
+        file.write_text(
+            "\n".join(
+                "[[harvest]]\nrate = 1000\nbackoff = 0\n"
+                + "\n".join(f'{name} = "{value}"' for name, value in table.items())
+                for table in tables
+            )
+        )
+        done = run(environment, "backfill", file)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert [line.split(" (")[0] for line in done.stdout.splitlines()] == [
+        str(tmp_path / name) for name in ("one", "other", "part")
+    ]
+    assert re.search(rf"^bma-progress: {tmp_path / 'dead'} .*could not run: .*refused", done.stderr, re.MULTILINE)
+    stores = {name: open_store(tmp_path / name) for name in ("one", "other", "part")}
+    assert len(stores["one"].table("projects")) > len(stores["part"].table("projects")) > 0
+    assert set(stores["part"].table("projects").agency_code) == {"24000000"}
+    assert stores["other"].portal != stores["one"].portal
+    assert stores["part"].harvest_ids() > stores["one"].harvest_ids(), "one host is asked by one harvest at a time"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("harvest = 1", "names no portal"),
+        ('[[harvest]]\nportal = "http://a"', "the 1st [[harvest]] of {file} has no 'data'"),
+        ('[[harvest]]\nportal = "http://a"\ndata = "x"\nrat = 1', "rat is no setting (did you mean rate?)"),
+        ('[[harvest]]\nportal = "http://a"\ndata = "x"\nsample = "all"', "sample: Input should be a valid integer"),
+        (
+            '[[harvest]]\nportal = "http://a"\ndata = "x"\n' * 2,
+            "the 2nd [[harvest]] of {file} has the store of the 1st",
+        ),
+        ("[[harvest", "cannot be read"),
+    ],
+)
+def test_a_wrong_backfill_is_told_before_anything_begins(text: str, complaint: str, tmp_path: Path) -> None:
+    file = tmp_path / "portals.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        read_backfill(file)
+    assert complaint.format(file=file) in str(caught.value)

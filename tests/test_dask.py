@@ -19,8 +19,12 @@ import pyarrow.parquet as pq
 import pytest
 from faulty_portal import FaultyPortal, cut, page, reset, status, truncated
 from synthetic_portal import AGENCIES, code_of, list_page, project_page
+from test_replay import night, older_parser
 
+from pipeline.embedded_portal import EmbeddedPortal
 from pipeline.harvest import Night, Scope, run_night
+from pipeline.render import render
+from pipeline.replay import parser_changes
 from pipeline.settings import load_settings
 from pipeline.store import Store, open_store
 from pipeline.verify import verify_store
@@ -28,7 +32,7 @@ from pipeline.verify import verify_store
 pytestmark = pytest.mark.xdist_group("prefect")
 
 PROJECTS = 400
-RATE = 60.0
+RATE = 90.0
 BLOCK_PAGE = b"<html><body><h1>Request Rejected</h1><p>The requested URL was rejected. Support ID: 1</p></body></html>"
 OF_THE_RUN = {"harvest_id", "version_harvest_id", "body_harvest_id", "record_body_harvest_id"} | {
     "first_seen_at",
@@ -110,10 +114,9 @@ def harvest_here(data: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path: Path) -> None:
+def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path: Path, prefect_environment: dict[str, str]) -> None:
     data = tmp_path / "cluster"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    environment |= {f"BMA_PROGRESS_{name.upper()}": str(value) for name, value in KNOBS.items()}
+    environment = prefect_environment | {f"BMA_PROGRESS_{name.upper()}": str(value) for name, value in KNOBS.items()}
     environment |= {"BMA_PROGRESS_BATCH_SIZE": "40"}
     with misbehaving() as portal, cluster(tmp_path, 2) as (address, workers):
         command = [sys.executable, "-c", "from flows.cli import main; main()", "harvest", "--portal", portal.url]
@@ -146,3 +149,24 @@ def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path: Path) -> None:
     assert asked["/robots.txt"] == 1
     well = [path for path, count in asked.items() if path.startswith("/mobile/myproject") and count == 1]
     assert len(well) > 0.6 * PROJECTS
+
+
+@pytest.mark.slow
+def test_stored_pages_are_read_again_on_the_cluster_as_they_are_here(
+    tmp_path: Path, prefect_environment: dict[str, str]
+) -> None:
+    data = tmp_path / "store"
+    with EmbeddedPortal() as portal, older_parser():
+        for number in (1, 2):
+            portal.night = number
+            night(portal, data)
+    here, read, unreadable = parser_changes(open_store(data), "2026-01-01")
+    assert unreadable == []
+    with cluster(tmp_path, 2) as (address, _):
+        command = [sys.executable, "-c", "from flows.cli import main; main()", "replay", "--data", str(data)]
+        command += ["--since", "2026-01-01", "--runner", "dask", "--dask-address", address]
+        done = subprocess.run(command, env=prefect_environment, capture_output=True, timeout=180, check=False)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout == render(here, "table"), done.stderr
+    assert f"{read:,} stored pages were read again." in done.stderr.decode()
+    assert len(here) > 5

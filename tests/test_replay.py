@@ -12,7 +12,7 @@ import pytest
 
 import parsers
 from flows.cli import main
-from pipeline import commit, harvest, replay
+from pipeline import commit, fetching, harvest, replay
 from pipeline.difference import states_differ
 from pipeline.embedded_portal import EmbeddedPortal
 from pipeline.harvest import HarvestResult, Night, Scope, run_night
@@ -32,9 +32,9 @@ def older_parser() -> Iterator[None]:
         return page
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (harvest, replay):
+        for module in (fetching, replay):
             patch.setattr(module, "parse_page", parse_page)
-        for module in (harvest, replay, commit):
+        for module in (fetching, harvest, replay, commit):
             patch.setattr(module, "PARSER_VERSION", "0")
         yield
 

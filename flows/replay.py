@@ -1,0 +1,74 @@
+"""Millions of stored pages read again on a Dask cluster, as a Prefect flow. Import it only where the flow runs."""
+
+import pickle
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+
+import pyarrow as pa
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect_dask.task_runners import PrefectDaskFuture
+
+from flows.batch_task import is_worth_a_retry
+from flows.cluster import dask_runner, workers_of
+from pipeline.batches import check_software, software
+from pipeline.errors import BmaProgressError
+from pipeline.replay import parser_changes, read_chunk
+from pipeline.spool import SpooledPage
+from pipeline.store import Store, open_store
+from pipeline.versions import PageRow
+
+Findings = tuple[pa.Table, int, list[str]]
+"""What `pipeline.replay.parser_changes` returns."""
+
+
+@task(
+    name="read stored pages",
+    task_run_name="pages {number}",
+    cache_policy=NO_CACHE,
+    retries=1,
+    retry_condition_fn=is_worth_a_retry,
+    persist_result=False,
+)
+def read_elsewhere(number: int, store: str, pickled: bytes) -> list[SpooledPage]:
+    """Read a chunk of stored pages with the parser of this worker, which must be the coordinator's.
+
+    pickled: the rows of `pages`, and the software they are to be read with
+    """
+    rows, wanted = pickle.loads(pickled)  # noqa: S301 - from our coordinator, by the way Dask itself sends tasks
+    check_software(wanted)
+    return read_chunk(open_store(store), rows)
+
+
+@flow(name="replay", validate_parameters=False, persist_result=False)
+def replay(store: str, since: str | None, dask_address: str) -> Findings:
+    """What today's parser reads otherwise than the stored rows say, read by all workers of a cluster.
+
+    store: its folder, on a file system that all workers share, or its address in object storage
+    """
+    with dask_runner(dask_address) as runner:
+        ahead = 2 * max(1, len(workers_of(runner)))  # each worker finds its next chunk waiting
+
+        def read(_: Store, chunks: Iterable[Sequence[PageRow]]) -> Iterator[list[SpooledPage]]:
+            waiting: deque[PrefectDaskFuture[list[SpooledPage]]] = deque()
+            for number, rows in enumerate(chunks, 1):
+                parameters = {"number": number, "store": store, "pickled": pickle.dumps((list(rows), software()))}
+                waiting.append(runner.submit(read_elsewhere, parameters))
+                if len(waiting) >= ahead:
+                    yield _came(waiting.popleft())
+            while waiting:
+                yield _came(waiting.popleft())
+
+        return parser_changes(open_store(store), since, read)
+
+
+def _came(future: "PrefectDaskFuture[list[SpooledPage]]") -> list[SpooledPage]:
+    try:
+        return future.result()
+    except BmaProgressError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever Dask says of work it could not bring home
+        raise BmaProgressError(
+            f"stored pages could not be read on the cluster ({' '.join(str(error).split())[:200]}); nothing was changed, "
+            "try again"
+        ) from None
