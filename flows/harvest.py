@@ -148,6 +148,7 @@ async def _fetch_all(night: Night, cluster: "Cluster | None") -> None:
             await update_progress(artifact_id=progress, progress=share)
 
     number = 0
+    _tell(night)  # so that a stop can be asked for from the first page on
     while night.next_pass():
         if cluster:
             await cluster.fetch(show_progress)
