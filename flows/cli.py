@@ -230,13 +230,38 @@ def demo(data: Path | None) -> None:
     run_demo(data or Path("data/demo"))
 
 
-@cli.command()
+@cli.command(
+    epilog="Exit status: 0 the last night is good; 1 it was held back, failed, or what is published is too old; 2 trouble."
+)
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--late-hours", type=float, help="How old the last published harvest may be; else as the setting says.")
+@click.option(
+    "--notify", is_flag=True, help="Tell the webhook and the command of the settings too, once for each event."
+)
 @_data_option
-def status(data: Path | None) -> None:
+def status(style: str, late_hours: float | None, notify: bool, data: Path | None) -> None:
     """The last harvest, its coverage and its complaints; how stale the data is."""
-    from pipeline.status import status_text
+    from pipeline.notify import event_of, memory_of, tell
+    from pipeline.settings import load_settings
+    from pipeline.status import condition, status_document, status_text
 
-    click.echo(status_text(_store(data)), nl=False)
+    store = _store(data)
+    settings = load_settings(late_hours=late_hours)
+    if style == "json":
+        import orjson
+
+        click.echo(orjson.dumps(status_document(store, settings.late_hours), option=orjson.OPT_INDENT_2).decode())
+    else:
+        click.echo(status_text(store, settings.late_hours), nl=False)
+    found = condition(store, settings.late_hours)
+    if notify and (event := event_of(store, found)):
+        if not settings.notify_webhook and not settings.notify_command:
+            raise BmaProgressError(
+                "nobody is named to be told; set notify_command, or BMA_PROGRESS_NOTIFY_WEBHOOK in the environment"
+            )
+        for problem in tell(event, settings, memory_of(store.root), once=True):
+            _complain(problem)
+    sys.exit(0 if found.is_good else 1)
 
 
 _SIDES = (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import acreate_progress_artifact
 from prefect.artifacts import aupdate_progress_artifact as update_progress
 from prefect.cache_policies import NO_CACHE
@@ -20,6 +20,7 @@ from prefect.states import Completed, Crashed
 
 from flows.batch_task import is_worth_a_retry
 from flows.screens import show
+from flows.telling import tell_end
 from pipeline.errors import BmaProgressError
 from pipeline.harvest import HarvestResult, Night
 from pipeline.request import HarvestRequest
@@ -39,6 +40,9 @@ _LISTENERS: dict[str, Listener] = {}
 RESULTS: dict[str, HarvestResult] = {}
 """Results of the harvests of this process, by the store's folder."""
 
+
+WARNINGS: dict[str, list[str]] = {}
+"""What else an operator has to know of the harvests of this process, by the store's folder."""
 
 FAILURES: dict[str, str] = {}
 """Why harvests of this process could not be run, by the store's folder."""
@@ -90,18 +94,30 @@ async def harvest(request: HarvestRequest) -> State[Any]:
     replace the last one, CouldNotRun when nothing could be done, Interrupted after a stop.
     """
     settings, scope = request.load()
+    harvest_id: str | None = None
     try:
         store = Store.create(settings.data, settings.portal)
         with store.writer():
             await _sweep_zombies(store)
             night = Night.begin(settings, store, scope, resume=request.resume)
+            harvest_id = night.harvest_id
             try:
-                return await _harvest(night)
+                state = await _harvest(night)
+            except Exception as error:
+                night.log("failed", reason=str(error) or type(error).__name__)
+                raise
             finally:
                 night.close()
     except BmaProgressError as error:
         FAILURES[store_key(settings.data)] = str(error)
-        return _failed("CouldNotRun", str(error))
+        state = _failed("CouldNotRun", str(error))
+    except Exception as error:
+        await tell_end(settings, _failed("CouldNotRun", f"an error of the program: {type(error).__name__}"), harvest_id)
+        raise
+    for problem in await tell_end(settings, state, harvest_id):
+        get_run_logger().warning(problem)
+        WARNINGS.setdefault(store_key(settings.data), []).append(problem)
+    return state
 
 
 def _run(night: Night) -> str:

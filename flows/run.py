@@ -55,6 +55,8 @@ def run_harvest(request: HarvestRequest) -> HarvestResult:
         with _Progress() as progress:
             flow_module.listen(settings.data, progress.show)
             state = asyncio.run(run())
+    for warning in flow_module.WARNINGS.pop(flow_module.store_key(settings.data), ()):
+        click.echo(f"bma-progress: {warning}", err=True)
     result = flow_module.RESULTS.pop(flow_module.store_key(settings.data), None)
     if result is None:
         raise BmaProgressError(state.message or f"the harvest ended in the state {state.name}; see runs/ in the store")

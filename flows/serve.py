@@ -12,14 +12,16 @@ import click
 
 from flows import prefect_setup
 from flows.server import prefect_server
-from pipeline.errors import SettingsError
+from pipeline.errors import BmaProgressError, SettingsError
 from pipeline.request import HarvestRequest
+from pipeline.settings import Settings
 from pipeline.store import Store, harvest_start
 
 if TYPE_CHECKING:
     from prefect.server.schemas.schedules import CronSchedule
 
 TIMEZONE: Final = "Asia/Bangkok"
+_LOOK: Final = 600.0  # seconds between two looks at whether a night is late
 
 
 def serve(request: HarvestRequest, cron: str, port: int) -> None:
@@ -75,7 +77,23 @@ async def _serve(request: HarvestRequest, cron: str, address: str) -> None:
         f"serving harvest/{name}: {cron} ({TIMEZONE}); Prefect's screens: {address.removesuffix('/api')}", err=True
     )
     await _catch_up(deployment_id, _schedule(cron), settings.data)
-    await runner.start()
+    async with asyncio.TaskGroup() as tasks:
+        watch = tasks.create_task(_watch(settings))
+        await runner.start()
+        watch.cancel()
+
+
+async def _watch(settings: Settings) -> None:
+    """Tell when no night has come for too long, whatever the reason."""
+    from flows.telling import tell_lateness
+
+    while True:
+        try:
+            for problem in await tell_lateness(settings):
+                click.echo(f"bma-progress: {problem}", err=True)
+        except BmaProgressError as error:  # a damaged store is said, and does not end the service
+            click.echo(f"bma-progress: {error}", err=True)
+        await asyncio.sleep(_LOOK)
 
 
 async def _catch_up(deployment_id: UUID, schedule: "CronSchedule", data: Path) -> None:

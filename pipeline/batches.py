@@ -188,5 +188,6 @@ def _unpacked(values: dict[str, Any]) -> tuple[SpooledPage, list[PageRef]]:
 
 
 def share(instructions: Instructions, concurrency: int) -> Instructions:
-    """The instructions for one of several workers: so many requests at once are its share."""
-    return replace(instructions, settings=instructions.settings.model_copy(update={"concurrency": concurrency}))
+    """The instructions for one of several workers: so many requests at once are its share, and no secrets."""
+    changed = {"concurrency": concurrency, "notify_webhook": None}
+    return replace(instructions, settings=instructions.settings.model_copy(update=changed))

@@ -25,11 +25,12 @@ FIXTURES: Final = Path(__file__).parent.parent / "fixtures_html"
 class EmbeddedPortal:
     """The portal as a context manager: `with EmbeddedPortal() as portal: portal.url`; set `night` to move on.
 
-    requests: path and query of every request so far. Raises PortalError where the folder's pages do not fit together.
+    port: 0 is any free one; requests: path and query of every request so far. Raises PortalError where the folder's pages do not fit together.
     """
 
     fixtures: Path = FIXTURES
     night: int = 1
+    port: int = 0
     requests: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -52,7 +53,7 @@ class EmbeddedPortal:
             def log_message(self, format: str, *arguments: Any) -> None:
                 pass
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", self.port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
         return self

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 from annotated_types import Ge, Gt, Le
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -112,6 +113,21 @@ class Settings(BaseSettings):
     # looked at stays in its pages.parquet for ever, its report in runs/.
     keep_logs: int = Field(30, ge=1, description="Harvests whose log.jsonl is kept; reports are kept always.")
 
+    # Who is told when a night is not good.
+    notify_webhook: SecretStr | None = Field(
+        None,
+        description="Address that gets a JSON document when a night is held back, fails or is late. It may hold a token: "
+        "set it by the environment only.",
+    )
+    notify_webhook_block: str = Field(
+        "", description="Name of a Prefect Secret block that holds that address, for runs of flows."
+    )
+    notify_command: str = Field(
+        "", description="Command that gets the same document on standard input; split into words, run without a shell."
+    )
+    # A night begins every 24 hours; 20,000 pages at one a second take five and a half, and may be tried again.
+    late_hours: float = Field(36.0, gt=0, description="Hours since the start of the last published harvest; then late.")
+
     @field_validator("*", mode="before")
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: Any) -> Any:
@@ -149,6 +165,31 @@ class Settings(BaseSettings):
         # people copy the address of the start page
         path = re.sub(r"(?:/mobile(?:62)?)?(?:/index\.(?:php|html?))?/*$", "", parts.path)
         return f"{parts.scheme}://{host}{'' if port in (None, default) else f':{port}'}{path}"
+
+    @field_validator("notify_webhook")
+    @classmethod
+    def _webhook_is_an_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value.get_secret_value().strip())
+            port_is_fine = parts.port is None or parts.port > 0
+        except ValueError:
+            raise ValueError(_WEBHOOK) from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+            raise ValueError(_WEBHOOK)
+        return SecretStr(value.get_secret_value().strip())
+
+    @field_validator("notify_command")
+    @classmethod
+    def _command_is_words(cls, value: str) -> str:
+        try:
+            words = shlex.split(value)
+        except ValueError:
+            raise ValueError("a command whose quotes are closed, such as 'mail -s harvest ops@example.org'") from None
+        if value and not words:
+            raise ValueError("a command, or nothing")
+        return value
 
     @field_validator("contact")
     @classmethod
@@ -198,6 +239,10 @@ class _FileSource(PydanticBaseSettingsSource):
         return _read_file()
 
 
+_WEBHOOK: Final = "an address such as https://chat.example.org/hooks/…"
+_SECRETS: Final = ("notify_webhook",)
+"""Settings that come from the environment alone, and whose values are never shown."""
+
 _AGENCIES: Final = "codes of 8 digits such as 50240000, or their first 4, in quotes and parted by commas"
 
 
@@ -218,6 +263,12 @@ def load_settings(**arguments: Any) -> Settings:
             setting = name[len(PREFIX) :].lower()
             if setting not in Settings.model_fields:
                 raise SettingsError(f"the environment variable {name} is no setting{_meant(setting, PREFIX)}; unset it")
+    for name in _SECRETS:
+        if name in file_values or name in given:
+            raise SettingsError(
+                f"{name} may hold a token, so it is set by the environment variable {PREFIX}{name.upper()} only; remove it "
+                f"from {config_file() if name in file_values else 'the arguments'}"
+            )
     for name in file_values:
         if name not in Settings.model_fields:
             raise SettingsError(f"{config_file()} sets {name!r}, which is no setting{_meant(name)}; remove that line")
@@ -259,6 +310,8 @@ def _sentence(error: ValidationError, given: Mapping[str, Any], file_values: Map
     else:
         value, source = file_values.get(name), f" (in {config_file()})"
     allowed = str(first["ctx"]["error"]) if first["type"] == "value_error" else _allowed(field)
+    if name in _SECRETS:
+        return f"the setting {name} must be {allowed}{source}; its value is not shown"
     shown = str(value) if isinstance(value, Path) else value
     return f"the setting {name} must be {allowed}, not {_short(repr(shown))}{source}"
 

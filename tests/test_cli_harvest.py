@@ -76,7 +76,7 @@ def test_exit_status_tells_published_held_back_and_could_not_run(
     assert re.search(r"^bma-progress: .*robots\.txt could not be read", third.stderr, re.MULTILINE), third.stderr
     assert open_store(data).latest_id() == published
     status = run(environment, "status", "--data", data)
-    assert status.returncode == 0
+    assert status.returncode == 1
     assert "HELD BACK" in status.stdout
 
 
