@@ -351,15 +351,53 @@ def _write(file: Path, content: bytes) -> None:
 
 @cli.command()
 @click.argument("when")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the Parquet files.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder for the files.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "csv", "xlsx", "sqlite", "duckdb"]),
+    default="parquet",
+    show_default=True,
+)
 @_data_option
-def export(when: str, out: Path, data: Path | None) -> None:
+def export(when: str, out: Path, form: str, data: Path | None) -> None:
     """Write the full tables as they stood at WHEN: a harvest's id, a day, latest or previous."""
+    from pipeline.exporting import export_state
+
     store = _store(data)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BmaProgressError(f"{out} is not an empty folder; name a new one")
-    harvest_id = store.export(when, out)
+    harvest_id, notes = export_state(store, when, out, form)
     click.echo(f"{out} holds the tables as of harvest {harvest_id}")
+    for note in notes:
+        _complain(note)
+
+
+@cli.command()
+@click.argument("query", required=False)
+@click.option("--when", default="latest", show_default=True, help="A harvest's id, a day, latest or previous.")
+@click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", show_default=True)
+@_data_option
+def sql(query: str | None, when: str, form: str, data: Path | None) -> None:
+    """Ask the tables as they stood at WHEN in SQL (DuckDB): one QUERY, or without one a session.
+
+    `projects` is the table as of WHEN, `previous.projects` as of the harvest before, `"20261122T190000Z".projects` as
+    of a snapshot. A session reads statements that end in a semicolon, from the keyboard or a pipe.
+    """
+    from pipeline.sql import answer, connect, statements
+
+    session = connect(_store(data), when)
+    if query is not None:
+        answer(session, query, form, sys.stdout.buffer)
+        return
+    failed = False
+    for statement in statements(sys.stdin, prompt=sys.stdin.isatty()):
+        try:
+            answer(session, statement, form, sys.stdout.buffer)
+        except BmaProgressError as error:  # a person goes on after a slip of the pen
+            _complain(str(error))
+            failed = True
+    sys.exit(2 if failed and not sys.stdin.isatty() else 0)
 
 
 @cli.command()
