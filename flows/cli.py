@@ -363,11 +363,9 @@ def _write(file: Path, content: bytes) -> None:
 def export(when: str, out: Path, form: str, data: Path | None) -> None:
     """Write the full tables as they stood at WHEN: a harvest's id, a day, latest or previous."""
     from pipeline.exporting import export_state
+    from pipeline.settings import load_settings
 
-    store = _store(data)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BmaProgressError(f"{out} is not an empty folder; name a new one")
-    harvest_id, notes = export_state(store, when, out, form)
+    harvest_id, notes = export_state(_store(data), when, out, form, contacts=load_settings().publish_contacts)
     click.echo(f"{out} holds the tables as of harvest {harvest_id}")
     for note in notes:
         _complain(note)
@@ -382,21 +380,24 @@ def sql(query: str | None, when: str, form: str, data: Path | None) -> None:
     """Ask the tables as they stood at WHEN in SQL (DuckDB): one QUERY, or without one a session.
 
     `projects` is the table as of WHEN, `previous.projects` as of the harvest before, `"20261122T190000Z".projects` as
-    of a snapshot. A session reads statements that end in a semicolon, from the keyboard or a pipe.
+    of that one. The tables can only be read, and a query reaches no other file and no network. A session takes statements
+    that end in a semicolon, from the keyboard or a pipe. In CSV a text that begins like a formula, or with an apostrophe,
+    has an apostrophe before it.
     """
-    from pipeline.sql import answer, connect, statements
+    from pipeline.settings import load_settings
+    from pipeline.sql import Session, statements
 
-    session = connect(_store(data), when)
-    if query is not None:
-        answer(session, query, form, sys.stdout.buffer)
-        return
     failed = False
-    for statement in statements(sys.stdin, prompt=sys.stdin.isatty()):
-        try:
-            answer(session, statement, form, sys.stdout.buffer)
-        except BmaProgressError as error:  # a person goes on after a slip of the pen
-            _complain(str(error))
-            failed = True
+    with Session(_store(data), when, contacts=load_settings().publish_contacts) as session:
+        if query is not None:
+            session.answer(query, form, sys.stdout.buffer)
+            return
+        for statement in statements(sys.stdin, prompt=sys.stdin.isatty()):
+            try:
+                session.answer(statement, form, sys.stdout.buffer)
+            except BmaProgressError as error:  # a person goes on after a slip of the pen
+                _complain(str(error))
+                failed = True
     sys.exit(2 if failed and not sys.stdin.isatty() else 0)
 
 

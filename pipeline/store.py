@@ -227,6 +227,14 @@ class Store:
 
         return verify_store(self.root, deep=deep)
 
+    def state_folder(self, harvest_id: str, spare: Path) -> Path:
+        """A folder with every table as of a harvest: its snapshot, or `spare`, into which they are then written."""
+        snapshot = self.root / "snapshots" / harvest_id
+        if snapshot.is_dir() and _has_todays_columns(snapshot):
+            return snapshot
+        self.export(harvest_id, spare)
+        return spare
+
     def export(self, when: str, out: Path) -> str:
         """Write all tables as they stood at `when` into the folder `out`; returns the harvest's id."""
         id_ = self.resolve(when)
