@@ -25,7 +25,9 @@ FIXTURES: Final = Path(__file__).parent.parent / "fixtures_html"
 class EmbeddedPortal:
     """The portal as a context manager: `with EmbeddedPortal() as portal: portal.url`; set `night` to move on.
 
-    port: 0 is any free one; requests: path and query of every request so far. Raises PortalError where the folder's pages do not fit together.
+    port: 0 is any free one; requests: path and query of every request so far
+
+    Raises PortalError where the folder's pages do not fit together.
     """
 
     fixtures: Path = FIXTURES

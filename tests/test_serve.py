@@ -1,6 +1,8 @@
 """The nightly service as it is started by the README: a real Prefect server, a real deployment, a missed night made good."""
 
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -39,18 +41,15 @@ def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
                 night = Night.begin(load_settings(portal=portal.url, data=data, rate=1_000_000), store, Scope())
                 assert run_night(night)
                 night.close()
-        command = [
-            sys.executable,
-            "-c",
-            "from flows.cli import main; main()",
-            "serve",
-            "--portal",
-            portal.url,
-            "--data",
-            str(data),
-        ]
+        # the command of the systemd unit, with the settings where the unit has them
+        unit = (Path(__file__).parent.parent / "docs" / "deploy" / "bma-progress.service").read_text(encoding="utf-8")
+        started = re.search(r"^ExecStart=\S+/bma-progress (.*)$", unit, re.MULTILINE)
+        assert started
+        command = [sys.executable, "-c", "from flows.cli import main; main()", *shlex.split(started[1])]
+        config = tmp_path / "bma-progress.toml"
+        config.write_text(f'portal = "{portal.url}"\ndata = "{data}"\nrate = 500\n')
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-        environment |= {"BMA_PROGRESS_RATE": "500"}
+        environment |= {"BMA_PROGRESS_CONFIG": str(config)}
         with (tmp_path / "said").open("wb") as said:
             service = subprocess.Popen([*command, "--port", str(port)], env=environment, stderr=said, stdout=said)
             try:
