@@ -1,11 +1,14 @@
-"""The tables' description as a Frictionless data package, for tools that read one (https://datapackage.org)."""
+"""The tables' description as a Frictionless data package, for tools that read one (https://datapackage.org).
+
+It lies beside the tables as `datapackage.json`: in every snapshot, and so under `latest/`, and in every export.
+"""
 
 import json
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
 from pipeline.fields import TABLES, Column, ColumnType
+from pipeline.packs import file_sha256
 from pipeline.relations import RELATIONS
 
 FILE: Final = "datapackage.json"
@@ -19,32 +22,50 @@ _TYPES: Final[dict[ColumnType, str]] = {
 }
 
 
-def data_package(
-    harvest_id: str, portal: str, *, form: str = "parquet", there: Collection[str] = tuple(TABLES)
-) -> dict[str, Any]:
-    """The package of one state: a resource a table, its keys and relations.
+def data_package(folder: Path, harvest_id: str, portal: str, *, form: str = "parquet") -> dict[str, Any]:
+    """The package of the state whose files lie in a folder: a resource a table, with its keys, relations and hash.
 
-    form: `parquet` or `csv`, the form of the files beside it
-    there: the tables whose files lie beside it
+    form: `parquet` or `csv`. Nothing of the present hour is in it: the same files give the same package.
     """
+    day, time = harvest_id[:8], harvest_id[9:15]
     return {
-        "profile": "tabular-data-package",
+        "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
         "name": "bma-progress",
         "title": "Progress of the projects of the Bangkok Metropolitan Administration",
+        "description": "What the portal said on one night. Columns marked `personal` hold personal data.",
         "version": harvest_id,
+        "created": f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}Z",
         "sources": [{"title": "Project-progress portal, Bangkok Metropolitan Administration", "path": portal}],
-        "resources": [_resource(name, form, there) for name in TABLES if name in there],
+        "resources": [
+            _resource(folder / f"{name}.{form}", name, form) for name in TABLES if (folder / f"{name}.{form}").is_file()
+        ],
     }
 
 
-def write_data_package(folder: Path, harvest_id: str, portal: str, *, form: str = "parquet") -> None:
-    """Write the package's description beside the tables that lie in a folder."""
-    there = [name for name in TABLES if (folder / f"{name}.{form}").is_file()]
-    package = data_package(harvest_id, portal, form=form, there=there)
-    (folder / FILE).write_text(json.dumps(package, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+def write_data_package(folder: Path, harvest_id: str, portal: str, *, form: str = "parquet") -> Path:
+    """Write the package beside the tables that lie in a folder; returns its file."""
+    package = data_package(folder, harvest_id, portal, form=form)
+    file = folder / FILE
+    file.write_text(json.dumps(package, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return file
 
 
-def _resource(name: str, form: str, there: Collection[str]) -> dict[str, Any]:
+def says_of_files(package: dict[str, Any]) -> dict[str, Any]:
+    """What a package states about the files beside it, without the words that a newer version may put otherwise.
+
+    Raises KeyError, TypeError where it is none of ours.
+    """
+    return {
+        "version": package["version"],
+        "sources": package["sources"],
+        "files": {
+            one["path"]: [(field["name"], field["type"]) for field in one["schema"]["fields"]]
+            for one in package["resources"]
+        },
+    }
+
+
+def _resource(file: Path, name: str, form: str) -> dict[str, Any]:
     table = TABLES[name]
     schema: dict[str, Any] = {
         "fields": [_field(column, form) for column in table.columns],
@@ -53,28 +74,36 @@ def _resource(name: str, form: str, there: Collection[str]) -> dict[str, Any]:
     keys = [
         {"fields": list(one.columns), "reference": {"resource": one.parent, "fields": list(one.columns)}}
         for one in RELATIONS
-        if one.child == name and one.parent in there
+        if one.child == name and file.with_stem(one.parent).is_file()
     ]
     if keys:
         schema["foreignKeys"] = keys
-    resource = {
+    resource: dict[str, Any] = {
         "name": name,
-        "path": f"{name}.{form}",
+        "type": "table",
+        "path": file.name,
         "format": form,
+        "mediatype": "text/csv" if form == "csv" else "application/vnd.apache.parquet",
         "title": table.description,
         "schema": schema,
     }
-    if form == "csv":  # the byte order mark is what tells Excel that the Thai is UTF-8
-        resource |= {"encoding": "utf-8-sig", "mediatype": "text/csv"}
+    if form == "csv":  # of Parquet the standard's own tool counts no bytes, and would say that they are wrong
+        resource["bytes"] = file.stat().st_size
+        resource["hash"] = f"sha256:{file_sha256(file)}"
+        # the byte order mark is what tells Excel that the Thai is UTF-8
+        resource["encoding"] = "utf-8-sig"
+        resource["description"] = (
+            "A text that begins like a formula, or with an apostrophe, has an apostrophe before it."
+        )
     return resource
 
 
 def _field(column: Column, form: str) -> dict[str, Any]:
-    # Parquet has no nameless days here: a day is the midnight that begins it, so that pandas reads it as a date
+    # in our Parquet files a day is the midnight that begins it, so that pandas reads it as a date
     kind = "datetime" if column.type == "date" and form == "parquet" else _TYPES[column.type]
     field: dict[str, Any] = {"name": column.name, "type": kind, "description": column.description}
-    if kind == "datetime":
-        field["format"] = "any" if form == "csv" else "default"
+    if kind == "datetime" and form == "csv":
+        field["format"] = "any"  # whole seconds or parts of one, always ending in Z
     if column.label_th:
         field["title"] = column.label_th
     if column.unit:

@@ -17,7 +17,7 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -33,6 +33,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from pipeline import state
+from pipeline.data_package import write_data_package
 from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError
 from pipeline.fields import TABLES, schema_version
 from pipeline.packs import Folder, file_sha256, harvest_folder, pack_of, packed_ids, packs, parquet_source, write_pack
@@ -423,7 +424,7 @@ class Store:
                 built = self.root / "tmp" / f"snapshot-{harvest_id}"
                 built.mkdir(parents=True)
                 state.State(self, harvest_id, base=self.nearest_snapshot(harvest_id)).write(built)
-            finish_snapshot(built, harvest_id)
+            finish_snapshot(built, harvest_id, self.portal)
             built.rename(target)
             sync_folder(self.root / "snapshots")
         self._point_latest(Path("snapshots") / harvest_id)
@@ -488,7 +489,7 @@ class Store:
         built.mkdir()
         withheld = frozenset(("contacts",)) if _is_empty(folder / "contacts.parquet") else frozenset()
         state.State(self, folder.name).write(built, leave_out=withheld)
-        finish_snapshot(built, folder.name)
+        finish_snapshot(built, folder.name, self.portal)
         shown = self.latest_id() == folder.name
         if shown:
             self._point_latest(Path("tmp") / folder.name)  # so that `latest` is whole at every moment
@@ -634,18 +635,24 @@ def _is_empty(file: Path) -> bool:
     return file.is_file() and pq.read_metadata(file).num_rows == 0
 
 
-def finish_snapshot(folder: Path, harvest_id: str) -> None:
-    """Write a snapshot's own list of hashes and force everything to disk."""
-    files = sorted(folder.glob("*.parquet"))
+def finish_snapshot(folder: Path, harvest_id: str, portal: str) -> None:
+    """Write a snapshot's data package and its own list of hashes, and force everything to disk."""
+    package = write_data_package(folder, harvest_id, portal)
+    files = sorted([*folder.glob("*.parquet"), package])
+    for file in files:
+        sync_file(file)
+    write_durably(folder / "snapshot.json", snapshot_document(files, harvest_id))
+
+
+def snapshot_document(files: Iterable[Path], harvest_id: str) -> bytes:
+    """What `snapshot.json` says of a snapshot's files."""
     content = {
         "harvest_id": harvest_id,
         "schema_version": schema_version(),
         "files": {file.name: {"bytes": file.stat().st_size, "sha256": file_sha256(file)} for file in files},
     }
     content["snapshot_sha256"] = hashlib.sha256(canonical_json(content)).hexdigest()
-    for file in files:
-        sync_file(file)
-    write_durably(folder / "snapshot.json", canonical_json(content))
+    return canonical_json(content)
 
 
 @lru_cache(maxsize=4096)  # what was committed never changes

@@ -14,12 +14,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from parsers import PARSER_VERSION, facts_sha256, parse_page
+from pipeline import data_package
 from pipeline.errors import BmaProgressError, StoreDamagedError, StoreError
 from pipeline.fields import RECORD_TABLES, schema_version
 from pipeline.packs import PACK, Folder, file_sha256, harvest_folder, packed_ids, packs
 from pipeline.remote import Remote, latest_document
 from pipeline.state import State
-from pipeline.store import FORMAT, HARVEST_ID, MANIFEST, README, Store, canonical_json
+from pipeline.store import FORMAT, HARVEST_ID, MANIFEST, README, Store, canonical_json, snapshot_document
 from pipeline.tables import read_as
 
 _EXPECTED: Final = frozenset(
@@ -79,10 +80,25 @@ def verify_remote(url: str, *, deep: bool = False) -> list[VerifyProblem]:
         if shown and published and shown != latest_document(remote.mirror, published):
             problems.append(VerifyProblem("latest.json", f"should show {published}", _NEXT_START))
         elif shown and published:
-            for file in sorted((remote.mirror / "snapshots" / published).iterdir()):
+            for file in _as_published(remote, published):
                 problems += _object(remote, f"snapshots/{published}/{file.name}", file)
         problems += [VerifyProblem(key, "no part of the store", "move it elsewhere") for key in remote.foreign()]
         return problems
+
+
+def _as_published(remote: Remote, harvest_id: str) -> list[Path]:
+    """The files of the derived snapshot; without the data package where an older version published it without one."""
+    folder, about = remote.mirror / "snapshots" / harvest_id, f"snapshots/{harvest_id}/snapshot.json"
+    try:
+        older = data_package.FILE not in json.loads(remote.read(about) or b"")["files"]
+    except (ValueError, KeyError, TypeError):
+        older = False
+    files = sorted(folder.iterdir())
+    if older:
+        files = [file for file in files if file.name != data_package.FILE]
+        tables = [file for file in files if file.suffix == ".parquet"]
+        (folder / "snapshot.json").write_bytes(snapshot_document(tables, harvest_id))
+    return files
 
 
 def _object(remote: Remote, key: str, derived: Path) -> Iterator[VerifyProblem]:
@@ -328,6 +344,22 @@ def _deep(store: Store) -> Iterator[VerifyProblem]:
             for file in sorted(Path(folder).iterdir()):
                 if file_sha256(file) != file_sha256(path / file.name):
                     yield VerifyProblem(f"snapshots/{path.name}/{file.name}", "not what harvests/ derive", _DERIVED)
+        yield from _package(path, store.portal)
+
+
+def _package(snapshot: Path, portal: str) -> Iterator[VerifyProblem]:
+    """The data package tells of the tables beside it; snapshots of older versions have none."""
+    file = snapshot / data_package.FILE
+    if not file.is_file():
+        return
+    try:
+        stated = data_package.says_of_files(json.loads(file.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError):
+        stated = None
+    if stated != data_package.says_of_files(data_package.data_package(snapshot, snapshot.name, portal)):
+        yield VerifyProblem(
+            f"snapshots/{snapshot.name}/{file.name}", "not the package of the tables beside it", _DERIVED
+        )
 
 
 def _left_out(snapshot: Path) -> frozenset[str]:

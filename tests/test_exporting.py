@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.data_package import data_package
 from pipeline.errors import BmaProgressError
 from pipeline.exporting import FORMATS, export_state, guarded, write_csv
 from pipeline.fields import TABLES
 from pipeline.relations import RELATIONS
 from pipeline.sql import Session
-from pipeline.store import open_store
+from pipeline.store import open_store, snapshot_document
+from pipeline.verify import verify_store
 
 
 def run(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -97,11 +97,18 @@ def test_every_format_holds_every_value(three_nights: Path, exports: Path, name:
     book.close()
     assert list(heading) == [column.name for column in columns]
     padded = [row + (None,) * (len(columns) - len(row)) for row in found_rows]
+    instants = {i for i, column in enumerate(columns) if column.type == "instant"}
     whole = [
         tuple(float(v) if isinstance(v, int) and columns[i].type == "float" else plain(v) for i, v in enumerate(row))
         for row in padded
     ]
-    assert whole == expected
+    without = [[tuple(v for i, v in enumerate(row) if i not in instants) for row in some] for some in (whole, expected)]
+    assert without[0] == without[1]
+    for row, real in zip(padded, open_store(three_nights).arrow(name).to_pylist(), strict=True):
+        for i, value in enumerate(real.values()):
+            if i in instants:  # Excel keeps milliseconds
+                assert (row[i] is None) == (value is None)
+                assert value is None or abs(row[i] - value.replace(tzinfo=None)) < timedelta(milliseconds=1)
 
     with (exports / "csv" / f"{name}.csv").open(encoding="utf-8-sig", newline="") as file:
         heading_, *lines = csv.reader(file)
@@ -224,13 +231,51 @@ def test_relations_hold_and_the_package_names_them(three_nights: Path, exports: 
         assert children <= parents, one
     for form in ("parquet", "csv"):
         written = json.loads((exports / form / "datapackage.json").read_text(encoding="utf-8"))
-        assert written == data_package(store.resolve("latest"), store.portal, form=form)
         assert {resource["path"] for resource in written["resources"]} == {
             file.name for file in (exports / form).iterdir() if file.name != "datapackage.json"
         }
         for resource in written["resources"]:
-            names = [field["name"] for field in resource["schema"]["fields"]]
-            assert names == [column.name for column in TABLES[resource["name"]].columns]
+            table = TABLES[resource["name"]]
+            assert [field["name"] for field in resource["schema"]["fields"]] == [
+                column.name for column in table.columns
+            ]
+            assert resource["schema"]["primaryKey"] == list(table.key)
+    named = sum(len(resource["schema"].get("foreignKeys", ())) for resource in written["resources"])
+    assert named == len(RELATIONS)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "latest"])
+def test_the_package_is_valid_by_the_standards_own_tool(three_nights: Path, exports: Path, form: str) -> None:
+    """Structure, types, keys, relations; of CSV every cell, and bytes and hash."""
+    folder = three_nights / "latest" if form == "latest" else exports / form
+    command = [sys.executable, "-m", "frictionless", "validate", "datapackage.json", "--json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=100, check=False, encoding="utf-8")
+    told = json.loads(done.stdout)
+    assert told["valid"], told
+    assert {task["name"] for task in told["tasks"]} == set(TABLES)
+    store = open_store(three_nights)
+    rows = {task["name"]: task["stats"]["rows"] for task in told["tasks"]}
+    assert rows == {name: len(store.arrow(name)) for name in TABLES}
+
+
+def test_verify_knows_the_package(three_nights: Path, tmp_path: Path) -> None:
+    data = tmp_path / "store"
+    shutil.copytree(three_nights, data, symlinks=True)
+    snapshot = (data / "latest").resolve()
+    file = snapshot / "datapackage.json"
+    assert verify_store(data, deep=True) == []
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b"percent", b"baht"))
+    assert [problem.where for problem in verify_store(data)] == [f"snapshots/{snapshot.name}/datapackage.json"]
+    file.write_bytes(whole.replace(b'"path": "kpis.parquet"', b'"path": "../kpis.parquet"'))
+    about = snapshot / "snapshot.json"
+    about.write_bytes(snapshot_document([*snapshot.glob("*.parquet"), file], snapshot.name))
+    assert verify_store(data) == []
+    assert [problem.what for problem in verify_store(data, deep=True)] == ["not the package of the tables beside it"]
+    file.unlink()
+    assert [problem.what for problem in verify_store(data)] == ["missing"]
+    about.write_bytes(snapshot_document(snapshot.glob("*.parquet"), snapshot.name))  # as an older version left it
+    assert verify_store(data, deep=True) == []
 
 
 def test_sql_answers_about_then_and_now(three_nights: Path) -> None:

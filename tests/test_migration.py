@@ -11,7 +11,7 @@ from pipeline.embedded_portal import EmbeddedPortal
 from pipeline.harvest import Night, Scope, run_night
 from pipeline.packs import file_sha256
 from pipeline.settings import load_settings
-from pipeline.store import Store, canonical_json, finish_snapshot, open_store
+from pipeline.store import Store, canonical_json, open_store, snapshot_document
 from pipeline.verify import verify_store
 
 ADDED = {"projects": "evaluation_score", "progress_reports": "report_no", "findings": "printed"}
@@ -41,7 +41,8 @@ def make_older(data: Path) -> None:
         _drop_columns(folder)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("pipeline.store.schema_version", lambda: "older")
-            finish_snapshot(folder, folder.name)
+            (folder / "datapackage.json").unlink()
+            (folder / "snapshot.json").write_bytes(snapshot_document(sorted(folder.glob("*.parquet")), folder.name))
     (data / "head.json").unlink()
     Store(data).write_head()
 
