@@ -32,7 +32,7 @@ def words_of(texts: Iterable[str | None]) -> "pd.Series[Any]":
     kind: Any = pd.ArrowDtype(pa.list_(pa.string()))
     words = pd.Series(found, dtype=kind)
     if isinstance(texts, pd.Series):
-        words = words.set_axis(texts.index).rename(texts.name)
+        words.index, words.name = texts.index, texts.name
     return words
 
 
