@@ -261,7 +261,8 @@ def status(style: str, late_hours: float | None, notify: bool, data: Path | None
             )
         for problem in tell(event, settings, memory_of(store.root), once=True):
             _complain(problem)
-    sys.exit(0 if found.is_good else 1)
+    if not found.is_good:
+        sys.exit(1)
 
 
 _SIDES = (

@@ -30,7 +30,7 @@ def prepare(store: Path) -> Path:
         os.environ.setdefault(name, value)
     root = store.resolve()
     home = Path(os.environ.setdefault("PREFECT_HOME", str(root.parent / f".{root.name}-prefect")))
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)  # its database holds secrets, where blocks are used
     return home
 
 

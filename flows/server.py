@@ -38,7 +38,7 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
             f"something answers at 127.0.0.1:{port} already; name another --port, or use that server: PREFECT_API_URL={address}"
         )
     click.echo("starting Prefect's server (about half a minute, the first time) …", err=True)
-    environment = {**os.environ, "PREFECT_SERVER_UI_API_URL": address}
+    environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_UI_API_URL": address}
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with (home / "server.log").open("ab") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603

@@ -89,12 +89,17 @@ class Store:
 
     @classmethod
     def create(cls, root: Path, portal: str) -> "Store":
-        """Open the store in `root`, made new where there is none. Raises StoreError for another portal's store."""
+        """Open the store in `root`, made new where there is none, closed to all but its owner and group.
+
+        Raises StoreError for another portal's store.
+        """
         if (remote := remote_of(root)) is not None and not (root / "store.json").exists():
             remote.pull()
         if not (root / "store.json").exists():
             if root.exists() and not root.is_dir():
                 raise StoreError(f"{root} is a file; name a folder for the store")
+            # pages and contact lines name people: who may read them is decided by the folder's owner and group
+            root.mkdir(parents=True, exist_ok=True, mode=0o750)
             for folder in ("harvests", "snapshots", "runs", "tmp"):
                 (root / folder).mkdir(parents=True, exist_ok=True)
             write_durably(root / "README.md", README.encode(), root / "tmp")
