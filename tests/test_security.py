@@ -133,7 +133,8 @@ def test_a_reason_is_no_word_of_the_hooks_command(tmp_path: Path) -> None:
     script = tmp_path / "hook.py"
     script.write_text(
         "import json, os, pathlib, sys\n"
-        "pathlib.Path(sys.argv[1]).write_text(json.dumps([sys.argv[2:], os.environ['BMA_EVENT_REASON'], json.load(sys.stdin)]))\n",
+        "seen = [sys.argv[2:], os.environ['BMA_EVENT_REASON'], json.load(sys.stdin)]\n"
+        "pathlib.Path(sys.argv[1]).write_text(json.dumps(seen))\n",
         encoding="utf-8",
     )
     out = tmp_path / "told.json"
