@@ -117,6 +117,11 @@ def status_text(store: Store, late_hours: float) -> str:
     manifest = store.manifest(newest)
     if not manifest["published"]:
         lines.append(f"The newest harvest, {newest}, is HELD BACK: {manifest['held_back']}")
+    if manifest["cause"] == "parser":
+        lines.append(
+            f"Harvest {newest} fetched nothing: it read the stored pages again, with another version of the parser."
+        )
+        return "\n".join(lines) + "\n"
     lines += _noise(store, newest)
     report = store.root / "runs" / newest / "report.txt"
     lines += ["", report.read_text(encoding="utf-8") if report.is_file() else f"Harvest {newest} left no report."]
