@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.errors import BmaProgressError
+from pipeline.errors import BmaProgressError, refused_by_machine
 
 if TYPE_CHECKING:
     from pipeline.difference import Comparison
@@ -583,6 +583,9 @@ def main(arguments: Sequence[str] | None = None) -> Any:
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:
+        if refused := refused_by_machine(error, Path.cwd()):
+            _complain(str(refused))
+            sys.exit(2)
         if not _is_unreadable_table(error):
             raise
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from prefect.states import Completed, Crashed
 from flows.batch_task import is_worth_a_retry
 from flows.screens import show
 from flows.telling import tell_end
-from pipeline.errors import BmaProgressError
+from pipeline.errors import BmaProgressError, refused_by_machine
 from pipeline.harvest import HarvestResult, Night
 from pipeline.request import HarvestRequest
 from pipeline.store import Store
@@ -104,16 +104,18 @@ async def harvest(request: HarvestRequest) -> State[Any]:
             try:
                 state = await _harvest(night)
             except Exception as error:
-                night.log("failed", reason=str(error) or type(error).__name__)
+                with suppress(OSError):  # a full disk takes no line of a log either
+                    night.log("failed", reason=str(error) or type(error).__name__)
                 raise
             finally:
                 night.close()
-    except BmaProgressError as error:
-        FAILURES[store_key(settings.data)] = str(error)
-        state = _failed("CouldNotRun", str(error))
     except Exception as error:
-        await tell_end(settings, _failed("CouldNotRun", f"an error of the program: {type(error).__name__}"), harvest_id)
-        raise
+        known = error if isinstance(error, BmaProgressError) else refused_by_machine(error, settings.data)
+        state = _failed("CouldNotRun", str(known or f"an error of the program: {type(error).__name__}"))
+        if known is None:
+            await tell_end(settings, state, harvest_id)
+            raise
+        FAILURES[store_key(settings.data)] = str(known)
     for problem in await tell_end(settings, state, harvest_id):
         get_run_logger().warning(problem)
         WARNINGS.setdefault(store_key(settings.data), []).append(problem)

@@ -1,5 +1,10 @@
 """The errors a person may meet. Each says in one sentence what happened, where, and what to do."""
 
+import errno
+import sqlite3
+from pathlib import Path
+from typing import Final
+
 
 class BmaProgressError(Exception):
     """Something a user can mend; its text is the whole message."""
@@ -23,3 +28,39 @@ class StoreBusyError(StoreError):
 
 class StoreDamagedError(StoreError):
     """Files of a store are not what its manifests say."""
+
+
+class MachineError(BmaProgressError):
+    """The machine refused: a full disk, a missing right, a worn-out device."""
+
+
+_REFUSED: Final = frozenset(
+    (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EIO,
+        errno.ENFILE,
+        errno.EMFILE,
+    )
+)
+_REFUSED_DATABASE: Final = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")
+
+
+def refused_by_machine(error: BaseException, place: Path) -> MachineError | None:
+    """The error as a sentence where the machine refused a file; None for any other error.
+
+    place: the folder it is about, where the error names no file
+    """
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        place, why = Path(error.filename) if error.filename else place, error.strerror
+    elif isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorname", "").startswith(_REFUSED_DATABASE):
+        why = str(error)
+    else:
+        return None
+    return MachineError(
+        f"{place} cannot be used ({why}); make room or mend its permissions, then start again: what was kept stands"
+    )

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -222,3 +224,40 @@ def test_a_harvest_killed_while_it_was_planned_is_begun_anew(tmp_path: Path) -> 
     assert result.published
     assert not result.resumed
     assert [path.name for path in (store.root / "runs").iterdir()] == [result.harvest_id]
+
+
+_LIMITED = """
+import resource, sys
+from pathlib import Path
+from pipeline.errors import refused_by_machine
+from pipeline.harvest import Night, Scope, run_night
+from pipeline.settings import load_settings
+from pipeline.store import Store
+
+url, data, limit = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+settings = load_settings(portal=url, data=data, rate=1000, retries=0)
+store = Store.create(data, url)
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # no file may grow beyond it, as on a disk that fills up
+try:
+    with store.writer():
+        run_night(Night.begin(settings, store, Scope()))
+except Exception as error:
+    print(refused_by_machine(error, data))
+"""
+
+
+@pytest.mark.parametrize("limit", [300_000, 2_000_000])
+def test_a_disk_that_fills_up_is_a_sentence_and_costs_nothing(tmp_path: Path, limit: int) -> None:
+    data = tmp_path / "store"
+    with EmbeddedPortal() as portal:
+        command = [sys.executable, "-c", _LIMITED, portal.url, str(data), str(limit)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout.startswith(str(data)), done.stdout
+        assert done.stdout.endswith("make room or mend its permissions, then start again: what was kept stands\n")
+        assert verify_store(data) == []
+        first = set(portal.requests)
+        portal.requests.clear()
+        assert harvest(portal, data).published
+    again = first.intersection(portal.requests) - {"/robots.txt"}
+    assert len(again) <= 4 * load_settings().concurrency  # no more than was under way when the disk was full
+    assert verify_store(data, deep=True) == []
