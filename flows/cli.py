@@ -462,6 +462,33 @@ def compact(data: Path | None) -> None:
 
 
 @cli.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Folder for the pages: Markdown (two) and HTML."
+)
+@click.option("--like", metavar="CODE", help="Take examples from this project or indicator where it has some.")
+@_data_option
+def dictionary(out: Path, like: str | None, data: Path | None) -> None:
+    """The data dictionary as pages in English and Thai: tables, columns, relations, oddities of the portal.
+
+    With examples from the store's rows, where there is one; columns that hold personal data have none.
+    """
+    from pipeline.dictionary import examples_of, write_dictionary
+    from pipeline.errors import StoreError
+
+    try:
+        examples = examples_of(_store(data), like)
+    except StoreError as error:
+        examples = {}
+        _complain(f"the pages have no examples: {error}")
+    try:
+        files = write_dictionary(out, examples)
+    except OSError as error:
+        raise BmaProgressError(f"{out} cannot be written ({error.strerror}); name another folder") from None
+    for file in files:
+        click.echo(str(file))
+
+
+@cli.command()
 @_data_option
 def migrate(data: Path | None) -> None:
     """Write the snapshots, and `latest`, with the columns of this version; the harvests stay as they are."""

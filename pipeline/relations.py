@@ -25,9 +25,18 @@ RELATIONS: Final = (
     Relation("kpi_quarters", "kpis", ("kpi_code",)),
     Relation("result_list_links", "result_list_items", _ITEM),
     Relation("result_list_quarters", "result_list_items", _ITEM),
+    Relation("plan_vs_actual", "projects", ("project_code",)),
 )
-"""The relations that always hold: parent and child stand on one page.
+"""The relations that always hold: parent and child stand on one page, or the child is made from the parent.
 
 What one page says of another page (an indicator a project supports, a list's link) is none of these: that page may
 never have been fetched.
 """
+
+MENTIONS: Final = (
+    Relation("project_kpis", "kpis", ("kpi_code",)),
+    Relation("result_list_links", "projects", ("linked_code",)),
+    Relation("result_list_links", "kpis", ("linked_code",)),
+    Relation("findings", "pages", ("page_key",)),
+)
+"""How else tables can be joined; the row of `parent` may be missing. `linked_code` is the code there."""
