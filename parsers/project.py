@@ -650,8 +650,8 @@ def _find_title(lines: list[str]) -> tuple[int, int, str, str] | None:
         found = TITLE_LINE.fullmatch(line)
         if found and found[1]:
             return place, place + 1, found[1], found[2]
-        if line.startswith(PROGRESS_LABEL):
-            return None
+        if line.startswith(PROGRESS_LABEL) and not line[len(PROGRESS_LABEL) :].strip("0123456789๐๑๒๓๔๕๖๗๘๙ .,:%"):
+            return None  # a name may quote the label, but never ends with it and a number
         bare = found[2] if found else line if BARE_CODE_LINE.fullmatch(line) else None
         if bare and place:  # the code in a cell of its own: the name is what stands before it
             before = place - 1

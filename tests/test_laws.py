@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -130,6 +131,16 @@ def test_a_smaller_page_reads_back_from_any_markup(kind: str, layout: str, data:
     tables = data.draw(records)
     body = data.draw(markups(layout)).write(printer(tables, data.draw(printings)))
     reads_back(tables, parse_page(body), kind)
+
+
+@pytest.mark.parametrize("apart", ["whole", "label", "value", "alone"])
+@law(3)
+@given(st.data())
+def test_a_name_may_begin_like_the_line_of_progress(apart: str, data: st.DataObject) -> None:
+    tables = data.draw(projects())
+    tables["projects"][0]["name"] = "ความคืบหน้าโครงการ ร้อยละ 100 ของเป้าหมาย"
+    markup = replace(data.draw(markups()), apart=apart)
+    reads_back(tables, parse_page(markup.write(print_project(tables, data.draw(printings)))), "project")
 
 
 @pytest.mark.parametrize("kind", KINDS)
