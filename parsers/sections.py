@@ -75,19 +75,22 @@ def _split_glued(
 ) -> list[str]:
     order = list(headings)
     lines = list(lines)
+    split_off: set[int] = set()  # texts that were glued to a heading: one that begins like the next heading quotes it
     for key in missing:
         heading = headings[key]
         before = [place for earlier in order[: order.index(key)] for place in places.get(earlier, ())[:1]]
         after = [place for later in order[order.index(key) + 1 :] for place in places.get(later, ())[-1:]]
         low, high = max(before, default=-1) + 1, min(after, default=len(lines))
-        for number in range(low, high):
-            line = lines[number]
-            if line.startswith(heading):
-                rest = line.removeprefix(heading).lstrip(" :")
-                trial = [*lines[:number], heading, *([rest] if rest else []), *lines[number + 1 :]]
-                fits = follows.get(key)
-                if not fits or fits(trial, number):
-                    lines = trial
-                    places = _places(lines, headings)
-                    break
+        found = [number for number in range(low, high) if lines[number].startswith(heading)]
+        for number in sorted(found, key=split_off.__contains__):
+            rest = lines[number].removeprefix(heading).lstrip(" :")
+            trial = [*lines[:number], heading, *([rest] if rest else []), *lines[number + 1 :]]
+            fits = follows.get(key)
+            if not fits or fits(trial, number):
+                more = len(trial) - len(lines)
+                split_off = {place + more if place > number else place for place in split_off - {number}}
+                split_off |= {number + 1} if rest else set()
+                lines = trial
+                places = _places(lines, headings)
+                break
     return lines

@@ -143,6 +143,16 @@ def test_a_name_may_begin_like_the_line_of_progress(apart: str, data: st.DataObj
     reads_back(tables, parse_page(markup.write(print_project(tables, data.draw(printings)))), "project")
 
 
+@law(5)
+@given(st.data())
+def test_a_text_may_begin_like_the_heading_below_it(data: st.DataObject) -> None:
+    tables = data.draw(projects())
+    tables["projects"][0]["objectives"] = "เป้าหมายของโครงการ ตามแผน"
+    tables["projects"][0]["rationale"] = "วัตถุประสงค์ของโครงการ ตามนโยบาย"
+    markup = replace(data.draw(markups()), glued="headings")
+    reads_back(tables, parse_page(markup.write(print_project(tables, data.draw(printings)))), "project")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @law(20)
 @given(st.data())

@@ -170,9 +170,11 @@ def test_status_says_and_tells_what_is_not_good(
     store = open_store(three_nights)
 
     def status(*arguments: str) -> int:
-        with pytest.raises(SystemExit) as ended:
+        try:
             main(["status", "--data", str(three_nights), *arguments])
-        return int(str(ended.value.code))
+        except SystemExit as ended:
+            return int(str(ended.code))
+        return 0
 
     assert status("--notify") == 0
     assert told(tmp_path) == []
