@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import jinja2
 import pyarrow as pa
@@ -18,7 +18,9 @@ from markupsafe import Markup, escape
 from pipeline.dictionary_words import COLUMNS_TH, ODDITIES, TABLES_TH, TYPES, UNITS_TH
 from pipeline.fields import TABLES, Column
 from pipeline.relations import MENTIONS, RELATIONS
-from pipeline.store import Store
+
+if TYPE_CHECKING:
+    from pipeline.store import Store
 
 Language = Literal["en", "th"]
 Examples = Mapping[tuple[str, str], str]
@@ -29,7 +31,7 @@ _FILES: Final[dict[Language, str]] = {"en": "data-dictionary.md", "th": "data-di
 _HTML: Final = "data-dictionary.html"
 
 
-def examples_of(store: Store, like: str | None = None) -> dict[tuple[str, str], str]:
+def examples_of(store: "Store", like: str | None = None) -> dict[tuple[str, str], str]:
     """A real value of each column that has one; columns that hold personal data have no example.
 
     like: the code of a project or indicator whose rows are taken first; else the first rows
@@ -42,7 +44,7 @@ def examples_of(store: Store, like: str | None = None) -> dict[tuple[str, str], 
                 continue
             values = rows[column.name].drop_null()
             if len(values):
-                found[name, column.name] = _short(_text(column, values[0].as_py()))
+                found[name, column.name] = example_text(column, values[0].as_py())
     return found
 
 
@@ -108,15 +110,13 @@ def _prose(text: str) -> Markup:
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
-def _text(column: Column, value: Any) -> str:
+def example_text(column: Column, value: Any) -> str:
+    """A value as the pages and `Store.describe` show it: dates as days, instants in UTC, long texts cut."""
     if column.type == "date":
         return f"{value:%Y-%m-%d}"
     if column.type == "instant":
         return f"{value:%Y-%m-%d %H:%M:%S}Z"
-    return f"{value:.12g}" if column.type == "float" else str(value)
-
-
-def _short(text: str) -> str:
+    text = f"{value:.12g}" if column.type == "float" else str(value)
     return text if len(text) <= _SHORT else f"{text[: _SHORT - 1].rstrip()}…"
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pyarrow as pa
 
@@ -440,6 +440,17 @@ def page_columns(table: str) -> tuple[str, ...]:
     return tuple(column.name for column in TABLES[table].columns if column.origin == "page")
 
 
+def frame_attributes(table: str) -> dict[str, Any]:
+    """What a frame of a table knows of itself (`frame.attrs`): its title, its key, what columns mean, their units."""
+    spec = TABLES[table]
+    return {
+        "title": spec.description,
+        "key": list(spec.key),
+        "columns": {column.name: column.description for column in spec.columns},
+        "units": {column.name: column.unit for column in spec.columns if column.unit},
+    }
+
+
 @cache
 def arrow_schema(table: str, *, facts_only: bool = False) -> pa.Schema:
     """The Arrow schema of a table with everything a reader needs inside: descriptions, labels, units, pandas types.
@@ -469,12 +480,6 @@ def arrow_schema(table: str, *, facts_only: bool = False) -> pa.Schema:
     ]
     if facts_only:
         return pa.schema(fields)
-    attributes = {
-        "title": spec.description,
-        "key": list(spec.key),
-        "columns": {column.name: column.description for column in columns},
-        "units": {column.name: column.unit for column in columns if column.unit},
-    }
     pandas = {
         "index_columns": [],
         "column_indexes": [],
@@ -495,7 +500,7 @@ def arrow_schema(table: str, *, facts_only: bool = False) -> pa.Schema:
         fields,
         metadata={
             "pandas": json.dumps(pandas, ensure_ascii=False),
-            "PANDAS_ATTRS": json.dumps(attributes, ensure_ascii=False),
+            "PANDAS_ATTRS": json.dumps(frame_attributes(table), ensure_ascii=False),
             "title": spec.description,
         },
     )

@@ -35,7 +35,7 @@ import zstandard
 from pipeline import state
 from pipeline.data_package import write_data_package
 from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError
-from pipeline.fields import TABLES, schema_version
+from pipeline.fields import TABLES, frame_attributes, schema_version
 from pipeline.packs import Folder, file_sha256, harvest_folder, pack_of, packed_ids, packs, parquet_source, write_pack
 from pipeline.portal import KPI_CODE, PROJECT_CODE
 from pipeline.remote import local_folder, remote_of
@@ -208,9 +208,36 @@ class Store:
         return state.State(self, id_).table(name)
 
     def table(self, name: str, when: str = "latest") -> pd.DataFrame:
-        """One table as it stood at `when`, as a pandas frame."""
+        """One table as it stood at `when`, as a pandas frame: `store.table("projects", "2026-10-01")`.
+
+        Days and instants are datetime columns, codes are text, whole numbers may be missing. `frame.attrs` has the title,
+        the key, what each column means, and the units. Raises StoreError for an unknown table or time.
+        """
         frame: pd.DataFrame = self.arrow(name, when).to_pandas()
+        frame.attrs.update(frame_attributes(name))  # as a plain pd.read_parquet gives them
         return frame
+
+    def describe(self, name: str | None = None, when: str = "latest") -> pd.DataFrame:
+        """What is in the store: one row a table, or of one table one row a column, as they stood at `when`.
+
+        >>> store.describe()
+        >>> store.describe("projects")
+
+        Columns with personal data are described without their values. Raises StoreError for an unknown table or time.
+        """
+        from pipeline.describing import describe_columns, describe_tables
+
+        return describe_tables(self, when) if name is None else describe_columns(self, name, when)
+
+    def __repr__(self) -> str:
+        from pipeline.describing import summary
+
+        return f"<Store {self.place}: {summary(self)}>"
+
+    def _repr_html_(self) -> str:
+        from pipeline.describing import store_html
+
+        return store_html(self)
 
     def latest(self) -> "AsOf":
         """The state that is published now. Raises StoreError where nothing is."""
@@ -221,14 +248,18 @@ class Store:
         return AsOf(self, self.resolve(when))
 
     def diff(self, before: str | date, after: str | date) -> pd.DataFrame:
-        """What differs between two states: one row a difference, with its meaning; see `pipeline.changes`."""
+        """What differs between two states, one row a difference with its meaning: `store.diff("2026-10-01", "latest")`.
+
+        Columns: meaning, detail, table, key, column, before, after and others; see `pipeline.changes`. Raises StoreError
+        for an unknown time.
+        """
         from pipeline.difference import states_differ
 
         frame: pd.DataFrame = states_differ(self, self.resolve(before), self.resolve(after)).to_pandas()
         return frame
 
     def verify(self, *, deep: bool = False) -> list[Any]:
-        """Everything that is not as it was committed; empty for a whole store. See `pipeline.verify`."""
+        """Everything that is not as it was committed; empty for a whole store. deep: parse the stored pages again, too."""
         from pipeline.verify import verify_store
 
         return verify_store(self.root, deep=deep)
