@@ -1,6 +1,8 @@
 """Prefect's server as a process of our own, for schedules and for workers that must reach it."""
 
+import ctypes
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from flows import prefect_setup
 from pipeline.errors import BmaProgressError
 from pipeline.settings import Settings
 
+_SET_PARENT_DEATH_SIGNAL: Final = 1  # of prctl(2)
 _PATIENCE: Final = 180  # seconds for a server that makes its database first
 
 
@@ -41,17 +44,19 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
     environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_UI_API_URL": address}
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with (home / "server.log").open("ab") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603
+        server = subprocess.Popen(  # noqa: S603
+            command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=_end_with_parent
+        )
     try:
         give_up = time.monotonic() + _PATIENCE
         while not _answers(address):
             if server.poll() is not None or time.monotonic() > give_up:
                 raise BmaProgressError(f"Prefect's server did not start; {home / 'server.log'} says why")
             time.sleep(0.5)
-        os.environ["PREFECT_API_URL"] = address
+        _talk_to(address)
         yield address
     finally:
-        os.environ.pop("PREFECT_API_URL", None)
+        _talk_to(None)
         if "prefect.logging.handlers" in sys.modules:
             sys.modules["prefect.logging.handlers"].APILogWorker.drain_all(
                 timeout=5
@@ -62,6 +67,22 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def _end_with_parent() -> None:
+    """Ask the system to stop this new process when the one that started it is gone, however that came about."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+
+def _talk_to(address: str | None) -> None:
+    """Make this process's Prefect, and that of its children, talk to a server; None: to none that we know of."""
+    from prefect.context import refresh_global_settings_context
+
+    os.environ.pop("PREFECT_API_URL", None)
+    if address:
+        os.environ["PREFECT_API_URL"] = address
+    refresh_global_settings_context()  # else, where it was imported before, it starts a second server of its own
 
 
 def server_for_workers(settings: Settings, home: Path) -> AbstractContextManager[object]:

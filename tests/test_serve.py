@@ -57,18 +57,57 @@ def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
                     if len(store.harvest_ids()) == 2 or service.poll() is not None:
                         break
                     time.sleep(0.1)
+                servers = _second_servers(service.pid)
                 time.sleep(2)  # would it be made good twice, it would begin now
             finally:
                 service.send_signal(signal.SIGTERM)
                 status = service.wait(60)
     told = (tmp_path / "said").read_text()
     assert status == 0, told
+    assert servers == []  # the one that the service started, and no other
     assert "was missed: harvesting now" in told
     assert "0 2 * * * (Asia/Bangkok)" in told
     assert len(open_store(data).harvest_ids()) == 2, told
     assert verify_store(data) == []
     with socket.socket() as probe:  # the embedded server went with the service
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _second_servers(service: int) -> list[str]:
+    """Servers that Prefect started for itself, among the processes of a service."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue  # it is gone
+        if parent == service and "uvicorn" in command:
+            found.append(command)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux stops a process when its parent is gone")
+def test_a_killed_service_leaves_no_server_behind(prefect_environment: dict[str, str], tmp_path: Path) -> None:
+    port = free_port()
+    code = (
+        "import sys, time; from pathlib import Path; from flows.server import prefect_server\n"
+        "with prefect_server(Path(sys.argv[1]), int(sys.argv[2])): print('up', flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code, prefect_environment["PREFECT_HOME"], str(port)]
+    with subprocess.Popen(command, env=prefect_environment, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout
+        assert service.stdout.readline() == "up\n"
+        service.kill()
+        service.wait(10)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return
+        time.sleep(0.2)
+    pytest.fail("the server goes on without its service")
 
 
 def test_a_schedule_nobody_can_read_is_told_before_anything_starts(
