@@ -34,7 +34,7 @@ import zstandard
 
 from pipeline import state
 from pipeline.data_package import write_data_package
-from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError
+from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError, refused_by_machine
 from pipeline.fields import TABLES, frame_attributes, schema_version
 from pipeline.packs import Folder, file_sha256, harvest_folder, pack_of, packed_ids, packs, parquet_source, write_pack
 from pipeline.portal import KPI_CODE, PROJECT_CODE
@@ -79,8 +79,10 @@ class Store:
             raise StoreError(
                 f"{root} holds no store; run `bma-progress harvest --data {root}` first, or name another folder"
             ) from None
-        except (OSError, ValueError):
-            raise StoreDamagedError(f"{file} cannot be read; restore it from a copy of the store") from None
+        except (OSError, ValueError) as error:
+            raise refused_by_machine(error, file) or _unreadable(file) from None
+        if not isinstance(about, dict) or not isinstance(about.get("portal"), str):
+            raise _unreadable(file)
         if about.get("format") != FORMAT:
             raise StoreError(
                 f"{root} was written by a newer bma-progress (format {about.get('format')}); upgrade to read it"
@@ -615,6 +617,10 @@ def open_store(path_or_url: str | Path) -> Store:
 
 
 # --- the small pieces every writer shares -------------------------------------------------------------------------
+
+
+def _unreadable(file: Path) -> StoreDamagedError:
+    return StoreDamagedError(f"{file} cannot be read; restore it from a copy of the store")
 
 
 def harvest_start(harvest_id: str) -> datetime:

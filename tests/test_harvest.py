@@ -261,3 +261,10 @@ def test_a_disk_that_fills_up_is_a_sentence_and_costs_nothing(tmp_path: Path, li
     again = first.intersection(portal.requests) - {"/robots.txt"}
     assert len(again) <= 4 * load_settings().concurrency  # no more than was under way when the disk was full
     assert verify_store(data, deep=True) == []
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '"x"', '{"format": 1}', '{"format": 1, "portal": 7}', "", "\x00"])
+def test_a_spoilt_store_file_is_one_sentence(tmp_path: Path, content: str) -> None:
+    (tmp_path / "store.json").write_text(content)
+    with pytest.raises(StoreError, match=r"store\.json cannot be read; restore it from a copy of the store"):
+        open_store(tmp_path)
