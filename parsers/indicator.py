@@ -16,7 +16,7 @@ from parsers.labels import (
     TARGET_LABEL,
     TYPE_LABEL,
 )
-from parsers.page import EMPTY_CELL
+from parsers.plain import EMPTY_CELL
 from parsers.thai import parse_integer, parse_number
 
 Row = dict[str, Any]

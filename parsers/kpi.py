@@ -14,7 +14,7 @@ from parsers.labels import (
     KPI_TITLE_LINE,
     TARGET_LABEL,
 )
-from parsers.page import EMPTY_CELL
+from parsers.plain import EMPTY_CELL
 from parsers.project import check_last_quarter
 from parsers.sections import cut, without_furniture
 from parsers.thai import arabic_digits, parse_integer, parse_number

@@ -12,12 +12,9 @@ from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from parsers.plain import BREAK, EMPTY_CELL, lines_of, plain_lines
 from parsers.thai import clean
 
-EMPTY_CELL = "␀"
-"""A line that stands for a table cell (or a box of a grid) without text: cells must be counted."""
-
-_BREAK = "␤"  # printable on purpose: one isprintable() then tells whether a page holds invisible characters
 _LINK = "␞"
 
 _NOT_SHOWN = (
@@ -108,6 +105,13 @@ def read_page(body: bytes, *, content_type: str | None = None, with_line_links: 
 
 
 def _read(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
+    plain = None if with_line_links or _is_huge(source) else plain_lines(source)
+    if plain is None:
+        return _read_tree(source, encoding, with_line_links)
+    return PrintedPage(*plain, encoding, 0, _is_cut_off(source))
+
+
+def _read_tree(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
     # scripting: as in a browser that runs scripts, what stands in <noscript> is no markup
     tree = LexborHTMLParser(_limit_depth(source), options=_NO_EVENTS, scripting=True)
     root = tree.body
@@ -127,8 +131,8 @@ def _read(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
     for cell in cells:
         if _is_empty(cell):
             cell.insert_child(EMPTY_CELL)
-    printed = clean(root.text(separator=_BREAK, strip=True, skip_empty=True))
-    lines = [line for piece in printed.split(_BREAK) if (line := piece.strip(" "))]
+    printed = clean(root.text(separator=BREAK, strip=True, skip_empty=True))
+    lines = lines_of(printed)
     line_links: list[tuple[int, ...]] = []
     if with_line_links:
         lines, line_links = _split_marks(lines)
@@ -221,15 +225,15 @@ def _apply_style(node: LexborNode) -> None:
                 node.unwrap()
                 return
         elif node.tag not in _BLOCKS:
-            node.insert_before(_BREAK)
-            node.insert_after(_BREAK)
+            node.insert_before(BREAK)
+            node.insert_after(BREAK)
 
 
 def _keep_line_breaks(node: LexborNode) -> None:
     for text in [child for child in node.traverse(include_text=True) if child.is_text_node]:
         content = text.text_content or ""
         if "\n" in content or "\r" in content:
-            text.replace_with(_BREAK.join(content.splitlines()) + (_BREAK if content.endswith("\n") else ""))
+            text.replace_with(BREAK.join(content.splitlines()) + (BREAK if content.endswith("\n") else ""))
 
 
 def _mark_links(root: LexborNode) -> list[str]:
@@ -279,12 +283,16 @@ def _is_cut_off(source: bytes) -> bool:
     return unclosed or not end.endswith(b">")
 
 
+def _is_huge(source: bytes) -> bool:
+    return len(source) >= _LARGE and source.count(b"<") >= _MANY_TAGS
+
+
 def _limit_depth(source: bytes) -> bytes:
     """Replace start tags nested deeper than browsers go by `<br>`.
 
     lexbor's time grows with the square of the depth (100,000 open `<div>` take 20 s); browsers stop at 512 too.
     """
-    if len(source) < _LARGE or source.count(b"<") < _MANY_TAGS:
+    if not _is_huge(source):
         return source
     depth = 0
 

@@ -10,7 +10,8 @@ import orjson
 from parsers.findings import Finding, Findings
 from parsers.kpi import KpiPage
 from parsers.labels import KPI_CODE, KPI_HEADINGS, PROJECT_CODE, PROJECT_HEADINGS
-from parsers.page import EMPTY_CELL, PrintedPage, read_page
+from parsers.page import PrintedPage, read_page
+from parsers.plain import EMPTY_CELL
 from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
 from parsers.verdict import Kind, Verdict, kind_of, says_not_found, take_error_lines

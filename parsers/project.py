@@ -43,7 +43,8 @@ from parsers.labels import (
     WEIGHT_AT_END,
     WEIGHT_LINE,
 )
-from parsers.page import EMPTY_CELL, next_lines
+from parsers.page import next_lines
+from parsers.plain import EMPTY_CELL
 from parsers.sections import cut, without_furniture
 from parsers.thai import (
     BUDDHIST_OFFSET,
@@ -653,6 +654,8 @@ def _find_title(lines: list[str]) -> tuple[int, int, str, str] | None:
         if line.startswith(PROGRESS_LABEL) and not line[len(PROGRESS_LABEL) :].strip("0123456789๐๑๒๓๔๕๖๗๘๙ .,:%"):
             return None  # a name may quote the label, but never ends with it and a number
         bare = found[2] if found else line if BARE_CODE_LINE.fullmatch(line) else None
+        if bare and not found and _is_code_below(lines, place):
+            continue  # a name that is a code itself
         if bare and place:  # the code in a cell of its own: the name is what stands before it
             before = place - 1
             if lines[before] == ":" and before:
@@ -662,6 +665,11 @@ def _find_title(lines: list[str]) -> tuple[int, int, str, str] | None:
         if bare:
             return place, place + 1, "", bare
     return None
+
+
+def _is_code_below(lines: list[str], place: int) -> bool:
+    below = [line for line in lines[place + 1 : place + 3] if line != ":"][:1]
+    return bool(below and BARE_CODE_LINE.fullmatch(below[0].removeprefix(":").strip()))
 
 
 def _find_agency(lines: list[str], start: int) -> tuple[int, str | None, int | None]:

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 from parsers.findings import Findings
 from parsers.indicator import cut_quarter_table, join_narratives, number, read_quarter_table
 from parsers.labels import DIGIT, FURNITURE, KPI_CODE, NARRATIVE_LABEL, PROJECT_CODE, RESULT_LIST_TITLE
-from parsers.page import EMPTY_CELL, next_lines
+from parsers.page import next_lines
+from parsers.plain import EMPTY_CELL
 from parsers.thai import arabic_digits, parse_integer
 
 Row = dict[str, Any]

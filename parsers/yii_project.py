@@ -6,7 +6,7 @@ from typing import Any, Final
 from parsers.findings import Findings
 from parsers.indicator import number
 from parsers.labels import FURNITURE, KPI_CODE, PROJECT_CODE, YII_CODE_LABEL
-from parsers.page import EMPTY_CELL
+from parsers.plain import EMPTY_CELL
 from parsers.project import TABLES as PROJECT_TABLES
 from parsers.thai import BUDDHIST_OFFSET, arabic_digits, parse_integer, parse_iso_day
 

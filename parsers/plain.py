@@ -1,0 +1,371 @@
+"""A quick road for plain pages: the text a browser would show, without a tree.
+
+Most pages are well formed: each element is closed where it was opened, tables hold rows and rows hold cells. Of such a
+page the texts, their breaks and their cells can be read off the tags as they come, in less time than building a tree
+takes. `plain_text` does so only after it has proved that no repair rule of HTML has anything to do: every tag becomes
+one letter of a *skeleton*, and the skeleton must cancel out to nothing. Every other page is the tree's, in
+`parsers.page`. Both roads give the same lines and links: tests/test_plain.py.
+"""
+
+import html
+import re
+from collections.abc import Iterator
+from itertools import product
+from typing import Final, NamedTuple, TypeVar
+
+from parsers.thai import clean, mend_spelling
+
+BREAK: Final = "␤"  # printable on purpose: one isprintable() then tells whether a page holds invisible characters
+EMPTY_CELL: Final = "␀"
+"""A line that stands for a table cell (or a box of a grid) without text: cells must be counted."""
+
+# --- the skeleton: one letter a tag ---------------------------------------------------------------------------------
+
+_BLOCKS: Final = (
+    "p h li dt dd td th tr tbody thead tfoot table ul ol dl div center legend summary figcaption section article nav "
+    "header footer main aside blockquote address figure details fieldset form body html"
+).split()
+_INLINE: Final = (
+    "span b i u s em strong small big font label sub sup tt code abbr cite q var kbd samp mark time ins del dfn acronym"
+).split()
+_KINDS: Final = ("inline", "a", "button", *_BLOCKS)
+_TEXT, _SPACE, _NOTHING, _LINE_END, _RULE, _DOCTYPE, _HEAD, _HEAD_END = (bytes([code]) for code in range(1, 9))
+_OPEN: Final = {kind: bytes([16 + 2 * place]) for place, kind in enumerate(_KINDS)}
+_CLOSE: Final = {kind: bytes([letter[0] + 1]) for kind, letter in _OPEN.items()}
+_VOID: Final = frozenset((b"br", b"hr", b"img", b"wbr", b"meta", b"link", b"base", b"input"))
+_RAW: Final = frozenset((b"script", b"style", b"title", b"noscript"))  # what they hold is no markup, and is not shown
+
+
+def _letters() -> dict[bytes, bytes]:
+    letters = dict.fromkeys(_VOID - {b"input"}, _NOTHING)
+    letters |= {b"br": _LINE_END, b"hr": _RULE, b"head": _HEAD, b"/head": _HEAD_END}
+    kinds = {name: name for name in _KINDS} | dict.fromkeys(_INLINE, "inline") | {f"h{n}": "h" for n in range(1, 7)}
+    del kinds["inline"], kinds["h"]
+    for name, kind in kinds.items():
+        letters[name.encode()] = _OPEN[kind]
+        letters[f"/{name}".encode()] = _CLOSE[kind]
+    return letters
+
+
+_LETTERS: Final = _letters()
+
+
+def _one(opened: str, closed: str = "", *others: bytes) -> bytes:
+    """A set of letters, for a regular expression: start tags, end tags, and others."""
+    letters = [*(_OPEN[kind] for kind in opened.split()), *(_CLOSE[kind] for kind in closed.split()), *others]
+    return b"[" + re.escape(b"".join(letters)) + b"]"
+
+
+_GROUPS: Final = "tbody thead tfoot"
+_FOLLOWS: Final = {  # what may come next in a table: a browser moves all else out of it
+    _one("table"): _one(f"tr {_GROUPS}", "table"),
+    _one(_GROUPS): _one("tr", _GROUPS),
+    _one("tr"): _one("td th", "tr"),
+    _one("", "td th"): _one("td th", "tr"),
+    _one("", "tr"): _one("tr", f"{_GROUPS} table"),
+    _one("", _GROUPS): _one(_GROUPS, "table"),
+}
+_PRECEDES: Final = {  # what must stand before: else a browser drops the tag, or ends an element for it
+    _one("td th"): _one("tr", "td th"),
+    _one("tr"): _one(f"table {_GROUPS}", "tr"),
+    _one(_GROUPS): _one("table", _GROUPS),
+    _one("li"): _one("ul ol", "li"),
+    _one("dt dd"): _one("dl", "dt dd"),
+}
+_MISPLACED_AFTER: Final = re.compile(
+    _one(f"table tr {_GROUPS}", f"td th tr {_GROUPS}")
+    + b"(?:%b)" % b"|".join(b"(?<=%b)(?!%b)" % rule for rule in _FOLLOWS.items())
+)
+_MISPLACED: Final = re.compile(
+    _one(f"td th tr {_GROUPS} li dt dd")
+    + b"(?:%b)" % b"|".join(b"(?<=%b)(?<!%b%b)" % (tag, before, tag) for tag, before in _PRECEDES.items())
+)
+_ALL: Final = frozenset(range(256))
+_FRAME: Final = [_DOCTYPE, _OPEN["html"], _HEAD, _HEAD_END, _OPEN["body"], _CLOSE["body"], _CLOSE["html"]]
+_NO_FRAME: Final = bytes(_ALL - set(b"".join(_FRAME)))
+
+
+def _frames() -> dict[bytes, tuple[bytes, bytes]]:
+    """The ways in which a document frames its page: all letters of the frame → those before the page, those behind."""
+    frames = {b"": (b"", b"")}
+    for doctype, html_, head in product((b"", _DOCTYPE), (False, True), (b"", _HEAD + _HEAD_END)):
+        before = doctype + _OPEN["html"] * html_ + head + _OPEN["body"]
+        behind = _CLOSE["body"] + _CLOSE["html"] * html_
+        frames[before + behind] = before, behind
+    return frames
+
+
+_FRAMES: Final = _frames()
+_NOT_IN_ITSELF: Final = [  # a browser ends the outer one, or drops the inner
+    (_OPEN[kind] * 2, bytes(_ALL - {_OPEN[kind][0], _CLOSE[kind][0]})) for kind in ("a", "button", "form")
+]
+_IN_PHRASES: Final = _TEXT + _LINE_END
+_PHRASES: Final = [_OPEN[kind] + _CLOSE[kind] for kind in ("inline", "a", "button")]
+_OF_PHRASES: Final = [(_OPEN[kind], _OPEN[kind] + _CLOSE[kind]) for kind in ("p", "h")]
+_UNPAIRED: Final = _RULE + _DOCTYPE + _HEAD + _HEAD_END
+
+# --- what the letters print -----------------------------------------------------------------------------------------
+
+_BREAKS, _CELL_START, _CELL_END, _EMPTY = (bytes([code]) for code in range(2, 6))
+_JOINT: Final = b"\0"  # between two texts of one line, so that two halves of a letter do not make one
+_ENCODED_BREAK: Final = BREAK.encode()
+_ENCODED_EMPTY: Final = f"{BREAK}{EMPTY_CELL}{BREAK}".encode()
+
+
+_INLINE_LETTERS: Final = frozenset((_NOTHING, *(f[k] for k in ("inline", "a", "button") for f in (_OPEN, _CLOSE))))
+
+
+def _printed(code: int) -> int:
+    letter = bytes([code])
+    if letter == _TEXT:
+        return code
+    if letter == _SPACE:
+        return 0x20
+    if letter in (_OPEN["td"], _OPEN["th"]):
+        return _CELL_START[0]
+    if letter in (_CLOSE["td"], _CLOSE["th"]):
+        return _CELL_END[0]
+    return (_JOINT if letter in _INLINE_LETTERS else _BREAKS)[0]
+
+
+_PRINTED: Final = bytes(map(_printed, range(256)))
+_EMPTY_CELL: Final = re.compile(_CELL_START + b"[" + _BREAKS + b" \0]*" + _CELL_END)
+_START_MARK, _END_MARK = "\ufdd0", "\ufdd1"  # no characters, so in no text
+_WRAPPED: Final = re.compile(rb"\n *")
+_BLANK_CELL: Final = re.compile(rf"{_START_MARK}[\s{BREAK}\0]*{_END_MARK}")
+_REFERENCE: Final = re.compile("&(?:[a-zA-Z][a-zA-Z0-9]*|#0?39|#34);?")
+_ODD_REFERENCE: Final = re.compile(rb"&#(?!0?39;|34;)|&[#a-zA-Z0-9]*\0")
+_FIRST_HALVES: Final = bytes(_ALL - {*range(0x80, 0xC0)})  # what a letter of UTF-8 can begin with
+
+# --- single tags ----------------------------------------------------------------------------------------------------
+
+_BLANK = rb"[ \t\n\r\f]"
+_NAME = rb"[a-zA-Z_:][-a-zA-Z0-9_:.]*"
+_VALUE = rb"""(?:"[^"]*"|'[^']*'|[^ \t\n\r\f"'=<>`]+)"""
+_ATTRIBUTE: Final = re.compile(rb"%b+(%b)(?:%b*=%b*(%b))?" % (_BLANK, _NAME, _BLANK, _BLANK, _VALUE))
+_TAG: Final = re.compile(
+    rb"(/?[a-zA-Z][a-zA-Z0-9]*)((?:%b+%b(?:%b*=%b*%b)?)*)%b*(/?)" % (_BLANK, _NAME, _BLANK, _BLANK, _VALUE, _BLANK)
+)
+_STYLES_APART: Final = re.compile(rb"display|visibility|white-space|&", re.IGNORECASE)
+_ODD_IN_LINK: Final = re.compile(rb"&(?!amp;|[a-zA-Z0-9_]+=)|\r")
+_MOST: Final = 10_000  # tags remembered; a portal's pages share some hundreds
+_LONGEST: Final = 300  # bytes of one
+
+_before_blank: dict[bytes, bytes] = {}  # a tag and the blank behind it → letters
+_before_text: dict[bytes, bytes] = {}  # a tag → its letter and that of a text
+
+
+class _Tag(NamedTuple):
+    """What a tag means: its letter, a link's target, the end tag of what holds no markup."""
+
+    letter: bytes
+    target: str | None = None
+    raw_end: bytes = b""
+
+
+_specials: dict[bytes, _Tag] = {}  # a link, or a tag before what is no markup
+_Value = TypeVar("_Value", bytes, _Tag)
+
+
+class _NotPlainError(Exception):
+    """The page needs a repair rule of HTML, or holds something that this road does not know."""
+
+
+def plain_lines(source: bytes) -> tuple[list[str], list[str]] | None:
+    """The printed lines of a page in UTF-8 and its links' targets; None where only a tree can tell."""
+    if b"\0" in source or b"\xef" in source:  # \xef begins the marks below, and U+FFFD
+        return None
+    try:
+        skeleton, texts, links = _take_apart(source)
+        return (lines_of(_print(skeleton, texts)), links) if _is_sound(skeleton) else None
+    except (_NotPlainError, UnicodeDecodeError):
+        return None
+
+
+def lines_of(printed: str) -> list[str]:
+    """The lines of a cleaned text that has `BREAK` between them."""
+    lines = [line for piece in printed.split(BREAK) if (line := piece.strip(" "))]
+    return [" ".join(line.split()) if "  " in line else line for line in lines] if "  " in printed else lines
+
+
+def _take_apart(source: bytes) -> tuple[bytes, list[bytes], list[str]]:
+    """The skeleton of a page, the texts that stand where it has `_TEXT`, and the links."""
+    pieces = iter(source.split(b"<"))
+    letters: list[bytes] = []
+    texts: list[bytes] = []
+    links: list[str] = []
+    first = next(pieces)
+    if first and not first.isspace():
+        letters.append(_TEXT)
+        texts.append(first)
+    before_blank, before_text = _before_blank.get, _before_text.get
+    add_letter, add_text = letters.append, texts.append
+    for piece in pieces:
+        letter = before_blank(piece)
+        if letter is None:
+            tag, end, text = piece.partition(b">")
+            letter = before_text(tag)
+            if letter is None:
+                special = _specials.get(tag) or _read_tag(tag)
+                letter = special.letter + _TEXT
+                if special.target is not None:
+                    links.append(special.target)
+                elif special.raw_end and end:
+                    text = _skip_raw(pieces, special.raw_end)
+            if text and not text.isspace():
+                add_text(text)
+            elif not end:
+                raise _NotPlainError
+            else:
+                letter = letter[:-1]
+                if text and letter in _INLINE_LETTERS:
+                    letter += _SPACE
+                if tag in _before_text:
+                    _keep(_before_blank, piece, letter)
+        add_letter(letter)
+    return b"".join(letters), texts, links
+
+
+def _skip_raw(pieces: Iterator[bytes], end_tag: bytes) -> bytes:
+    """Go on behind the end tag of an element that holds no markup; returns the text there."""
+    for piece in pieces:
+        if piece.startswith(end_tag):
+            tag, end, text = piece.partition(b">")
+            if tag == end_tag and end:
+                return text
+            break
+        if piece.startswith(b"!--"):  # in a script, a comment can hide its end
+            break
+    raise _NotPlainError
+
+
+def _read_tag(tag: bytes) -> _Tag:
+    """Read a tag that was not met before, without its angles. Raises _NotPlainError."""
+    if tag.startswith(b"!--"):
+        if not tag.endswith(b"--") or len(tag) < 5:
+            raise _NotPlainError
+        return _plain(tag, _NOTHING)
+    if tag[:8].lower() == b"!doctype":
+        return _plain(tag, _DOCTYPE)
+    found = _TAG.fullmatch(tag)
+    if not found:
+        raise _NotPlainError
+    name, closes = found[1].lower(), found[3]
+    if name in _RAW and not closes:
+        return _special(tag, _Tag(_NOTHING, raw_end=b"/" + found[1]))
+    attributes: dict[bytes, bytes] = {}
+    for key, value in _ATTRIBUTE.findall(found[2]):
+        attributes.setdefault(key.lower(), value.strip(value[:1]) if value[:1] in (b"'", b'"') else value)
+    hidden_field = name == b"input" and attributes.get(b"type", b"").lower() == b"hidden"
+    letter = _NOTHING if hidden_field else _LETTERS.get(name)
+    if (
+        letter is None
+        or b"hidden" in attributes
+        or _STYLES_APART.search(attributes.get(b"style", b""))
+        or (name[:1] == b"/" and attributes)
+        or (closes and name not in _VOID)
+    ):
+        raise _NotPlainError
+    target = attributes.get(b"href") if name == b"a" else None
+    if not target:
+        return _plain(tag, letter)
+    if _ODD_IN_LINK.search(target):
+        raise _NotPlainError
+    return _special(tag, _Tag(letter, target.replace(b"&amp;", b"&").decode().strip()))
+
+
+def _plain(tag: bytes, letter: bytes) -> _Tag:
+    _keep(_before_text, tag, letter + _TEXT)
+    return _Tag(letter)
+
+
+def _special(tag: bytes, special: _Tag) -> _Tag:
+    _keep(_specials, tag, special)
+    return special
+
+
+def _keep(memory: dict[bytes, _Value], key: bytes, value: _Value) -> None:
+    if len(memory) >= _MOST:
+        memory.clear()
+    if len(key) <= _LONGEST:
+        memory[key] = value
+
+
+def _is_sound(skeleton: bytes) -> bool:
+    """Whether a browser would build just the tree that the tags say."""
+    skeleton = skeleton.translate(None, _SPACE + _NOTHING)
+    frame = _FRAMES.get(skeleton.translate(None, _NO_FRAME))
+    if frame is None or not (skeleton.startswith(frame[0]) and skeleton.endswith(frame[1])):
+        return False
+    if _MISPLACED.search(skeleton) or _MISPLACED_AFTER.search(skeleton):
+        return False
+    if any(twice in skeleton.translate(None, others) for twice, others in _NOT_IN_ITSELF):
+        return False
+    rest = skeleton.translate(None, _IN_PHRASES)
+    before = 0
+    while len(rest) != before:
+        before = len(rest)
+        for pair in _PHRASES:
+            rest = rest.replace(pair, b"")
+    for letter, pair in _OF_PHRASES:  # what holds more than phrases is ended early by a browser
+        rest = rest.replace(pair, b"")
+        if letter in rest:
+            return False
+    return _is_balanced(rest.translate(None, _UNPAIRED))
+
+
+def _is_balanced(letters: bytes) -> bool:
+    """Whether each start tag has its end tag, in the right order; an end tag's letter is the next after its start tag's."""
+    waiting: list[int] = []
+    for letter in letters:
+        if not letter & 1:
+            waiting.append(letter)
+        elif not waiting or waiting.pop() != letter - 1:
+            return False
+    return not waiting
+
+
+def _print(skeleton: bytes, texts: list[bytes]) -> str:
+    """The cleaned text, with `BREAK` between its lines."""
+    printed = skeleton.translate(_PRINTED)
+    has_cells = _CELL_START in printed
+    text = _fill(_EMPTY_CELL.sub(_EMPTY, printed) if has_cells else printed, texts)
+    if text.isprintable():
+        return mend_spelling(text)
+    if has_cells:  # some may hold no-break blanks, or other white space that only a decoded text shows
+        if any(_ENCODED_BREAK in text for text in texts):
+            raise _NotPlainError
+        printed = printed.replace(_CELL_START, _BREAKS + _START_MARK.encode())
+        text = _fill(printed.replace(_CELL_END, _END_MARK.encode() + _BREAKS), texts)
+        text = _BLANK_CELL.sub(EMPTY_CELL, text).replace(_START_MARK, "").replace(_END_MARK, "")
+    return clean(text)
+
+
+def _fill(printed: bytes, texts: list[bytes]) -> str:
+    """The texts in their places, white space collapsed and references read."""
+    printed = printed.replace(_CELL_START, _BREAKS).replace(_CELL_END, _BREAKS)
+    for run in (_BREAKS * 4, _BREAKS * 2, _BREAKS * 2):
+        printed = printed.replace(run, _BREAKS)
+    printed = printed.replace(_BREAKS, _ENCODED_BREAK).replace(_EMPTY, _ENCODED_EMPTY)
+    if bytes([text[0] for text in texts]).translate(None, _FIRST_HALVES):
+        raise _NotPlainError
+    pieces = [b""] * (2 * len(texts) + 1)
+    pieces[::2] = printed.split(_TEXT)
+    pieces[1::2] = texts
+    filled = b"".join(pieces)
+    has_references = b"&" in filled
+    if has_references and _ODD_REFERENCE.search(filled):
+        raise _NotPlainError
+    text = _collapse(filled.replace(_JOINT, b"")).decode()
+    return _REFERENCE.sub(_reference, text) if has_references else text
+
+
+def _collapse(text: bytes) -> bytes:
+    """White space as blanks; quick where lines were wrapped and nothing else was done. Some blanks may be double."""
+    if b"\t" in text or b"\r" in text or b"\x0b" in text or b"\x0c" in text:
+        return b" ".join(text.split())
+    return _WRAPPED.sub(b" ", text) if b"\n" in text else text
+
+
+def _reference(found: re.Match[str]) -> str:
+    return html.unescape(found[0])

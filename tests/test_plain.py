@@ -1,0 +1,170 @@
+"""The quick road and the tree give the same lines and links, for every page that the quick road takes."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_laws import KINDS, injured_pages, law, markups, printings
+
+from parsers import plain
+from parsers.page import _read_tree, read_page
+from parsers.plain import plain_lines
+
+FIXTURES = Path(__file__).parent.parent / "fixtures_html"
+PAGES = sorted(FIXTURES.rglob("*.html"))
+
+
+def is_plain(body: bytes) -> bool:
+    """Whether the quick road takes a page; where it does, both roads must agree."""
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    quick = plain_lines(body)
+    if quick is None:
+        return False
+    tree = _read_tree(body, "utf-8", False)
+    assert quick == (tree.lines, tree.links)
+    assert tree.undecodable == 0
+    return True
+
+
+def test_most_saved_pages_are_plain() -> None:
+    taken = [page.name for page in PAGES if is_plain(page.read_bytes())]
+    assert "24000000-2964.html" in taken
+    assert len(taken) > len(PAGES) / 2
+
+
+PLAIN = [
+    "",
+    "ก",
+    "<p>ก</p>ข",
+    "<div>ก<span>ข</span> ค<br>ง</div>",
+    "a<!-- x -->b<!---->c<img src=x>d",
+    "<p>น้\u0e4d<b>า</b></p><p>&amp;lt; &nbsp;x &copy &&& &#39;</p>",
+    "<table><tr><td></td><td> <b></b>\n</td><td>&nbsp;</td><td>\u3000</td><td>x</td></tr></table>",
+    "<table><tbody><tr><th><br></th><td><table><tr><td></td></tr></table></td></tr></tbody></table>",
+    "<ul><li>ก</li> <li><ul><li>ข</li></ul></li></ul><dl><dt>ก</dt><dd>ข</dd></dl>",
+    "<script>if (a < b) document.write('<p>x</p>')</script><noscript><p>x</p></noscript>y",
+    "<!DOCTYPE html>\n<html><head><title>x</title><style>p > b {}</style></head>\n<body class='a'>ก</body></html>\n",
+    '<A HREF="mykpi.php?pid=1&amp;y=2&z=3" title=y>ก</A>',
+    "<a href=' x '>ก</a><a name=top></a><a href=''>ข</a><input type=hidden value=x>",
+    "<p>a > b</p>\x08<p>\x1c</p><p>\u200b</p>␀<p>␤x</p>",
+]
+REPAIRED = {
+    "an element left open": "<div>ก",
+    "an end tag of nothing": "ก</div>ข",
+    "wrong order": "<div><section>ก</div>ข</section>ค",
+    "a box in a paragraph": "<p>ก<div>ข</div>ค</p>ง",
+    "a rule in a paragraph": "<p>ก<hr>ข</p>ค",
+    "a heading in a heading": "<h2>ก<h3>ข</h3>ค</h2>ง",
+    "a link in a link": "<a href=1>ก<a href=2>ข</a>ค</a>",
+    "a link around a box in a paragraph": "<p><a href=1>ก<div>ข</div></a></p>",
+    "text in a row": "<table><tr>ก<td>ข</td></tr></table>",
+    "text between rows": "<table><tr><td>ข</td></tr>ก</table>",
+    "a form in a table": "<table><form><tr><td>ข</td></tr></form></table>",
+    "a cell in no row": "<div>ก<td>ข</td>ค</div>",
+    "an item in an item": "<li>ก<div><li>ข</li></div></li>ค",
+    "a form in a form": "<form>ก<form>ข</form>ค</form>ง",
+    "text after the body": "<html><body>ก</body>ข</html>",
+    "text in the head": "<html><head>ก</head><body>ข</body></html>",
+    "a quoted angle": """<p title="a > b">ก</p>""",
+    "a quoted tag": """<p title="> <b c">ก</p>""",
+    "a tag without its end": "<p>ก</p<p>ข</p>",
+    "a letter in two halves": b"<p>\xe0\xb8<b>\x81</b></p>",
+    "a reference in two halves": "<p>&am<b>p;</b></p>",
+    "a character by its number": "<p>&#1;&#xFDD0;</p>",
+    "not shown": "<div hidden>ก</div>ข",
+    "not shown by its style": "<div style='display:&#110;one'>ก</div>ข",
+    "a comment that hides the end of a script": "<script><!-- <script> </script> --></script>ก",
+    "a comment of two signs": "<!--> ก -->ข",
+    "preformatted": "<pre>ก\nข</pre>",
+    "a list to choose from": "<select><option>ก</select>ข",
+    "an unknown element": "<o:p>ก</o:p>",
+    "no bytes of a text": b"<p>\x00\xff</p>",
+}
+
+
+@pytest.mark.parametrize("page", PLAIN)
+def test_a_plain_page_takes_the_quick_road(page: str) -> None:
+    assert is_plain(page.encode())
+
+
+@pytest.mark.parametrize("case", REPAIRED)
+def test_a_page_that_a_browser_repairs_is_the_trees(case: str) -> None:
+    page = REPAIRED[case]
+    assert plain_lines(page if isinstance(page, bytes) else page.encode()) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@law(30)
+@given(st.data())
+def test_both_roads_agree_in_any_markup(kind: str, data: st.DataObject) -> None:
+    records, printer = KINDS[kind]
+    is_plain(data.draw(markups()).write(printer(data.draw(records), data.draw(printings))))
+
+
+@law(150)
+@given(injured_pages())
+def test_both_roads_agree_on_injured_pages(body: bytes) -> None:
+    is_plain(body)
+
+
+# Pages of arbitrary nesting: what stands in what decides whether a browser repairs.
+WORDS = (
+    *("ก", "a b", " ", "\n  ", "&nbsp;", "&", "&am", "p;", "\u00a0", "\u200b", "␀", "␤", "x &lt; y", "&notit;", "\x1c"),
+    *("<br>", "<hr>", "<wbr>", "<img src=x>", "<!-- c -->", "<!-->", "<meta charset=utf-8>", "<title>x</title>", "<p>"),
+    *("<script>a<b</script>", "<input type=hidden>", "<input value=ข>", "<select><option>1</select>", "</div>", "</p>"),
+)
+BOXES = (
+    *("p h2 li dt dd td tr tbody table ul dl div summary section form span b a button".split()),
+    *("a href=x", "a href='y?a=1&amp;b'", "div hidden", "td colspan=2"),
+)
+nested = st.recursive(
+    st.sampled_from(WORDS),
+    lambda inner: st.builds(
+        lambda box, parts: f"<{box}>{''.join(parts)}</{box.split(' ')[0]}>",
+        st.sampled_from(BOXES),
+        st.lists(inner, max_size=3),
+    ),
+    max_leaves=8,
+)
+frames = st.sampled_from(
+    (
+        "{}",
+        "<html><body>{}</body></html>",
+        "<html><head>{}</head><body></body></html>",
+        "<body></body>{}",
+        "<table><tr>{}</tr></table>",
+    )
+)
+
+
+@law(600)
+@given(frames, st.lists(nested, max_size=3))
+def test_both_roads_agree_whatever_stands_in_what(frame: str, parts: list[str]) -> None:
+    is_plain(frame.replace("{}", "".join(parts)).encode())
+
+
+def test_what_was_read_before_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [page.read_bytes() for page in PAGES]
+    with_memory = [read_page(page) for page in pages]
+    monkeypatch.setattr(plain, "_MOST", 0)  # nothing stays remembered
+    assert [read_page(page) for page in pages] == with_memory
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain, "_MOST", 50)
+    for number in range(300):
+        link = f"<a href='p{number}'>ก</a><p class=c{number}> </p><p title='{'x' * 400}{number}'>ข</p>"
+        assert is_plain(link.encode())
+    for memory in (plain._before_blank, plain._before_text, plain._specials):
+        assert len(memory) <= 50
+        assert all(len(tag) <= plain._LONGEST for tag in memory)
+
+
+def test_deep_and_wide_pages_cost_no_more_than_their_length() -> None:
+    deep = b"<div>" * 4_000 + b"x" + b"</div>" * 4_000
+    wide = "<p>ก <b>ข</b></p>\n".encode() * 20_000
+    assert plain_lines(deep) == (["x"], [])
+    found = plain_lines(wide)
+    assert found is not None
+    assert found[0] == ["ก ข"] * 20_000
