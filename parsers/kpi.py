@@ -118,8 +118,8 @@ def _find_title(lines: list[str]) -> tuple[int, int, str, str] | None:
         found = KPI_TITLE_LINE.fullmatch(line)
         if found and found[1]:
             return place, place + 1, found[1], found[2]
-        if line.startswith(TARGET_LABEL):
-            return None
+        if line.startswith(TARGET_LABEL) and not _is_code_below(lines, place):
+            return None  # a name may quote the label, but its code stands below it
         bare = found[2] if found else line if _BARE_CODE.fullmatch(line) else None
         if bare and place:
             before = place - 2 if lines[place - 1] == ":" and place > 1 else place - 1
@@ -128,6 +128,11 @@ def _find_title(lines: list[str]) -> tuple[int, int, str, str] | None:
         if bare:
             return place, place + 1, "", bare
     return None
+
+
+def _is_code_below(lines: list[str], place: int) -> bool:
+    below = [line for line in lines[place + 1 : place + 3] if line != ":"][:1]
+    return bool(below and _BARE_CODE.fullmatch(below[0].removeprefix(":").strip()))
 
 
 def _text(lines: list[str]) -> str | None:

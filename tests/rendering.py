@@ -18,7 +18,9 @@ from parsers.thai import BUDDHIST_OFFSET
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 
-_LABEL_WORD = re.compile(r"[*(:\[-]|[ก-๙/]+(?:ฯ|โครงการ|เหตุผล|งาน)$|ขั้นตอน|เริ่มต้น|สิ้นสุด|รหัส|ไตรมาส|Back|Home|พิมพ์|ด้านที่|มิติ")
+_LABEL_WORD = re.compile(
+    r"[*(:\[-]|[ก-๙/]+(?:ฯ|โครงการ|เหตุผล|งาน)$|[0-9๐-๙]+$|ขั้นตอน|เริ่มต้น|สิ้นสุด|รหัส|ไตรมาส|Back|Home|พิมพ์|ด้านที่|มิติ"
+)
 """What a quoted label begins or ends with: officers' texts break elsewhere, or nobody could tell a text from a label."""
 _THAI_DIGITS = str.maketrans("0123456789", "๐๑๒๓๔๕๖๗๘๙")
 _LEVELS = {"output": "ตัวชี้วัดระดับผลผลิต (output)", "outcome": "ตัวชี้วัดระดับผลลัพธ์ (outcome)"}

@@ -143,6 +143,16 @@ def test_a_name_may_begin_like_the_line_of_progress(apart: str, data: st.DataObj
     reads_back(tables, parse_page(markup.write(print_project(tables, data.draw(printings)))), "project")
 
 
+@pytest.mark.parametrize("apart", ["whole", "label", "value", "alone"])
+@law(3)
+@given(st.data())
+def test_a_name_may_begin_like_the_line_of_the_target(apart: str, data: st.DataObject) -> None:
+    tables = data.draw(kpis())
+    tables["kpis"][0]["name"] = "ค่าเป้าหมาย ร้อยละ : 100 ของเขต"
+    markup = replace(data.draw(markups()), apart=apart)
+    reads_back(tables, parse_page(markup.write(print_kpi(tables, data.draw(printings)))), "kpi")
+
+
 @law(5)
 @given(st.data())
 def test_a_text_may_begin_like_the_heading_below_it(data: st.DataObject) -> None:
