@@ -613,11 +613,41 @@ def main(arguments: Sequence[str] | None = None) -> Any:
         if refused := refused_by_machine(error, Path.cwd()):
             _complain(str(refused))
             sys.exit(2)
+        if _is_prefects(error):
+            _complain(
+                f"Prefect could not go on ({_first_line(error)}); see that its server answers and its disk has room, then start "
+                "again: what was kept stands"
+            )
+            sys.exit(2)
         if not _is_unreadable_table(error):
             raise
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        _complain(f"a file of tables cannot be read ({reason}); `bma-progress verify` names the damaged ones")
+        _complain(
+            f"a file of tables cannot be read ({_first_line(error)}); `bma-progress verify` names the damaged ones"
+        )
+    except BaseException as error:
+        if type(error).__name__ != "TerminationSignal":  # of Prefect, where a stop came before the harvest had begun
+            raise
+        _complain("interrupted")
+        sys.exit(143)
     sys.exit(2)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _is_prefects(error: Exception) -> bool:
+    """Whether Prefect, or the way to its server, failed; the portal's own failures never come this far."""
+    http = sys.modules.get("httpx")
+    return (http is not None and isinstance(error, http.TransportError)) or _innermost(error).startswith("prefect.")
+
+
+def _innermost(error: Exception) -> str:
+    """The module in which an error was raised."""
+    place = error.__traceback__
+    while place and place.tb_next:
+        place = place.tb_next
+    return str(place.tb_frame.f_globals.get("__name__", "")) if place else ""
 
 
 def _is_unreadable_table(error: Exception) -> bool:

@@ -117,3 +117,15 @@ def test_a_schedule_nobody_can_read_is_told_before_anything_starts(
         main(["serve", "--data", str(tmp_path / "store"), "--cron", "at night"])
     assert ended.value.code == 2
     assert "'at night' is no schedule" in capsys.readouterr().err
+
+
+def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment |= {"PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api", "PREFECT_HOME": str(tmp_path / "home")}
+    with EmbeddedPortal() as portal:
+        command = [Path(sys.executable).with_name("bma-progress"), "harvest", "--portal", portal.url]
+        command += ["--data", tmp_path / "store"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("bma-progress: Prefect could not go on (Failed to reach API at")
