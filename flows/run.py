@@ -157,12 +157,16 @@ class _Progress:
 
 def run_demo(data: Path) -> None:
     """Three nights of the embedded portal, told in a person's words."""
+    mark = data.resolve().parent / f".{data.resolve().name}-is-a-demo"  # beside the store, which holds evidence only
     if (data / "store.json").exists():
-        if '"portal": "http://127.0.0.1:' not in (data / "store.json").read_text(encoding="utf-8"):
-            raise BmaProgressError(f"{data} holds the store of a real portal; name another folder with --data")
+        if not mark.exists():
+            raise BmaProgressError(f"{data} holds a store that is no demo's; name another folder with --data")
+        Store(data).check_free()
         shutil.rmtree(data)
     elif data.exists() and any(data.iterdir()):
         raise BmaProgressError(f"{data} is not empty and holds no store; name another folder with --data")
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
     with EmbeddedPortal() as portal:
         click.echo(f"An embedded portal answers at {portal.url} with the pages of fixtures_html/.")
         for night in (1, 2, 3):

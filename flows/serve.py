@@ -43,15 +43,20 @@ def _schedule(cron: str) -> "CronSchedule":
     from prefect.server.schemas.schedules import CronSchedule
 
     try:
-        return CronSchedule(cron=cron, timezone=TIMEZONE)
+        schedule = CronSchedule(cron=cron, timezone=TIMEZONE)
+        comes = len(cron.split()) == 5 and asyncio.run(schedule.get_dates(n=1))  # the 31st of February never does
     except ValueError:
-        raise SettingsError(f"{cron!r} is no schedule; write five fields such as '0 2 * * *'") from None
+        comes = False
+    if not comes:
+        raise SettingsError(f"{cron!r} is no schedule; write five fields such as '0 2 * * *'")
+    return schedule
 
 
 async def _serve(request: HarvestRequest, cron: str, address: str) -> None:
     # imported here: Prefect must find its settings made
     from prefect.runner import Runner
     from prefect.schedules import Cron
+    from prefect.server.schemas.schedules import CronSchedule
     from prefect.types.entrypoint import EntrypointType
 
     from flows.harvest import harvest
@@ -76,7 +81,7 @@ async def _serve(request: HarvestRequest, cron: str, address: str) -> None:
     click.echo(
         f"serving harvest/{name}: {cron} ({TIMEZONE}); Prefect's screens: {address.removesuffix('/api')}", err=True
     )
-    await _catch_up(deployment_id, _schedule(cron), settings.data)
+    await _catch_up(deployment_id, CronSchedule(cron=cron, timezone=TIMEZONE), settings.data)
     async with asyncio.TaskGroup() as tasks:
         watch = tasks.create_task(_watch(settings))
         await runner.start()

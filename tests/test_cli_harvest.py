@@ -210,3 +210,13 @@ def test_a_wrong_backfill_is_told_before_anything_begins(text: str, complaint: s
     with pytest.raises(SettingsError) as caught:
         read_backfill(file)
     assert complaint.format(file=file) in str(caught.value)
+
+
+def test_a_demo_takes_no_store_that_is_not_its_own(three_nights: Path, tmp_path: Path) -> None:
+    data = tmp_path / "store"
+    shutil.copytree(three_nights, data, symlinks=True)
+    command = [Path(sys.executable).with_name("bma-progress"), "demo", "--data", data]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr == f"bma-progress: {data} holds a store that is no demo's; name another folder with --data\n"
+    assert len(list((data / "harvests").iterdir())) == 3

@@ -110,13 +110,14 @@ def test_a_killed_service_leaves_no_server_behind(prefect_environment: dict[str,
     pytest.fail("the server goes on without its service")
 
 
+@pytest.mark.parametrize("cron", ["at night", "@daily", "0 2 31 2 *", "0 2 * * * *", ""])
 def test_a_schedule_nobody_can_read_is_told_before_anything_starts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cron: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["serve", "--data", str(tmp_path / "store"), "--cron", "at night"])
+        main(["serve", "--data", str(tmp_path / "store"), "--cron", cron])
     assert ended.value.code == 2
-    assert "'at night' is no schedule" in capsys.readouterr().err
+    assert f"{cron!r} is no schedule" in capsys.readouterr().err
 
 
 def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
