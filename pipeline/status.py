@@ -10,7 +10,8 @@ from typing import Any, Literal
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreBusyError, StoreError
+from pipeline.harvest import SPOOL
 from pipeline.packs import parquet_source
 from pipeline.store import BANGKOK, Store, harvest_start
 
@@ -57,14 +58,25 @@ def condition(store: Store, late_hours: float) -> Condition:
 
 
 def _failure(store: Store, newest: str) -> tuple[str | None, str | None]:
-    """The last run after the newest harvest that said why it could not go on: id and reason."""
+    """The last run after the newest harvest that could not go on, or just stopped: id and reason."""
     for folder in sorted((store.root / "runs").glob("*"), reverse=True):
         if folder.name <= newest:
             break
         event = _last_event(folder / "log.jsonl")
         if event.get("event") == "failed":  # else it went on after that, or is under way
             return folder.name, str(event.get("reason"))
+        if (folder / SPOOL).exists() and not _is_being_written(store):
+            return folder.name, "it did not come to its end; the next start goes on from there"
     return None, None
+
+
+def _is_being_written(store: Store) -> bool:
+    """Whether a harvest may be under way; who may not look at the lock cannot say that none is."""
+    try:
+        store.check_free()
+    except (StoreBusyError, OSError):
+        return True
+    return False
 
 
 def _last_event(log: Path) -> dict[str, Any]:

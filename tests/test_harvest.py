@@ -16,6 +16,7 @@ from pipeline.harvest import HarvestResult, Night, Scope, run_night
 from pipeline.portal import code_ref
 from pipeline.settings import load_settings
 from pipeline.spool import Spool
+from pipeline.status import condition
 from pipeline.store import Store, open_store
 from pipeline.verify import verify_store
 
@@ -255,9 +256,11 @@ def test_a_disk_that_fills_up_is_a_sentence_and_costs_nothing(tmp_path: Path, li
         assert done.stdout.startswith(str(data)), done.stdout
         assert done.stdout.endswith("make room or mend its permissions, then start again: what was kept stands\n")
         assert verify_store(data) == []
+        assert condition(open_store(data), 36).state == "failed"  # although the disk took no line of the log
         first = set(portal.requests)
         portal.requests.clear()
         assert harvest(portal, data).published
+    assert condition(open_store(data), 36).is_good
     again = first.intersection(portal.requests) - {"/robots.txt"}
     assert len(again) <= 4 * load_settings().concurrency  # no more than was under way when the disk was full
     assert verify_store(data, deep=True) == []
