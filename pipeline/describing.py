@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from pipeline.dictionary import example_text
 from pipeline.dictionary_words import TYPES
+from pipeline.errors import BmaProgressError
 from pipeline.fields import TABLES
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def describe_tables(store: "Store", when: str = "latest") -> pd.DataFrame:
     id_ = store.resolve(when)
     return pd.DataFrame(
         {
-            "rows": [store.arrow(name, id_).num_rows for name in TABLES],
+            "rows": [store.number_of_rows(name, id_) for name in TABLES],
             "description": [table.description for table in TABLES.values()],
             "key": [", ".join(table.key) for table in TABLES.values()],
             "personal": [any(column.personal for column in table.columns) for table in TABLES.values()],
@@ -75,7 +76,10 @@ def store_html(store: "Store") -> str:
     head = f"<p><b>{html.escape(store.place)}</b>: {html.escape(summary(store))}</p>"
     if store.latest_id() is None:
         return head
-    return head + describe_tables(store).to_html(border=0, notebook=True)
+    try:
+        return head + describe_tables(store).to_html(border=0, notebook=True)
+    except BmaProgressError as error:  # a damaged table is told where the tables would stand
+        return f"{head}<p>{html.escape(str(error))}</p>"
 
 
 def summary(store: "Store") -> str:

@@ -200,14 +200,33 @@ class Store:
     # --- tables ---------------------------------------------------------------------------------------------------
 
     def arrow(self, name: str, when: str = "latest") -> pa.Table:
-        """One table as it stood at `when`, as Arrow. Raises StoreError for an unknown table or time."""
+        """One table as it stood at `when`, as Arrow.
+
+        Raises StoreError for an unknown table or time, StoreDamagedError where its file cannot be read.
+        """
+        id_ = self._known(name, when)
+        if (file := self._snapshot_file(name, id_)) is None:
+            return state.State(self, id_).table(name)
+        with _table_file(file):
+            return pq.read_table(file)
+
+    def number_of_rows(self, name: str, when: str = "latest") -> int:
+        """How many rows a table had at `when`; of a snapshot without reading them. Raises like `arrow`."""
+        id_ = self._known(name, when)
+        if (file := self._snapshot_file(name, id_)) is None:
+            return len(self.arrow(name, id_))
+        with _table_file(file):
+            return int(pq.read_metadata(file).num_rows)
+
+    def _known(self, name: str, when: str) -> str:
         if name not in TABLES:
             raise StoreError(f"{name!r} is no table; there are {', '.join(TABLES)}")
-        id_ = self.resolve(when)
-        folder = self.root / "snapshots" / id_
-        if (folder / f"{name}.parquet").is_file() and _has_todays_columns(folder):
-            return pq.read_table(folder / f"{name}.parquet")
-        return state.State(self, id_).table(name)
+        return self.resolve(when)
+
+    def _snapshot_file(self, name: str, harvest_id: str) -> Path | None:
+        folder = self.root / "snapshots" / harvest_id
+        file = folder / f"{name}.parquet"
+        return file if file.is_file() and _has_todays_columns(folder) else None
 
     def table(self, name: str, when: str = "latest") -> pd.DataFrame:
         """One table as it stood at `when`, as a pandas frame: `store.table("projects", "2026-10-01")`.
@@ -621,6 +640,17 @@ def open_store(path_or_url: str | Path) -> Store:
 
 def _unreadable(file: Path) -> StoreDamagedError:
     return StoreDamagedError(f"{file} cannot be read; restore it from a copy of the store")
+
+
+@contextmanager
+def _table_file(file: Path) -> Iterator[None]:
+    """Say in one sentence that a file of a snapshot is not what was written."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise refused_by_machine(error, file) or StoreDamagedError(
+            f"{file} cannot be read; `bma-progress verify` names all that is damaged"
+        ) from None
 
 
 def harvest_start(harvest_id: str) -> datetime:

@@ -1,5 +1,6 @@
 """A store tells what is in it, and frames know what their columns mean."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline import open_store
-from pipeline.errors import StoreError
+from pipeline.errors import StoreDamagedError, StoreError
 from pipeline.fields import TABLES
 from pipeline.store import Store
 
@@ -60,6 +61,20 @@ def test_a_store_shows_itself(three_nights: Path, tmp_path: Path) -> None:
         empty.describe()
     with pytest.raises(StoreError, match="is no table"):
         store.describe("project")
+
+
+def test_a_damaged_table_is_one_sentence(three_nights: Path, tmp_path: Path) -> None:
+    data = tmp_path / "store"
+    shutil.copytree(three_nights, data, symlinks=True)
+    file = (data / "latest" / "findings.parquet").resolve()
+    file.write_bytes(file.read_bytes()[:200])
+    store = open_store(data)
+    for ask in (store.describe, lambda: store.describe("findings"), lambda: store.table("findings")):
+        with pytest.raises(StoreDamagedError, match=r"findings\.parquet cannot be read; .*verify"):
+            ask()
+    assert "findings.parquet cannot be read" in store._repr_html_()
+    assert len(store.table("projects")) == 15
+    assert store.number_of_rows("findings", store.harvest_ids()[0]) > 0
 
 
 def test_nothing_of_prefect_is_imported(three_nights: Path) -> None:

@@ -1,26 +1,66 @@
-"""The notebooks run from the first cell to the last, on three nights and on one, and are committed without outputs."""
+"""The notebooks run from the first cell to the last, on stores rich and poor, and are committed without outputs."""
 
 import json
+import os
 import re
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import nbformat
 import pandas as pd
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from synthetic_portal import Handler
 from test_harvest import harvest
 
 from pipeline.embedded_portal import EmbeddedPortal
+from pipeline.harvest import Night, Scope, run_night
+from pipeline.overtime import most_rewritten
+from pipeline.portal import project_ref
+from pipeline.settings import load_settings
+from pipeline.store import Store, open_store
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 
+SILENT = "18000000-0519"
+
+
 @pytest.fixture(scope="module")
 def one_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one night of one project, which never reported."""
     data = tmp_path_factory.mktemp("one") / "store"
     with EmbeddedPortal() as portal:
-        assert harvest(portal, data).published
+        page = project_ref(portal.url, SILENT)
+        assert harvest(portal, data, Scope(pages=(page,))).published
+    return data
+
+
+@pytest.fixture(scope="module")
+def another_portal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two nights of a portal whose every agency has projects, and that has no indicators."""
+    data = tmp_path_factory.mktemp("another") / "store"
+
+    class Portal(Handler):
+        projects, share = 130, 0.2
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Portal)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    store = Store.create(data, address)
+    for Portal.night in (1, 3):
+        with store.writer():
+            night = Night.begin(load_settings(portal=address, data=data, rate=1_000_000, retries=0), store, Scope())
+            result = run_night(night)
+            night.close()
+        assert result is not None
+        assert result.published
+    server.shutdown()
+    server.server_close()
     return data
 
 
@@ -67,7 +107,7 @@ def test_a_first_look(three_nights: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_an_audit(three_nights: Path, one_night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_audit(three_nights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = run("audit", three_nights, monkeypatch)
     text = text_of(outputs)
     assert "Every file is as it was committed." in text
@@ -77,10 +117,70 @@ def test_an_audit(three_nights: Path, one_night: Path, monkeypatch: pytest.Monke
     assert figures_of(outputs) == 3
     no_one_is_named(text, three_nights)
 
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_first_look_at_another_portal(another_portal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = run("first_look", another_portal, monkeypatch)
+    text = text_of(outputs)
+    assert "130 projects of" in text
+    assert "130 projects can be compared" in text
+    assert "the 15 furthest behind are shown" in text
+    assert "0 indicators can be rated" in text
+    assert figures_of(outputs) == 5
+    no_one_is_named(text, another_portal)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_audit_of_another_portal(another_portal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = run("audit", another_portal, monkeypatch)
+    rewritten = most_rewritten(open_store(another_portal))
+    assert len(rewritten) > 5
+    assert f"{rewritten.code[0]}: 2 stored pages" in text_of(outputs)
+    assert "2 of 2 pages have the hash" in text_of(outputs)
+    assert figures_of(outputs) == 3
+    no_one_is_named(text_of(outputs), another_portal)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_one_night_of_a_project_that_never_reported(one_night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = text_of(run("first_look", one_night, monkeypatch))
+    assert "No project has both a plan and a report yet." in text
+    assert "1 projects never reported." in text
+
     outputs = run("audit", one_night, monkeypatch)
-    assert "This store holds one published night: there is nothing to compare yet." in text_of(outputs)
-    assert "1 of 1 pages have the hash" in text_of(outputs)
-    assert figures_of(outputs) == 1
+    text = text_of(outputs)
+    assert "This store holds one published night: there is nothing to compare yet." in text
+    assert f"{SILENT} shows no progress report, so there is no curve." in text
+    assert "1 of 1 pages have the hash" in text
+    assert figures_of(outputs) == 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", ["first_look", "audit"])
+def test_a_store_without_a_night_is_one_sentence(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Store.create(tmp_path, "http://portal.example")
+    with pytest.raises(CellExecutionError, match=rf"SystemExit.* {tmp_path} holds no published night; "):
+        run(name, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["first_look", "audit"])
+def test_a_folder_is_seen_from_the_repository_too(
+    name: str, three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "demo").symlink_to(three_nights)
+    monkeypatch.chdir(tmp_path / "notebooks")
+    for named in (None, "data/demo", "../data/demo", str(three_nights)):
+        monkeypatch.delenv("BMA_PROGRESS_DATA", raising=False)
+        if named:
+            monkeypatch.setenv("BMA_PROGRESS_DATA", named)
+        cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
+        source = next(cell.source for cell in cells if "BMA_PROGRESS_DATA" in cell.source and cell.cell_type == "code")
+        lines = source[source.index("DATA = ") : source.index("\n\n# Matplotlib")]
+        seen = {"os": os, "Path": Path}
+        exec(lines, seen)
+        assert Path(seen["DATA"]).resolve() == three_nights.resolve()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("file", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda file: file.stem)
