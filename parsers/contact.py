@@ -11,6 +11,7 @@ extension (`022257612 ต่อ 111`). What is left is the name: honorifics and 
 """
 
 import re
+from functools import lru_cache
 
 from parsers.thai import arabic_digits
 
@@ -24,6 +25,7 @@ _EMPTY_PARENTHESES = re.compile(r"\(\s*\)")
 _LEAST_DIGITS = (1, 3, 4)  # by the rules above: labelled, in parentheses, bare
 
 
+@lru_cache(maxsize=10_000)  # an officer answers for several projects
 def split_contact(contact: str) -> tuple[str | None, str | None]:
     """Name and telephone of a cleaned contact line; the telephone as printed, without `โทร.` and parentheses.
 

@@ -58,10 +58,10 @@ FURNITURE: Final = frozenset(
 
 # --- one line of a project page -----------------------------------------------------------------------------------
 
-TITLE_LINE: Final = re.compile(rf"(.*?)\s*:\s*({PROJECT_CODE})")
-KPI_TITLE_LINE: Final = re.compile(rf"(.*?)\s*:\s*({KPI_CODE})")
+TITLE_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*({PROJECT_CODE})")
+KPI_TITLE_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*({KPI_CODE})")
 BARE_CODE_LINE: Final = re.compile(rf"({PROJECT_CODE})")
-AGENCY_LINE: Final = re.compile(rf"(.*?)\s*:\s*\(\s*({DIGIT}{{4}})?\s*\)")
+AGENCY_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*\(\s*({DIGIT}{{4}})?\s*\)")
 SUB_OFFICE_MARK: Final = re.compile(r"\*+\s*")
 PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
 EVALUATION_LINE: Final = re.compile(
@@ -82,11 +82,20 @@ REPORT_HEADING: Final = re.compile(
 REPORT_RULE: Final = re.compile(r"-{3,}\s*&+\s*-{3,}")
 PROBLEMS_LINE: Final = re.compile(r"\*+\s*ปัญหาของโครงการ\s*:?\s*(.*)")
 OBSTACLES_LINE: Final = re.compile(r"\*+\s*อุปสรรคของโครงการ\s*:?\s*(.*)")
+# As nearly all are printed, each part in lines of its own: nothing in them can be a quotation.
+USUAL_REPORT: Final = re.compile(
+    rf"\(({DIGIT}+)\) ความคืบหน้าโครงการฯ ร้อยละ ([0-9]+(?:\.[0-9]+)?) \(([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})\)\n\2\n"
+    r"((?:[^(*\n-].*\n)*)"
+    r"\*\* ปัญหาของโครงการ : *(.*)\n\*\* อุปสรรคของโครงการ : *(.*)\n-{3,}&+-{3,}(?:\n|$)"
+)
 
 STEP_LABEL: Final = "ขั้นตอน"
 STEP_LINE: Final = re.compile(rf"ขั้นตอน\s*({DIGIT}+)(?:\s*(:.*))?")
 STEP_START_LABEL: Final = "เริ่มต้น"
 STEP_END_LABEL: Final = "สิ้นสุด"
+USUAL_STEP: Final = re.compile(
+    rf"ขั้นตอน ({DIGIT}+)\n:(.*)\n:([0-9.]+)%\nเริ่มต้น :([0-9]{{4}}-[0-9 :-]+)\nสิ้นสุด :([0-9]{{4}}-[0-9 :-]+)(?:\n|$)"
+)
 STEP_DATES_AT_END: Final = re.compile(
     r"(.*?)\s*(เริ่มต้น\s*:\s*[0-9๐-๙: .-]*?)\s*(สิ้นสุด\s*:\s*[0-9๐-๙: .-]*)"  # where all stand in one line
 )

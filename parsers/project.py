@@ -40,6 +40,8 @@ from parsers.labels import (
     TARGET_LABEL,
     TITLE_LINE,
     UNIT_PAIR,
+    USUAL_REPORT,
+    USUAL_STEP,
     WEIGHT_AT_END,
     WEIGHT_LINE,
 )
@@ -58,6 +60,8 @@ from parsers.thai import (
 )
 
 Row = dict[str, Any]
+_Heading = tuple[int | None, float | None, str | None]  # a report's number, progress and day
+_StepParts = tuple[str, str, str, str, str]  # as printed: number, description, weight, first day, last day
 
 TABLES = (
     "projects",
@@ -286,54 +290,71 @@ class ProjectPage:
     def _read_reports(self, lines: list[str]) -> None:
         if EMPTY_CELL in lines:
             lines = [line for line in lines if line != EMPTY_CELL]
-        blocks, foreign = _split_reports(lines)
-        self._leave(foreign)
-        rows = self.tables["progress_reports"]
-        rows += [self._read_report(block, len(blocks) - later) for later, block in enumerate(blocks)]
+        reports = _match_all(USUAL_REPORT, lines)
+        if reports is None:
+            blocks, foreign = _split_reports(lines)
+            self._leave(foreign)
+            rows = [self._read_report(block, len(blocks) - later) for later, block in enumerate(blocks)]
+        else:
+            rows = [self._usual_report(report, len(reports) - later) for later, report in enumerate(reports)]
         rows.reverse()
+        self.tables["progress_reports"] += rows
+
+    def _usual_report(self, report: tuple[str, ...], index: int) -> Row:
+        number_, percent, day, note, problems, obstacles = report
+        text = note[:-1].replace("\n", " ")
+        return self._report_row(index, self._heading(index, number_, percent, day), text, problems, obstacles)
 
     def _read_report(self, block: "_ReportLines", index: int) -> Row:
         key = f"{self.code}/{index}"
         lines = block.above
-        report_no, percent, day = None, None, None
+        heading: _Heading = (None, None, None)
         for count in range(1, min(5, len(lines)) + 1):
             found = REPORT_HEADING.fullmatch(lines[0] if count == 1 else " ".join(lines[:count]))
             if found:
-                number_, percent_, day_ = found.groups()
-                report_no = parse_integer(number_)
-                percent = self._percent(percent_, "progress_reports", key, "progress_percent")
-                day = self._iso_day(day_, "progress_reports", key, "reported_on_date")
+                heading = self._heading(index, *found.groups())
                 break
         else:
             self.findings.add("heading_unreadable", table="progress_reports", key=key, printed=lines[0])
             count = 1
         if len(lines) > count and (again := parse_number(lines[count])) is not None:
-            if again != percent:
+            if again != heading[1]:
                 self.findings.add(
                     "progress_printed_twice",
                     table="progress_reports",
                     key=key,
                     column="progress_percent",
-                    printed=f"{lines[count]} | {percent}",
+                    printed=f"{lines[count]} | {heading[1]}",
                 )
             count += 1
-        note_date, note = self._read_note(" ".join(lines[count:]), key)
-        if note_date and day and note_date != day:
-            self.findings.add(
-                "note_date_differs",
-                table="progress_reports",
-                key=key,
-                column="note_date",
-                printed=f"{note_date} | {day}",
-            )
-        problems, obstacles = block.problems, block.obstacles
-        if problems is None and obstacles is None:
+        if block.problems is None and block.obstacles is None:
             self.findings.add(
                 "part_missing",
                 table="progress_reports",
                 key=key,
                 column="problems",
                 message="The report ends before its lines of problems and obstacles.",
+            )
+        return self._report_row(index, heading, " ".join(lines[count:]), block.problems, block.obstacles)
+
+    def _heading(self, index: int, number_: str, percent: str, day: str) -> _Heading:
+        key = f"{self.code}/{index}"
+        return (
+            parse_integer(number_),
+            self._percent(percent, "progress_reports", key, "progress_percent"),
+            self._iso_day(day, "progress_reports", key, "reported_on_date"),
+        )
+
+    def _report_row(self, index: int, heading: _Heading, text: str, problems: str | None, obstacles: str | None) -> Row:
+        report_no, percent, day = heading
+        note_date, note = self._read_note(text, index)
+        if note_date and day and note_date != day:
+            self.findings.add(
+                "note_date_differs",
+                table="progress_reports",
+                key=f"{self.code}/{index}",
+                column="note_date",
+                printed=f"{note_date} | {day}",
             )
         return {
             "project_code": self.code,
@@ -347,17 +368,18 @@ class ProjectPage:
             "obstacles": None if obstacles in NONE_WORDS else obstacles,
         }
 
-    def _read_note(self, text: str, key: str) -> tuple[str | None, str | None]:
+    def _read_note(self, text: str, index: int) -> tuple[str | None, str | None]:
         """The one typed date that leads a note, and the note without it; a date that cannot be stays in the note."""
         dates = typed_dates(text)
         if not dates:
             rule = "note_date_absent"
         elif len(dates) > 1 and _heads_more_entries(text, dates):
             rule = "note_dates_several"
-        elif (day := typed_date_day(dates[0])) is None:
+        elif (day := typed_date_day(dates[0][0])) is None:
             rule = "note_date_impossible"
         else:
             return day, text[dates[0].end() :].lstrip(" ").removeprefix(":").lstrip(" ") or None
+        key = f"{self.code}/{index}"
         self.findings.add(rule, table="progress_reports", key=key, column="note_date", printed=text[:80] or None)
         return None, None if text == ":" else text or None
 
@@ -367,25 +389,21 @@ class ProjectPage:
         lines = self._take_step_links([line for line in lines if line != EMPTY_CELL])
         if not any(line.startswith(STEP_END_LABEL) for line in lines):
             lines = _part_dates(lines)
-        starts = _step_starts(lines)
-        self._leave(lines[: starts[0][0]] if starts else lines)
         used: set[int] = set()
         rows = self.tables["plan_steps"]
-        for this, following in pairwise([*starts, (len(lines), 0, "", None)]):
-            _, text_start, printed_no, glued = this
-            step_no = parse_integer(printed_no) or 0
+        for step in _match_all(USUAL_STEP, lines) or self._split_steps(lines):
+            step_no = parse_integer(step[0]) or 0
             if step_no in used:
                 self.findings.add(
                     "step_renumbered",
                     table="plan_steps",
                     key=f"{self.code}/{step_no}",
                     column="step_no",
-                    printed=printed_no,
+                    printed=step[0],
                 )
                 step_no = max(used) + 1
             used.add(step_no)
-            body = lines[text_start : following[0]]
-            rows.append(self._read_step([glued, *body] if glued else body, step_no))
+            rows.append(self._step_row(step_no, *step[1:]))
         rows.sort(key=itemgetter("step_no"))
 
     def _take_step_links(self, lines: list[str]) -> list[str]:
@@ -411,20 +429,10 @@ class ProjectPage:
                 )
         return kept
 
-    def _read_step(self, block: list[str], step_no: int) -> Row:
+    def _step_row(self, step_no: int, text: str, weight: str, start: str, end: str) -> Row:
         key = f"{self.code}/{step_no}"
-        start, end = _last_label(block, STEP_START_LABEL), _last_label(block, STEP_END_LABEL)
-        if start is None or end is None or end < start:
-            self.findings.add(
-                "part_missing", table="plan_steps", key=key, message="The step ends before its two dates."
-            )
-        text_end = min((place for place in (start, end) if place is not None), default=len(block))
-        description, weight = _split_step_text(block[:text_end])
-        start_date, start_lines = self._step_date(block, start, STEP_START_LABEL, key, "start_date")
-        end_date, end_lines = self._step_date(block, end, STEP_END_LABEL, key, "end_date")
-        if len(block) > text_end + start_lines + end_lines:
-            taken = {*range(start or 0, (start or 0) + start_lines), *range(end or 0, (end or 0) + end_lines)}
-            self._leave(block[place] for place in range(text_end, len(block)) if place not in taken)
+        start_date = self._iso_day(start, "plan_steps", key, "start_date")
+        end_date = self._iso_day(end, "plan_steps", key, "end_date")
         if start_date and end_date and end_date < start_date:
             self.findings.add(
                 "step_ends_before_start",
@@ -436,23 +444,38 @@ class ProjectPage:
         return {
             "project_code": self.code,
             "step_no": step_no,
-            "description": description,
+            "description": text.strip() or None,
             "weight_percent": self._percent(weight, "plan_steps", key, "weight_percent"),
             "start_date": start_date,
             "end_date": end_date,
         }
 
-    def _step_date(
-        self, block: list[str], place: int | None, label: str, key: str, column: str
-    ) -> tuple[str | None, int]:
-        """The day at a label of the step, and how many lines it took."""
-        if place is None:
-            return None, 0
-        printed, taken = block[place].removeprefix(label).lstrip(" :"), 1
-        while not printed and place + taken < len(block) and not block[place + taken].startswith(_STEP_DATE_LABELS):
-            printed = block[place + taken].lstrip(" :")
-            taken += 1
-        return self._iso_day(printed, "plan_steps", key, column), taken
+    def _split_steps(self, lines: list[str]) -> list[_StepParts]:
+        """The parts of the steps, in whatever lines they stand."""
+        starts = _step_starts(lines)
+        self._leave(lines[: starts[0][0]] if starts else lines)
+        steps: list[_StepParts] = []
+        for (_, text_start, step_no, glued), following in pairwise([*starts, (len(lines), 0, "", None)]):
+            body = lines[text_start : following[0]]
+            steps.append((step_no, *self._split_step([glued, *body] if glued else body, step_no)))
+        return steps
+
+    def _split_step(self, block: list[str], step_no: str) -> tuple[str, str, str, str]:
+        start, end = _last_label(block, STEP_START_LABEL), _last_label(block, STEP_END_LABEL)
+        if start is None or end is None or end < start:
+            self.findings.add(
+                "part_missing",
+                table="plan_steps",
+                key=f"{self.code}/{parse_integer(step_no)}",
+                message="The step ends before its two dates.",
+            )
+        text_end = min((place for place in (start, end) if place is not None), default=len(block))
+        start_day, start_lines = _step_day(block, start, STEP_START_LABEL)
+        end_day, end_lines = _step_day(block, end, STEP_END_LABEL)
+        if len(block) > text_end + start_lines + end_lines:
+            taken = {*range(start or 0, (start or 0) + start_lines), *range(end or 0, (end or 0) + end_lines)}
+            self._leave(block[place] for place in range(text_end, len(block)) if place not in taken)
+        return *_split_step_text(block[:text_end]), start_day, end_day
 
     # --- indicators the project supports ----------------------------------------------------------------------------
 
@@ -683,6 +706,20 @@ def _find_agency(lines: list[str], start: int) -> tuple[int, str | None, int | N
     return start, None, None
 
 
+def _match_all(usual: re.Pattern[str], lines: list[str]) -> list[tuple[str, ...]] | None:
+    """The parts of all blocks of a section where each is printed as usual; None where one is not."""
+    text = "\n".join(lines)
+    blocks: list[tuple[str, ...]] = []
+    place = 0
+    while place < len(text):
+        found = usual.match(text, place)
+        if not found:
+            return None
+        blocks.append(found.groups())
+        place = found.end()
+    return blocks
+
+
 class _ReportLines(NamedTuple):
     """The lines of one report: those above its problems, and the two texts below (None: not printed)."""
 
@@ -827,10 +864,10 @@ def _last_label(block: list[str], label: str) -> int | None:
     return None
 
 
-def _split_step_text(lines: list[str]) -> tuple[str | None, str | None]:
+def _split_step_text(lines: list[str]) -> tuple[str, str]:
     """Description and weight of a step: `:<text>` and `:5%`, each in a line or with its colon in a cell of its own."""
     lines = list(lines)
-    weight = None
+    weight = ""
     if lines and (found := WEIGHT_LINE.fullmatch(lines[-1])):
         weight = found[1]
         lines.pop()
@@ -838,8 +875,18 @@ def _split_step_text(lines: list[str]) -> tuple[str | None, str | None]:
             lines.pop()
     elif lines and (found := WEIGHT_AT_END.fullmatch(lines[-1])):
         lines[-1], weight = found.groups()
-    text = " ".join(lines).removeprefix(":").strip()
-    return text or None, weight
+    return " ".join(lines).removeprefix(":"), weight
+
+
+def _step_day(block: list[str], place: int | None, label: str) -> tuple[str, int]:
+    """What is printed at a step's label, and how many lines it took."""
+    if place is None:
+        return "", 0
+    printed, taken = block[place].removeprefix(label).lstrip(" :"), 1
+    while not printed and place + taken < len(block) and not block[place + taken].startswith(_STEP_DATE_LABELS):
+        printed = block[place + taken].lstrip(" :")
+        taken += 1
+    return printed, taken
 
 
 def _before_reports(lines: list[str], place: int) -> bool:

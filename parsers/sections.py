@@ -40,10 +40,8 @@ def without_furniture(lines: list[str]) -> list[str]:
 def _places(lines: list[str], headings: Mapping[str, str]) -> dict[str, list[int]]:
     keys = {heading: key for key, heading in headings.items()}
     places: dict[str, list[int]] = {}
-    for number, line in enumerate(lines):
-        key = keys.get(line)
-        if key is not None:
-            places.setdefault(key, []).append(number)
+    for number in [number for number, line in enumerate(lines) if line in keys]:
+        places.setdefault(keys[lines[number]], []).append(number)
     return places
 
 

@@ -103,13 +103,14 @@ def typed_dates(text: str) -> list[re.Match[str]]:
     return [leading, *_TYPED_DATE.finditer(text, leading.end())]
 
 
-def typed_date_day(match: re.Match[str]) -> str | None:
+@lru_cache(maxsize=10_000)
+def typed_date_day(printed: str) -> str | None:
     """Read one typed date as day/month/Buddhist year, as an ISO day.
 
     None where that cannot be: `1/31/2021` (other order and era), 31/02/2563, 29/02/2566 (no leap day), years of two
     digits, and years that no project of the portal can have (before 2500 or after 2699).
     """
-    day, month, year = map(int, match.groups())  # int() reads Thai digits too
+    day, month, year = map(int, printed.split("/"))  # int() reads Thai digits, and leaves blanks aside
     if not 2500 <= year <= 2699:
         return None
     return _iso(year - BUDDHIST_OFFSET, month, day)

@@ -294,7 +294,7 @@ def test_a_typed_date_is_read_as_day_month_buddhist_year_or_not_at_all(day: int,
     typed = f"{day}/{month}/{year:02}"
     found = typed_dates(f"{typed} : ก")
     assert len(found) == 1
-    read = typed_date_day(found[0])
+    read = typed_date_day(found[0][0])
     if read is None:
         assert not (1 <= day <= 28 and 1 <= month <= 12 and 2500 <= year <= 2699)
     else:
