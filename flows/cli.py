@@ -12,6 +12,7 @@ from pipeline.errors import BmaProgressError, refused_by_machine
 if TYPE_CHECKING:
     from pipeline.difference import Comparison
     from pipeline.request import HarvestRequest
+    from pipeline.settings import Settings
 
 EPILOG = "Every setting is also an environment variable BMA_PROGRESS_… and a key of bma-progress.toml."
 MAX_PAGE_BYTES = 16_000_000
@@ -138,6 +139,7 @@ def harvest(
         "dask_address": dask_address,
     }
     settings = load_settings(**given)
+    _check_runner(settings, dask_address)
     chosen = {
         name: str(value) if isinstance(value, Path) else value for name, value in given.items() if value is not None
     }
@@ -186,6 +188,11 @@ def backfill(file: Path, hosts: int) -> None:
     sys.exit(status)
 
 
+def _check_runner(settings: "Settings", dask_address: str | None) -> None:
+    if dask_address and settings.runner != "dask":
+        raise click.UsageError("--dask-address is for the dask runner; add --runner dask")
+
+
 def _say_plan(request: "HarvestRequest") -> None:
     """What a harvest would fetch first; links found on the way lead further."""
     from collections import Counter
@@ -208,7 +215,13 @@ def _say_plan(request: "HarvestRequest") -> None:
 @_portal_option
 @_data_option
 @click.option("--cron", default="0 2 * * *", show_default=True, help="When to harvest: five fields, Bangkok time.")
-@click.option("--port", default=4200, show_default=True, help="Of the embedded Prefect server on this machine.")
+@click.option(
+    "--port",
+    default=4200,
+    show_default=True,
+    type=click.IntRange(1, 65_535),
+    help="Of the embedded Prefect server on this machine.",
+)
 def serve(portal: str | None, data: Path | None, cron: str, port: int) -> None:
     """Harvest every night, by a Prefect deployment, until stopped.
 
@@ -531,6 +544,7 @@ def replay(since: str | None, publish: bool, runner: str | None, dask_address: s
         click.echo(f"Harvest {harvest_id} (cause: parser): {state}. {told}.")
         sys.exit(0 if manifest["published"] else 1)
     settings = load_settings(data=store.root, portal=store.portal, runner=runner, dask_address=dask_address)
+    _check_runner(settings, dask_address)
     if settings.runner == "dask":
         from flows.run import run_replay
 

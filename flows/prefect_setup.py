@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from pipeline.store import beside
+
 _DEFAULTS: Final = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -28,8 +30,7 @@ def prepare(store: Path) -> Path:
     """
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    root = store.resolve()
-    home = Path(os.environ.setdefault("PREFECT_HOME", str(root.parent / f".{root.name}-prefect")))
+    home = Path(os.environ.setdefault("PREFECT_HOME", str(beside(store, "prefect"))))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)  # its database holds secrets, where blocks are used
     return home
 

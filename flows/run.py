@@ -24,7 +24,7 @@ from pipeline.harvest import HarvestResult, Night
 from pipeline.render import render
 from pipeline.request import HarvestRequest
 from pipeline.settings import Settings
-from pipeline.store import Store
+from pipeline.store import Store, beside
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -157,7 +157,7 @@ class _Progress:
 
 def run_demo(data: Path) -> None:
     """Three nights of the embedded portal, told in a person's words."""
-    mark = data.resolve().parent / f".{data.resolve().name}-is-a-demo"  # beside the store, which holds evidence only
+    mark = beside(data, "is-a-demo")
     if (data / "store.json").exists():
         if not mark.exists():
             raise BmaProgressError(f"{data} holds a store that is no demo's; name another folder with --data")

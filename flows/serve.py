@@ -28,14 +28,15 @@ def serve(request: HarvestRequest, cron: str, port: int) -> None:
     """Harvest by a schedule until stopped.
 
     cron: five fields, Bangkok time; port: of the embedded Prefect server, where PREFECT_API_URL names none
-    Raises SettingsError for a schedule nobody can read, BmaProgressError where the server cannot be had.
+    Raises SettingsError for a schedule nobody can read, StoreBusyError where another process serves the store,
+    BmaProgressError where the server cannot be had.
     """
     settings, _ = request.load()
-    Store.create(settings.data, settings.portal)
+    store = Store.create(settings.data, settings.portal)
     home = prefect_setup.prepare(settings.data)
-    _schedule(cron)  # a wrong one is told before anything is waited for
-    with prefect_server(home, port) as address, suppress(asyncio.CancelledError):
-        asyncio.run(_serve(request, cron, address))
+    schedule = _schedule(cron)  # a wrong one is told before anything is waited for
+    with store.serving(), prefect_server(home, port) as address, suppress(asyncio.CancelledError):
+        asyncio.run(_serve(request, schedule, address))
     click.echo("stopped", err=True)
 
 
@@ -52,11 +53,10 @@ def _schedule(cron: str) -> "CronSchedule":
     return schedule
 
 
-async def _serve(request: HarvestRequest, cron: str, address: str) -> None:
+async def _serve(request: HarvestRequest, schedule: "CronSchedule", address: str) -> None:
     # imported here: Prefect must find its settings made
     from prefect.runner import Runner
     from prefect.schedules import Cron
-    from prefect.server.schemas.schedules import CronSchedule
     from prefect.types.entrypoint import EntrypointType
 
     from flows.harvest import harvest
@@ -65,7 +65,7 @@ async def _serve(request: HarvestRequest, cron: str, address: str) -> None:
     name = urlsplit(settings.portal).netloc
     deployment = await harvest.ato_deployment(
         name=name,
-        schedule=Cron(cron, timezone=TIMEZONE),
+        schedule=Cron(schedule.cron, timezone=TIMEZONE),
         parameters={"request": request.model_dump(mode="json")},
         entrypoint_type=EntrypointType.MODULE_PATH,
         description=f"Harvests {settings.portal} into {settings.data}",
@@ -79,9 +79,10 @@ async def _serve(request: HarvestRequest, cron: str, address: str) -> None:
     runner.handle_sigterm = lambda *_: serving.cancel()  # type: ignore[method-assign, assignment]
     deployment_id = await runner.aadd_deployment(deployment)
     click.echo(
-        f"serving harvest/{name}: {cron} ({TIMEZONE}); Prefect's screens: {address.removesuffix('/api')}", err=True
+        f"serving harvest/{name}: {schedule.cron} ({TIMEZONE}); Prefect's screens: {address.removesuffix('/api')}",
+        err=True,
     )
-    await _catch_up(deployment_id, CronSchedule(cron=cron, timezone=TIMEZONE), settings.data)
+    await _catch_up(deployment_id, schedule, settings.data)
     async with asyncio.TaskGroup() as tasks:
         watch = tasks.create_task(_watch(settings))
         await runner.start()

@@ -38,8 +38,11 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}/api"
     if _answers(address):
         raise BmaProgressError(
-            f"something answers at 127.0.0.1:{port} already; name another --port, or use that server: PREFECT_API_URL={address}"
+            f"a Prefect server answers at 127.0.0.1:{port} already; name another --port, or use that server: "
+            f"PREFECT_API_URL={address}"
         )
+    if why := _refused(port):
+        raise BmaProgressError(f"no server can listen at 127.0.0.1:{port} ({why}); name another --port")
     click.echo("starting Prefect's server (about half a minute, the first time) …", err=True)
     environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_UI_API_URL": address}
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
@@ -89,7 +92,7 @@ def server_for_workers(settings: Settings, home: Path) -> AbstractContextManager
     """Prefect's server, where workers of a cluster have to reach it: the one for a single flow is not for others."""
     if settings.runner == "local":
         return nullcontext()
-    host = urlsplit(settings.dask_address if "//" in settings.dask_address else f"//{settings.dask_address}").hostname
+    host = urlsplit(settings.dask_address).hostname
     if prefect_setup.uses_own_server() and host not in (None, "localhost", "127.0.0.1", "::1"):
         raise BmaProgressError(
             f"workers at {settings.dask_address} cannot reach a Prefect server on this machine's loopback; start one that "
@@ -104,6 +107,17 @@ def _answers(address: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError, ValueError):
         return False
+
+
+def _refused(port: int) -> str | None:
+    """Why nobody can listen at a port of loopback; None where one can."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return error.strerror
+    return None
 
 
 def _free_port() -> int:

@@ -18,7 +18,8 @@ def read_backfill(file: Path) -> list[HarvestRequest]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8-sig")).get("harvest")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{file} cannot be read ({error}); write one [[harvest]] table for each portal") from None
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise SettingsError(f"{file} cannot be read ({why}); write one [[harvest]] table for each portal") from None
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise SettingsError(f"{file} names no portal; write one [[harvest]] table for each, with portal and data")
     requests: list[HarvestRequest] = []

@@ -3,9 +3,11 @@
 import json
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +18,7 @@ import httpx
 
 from pipeline.settings import Settings
 from pipeline.status import Condition
-from pipeline.store import Store
+from pipeline.store import Store, beside
 
 What = Literal["held_back", "failed", "late", "recovered"]
 """A night was committed and not published; could not be run; has not come; is good again."""
@@ -61,8 +63,7 @@ class Event:
 
 def memory_of(store: Path) -> Path:
     """The file beside a store, not in it, that remembers the last event told."""
-    root = store.resolve()
-    return root.parent / f".{root.name}-told"
+    return beside(store, "told")
 
 
 def event_of(store: Store, found: Condition) -> Event | None:
@@ -75,39 +76,44 @@ def event_of(store: Store, found: Condition) -> Event | None:
 def tell(event: Event, settings: Settings, memory: Path, *, once: bool = False) -> list[str]:
     """Send an event by all the ways the settings name; returns what went wrong.
 
-    memory: the file that remembers the last event of this store
+    memory: the file that remembers what each way was told last of this store
     once: not if that event was told already, by whatever process; a recovery is told after a bad event only
     Never raises: telling must not fail a night. What it returns are sentences without secrets.
     """
     if not settings.notify_webhook and not settings.notify_command:
         return []
-    last = _remembered(memory)
-    if event.event == "recovered" and last in (None, "recovered"):
-        return []
-    name = "recovered" if event.event == "recovered" else f"{event.event} {event.harvest_id}"
-    if once and last == name:
-        return []
-    problems = []
-    if settings.notify_webhook:
-        problems += _post(settings.notify_webhook.get_secret_value(), event)
+    ways: dict[str, Callable[[], list[str]]] = {}
+    if webhook := settings.notify_webhook:
+        ways["webhook"] = lambda: _post(webhook.get_secret_value(), event)
     if settings.notify_command:
-        problems += _run(settings.notify_command, event)
-    if not problems:
-        problems += _remember(memory, name)
+        ways["command"] = lambda: _run(settings.notify_command, event)
+    told = _remembered(memory)
+    name = "recovered" if event.event == "recovered" else f"{event.event} {event.harvest_id}"
+    problems: list[str] = []
+    for way, send in ways.items():
+        last = told.get(way)
+        if (name == "recovered" and last in (None, "recovered")) or (once and last == name):
+            continue
+        failed = send()
+        if not failed:
+            told[way] = name
+            failed = _remember(memory, told)  # each way by itself: one that fails does not make the other tell again
+        problems += failed
     return problems
 
 
-def _remembered(memory: Path) -> str | None:
+def _remembered(memory: Path) -> dict[str, str]:
     try:
-        return memory.read_text(encoding="utf-8").strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
+        told = json.loads(memory.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {str(way): str(name) for way, name in told.items()} if isinstance(told, dict) else {}
 
 
-def _remember(memory: Path, name: str) -> list[str]:
+def _remember(memory: Path, told: Mapping[str, str]) -> list[str]:
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.write_text(f"{name}\n", encoding="utf-8")
+        memory.write_text(json.dumps(told) + "\n", encoding="utf-8")
     except OSError as error:
         return [f"{memory} cannot be written ({error.strerror}), so the event may be told again"]
     return []
@@ -137,20 +143,23 @@ def _run(command: str, event: Event) -> list[str]:
     environment = {name: value for name, value in os.environ.items() if name.upper() not in _SECRETS}
     environment |= {f"BMA_EVENT_{name.upper()}": _plain(value or "") for name, value in event.document().items()}
     try:
-        done = subprocess.run(  # noqa: S603 - the operator's own command; what the portal says is never part of it
+        process = subprocess.Popen(  # noqa: S603 - the operator's own command; what the portal says is never part of it
             arguments,
-            input=json.dumps(event.document(), ensure_ascii=False).encode(),
             env=environment,
-            timeout=_COMMAND_SECONDS,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            check=False,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        return [f"the command {arguments[0]} did not end within {_COMMAND_SECONDS:g} s and was stopped"]
     except OSError as error:
         return [f"the command {arguments[0]} cannot be run ({error.strerror})"]
-    return [f"the command {arguments[0]} ended with status {done.returncode}"] if done.returncode else []
+    try:
+        process.communicate(json.dumps(event.document(), ensure_ascii=False).encode(), timeout=_COMMAND_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # with whatever it started
+        process.wait()
+        return [f"the command {arguments[0]} did not end within {_COMMAND_SECONDS:g} s and was stopped"]
+    return [f"the command {arguments[0]} ended with status {process.returncode}"] if process.returncode else []
 
 
 def _plain(text: str) -> str:

@@ -191,6 +191,18 @@ class Settings(BaseSettings):
             raise ValueError("a command, or nothing")
         return value
 
+    @field_validator("dask_address")
+    @classmethod
+    def _scheduler_is_an_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            complete = bool(parts.scheme and parts.hostname and parts.port)
+        except ValueError:
+            complete = False
+        if value and not complete:
+            raise ValueError("the address of a scheduler such as tcp://10.0.0.5:8786, or nothing")
+        return value
+
     @field_validator("contact")
     @classmethod
     def _contact_fits_a_header(cls, value: str) -> str:

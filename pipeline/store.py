@@ -18,7 +18,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -101,7 +101,16 @@ class Store:
             if root.exists() and not root.is_dir():
                 raise StoreError(f"{root} is a file; name a folder for the store")
             # pages and contact lines name people: who may read them is decided by the folder's owner and group
-            root.mkdir(parents=True, exist_ok=True, mode=0o750)
+            try:
+                root.mkdir(parents=True, exist_ok=True, mode=0o750)
+            except (
+                FileNotFoundError,
+                NotADirectoryError,
+                FileExistsError,
+            ) as error:  # below a file, or of the kernel's
+                raise StoreError(
+                    f"{root} cannot be made ({error.strerror}); name another folder for the store"
+                ) from None
             for folder in ("harvests", "snapshots", "runs", "tmp"):
                 (root / folder).mkdir(parents=True, exist_ok=True)
             write_durably(root / "README.md", README.encode(), root / "tmp")
@@ -407,6 +416,24 @@ class Store:
             raise StoreBusyError(f"{self.root} is being written by {owner}; wait for it to end, or stop it") from None
         return descriptor
 
+    def beside(self, what: str) -> Path:
+        """A file or folder beside the store, for what is no evidence: the store holds nothing else."""
+        return beside(self.root, what)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Be the only service of the store, and able to write to it. Raises StoreBusyError for a second one."""
+        with suppress(StoreBusyError):  # a harvest may be under way
+            self.check_free()
+        with self.beside("serving").open("ab") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreBusyError(
+                    f"{self.root} is served by another process already; stop that one first, or name another folder"
+                ) from None
+            yield
+
     def recover(self) -> None:
         """Finish or discard what a crash left: staging goes, head and latest follow the newest committed harvest."""
         staging = self.root / "tmp"
@@ -614,6 +641,12 @@ class AsOf:
     def arrow(self, name: str) -> pa.Table:
         """One table as Arrow."""
         return self.store.arrow(name, self.harvest_id)
+
+
+def beside(root: Path, what: str) -> Path:
+    """The name of what is kept beside the store in `root`, such as `.portal-prefect` beside `portal`."""
+    root = root.resolve()
+    return root.parent / f".{root.name}-{what}"
 
 
 def open_store(path_or_url: str | Path) -> Store:

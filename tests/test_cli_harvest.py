@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flows.cli import main
 from pipeline.backfill import read_backfill
 from pipeline.embedded_portal import EmbeddedPortal
 from pipeline.errors import SettingsError
@@ -210,6 +211,26 @@ def test_a_wrong_backfill_is_told_before_anything_begins(text: str, complaint: s
     with pytest.raises(SettingsError) as caught:
         read_backfill(file)
     assert complaint.format(file=file) in str(caught.value)
+
+
+def test_a_backfill_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=re.escape("cannot be read (No such file or directory); write one")):
+        read_backfill(tmp_path / "nothing.toml")
+
+
+@pytest.mark.parametrize("place", ["/proc/store", "/dev/null/store"])
+def test_a_place_where_no_store_can_be_is_one_sentence(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["harvest", "--portal", "http://127.0.0.1:9", "--data", place])
+    assert ended.value.code == 2
+    assert f"{place} cannot be made (" in capsys.readouterr().err
+
+
+def test_an_address_of_workers_without_their_runner_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["harvest", "--portal", "http://127.0.0.1:9", "--dask-address", "tcp://10.0.0.5:8786"])
+    assert ended.value.code == 2
+    assert "--dask-address is for the dask runner; add --runner dask" in capsys.readouterr().err
 
 
 def test_a_demo_takes_no_store_that_is_not_its_own(three_nights: Path, tmp_path: Path) -> None:

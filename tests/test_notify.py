@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
+from pipeline import notify
 from pipeline.embedded_portal import EmbeddedPortal
 from pipeline.errors import SettingsError
 from pipeline.notify import Event, event_of, memory_of, tell
@@ -112,6 +114,35 @@ def test_an_event_is_told_once_and_a_recovery_after_it(tmp_path: Path) -> None:
     tell(good, settings, memory)
     tell(good, settings, memory)
     assert [call["stdin"]["event"] for call in told(tmp_path)] == ["late", "held_back", "held_back", "recovered"]
+
+
+def test_a_way_that_fails_does_not_make_the_other_tell_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", f"http://127.0.0.1:9/{TOKEN}")
+    settings, memory = load_settings(notify_command=command_that_keeps(tmp_path)), tmp_path / "memory"
+    for _ in range(2):
+        (problem,) = tell(EVENT, settings, memory, once=True)
+        assert problem.startswith("the webhook on 127.0.0.1 gave no answer")
+    assert len(told(tmp_path)) == 1
+    with webhook(200) as (address, hook):
+        monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", address)
+        for _ in range(2):
+            assert tell(EVENT, load_settings(notify_command=settings.notify_command), memory, once=True) == []
+    assert (len(told(tmp_path)), len(hook.came)) == (1, 1)
+
+
+def test_a_command_that_does_not_end_is_stopped_with_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "_COMMAND_SECONDS", 1.0)
+    started = tmp_path / "started"
+    script = f"sleep 100 & echo $! > {started}; wait"
+    (problem,) = tell(EVENT, load_settings(notify_command=f"sh -c '{script}'"), tmp_path / "memory")
+    assert problem == "the command sh did not end within 1 s and was stopped"
+    child = Path("/proc") / started.read_text().strip() / "stat"
+    deadline = time.monotonic() + 10
+    while child.exists() and child.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline, "what the command started goes on"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

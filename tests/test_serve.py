@@ -120,6 +120,30 @@ def test_a_schedule_nobody_can_read_is_told_before_anything_starts(
     assert f"{cron!r} is no schedule" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["serve"], ["serve", "--cron", "0 3 * * *"]])
+def test_a_store_has_one_service(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store.create(tmp_path / "store", "http://127.0.0.1:9")
+    with store.serving(), store.writer(), pytest.raises(SystemExit) as ended:
+        main([*command, "--data", str(store.root), "--portal", store.portal])
+    assert ended.value.code == 2
+    assert "is served by another process already; stop that one first" in capsys.readouterr().err
+    with store.writer(), store.serving():  # a harvest that is under way does not hinder a service
+        pass
+
+
+def test_a_port_that_another_program_has_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        command = [Path(sys.executable).with_name("bma-progress"), "serve", "--portal", "http://127.0.0.1:9"]
+        command += ["--data", tmp_path / "store", "--port", str(other.getsockname()[1])]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 2
+    assert "no server can listen at 127.0.0.1:" in done.stderr
+    assert "(Address already in use); name another --port" in done.stderr
+
+
 def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     environment |= {"PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api", "PREFECT_HOME": str(tmp_path / "home")}

@@ -66,6 +66,7 @@ def test_agencies_come_as_a_list_with_commas(text: str, monkeypatch: pytest.Monk
         ("concurrency", "2.5", "a whole number of at least 1 and at most 64"),
         ("robots", "maybe", "true or false"),
         ("runner", "cloud", "'local' or 'dask'"),
+        ("dask_address", "10.0.0.5:8786", "the address of a scheduler such as tcp://10.0.0.5:8786, or nothing"),
         ("min_rows_share", "97", "a number of at least 0 and at most 1"),
         ("contact", "กทม", "an e-mail or web address in ASCII letters, since it travels in an HTTP header"),
         (
