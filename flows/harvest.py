@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import State, StateType
 from prefect.context import FlowRunContext
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Crashed
 
 from flows.batch_task import is_worth_a_retry
@@ -24,7 +25,7 @@ from flows.telling import tell_end
 from pipeline.errors import BmaProgressError, refused_by_machine
 from pipeline.harvest import HarvestResult, Night
 from pipeline.request import HarvestRequest
-from pipeline.store import Store
+from pipeline.store import Store, harvest_start
 
 if TYPE_CHECKING:
     from flows.cluster import Cluster
@@ -91,7 +92,9 @@ async def harvest(request: HarvestRequest) -> State[Any]:
     """One harvest: discover, fetch in batches, parse, check, commit, publish.
 
     Ends Completed when it is published. Else it ends in a failure of its own name: HeldBack when the night must not
-    replace the last one, CouldNotRun when nothing could be done, Interrupted after a stop.
+    replace the last one, CouldNotRun when nothing could be done, Interrupted after a stop. A run of a schedule that comes so
+    late that a harvest has begun since it was due ends as Skipped: of the nights that a machine slept through, one is made
+    good.
     """
     settings, scope = request.load()
     harvest_id: str | None = None
@@ -99,6 +102,8 @@ async def harvest(request: HarvestRequest) -> State[Any]:
         store = Store.create(settings.data, settings.portal)
         with store.writer():
             await _sweep_zombies(store)
+            if since := _harvest_since_due(store):
+                return Completed(name="Skipped", message=f"{since} has begun since this run was due")
             night = Night.begin(settings, store, scope, resume=request.resume)
             harvest_id = night.harvest_id
             try:
@@ -120,6 +125,15 @@ async def harvest(request: HarvestRequest) -> State[Any]:
         get_run_logger().warning(problem)
         WARNINGS.setdefault(store_key(settings.data), []).append(problem)
     return state
+
+
+def _harvest_since_due(store: Store) -> str | None:
+    """The harvest that has begun since this run of a schedule was due, if one has."""
+    ids = store.harvest_ids()
+    due = flow_run.scheduled_start_time
+    if not ids or not deployment.id or due is None:
+        return None
+    return ids[-1] if due < harvest_start(ids[-1]) <= datetime.now(UTC) else None
 
 
 def _run(night: Night) -> str:

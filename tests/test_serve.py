@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from flows.cli import main
@@ -59,11 +61,13 @@ def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
                     time.sleep(0.1)
                 servers = _second_servers(service.pid)
                 time.sleep(2)  # would it be made good twice, it would begin now
+                late = _run_that_was_due_before(f"http://127.0.0.1:{port}/api")
             finally:
                 service.send_signal(signal.SIGTERM)
                 status = service.wait(60)
     told = (tmp_path / "said").read_text()
     assert status == 0, told
+    assert late == ("COMPLETED", "Skipped"), told  # a night that the machine slept through
     assert servers == []  # the one that the service started, and no other
     assert "was missed: harvesting now" in told
     assert "0 2 * * * (Asia/Bangkok)" in told
@@ -71,6 +75,21 @@ def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
     assert verify_store(data) == []
     with socket.socket() as probe:  # the embedded server went with the service
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _run_that_was_due_before(api: str) -> tuple[str, str]:
+    """How a run ends that was due before the newest harvest began; type and name of its state."""
+    with httpx.Client(base_url=api, timeout=30) as prefect:
+        (deployment,) = prefect.post("/deployments/filter", json={}).json()
+        due = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+        state = {"type": "SCHEDULED", "state_details": {"scheduled_time": due}}
+        run = prefect.post(f"/deployments/{deployment['id']}/create_flow_run", json={"state": state}).json()
+        for _ in range(600):
+            ended = prefect.get(f"/flow_runs/{run['id']}").json()
+            if ended["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
+                break
+            time.sleep(0.1)
+    return ended["state_type"], ended["state_name"]
 
 
 def _second_servers(service: int) -> list[str]:
