@@ -18,11 +18,12 @@ from parsers.plain import EMPTY_CELL
 from parsers.project import check_last_quarter
 from parsers.sections import cut, without_furniture
 from parsers.thai import arabic_digits, parse_integer, parse_number
+from parsers.title import find_title
 
 Row = dict[str, Any]
 
 TABLES = ("kpis", "kpi_quarters")
-_BARE_CODE = re.compile(KPI_CODE)
+_CODE_LINE = re.compile(KPI_CODE)
 
 
 class KpiPage:
@@ -47,7 +48,7 @@ class KpiPage:
     def _read(self, lines: list[str]) -> None:
         head, sections = cut(lines, KPI_HEADINGS, _FOLLOWS)
         head = [line for line in head if line != EMPTY_CELL]
-        title = _find_title(head)
+        title = find_title(head, KPI_TITLE_LINE, _CODE_LINE, _ends_head)
         if title is None:
             self._leave(line for line in head if line not in FURNITURE)
             self._leave(line for below in sections.values() for line in below)
@@ -112,27 +113,8 @@ class KpiPage:
         return quarters
 
 
-def _find_title(lines: list[str]) -> tuple[int, int, str, str] | None:
-    """First line of the title, line after it, name, code."""
-    for place, line in enumerate(lines):
-        found = KPI_TITLE_LINE.fullmatch(line)
-        if found and found[1]:
-            return place, place + 1, found[1], found[2]
-        if line.startswith(TARGET_LABEL) and not _is_code_below(lines, place):
-            return None  # a name may quote the label, but its code stands below it
-        bare = found[2] if found else line if _BARE_CODE.fullmatch(line) else None
-        if bare and place:
-            before = place - 2 if lines[place - 1] == ":" and place > 1 else place - 1
-            if lines[before] not in FURNITURE:
-                return before, place + 1, lines[before].removesuffix(":").rstrip(), bare
-        if bare:
-            return place, place + 1, "", bare
-    return None
-
-
-def _is_code_below(lines: list[str], place: int) -> bool:
-    below = [line for line in lines[place + 1 : place + 3] if line != ":"][:1]
-    return bool(below and _BARE_CODE.fullmatch(below[0].removeprefix(":").strip()))
+def _ends_head(line: str) -> bool:
+    return line.startswith(TARGET_LABEL)
 
 
 def _text(lines: list[str]) -> str | None:

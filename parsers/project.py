@@ -58,6 +58,7 @@ from parsers.thai import (
     typed_date_day,
     typed_dates,
 )
+from parsers.title import find_title
 
 Row = dict[str, Any]
 _Heading = tuple[int | None, float | None, str | None]  # a report's number, progress and day
@@ -123,7 +124,7 @@ class ProjectPage:
 
     def _read_head(self, lines: list[str]) -> None:
         lines = [line for line in lines if line != EMPTY_CELL]
-        title = _find_title(lines)
+        title = find_title(lines, TITLE_LINE, BARE_CODE_LINE, _ends_head)
         if title is None:
             self._leave(line for line in lines if line not in FURNITURE)
             return
@@ -668,31 +669,9 @@ def check_last_quarter(achieved: float | None, quarters: list[Row], table: str, 
 # --- where things stand --------------------------------------------------------------------------------------------
 
 
-def _find_title(lines: list[str]) -> tuple[int, int, str, str] | None:
-    """First line of the title, line after it, name, code. The name ends at the *last* ` : ` before the code."""
-    for place, line in enumerate(lines):
-        found = TITLE_LINE.fullmatch(line)
-        if found and found[1]:
-            return place, place + 1, found[1], found[2]
-        if line.startswith(PROGRESS_LABEL) and not line[len(PROGRESS_LABEL) :].strip("0123456789๐๑๒๓๔๕๖๗๘๙ .,:%"):
-            return None  # a name may quote the label, but never ends with it and a number
-        bare = found[2] if found else line if BARE_CODE_LINE.fullmatch(line) else None
-        if bare and not found and _is_code_below(lines, place):
-            continue  # a name that is a code itself
-        if bare and place:  # the code in a cell of its own: the name is what stands before it
-            before = place - 1
-            if lines[before] == ":" and before:
-                before -= 1
-            if lines[before] not in FURNITURE:
-                return before, place + 1, lines[before].removesuffix(":").rstrip(), bare
-        if bare:
-            return place, place + 1, "", bare
-    return None
-
-
-def _is_code_below(lines: list[str], place: int) -> bool:
-    below = [line for line in lines[place + 1 : place + 3] if line != ":"][:1]
-    return bool(below and BARE_CODE_LINE.fullmatch(below[0].removeprefix(":").strip()))
+def _ends_head(line: str) -> bool:
+    """Whether this is the line of progress; a name may quote its label, but never ends with it and a number."""
+    return line.startswith(PROGRESS_LABEL) and not line[len(PROGRESS_LABEL) :].strip("0123456789๐๑๒๓๔๕๖๗๘๙ .,:%")
 
 
 def _find_agency(lines: list[str], start: int) -> tuple[int, str | None, int | None]:
