@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.errors import BmaProgressError, refused_by_machine
+from pipeline.errors import BmaProgressError, damaged_table, refused_by_machine
 
 if TYPE_CHECKING:
     from pipeline.difference import Comparison
@@ -260,13 +260,13 @@ def status(style: str, late_hours: float | None, notify: bool, data: Path | None
 
     store = _store(data)
     settings = load_settings(late_hours=late_hours)
+    found = condition(store, settings.late_hours)
     if style == "json":
         import orjson
 
-        click.echo(orjson.dumps(status_document(store, settings.late_hours), option=orjson.OPT_INDENT_2).decode())
+        click.echo(orjson.dumps(status_document(store, found), option=orjson.OPT_INDENT_2).decode())
     else:
-        click.echo(status_text(store, settings.late_hours), nl=False)
-    found = condition(store, settings.late_hours)
+        click.echo(status_text(store, found), nl=False)
     if notify and (event := event_of(store, found)):
         if not settings.notify_webhook and not settings.notify_command:
             raise BmaProgressError(
@@ -635,9 +635,7 @@ def main(arguments: Sequence[str] | None = None) -> Any:
             sys.exit(2)
         if not _is_unreadable_table(error):
             raise
-        _complain(
-            f"a file of tables cannot be read ({_first_line(error)}); `bma-progress verify` names the damaged ones"
-        )
+        _complain(str(damaged_table(_first_line(error))))
     except BaseException as error:
         if type(error).__name__ != "TerminationSignal":  # of Prefect, where a stop came before the harvest had begun
             raise

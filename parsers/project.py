@@ -883,6 +883,10 @@ def _before_kpis(lines: list[str], place: int) -> bool:
     return not below or below[0].startswith(KPI_BLOCK_LABEL) or below[0] in _HEADINGS
 
 
+def _below_progress(lines: list[str], place: int) -> bool:
+    return any(line.startswith(PROGRESS_LABEL) for line in lines[:place])
+
+
 def _after_unit_pair(lines: list[str], place: int) -> bool:
     above = next((line for line in reversed(lines[:place]) if line != EMPTY_CELL), "")
     return bool(UNIT_PAIR.fullmatch(above))
@@ -895,7 +899,7 @@ def _before_strategies(lines: list[str], place: int) -> bool:
 
 _HEADINGS = frozenset(PROJECT_HEADINGS.values())
 _FOLLOWS = {
-    "rationale": lambda lines, place: True,
+    "rationale": _below_progress,
     "objectives": _after_unit_pair,
     "strategies": _before_strategies,
     "reports": _before_reports,

@@ -34,6 +34,11 @@ class MachineError(BmaProgressError):
     """The machine refused: a full disk, a missing right, a worn-out device."""
 
 
+def damaged_table(why: object) -> StoreDamagedError:
+    """The error of a Parquet file that is not what it should be."""
+    return StoreDamagedError(f"a file of tables cannot be read ({why}); `bma-progress verify` names the damaged ones")
+
+
 _REFUSED: Final = frozenset(
     (
         errno.ENOSPC,

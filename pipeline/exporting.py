@@ -19,7 +19,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from pipeline.data_package import write_data_package
-from pipeline.errors import BmaProgressError, StoreDamagedError
+from pipeline.errors import BmaProgressError, damaged_table
 from pipeline.fields import TABLES, Table, arrow_schema
 from pipeline.relations import RELATIONS
 from pipeline.sql import duckdb_or_why_not
@@ -73,9 +73,7 @@ def export_state(
         staged.replace(out)
     except OSError as error:
         if error.errno is None:  # Arrow's own, about a file of the store
-            raise StoreDamagedError(
-                f"a file of tables cannot be read ({error}); `bma-progress verify` names the damaged ones"
-            ) from None
+            raise damaged_table(error) from None
         raise BmaProgressError(f"{out} cannot be written ({error.strerror}); name another folder") from None
     finally:
         shutil.rmtree(staged, ignore_errors=True)

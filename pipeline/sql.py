@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from pipeline.errors import BmaProgressError, StoreDamagedError, StoreError
+from pipeline.errors import BmaProgressError, StoreError, damaged_table
 from pipeline.fields import TABLES, arrow_schema
 from pipeline.tables import write_parquet
 
@@ -70,9 +70,7 @@ class Session(AbstractContextManager["Session"]):
             self._show(self._when, "main")
         except self._duckdb.Error as error:
             self.__exit__()
-            raise StoreDamagedError(
-                f"a file of tables cannot be read ({self._told(error)}); `bma-progress verify` names the damaged ones"
-            ) from None
+            raise damaged_table(self._told(error)) from None
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()

@@ -92,10 +92,9 @@ def _last_event(log: Path) -> dict[str, Any]:
     return {}
 
 
-def status_document(store: Store, late_hours: float) -> dict[str, Any]:
+def status_document(store: Store, found: Condition) -> dict[str, Any]:
     """The condition for programs, with the numbers of the newest harvest."""
     ids = store.harvest_ids()
-    found = condition(store, late_hours)
     manifest = store.manifest(ids[-1]) if ids else {}
     return {
         "store": store.place,
@@ -108,9 +107,8 @@ def status_document(store: Store, late_hours: float) -> dict[str, Any]:
     }
 
 
-def status_text(store: Store, late_hours: float) -> str:
+def status_text(store: Store, found: Condition) -> str:
     """The last harvest, whether it was published, how stale the data is, and the run's report."""
-    found = condition(store, late_hours)
     ids = store.harvest_ids()
     lines = [f"{store.place}: {len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}."]
     if found.published_id is None:

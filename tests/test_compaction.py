@@ -20,7 +20,7 @@ from pipeline.evidence import write_evidence
 from pipeline.harvest import Night, Scope, run_night
 from pipeline.replay import parser_changes
 from pipeline.settings import load_settings
-from pipeline.status import status_text
+from pipeline.status import condition, status_text
 from pipeline.store import Store, open_store
 from pipeline.timeline import timeline_text
 from pipeline.verify import verify_store
@@ -58,7 +58,7 @@ def answers(data: Path, out: Path) -> dict[str, Any]:
     }
     found["manifests"] = [store.manifest(id_) for id_ in ids]
     found["history"] = timeline_text(store, "24000000-3051")
-    found["status"] = status_text(store, 1e9).partition("hours ago")[2]
+    found["status"] = status_text(store, condition(store, 1e9)).partition("hours ago")[2]
     found["diff"] = store.diff(ids[0], ids[-1]).to_dict("list")
     found["replay"] = (parser_changes(store, ids[0])[1:], len(parser_changes(store, ids[0])[0]))
     write_evidence(store, "24000000-3051", out)
