@@ -4,10 +4,12 @@ Everything here is invented. The free text is nasty on purpose: it quotes the po
 Thai digits and markup.
 """
 
+import re
 from datetime import date, timedelta
 from operator import itemgetter
 from typing import Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from parsers.thai import BUDDHIST_OFFSET, clean
@@ -208,6 +210,9 @@ def strategies(draw: st.DrawFn, code: str) -> list[Row]:
     return rows
 
 
+_HEADS_AN_ENTRY = re.compile(r"/[0-9๐-๙]+ *:")
+
+
 @st.composite
 def notes(draw: st.DrawFn, day: date) -> tuple[str | None, str | None]:
     """The day an officer typed before a note, and the note; a date that is none, or one of several, stays in the note."""
@@ -215,6 +220,7 @@ def notes(draw: st.DrawFn, day: date) -> tuple[str | None, str | None]:
     text = draw(texts())
     other = f"{day.day}/{day.month}/{day.year + BUDDHIST_OFFSET}"
     if shape == "dated":
+        assume(not _HEADS_AN_ENTRY.search(text))  # that would be one of several
         return draw(st.sampled_from((day, day + timedelta(1)))).isoformat(), text
     if shape == "date only":
         return day.isoformat(), None
