@@ -117,12 +117,15 @@ class ResultListPage:
         texts: list[str] = []
         pending: str | None = None
         named_again = False
+        is_name_bracketed = sum(bool(BRACKETS.fullmatch(line)) for line in above) > 1  # the heading is one by itself
         for line in above:
             labelled = _LABEL_LINE.fullmatch(line)
             bracketed = BRACKETS.fullmatch(line)
             if line == EMPTY_CELL:
                 continue
-            if name is None and not bracketed:  # it stands in a cell of its own, and may quote a label
+            if name is None and (
+                not bracketed or is_name_bracketed
+            ):  # it stands in a cell of its own, and may quote a label
                 name = line
             elif line == name and not named_again:  # printed again below the strategy
                 named_again = True
@@ -229,15 +232,20 @@ def _item_starts(lines: list[str]) -> list[int]:
         if not found or line == name:
             continue
         alone = not found[2]
-        below_it = next_lines(lines, place + 1, 7)
-        for below in below_it[alone:]:
-            if BRACKETS.fullmatch(below) or below.startswith("หน่วยนับ"):
+        below_it = next_lines(lines, place + 1, 10)
+        for ahead, below in enumerate(below_it[alone:7], alone):
+            if BRACKETS.fullmatch(below) or _begins_measures(below_it[ahead:]):
                 starts.append(place)
                 name = below_it[0] if alone else found[2]
                 break
             if _numbered(below):
                 break
     return starts
+
+
+def _begins_measures(lines: list[str]) -> bool:
+    """Whether these are unit and target of an item; a text may quote one of them."""
+    return lines[0].startswith("หน่วยนับ") and any(line.startswith("เป้าหมาย") for line in lines[1:4])
 
 
 def _numbered(line: str) -> re.Match[str] | None:
