@@ -1,6 +1,8 @@
 """The nightly harvest as a Prefect flow: order, batches, and what Prefect shows. Import it only where a flow runs."""
 
 import hashlib
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -144,7 +146,7 @@ async def _harvest(night: Night) -> State[Any]:
     _NIGHTS[_run(night)] = night
     try:
         await _name_run(night)
-        with _cluster(night) as cluster:
+        with _gentle_end(), _cluster(night) as cluster:
             async with night.connect(cluster.clock if cluster else None):
                 await _fetch_all(night, cluster)
         if night.stop_requested:
@@ -164,6 +166,26 @@ async def _harvest(night: Night) -> State[Any]:
     if result.published:
         return Completed(message=f"published {result.harvest_id}{unshown}")
     return _failed("HeldBack", f"{result.held_back}{unshown}")
+
+
+@contextmanager
+def _gentle_end() -> Iterator[None]:
+    """The first SIGTERM stops this process's harvests after the pages in hand; the next is Prefect's, and stops at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+
+    def stop(*_: object) -> None:
+        for night in _NIGHTS.values():
+            night.stop_requested = True
+        signal.signal(signal.SIGTERM, before)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def _fetch_all(night: Night, cluster: "Cluster | None") -> None:

@@ -138,7 +138,10 @@ print(run_harvest({request}).published)
         assert any("this worker's disk went away" in message and "Retry 1/1" in message for message in said)
 
 
-def test_ctrl_c_finishes_the_pages_in_hand_and_says_how_to_go_on(environment: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_finishes_the_pages_in_hand_and_says_how_to_go_on(
+    asked: signal.Signals, environment: dict[str, str], tmp_path: Path
+) -> None:
     with EmbeddedPortal() as portal:
         arguments = [*COMMAND, "harvest", "--portal", portal.url, "--data", str(tmp_path / "store"), "--rate", "20"]
         with subprocess.Popen(
@@ -147,7 +150,7 @@ def test_ctrl_c_finishes_the_pages_in_hand_and_says_how_to_go_on(environment: di
             deadline = time.monotonic() + 120
             while len(portal.requests) < 20 and time.monotonic() < deadline:
                 time.sleep(0.1)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(asked)
             _, stderr = process.communicate(timeout=60)
         assert process.returncode == 2
         assert "the same command goes on from there" in stderr
