@@ -6,7 +6,7 @@ Rules, in order:
 2. so is a number alone in parentheses (`(3027)`), with three digits or more;
 3. so is a bare number of four digits or more (`6914`, `0 2643 3159`).
 
-A number may be a range (`5636-5638`), a list (`5884,5885`), may hold blanks and hyphens, and may go on with an
+A number may be a range (`5636-5638`), a list (`5884,5885`, `6541 และ 6542`), may hold blanks and hyphens, and may go on with an
 extension (`022257612 ต่อ 111`). What is left is the name: honorifics and job titles stay, two people stay together.
 """
 
@@ -17,7 +17,7 @@ from parsers.thai import arabic_digits
 
 _DIGIT = "[0-9๐-๙]"
 _RUN = rf"{_DIGIT}(?:[0-9๐-๙ .,/–-]*{_DIGIT})?"
-_PHONE = rf"{_RUN}(?:\s*(?:ต่อ|[Ee]xt\.?)\s*{_RUN})*"
+_PHONE = rf"{_RUN}(?:\s*(?:ต่อ|[Ee]xt\.?|และ|หรือ)\s*{_RUN})*"
 _LABEL = r"(?:เบอร์)?(?:โทรศัพท์|โทร|[Tt][Ee][Ll])\s*\.?\s*:?\s*"
 _TELEPHONE = re.compile(rf"[/,]?\s*{_LABEL}({_PHONE})|\(\s*({_PHONE})\s*\)|[/,]?\s*(?<![0-9๐-๙])({_PHONE})")
 _LABEL_ALONE = re.compile(rf"[/,]?\s*(?:{_LABEL})(?=[\s)/,-]|$)")

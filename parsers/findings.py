@@ -55,6 +55,7 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "result_not_last_quarter": ("note", "The overall result is not the last quarter's."),
     "units_differ": ("warning", "Target and result are printed in different units."),
     "unit_codes_differ": ("note", "The two halves of the unit pair differ."),
+    "lines_by_elements": ("note", "Each element was taken for a line: only a stylesheet knows the page's real ones."),
     "kpi_code_missing": ("note", "No link of the item leads to an indicator."),
 }
 

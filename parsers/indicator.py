@@ -7,6 +7,7 @@ from typing import Any
 from parsers.findings import Findings
 from parsers.labels import (
     ACHIEVED_LABEL,
+    ANOTHER_MEASURE,
     LEVEL_AT_END,
     LEVEL_LINE,
     LEVEL_WORDS,
@@ -82,7 +83,7 @@ def read_quarter_table(
                 "evaluation_2_2": number(row[4], findings, table, row_key, "evaluation_2_2"),
             }
         )
-    unit = " ".join((header[1] or "").replace(EMPTY_CELL, "").split()) or None
+    unit = " ".join((header[1] or header[2] or "").replace(EMPTY_CELL, "").split()) or None
     return rows, unit, [line for line in text[place:].split("\n") if line and line != EMPTY_CELL]
 
 
@@ -106,7 +107,7 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
     rest: list[str] = []
     current: list[str] | None = None
     level: str | None = None
-    for line in lines:
+    for line in _one_a_line(lines):
         if line.startswith(_LABELS):
             label = next(label for label in _LABELS if line.startswith(label))
             if label in values:
@@ -139,6 +140,14 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
         "kpi_level": level,
     }
     return columns, rest
+
+
+def _one_a_line(lines: list[str]) -> list[str]:
+    """The lines, where several measures stand in one line parted."""
+    parted: list[str] = []
+    for line in lines:
+        parted += ANOTHER_MEASURE.split(line) if line.startswith((TARGET_LABEL, ACHIEVED_LABEL)) else [line]
+    return parted
 
 
 def _is_open(parts: list[str]) -> bool:

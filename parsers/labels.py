@@ -56,6 +56,16 @@ FURNITURE: Final = frozenset(
     )
 )
 
+# --- below the record: what sites print at the end of a page --------------------------------------------------------
+
+NAVIGATION: Final = FURNITURE - {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE} | frozenset(
+    (
+        *("กลับขึ้นด้านบน", "กลับด้านบน", "ขึ้นด้านบน", "กลับหน้าหลัก", "กลับหน้าแรก", "หน้าหลัก", "หน้าแรก", "ย้อนกลับ", "กลับ"),
+        *("พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Top", "Back to top", "Print", "Close", "Logout"),
+    )
+)
+COPYRIGHT: Final = re.compile(r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|.*©", re.IGNORECASE)
+
 # --- one line of a project page -----------------------------------------------------------------------------------
 
 TITLE_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*({PROJECT_CODE})")
@@ -83,6 +93,7 @@ REPORT_RULE: Final = re.compile(r"-{3,}\s*&+\s*-{3,}")
 PROBLEMS_LINE: Final = re.compile(r"\*+\s*ปัญหาของโครงการ\s*:?\s*(.*)")
 OBSTACLES_LINE: Final = re.compile(r"\*+\s*อุปสรรคของโครงการ\s*:?\s*(.*)")
 # As nearly all are printed, each part in lines of its own: nothing in them can be a quotation.
+OBSTACLES_AT_END: Final = re.compile(r"(.*?)\s*(\*+\s*อุปสรรคของโครงการ\s*:.*)")
 USUAL_REPORT: Final = re.compile(
     rf"\(({DIGIT}+)\) ความคืบหน้าโครงการฯ ร้อยละ ([0-9]+(?:\.[0-9]+)?) \(([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})\)\n\2\n"
     r"((?:[^(*\n-].*\n)*)"
@@ -114,6 +125,7 @@ KPI_NAME_LINE: Final = re.compile(r"ตัวชี้วัด\s*:\s*(.*)")
 TARGET_LABEL: Final = "ค่าเป้าหมาย"
 ACHIEVED_LABEL: Final = "ผลงานที่ทำได้"
 TYPE_LABEL: Final = "ประเภทตัวชี้วัด"
+ANOTHER_MEASURE: Final = re.compile(rf" (?=(?:{ACHIEVED_LABEL}|{TYPE_LABEL})(?:\s[^:]*)?:)")
 LEVEL_LINE: Final = re.compile(
     r"\(?\s*ตัวชี้วัดระดับ(?:ผลผลิต|ผลลัพธ์)?\s*(?:\(\s*(output|outcome)\s*\))?\s*\)?", re.IGNORECASE
 )
@@ -125,7 +137,8 @@ LEVEL_WORDS: Final[dict[str, str]] = {"ผลผลิต": "output", "ผลล
 QUARTER_HEADER_LABEL: Final = "ไตรมาสที่"
 QUARTER_HEADER: Final = re.compile(  # the header has an empty cell too: ␀ is parsers.page.EMPTY_CELL
     r"ไตรมาสที่\s*\(\s*1\s*-\s*4\s*\)[\s␀]*\*\s*ผลงาน\s*\*\s*(?:\((.*?)\))?[\s␀]*"
-    r"\*\s*ผลประเมินตัวชี้วัด\s*\*\s*\(\s*\*\s*2\.1\s*/\s*2\.2\s*\*\s*\)",
+    r"\*\s*ผลประเมินตัวชี้วัด\s*\*[\s␀]*(?:\(([^*]*?)\)[\s␀]*)?"  # a header of two rows has the unit below
+    r"\(\s*\*\s*2\.1\s*/\s*2\.2\s*\*\s*\)",
     re.DOTALL,
 )
 QUARTER_ROW: Final = re.compile(r"\s*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL)

@@ -7,7 +7,7 @@ browser does not show is not there: scripts, styles, templates, `hidden`, `displ
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -27,7 +27,8 @@ _BLOCKS = (
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
     "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
 ).split()
-_SHOWN_INPUTS = frozenset(("", "text", "button", "submit", "reset", "search", "tel", "url", "email", "number", "date"))
+_SHOWN_INPUTS = frozenset(("", "text", "search", "tel", "url", "email", "number", "date"))
+"""Inputs whose value may be the record's; a button's caption never is."""
 _STYLED = '[hidden], [style*="display" i], [style*="visibility" i], [style*="white-space" i]'
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
@@ -47,6 +48,14 @@ _NOT_NESTING = frozenset(  # void elements, and those whose end tag may be left 
     b"option optgroup colgroup rp rt html head body".split()
 )
 
+_TAIL = 20_000  # bytes at a page's end, where the site's own footer stands
+_END = 4_096  # and where that ends
+_SITE_END = re.compile(  # the last <footer> or <nav> of a page, with nothing printed behind it
+    rb"<(footer|nav)\b[^>]*>(?:(?!</?\1\b).)*</\1\s*>"
+    rb"(?=(?:\s|</[a-z][a-z0-9]*\s*>|<!--(?:(?!-->).)*-->|<script\b(?:(?!</script).)*</script\s*>)*\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
+
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
 _THAI_CHARSETS = frozenset(("windows-874", "cp874", "x-windows-874", "tis-620", "tis620", "iso-8859-11", "thai"))
 
@@ -61,6 +70,7 @@ class PrintedPage:
     undecodable: how many characters could not be read in that charset (they are U+FFFD in the lines)
     cut_off: whether the bytes end inside a tag or a text although the document had begun with `<html`
     line_links: for each line the indices into `links` of the links that begin in it; only where asked for
+    site_end: the lines of the `<footer>` and `<nav>` that end the page; they are not in `lines`
     """
 
     lines: list[str]
@@ -69,6 +79,7 @@ class PrintedPage:
     undecodable: int = 0
     cut_off: bool = False
     line_links: list[tuple[int, ...]] = field(default_factory=list)
+    site_end: list[str] = field(default_factory=list)
 
 
 def next_lines(lines: list[str], place: int, count: int) -> list[str]:
@@ -95,23 +106,54 @@ _ACTIONS: dict[int, str] = {
 _PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - frozenset(_ACTIONS)
 
 
-def read_page(body: bytes, *, content_type: str | None = None, with_line_links: bool = False) -> PrintedPage:
-    """Read the bytes of a page as a browser would show them. Never raises, whatever the bytes are."""
-    page = _read(body.removeprefix(b"\xef\xbb\xbf"), "utf-8", with_line_links)
+def read_page(
+    body: bytes, *, content_type: str | None = None, with_line_links: bool = False, every_element_breaks: bool = False
+) -> PrintedPage:
+    """Read the bytes of a page as a browser would show them. Never raises, whatever the bytes are.
+
+    every_element_breaks: for pages whose lines are made by stylesheets that nobody has; an inline element breaks too
+    """
+    how = (with_line_links, every_element_breaks)
+    page = _read(body.removeprefix(b"\xef\xbb\xbf"), "utf-8", *how)
     if not page.undecodable and not body.startswith((b"\xff\xfe", b"\xfe\xff")):
         return page
     source, encoding = _as_utf8(body, content_type)
-    return _read(source, encoding, with_line_links)
+    return _read(source, encoding, *how)
 
 
-def _read(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
-    plain = None if with_line_links or _is_huge(source) else plain_lines(source)
+def _read(source: bytes, encoding: str, with_line_links: bool, every_element_breaks: bool = False) -> PrintedPage:
+    site_end = _site_end(source)
+    if site_end is None:
+        return _read_page(source, encoding, with_line_links, every_element_breaks)
+    rest = source[: site_end.start()] + source[site_end.end() :]
+    page = _read(rest, encoding, with_line_links, every_element_breaks)
+    below = _read_page(site_end[0], encoding)
+    return replace(page, links=page.links + below.links, site_end=page.site_end + below.lines)
+
+
+def _read_page(
+    source: bytes, encoding: str, with_line_links: bool = False, every_element_breaks: bool = False
+) -> PrintedPage:
+    special = with_line_links or every_element_breaks or _is_huge(source)
+    plain = None if special else plain_lines(source)
     if plain is None:
-        return _read_tree(source, encoding, with_line_links)
+        return _read_tree(source, encoding, with_line_links, every_element_breaks)
     return PrintedPage(*plain, encoding, 0, _is_cut_off(source))
 
 
-def _read_tree(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
+def _site_end(source: bytes) -> re.Match[bytes] | None:
+    """The site's footer or navigation at the very end of a page."""
+    end = source[-_END:].lower()
+    if b"</footer" not in end and b"</nav" not in end:
+        return None
+    tail = source[-_TAIL:].lower()
+    start = max(tail.rfind(b"<footer"), tail.rfind(b"<nav"))
+    return _SITE_END.match(source, len(source) - len(tail) + start) if start >= 0 else None
+
+
+def _read_tree(
+    source: bytes, encoding: str, with_line_links: bool = False, every_element_breaks: bool = False
+) -> PrintedPage:
     # scripting: as in a browser that runs scripts, what stands in <noscript> is no markup
     tree = LexborHTMLParser(_limit_depth(source), options=_NO_EVENTS, scripting=True)
     root = tree.body
@@ -122,10 +164,10 @@ def _read_tree(source: bytes, encoding: str, with_line_links: bool) -> PrintedPa
     nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
     if with_line_links:
         links = _mark_links(root)
-        cells = _leave_lines(nodes, [])
+        cells = _leave_lines(nodes, [], every_element_breaks)
     else:
         links = []
-        cells = _leave_lines(nodes, links)
+        cells = _leave_lines(nodes, links, every_element_breaks)
         links.reverse()
     tree.merge_text_nodes()
     for cell in cells:
@@ -139,7 +181,7 @@ def _read_tree(source: bytes, encoding: str, with_line_links: bool) -> PrintedPa
     return PrintedPage(lines, links, encoding, printed.count("\ufffd"), _is_cut_off(source), line_links)
 
 
-def _leave_lines(nodes: list[LexborNode], links: list[str]) -> list[LexborNode]:
+def _leave_lines(nodes: list[LexborNode], links: list[str], every_element_breaks: bool) -> list[LexborNode]:
     """Leave only elements that break lines, so that each text node left is one piece of one line.
 
     Goes from the page's end to its beginning, so that nothing is touched after what held it was taken out. Appends
@@ -149,13 +191,15 @@ def _leave_lines(nodes: list[LexborNode], links: list[str]) -> list[LexborNode]:
     for node in reversed(nodes):
         action = _ACTIONS.get(node.tag_id)
         if action is None:
-            node.unwrap(delete_empty=True)
+            if not every_element_breaks:
+                node.unwrap(delete_empty=True)
         elif action == "cell":
             cells.append(node)
         elif action == "link":
             if target := node.attributes.get("href"):
                 links.append(target.strip())
-            node.unwrap(delete_empty=True)
+            if not every_element_breaks:
+                node.unwrap(delete_empty=True)
         elif action == "out":
             node.decompose()
         elif action == "lines":
@@ -270,7 +314,7 @@ def _split_marks(lines: list[str]) -> tuple[list[str], list[tuple[int, ...]]]:
 
 def _is_cut_off(source: bytes) -> bool:
     """Whether the bytes end in the middle of a tag, a text or a box although a whole document had begun."""
-    end = source[-4096:].rstrip().lower()
+    end = source[-_END:].rstrip().lower()
     if end.rfind(b"<") > end.rfind(b">"):
         return True
     if not end or b"</html" in end or b"</body" in end:

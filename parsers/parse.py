@@ -2,18 +2,29 @@
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
 
 from parsers.findings import Finding, Findings
 from parsers.kpi import KpiPage
-from parsers.labels import KPI_CODE, KPI_HEADINGS, PROJECT_CODE, PROJECT_HEADINGS
+from parsers.labels import (
+    KPI_CODE,
+    KPI_HEADINGS,
+    NAVIGATION,
+    PROGRESS_LABEL,
+    PROJECT_CODE,
+    PROJECT_HEADINGS,
+    RESULT_LIST_TITLE,
+    TARGET_LABEL,
+    YII_CODE_LABEL,
+)
 from parsers.page import PrintedPage, read_page
 from parsers.plain import EMPTY_CELL
 from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
+from parsers.sections import cut_site_end
 from parsers.verdict import Kind, Verdict, kind_of, says_not_found, take_error_lines
 from parsers.yii_project import YiiProjectPage
 
@@ -32,6 +43,8 @@ _MAGIC: Final = {
     b"PK\x03\x04": "a ZIP archive or an Office document",
     b"\x1f\x8b": "gzip data",
 }
+_RECORD_LABELS: Final = (PROGRESS_LABEL, TARGET_LABEL, RESULT_LIST_TITLE, YII_CODE_LABEL)
+_STRAY_NULS: Final = 8  # a browser leaves them out
 _LAST_HEADINGS: Final = {"project": PROJECT_HEADINGS["evaluations"], "kpi": KPI_HEADINGS["definition"]}
 
 
@@ -81,19 +94,40 @@ def parse_page(body: bytes, *, url: str | None = None, content_type: str | None 
 
     Never raises, whatever the bytes are. Which markup the page uses does not matter: only what it prints.
     """
+    page = _parse(body, url, content_type)
+    if page.tables or page.verdict == "not_found" or not _shows_labels(page.unclaimed):
+        return page
+    by_elements = _parse(body, url, content_type, every_element_breaks=True)
+    if not by_elements.tables:
+        return page
+    findings = Findings(by_elements.findings)
+    findings.add("lines_by_elements")
+    return replace(by_elements, findings=list(findings))
+
+
+def _shows_labels(lines: list[str]) -> bool:
+    """Whether a page without a record prints what only records have, wherever in its lines."""
+    text = "\n".join(lines)
+    return any(label in text for label in _RECORD_LABELS)
+
+
+def _parse(body: bytes, url: str | None, content_type: str | None, *, every_element_breaks: bool = False) -> ParsedPage:
     findings = Findings()
     if (binary := _binary_kind(body)) is not None:
         findings.add("not_a_page", printed=binary)
         return ParsedPage("unknown", "blocked", {}, list(findings), [])
-    page = read_page(body, content_type=content_type)
+    page = read_page(body, content_type=content_type, every_element_breaks=every_element_breaks)
     kind = kind_of(page.lines)
     if kind == "result_list":
-        page = read_page(body, content_type=content_type, with_line_links=True)
+        page = read_page(
+            body, content_type=content_type, with_line_links=True, every_element_breaks=every_element_breaks
+        )
     if page.undecodable:
         findings.add("undecodable_bytes", printed=f"{page.undecodable} characters, read as {page.encoding}")
     if kind == "unknown":
         return _without_record(page, kind, _unknown_verdict(page.lines), findings)
-    lines, errors = (page.lines, []) if kind == "result_list" else take_error_lines(page.lines)
+    lines, below = cut_site_end(page.lines)
+    lines, errors = (lines, []) if kind == "result_list" else take_error_lines(lines)
     for line in errors:
         findings.add("error_message_in_page", printed=line)
     reader = _reader(kind, lines, findings, page, url)
@@ -104,13 +138,14 @@ def parse_page(body: bytes, *, url: str | None = None, content_type: str | None 
     asked = _CODE_IN_URL.search(url) if url else None
     if asked and asked[1] != reader.code:
         findings.add("url_contradicts", key=reader.code, printed=asked[1])
+    left = [line for line in (*below, *page.site_end) if line != EMPTY_CELL and line not in NAVIGATION]
     suspect = any(finding["severity"] == "error" for finding in findings)
     return ParsedPage(
         kind,
         "suspect" if suspect else "ok",
         reader.tables,
         list(findings),
-        reader.unclaimed,
+        reader.unclaimed + left,
         page.links,
         page.encoding,
         reader.evaluation_quarter,
@@ -123,7 +158,11 @@ def _binary_kind(body: bytes) -> str | None:
     for start, name in _MAGIC.items():
         if body.startswith(start):
             return name
-    return "binary data" if b"\0" in body[:1024] and not body.startswith((b"\xff\xfe", b"\xfe\xff")) else None
+    return (
+        "binary data"
+        if body.count(b"\0", 0, 1024) > _STRAY_NULS and not body.startswith((b"\xff\xfe", b"\xfe\xff"))
+        else None
+    )
 
 
 def facts_sha256(tables: dict[str, list[Row]]) -> str:

@@ -33,6 +33,7 @@ _TEXT, _SPACE, _NOTHING, _LINE_END, _RULE, _DOCTYPE, _HEAD, _HEAD_END = (bytes([
 _OPEN: Final = {kind: bytes([16 + 2 * place]) for place, kind in enumerate(_KINDS)}
 _CLOSE: Final = {kind: bytes([letter[0] + 1]) for kind, letter in _OPEN.items()}
 _VOID: Final = frozenset((b"br", b"hr", b"img", b"wbr", b"meta", b"link", b"base", b"input"))
+_NO_VALUE: Final = frozenset((b"hidden", b"button", b"submit", b"reset"))  # inputs that print nothing of the record
 _RAW: Final = frozenset((b"script", b"style", b"title", b"noscript"))  # what they hold is no markup, and is not shown
 
 
@@ -256,8 +257,8 @@ def _read_tag(tag: bytes) -> _Tag:
     attributes: dict[bytes, bytes] = {}
     for key, value in _ATTRIBUTE.findall(found[2]):
         attributes.setdefault(key.lower(), value.strip(value[:1]) if value[:1] in (b"'", b'"') else value)
-    hidden_field = name == b"input" and attributes.get(b"type", b"").lower() == b"hidden"
-    letter = _NOTHING if hidden_field else _LETTERS.get(name)
+    shows_nothing = name == b"input" and attributes.get(b"type", b"").lower() in _NO_VALUE
+    letter = _NOTHING if shows_nothing else _LETTERS.get(name)
     if (
         letter is None
         or b"hidden" in attributes

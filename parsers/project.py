@@ -20,6 +20,7 @@ from parsers.labels import (
     KPI_NAME_LABEL,
     KPI_NAME_LINE,
     NAME_IN_ENGLISH,
+    OBSTACLES_AT_END,
     OBSTACLES_LINE,
     PROBLEMS_LINE,
     PROGRESS_LABEL,
@@ -100,7 +101,8 @@ class ProjectPage:
         return bool(self.code)
 
     def _read(self, lines: list[str]) -> None:
-        head, sections = cut(lines, PROJECT_HEADINGS, _FOLLOWS)
+        head, sections, menu = cut(lines, PROJECT_HEADINGS, _FOLLOWS)
+        self._leave(menu)
         self._read_head(head)
         if not self.code:
             self.unclaimed += [line for below in sections.values() for line in below if line != EMPTY_CELL]
@@ -771,6 +773,8 @@ def _report_lines(lines: list[str], start: int, problems_at: int, obstacles_at: 
         end = obstacles_at
     if problems_at > 0:
         problems = _label_text(lines, problems_at, end, _PROBLEMS, PROBLEMS_LINE)
+        if obstacles is None and (both := OBSTACLES_AT_END.fullmatch(problems)):  # in one line
+            problems, obstacles = both[1], _label_text([both[2]], 0, 1, _OBSTACLES, OBSTACLES_LINE)
         end = problems_at
     return _ReportLines(lines[start:end], problems, obstacles)
 

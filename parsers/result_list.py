@@ -147,8 +147,6 @@ class ResultListPage:
                 texts.append(line)
         strategy = " ".join(texts) or None
         quarters, _, rest = read_quarter_table(table, "result_list_quarters", key, self.findings)
-        while rest and rest[-1] in FURNITURE:  # below the last item; in the midst of a text it is the text's
-            rest.pop()
         report, narratives = _split_reports(rest)
         links = self._linked_codes(start, end)
         kpi_code = next((code for kind, code in links if kind == "kpi"), None)

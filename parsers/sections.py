@@ -2,22 +2,29 @@
 
 from collections.abc import Callable, Mapping
 
-from parsers.labels import FURNITURE
+from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION
+from parsers.plain import EMPTY_CELL
+
+_NOTICE = 5  # lines of a copyright notice, at most
 
 Follows = Callable[[list[str], int], bool]
 
 
 def cut(
     lines: list[str], headings: Mapping[str, str], follows: Mapping[str, Follows]
-) -> tuple[list[str], dict[str, list[str]]]:
+) -> tuple[list[str], dict[str, list[str]], list[str]]:
     """Cut `lines` at `headings` (key → printed heading, in page order).
 
-    Returns the lines above the first heading, and for each heading that is there the lines below it. A heading is a
-    line of its own. Free text may quote one: where a heading stands more than once, the order of headings and
-    `follows` (key → does what comes after line i fit?) decide, and the rest stays text. A heading glued to the text
-    behind it is split off where it stands nowhere alone.
+    Returns the lines above the first heading, for each heading that is there the lines below it, and the lines of menus
+    that name headings. A heading is a line of its own. Free text may quote one: where a heading stands more than once,
+    the order of headings and `follows` (key → does what comes after line i fit?) decide, and the rest stays text. A
+    heading glued to the text behind it is split off where it stands nowhere alone.
     """
     places = _places(lines, headings)
+    menu: list[str] = []
+    if any(len(found) > 1 for found in places.values()):
+        lines, menu = _without_menu(lines, sorted(place for found in places.values() for place in found))
+        places = _places(lines, headings)
     missing = [key for key in headings if key not in places]
     if missing:
         lines = _split_glued(lines, headings, places, missing, follows)
@@ -25,7 +32,43 @@ def cut(
     chosen = _choose(lines, headings, places, follows)
     starts = sorted((place, key) for key, place in chosen.items())
     bounds = [*(place for place, _ in starts), len(lines)]
-    return lines[: bounds[0]], {key: lines[place + 1 : bounds[i]] for i, (place, key) in enumerate(starts, 1)}
+    return lines[: bounds[0]], {key: lines[place + 1 : bounds[i]] for i, (place, key) in enumerate(starts, 1)}, menu
+
+
+def cut_site_end(lines: list[str]) -> tuple[list[str], list[str]]:
+    """Part what a site prints below every record, such as *Back* and a copyright notice; returns the record's lines first."""
+    end = len(lines)
+    below = end
+    while below and (lines[below - 1] == EMPTY_CELL or lines[below - 1] in NAVIGATION):
+        below -= 1
+        end = end if lines[below] == EMPTY_CELL else below
+    for place in range(max(end - _NOTICE, 0), end):
+        if COPYRIGHT.match(lines[place]):
+            above, _ = cut_site_end(lines[:place])
+            return above, lines[len(above) :]
+    return lines[:end], lines[end:]
+
+
+def _without_menu(lines: list[str], places: list[int]) -> tuple[list[str], list[str]]:
+    """Take out menus and tabs: headings one below the other that all come again. Returns the other lines first.
+
+    places: where headings stand, in order
+    """
+    menu: set[int] = set()
+    run: list[int] = []
+    for place in [*places, len(lines)]:
+        if run and (place == len(lines) or any(line != EMPTY_CELL for line in lines[run[-1] + 1 : place])):
+            while run and lines[run[-1]] not in _later(lines, places, run[-1]):
+                run.pop()  # the real heading, right below
+            if len(run) > 1 and _later(lines, places, run[-1]).issuperset(lines[one] for one in run):
+                menu.update(run)
+            run = []
+        run.append(place)
+    return [line for place, line in enumerate(lines) if place not in menu], [lines[place] for place in sorted(menu)]
+
+
+def _later(lines: list[str], places: list[int], place: int) -> set[str]:
+    return {lines[later] for later in places if later > place}
 
 
 def without_furniture(lines: list[str]) -> list[str]:
