@@ -126,8 +126,13 @@ def _parse(body: bytes, url: str | None, content_type: str | None, *, every_elem
         findings.add("undecodable_bytes", printed=f"{page.undecodable} characters, read as {page.encoding}")
     if kind == "unknown":
         return _without_record(page, kind, _unknown_verdict(page.lines), findings)
-    lines, below = cut_site_end(page.lines)
-    lines, errors = (lines, []) if kind == "result_list" else take_error_lines(lines)
+    lines, errors = take_error_lines(page.lines)
+    if errors and page.line_links:
+        linked = zip(page.lines, page.line_links, strict=True)
+        page = replace(page, line_links=[links for line, links in linked if line not in errors])
+    lines, below = cut_site_end(lines)
+    site_end, more_errors = take_error_lines(page.site_end)
+    errors += more_errors
     for line in errors:
         findings.add("error_message_in_page", printed=line)
     reader = _reader(kind, lines, findings, page, url)
@@ -138,7 +143,7 @@ def _parse(body: bytes, url: str | None, content_type: str | None, *, every_elem
     asked = _CODE_IN_URL.search(url) if url else None
     if asked and asked[1] != reader.code:
         findings.add("url_contradicts", key=reader.code, printed=asked[1])
-    left = [line for line in (*below, *page.site_end) if line != EMPTY_CELL and line not in NAVIGATION]
+    left = [line for line in (*below, *site_end) if line != EMPTY_CELL and line not in NAVIGATION]
     suspect = any(finding["severity"] == "error" for finding in findings)
     return ParsedPage(
         kind,

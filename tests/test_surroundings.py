@@ -109,6 +109,39 @@ def test_what_a_site_prints_below_is_not_the_records(lines: list[str], below: st
     assert page.links == (["x.php"] if "x.php" in below else [link for link in page.links if link == "#"])
 
 
+WARNING = "<b>Warning</b>: mysql_query() expects parameter 2 in <b>C:\\web\\a.php</b> on line <b>7</b><br>"
+ITEM = [
+    "(1) จำนวนแห่ง",
+    "[มิติที่ 1 : ก]",
+    "ด้านที่ ๑",
+    "จำนวนแห่ง",
+    "หน่วยนับ :แห่ง",
+    "เป้าหมาย :5",
+    "ผลงาน :3",
+    QUARTERS,
+    "รายงาน",
+]
+LIST = ["ผลการปฏิบัติราชการประจำปีของหน่วยงาน : 50040000", "มิติที่ 1 ก", *ITEM]
+
+
+@pytest.mark.parametrize("place", ["first", "before the last text", "last", "below the notice", "in the footer"])
+@pytest.mark.parametrize("lines", [KPI, PROJECT, LIST], ids=["kpi", "project", "list"])
+def test_a_servers_message_is_found_wherever_it_stands(lines: list[str], place: str) -> None:
+    notice = "<p>Copyright 2563</p>"
+    shown = {
+        "first": [WARNING, *lines],
+        "before the last text": [*lines[:-1], WARNING, lines[-1]],
+        "last": [*lines, WARNING],
+        "below the notice": [*lines, notice, WARNING],
+        "in the footer": [*lines, f"<footer>ติดต่อ<br>{WARNING}</footer>"],
+    }[place]
+    bare = parse_page(page_of(lines).encode())
+    page = parse_page(page_of(shown).encode())
+    assert bare.verdict == "ok"
+    assert (page.verdict, page.tables) == ("suspect", bare.tables)
+    assert [finding["rule"] for finding in page.findings if finding["severity"] == "error"] == ["error_message_in_page"]
+
+
 def test_a_footer_that_is_not_the_last_is_text() -> None:
     page = parse_page(page_of(after(KPI, "สรุป", "<footer>ต่อ</footer>")).encode())
     assert page.tables["kpis"][0]["summary"] == "สรุป ต่อ"
