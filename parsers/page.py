@@ -210,13 +210,15 @@ def _leave_lines(nodes: list[LexborNode], links: list[str], every_element_breaks
 
 
 def _is_empty(cell: LexborNode) -> bool:
-    """Whether a cell shows no text: it holds nothing, or a blank, `<br>`, or boxes that hold no more."""
+    """Whether a cell shows no text: it holds nothing, or blanks, `<br>`, or boxes that hold no more."""
     child = cell.first_child
     if child is None:
         return True
     if child.is_text_node and (child.next is None or not (child.text_content or "").isspace()):
-        return not (child.text_content or "").strip()
-    return not cell.text(strip=True)
+        text = (child.text_content or "").strip()
+    else:
+        text = cell.text(strip=True)
+    return not text or not (text.isprintable() or clean(text))
 
 
 def _show_special(node: LexborNode, action: str) -> None:

@@ -108,11 +108,12 @@ _UNPAIRED: Final = _RULE + _DOCTYPE + _HEAD + _HEAD_END
 # --- what the letters print -----------------------------------------------------------------------------------------
 
 _BREAKS, _CELL_START, _CELL_END, _EMPTY = (bytes([code]) for code in range(2, 6))
-_JOINT: Final = b"\0"  # between two texts of one line, so that two halves of a letter do not make one
+_JOINT: Final = "\0"  # between two texts of one line, so that two halves of a letter do not make one
 _ENCODED_BREAK: Final = BREAK.encode()
-_ENCODED_EMPTY: Final = f"{BREAK}{EMPTY_CELL}{BREAK}".encode()
+_ENCODED_EMPTY: Final = EMPTY_CELL.encode()
 
 
+_CELLS: Final = (_OPEN["td"], _OPEN["th"])
 _INLINE_LETTERS: Final = frozenset((_NOTHING, *(f[k] for k in ("inline", "a", "button") for f in (_OPEN, _CLOSE))))
 
 
@@ -122,21 +123,18 @@ def _printed(code: int) -> int:
         return code
     if letter == _SPACE:
         return 0x20
-    if letter in (_OPEN["td"], _OPEN["th"]):
+    if letter in _CELLS:
         return _CELL_START[0]
     if letter in (_CLOSE["td"], _CLOSE["th"]):
         return _CELL_END[0]
-    return (_JOINT if letter in _INLINE_LETTERS else _BREAKS)[0]
+    return ord(_JOINT) if letter in _INLINE_LETTERS else _BREAKS[0]
 
 
 _PRINTED: Final = bytes(map(_printed, range(256)))
+_BREAK_RUN: Final = re.compile(rb"[\x02-\x04][\x02-\x04 \0]*")
 _EMPTY_CELL: Final = re.compile(_CELL_START + b"[" + _BREAKS + b" \0]*" + _CELL_END)
-_START_MARK, _END_MARK = "\ufdd0", "\ufdd1"  # no characters, so in no text
-_WRAPPED: Final = re.compile(rb"\n *")
-_BLANK_CELL: Final = re.compile(rf"{_START_MARK}[\s{BREAK}\0]*{_END_MARK}")
 _REFERENCE: Final = re.compile("&(?:[a-zA-Z][a-zA-Z0-9]*|#0?39|#34);?")
-_ODD_REFERENCE: Final = re.compile(rb"&#(?!0?39;|34;)|&[#a-zA-Z0-9]*\0")
-_FIRST_HALVES: Final = bytes(_ALL - {*range(0x80, 0xC0)})  # what a letter of UTF-8 can begin with
+_ODD_REFERENCE: Final = re.compile("&#(?!0?39;|34;)|&[#a-zA-Z0-9]*\0")
 
 # --- single tags ----------------------------------------------------------------------------------------------------
 
@@ -174,19 +172,27 @@ class _NotPlainError(Exception):
 
 def plain_lines(source: bytes) -> tuple[list[str], list[str]] | None:
     """The printed lines of a page in UTF-8 and its links' targets; None where only a tree can tell."""
-    if b"\0" in source or b"\xef" in source:  # \xef begins the marks below, and U+FFFD
+    if b"\0" in source or b"\xef\xbf\xbd" in source:
         return None
     try:
         skeleton, texts, links = _take_apart(source)
-        return (lines_of(_print(skeleton, texts)), links) if _is_sound(skeleton) else None
+        return (_print(skeleton, texts), links) if _is_sound(skeleton) else None
     except (_NotPlainError, UnicodeDecodeError):
         return None
 
 
 def lines_of(printed: str) -> list[str]:
-    """The lines of a cleaned text that has `BREAK` between them."""
-    lines = [line for piece in printed.split(BREAK) if (line := piece.strip(" "))]
-    return [" ".join(line.split()) if "  " in line else line for line in lines] if "  " in printed else lines
+    """The lines of a text in right spelling that has `BREAK` between them, cleaned."""
+    lines = [line for piece in printed.split(BREAK) if (line := piece.strip())]
+    if "  " in printed or not printed.isprintable():
+        lines = [line if line.isprintable() and "  " not in line else _clean_line(line) for line in lines]
+        return [line for line in lines if line]
+    return lines
+
+
+def _clean_line(line: str) -> str:
+    line = " ".join(line.split())
+    return line if line.isprintable() else clean(line)
 
 
 def _take_apart(source: bytes) -> tuple[bytes, list[bytes], list[str]]:
@@ -326,47 +332,46 @@ def _is_balanced(letters: bytes) -> bool:
     return not waiting
 
 
-def _print(skeleton: bytes, texts: list[bytes]) -> str:
-    """The cleaned text, with `BREAK` between its lines."""
-    printed = skeleton.translate(_PRINTED)
-    has_cells = _CELL_START in printed
-    text = _fill(_EMPTY_CELL.sub(_EMPTY, printed) if has_cells else printed, texts)
-    if text.isprintable():
-        return mend_spelling(text)
-    if has_cells:  # some may hold no-break blanks, or other white space that only a decoded text shows
-        if any(_ENCODED_BREAK in text for text in texts):
-            raise _NotPlainError
-        printed = printed.replace(_CELL_START, _BREAKS + _START_MARK.encode())
-        text = _fill(printed.replace(_CELL_END, _END_MARK.encode() + _BREAKS), texts)
-        text = _BLANK_CELL.sub(EMPTY_CELL, text).replace(_START_MARK, "").replace(_END_MARK, "")
-    return clean(text)
+def _print(skeleton: bytes, texts: list[bytes]) -> list[str]:
+    """The printed lines."""
+    text = _fill(skeleton, texts)
+    lines = lines_of(text)
+    shows_all = text.strip(f"{BREAK} \n\r\t\f").count(BREAK) < len(lines)
+    if shows_all or not any(cell in skeleton for cell in _CELLS):
+        return lines
+    # a cell that holds no more than a no-break blank is an empty one
+    return lines_of(_fill(*_without_blank_texts(skeleton, texts)))
 
 
-def _fill(printed: bytes, texts: list[bytes]) -> str:
-    """The texts in their places, white space collapsed and references read."""
-    printed = printed.replace(_CELL_START, _BREAKS).replace(_CELL_END, _BREAKS)
-    for run in (_BREAKS * 4, _BREAKS * 2, _BREAKS * 2):
-        printed = printed.replace(run, _BREAKS)
-    printed = printed.replace(_BREAKS, _ENCODED_BREAK).replace(_EMPTY, _ENCODED_EMPTY)
-    if bytes([text[0] for text in texts]).translate(None, _FIRST_HALVES):
-        raise _NotPlainError
+def _fill(skeleton: bytes, texts: list[bytes]) -> str:
+    """The texts in right spelling, with what the tags print between them; white space is not collapsed yet."""
+    printed = _EMPTY_CELL.sub(_EMPTY, skeleton.translate(_PRINTED))
+    printed = printed.replace(_EMPTY, _BREAKS + _EMPTY + _BREAKS)
+    printed = _BREAK_RUN.sub(_ENCODED_BREAK, printed).replace(_EMPTY, _ENCODED_EMPTY)
     pieces = [b""] * (2 * len(texts) + 1)
     pieces[::2] = printed.split(_TEXT)
     pieces[1::2] = texts
-    filled = b"".join(pieces)
-    has_references = b"&" in filled
-    if has_references and _ODD_REFERENCE.search(filled):
-        raise _NotPlainError
-    text = _collapse(filled.replace(_JOINT, b"")).decode()
-    return _REFERENCE.sub(_reference, text) if has_references else text
-
-
-def _collapse(text: bytes) -> bytes:
-    """White space as blanks; quick where lines were wrapped and nothing else was done. Some blanks may be double."""
-    if b"\t" in text or b"\r" in text or b"\x0b" in text or b"\x0c" in text:
-        return b" ".join(text.split())
-    return _WRAPPED.sub(b" ", text) if b"\n" in text else text
+    text = b"".join(pieces).decode()
+    if "&" in text:
+        if _ODD_REFERENCE.search(text):
+            raise _NotPlainError
+        text = _REFERENCE.sub(_reference, text)
+    return mend_spelling(text.replace(_JOINT, ""))
 
 
 def _reference(found: re.Match[str]) -> str:
     return html.unescape(found[0])
+
+
+def _without_blank_texts(skeleton: bytes, texts: list[bytes]) -> tuple[bytes, list[bytes]]:
+    """Skeleton and texts without the texts that show nothing."""
+    kept: list[bytes] = []
+    letters = skeleton.split(_TEXT)
+    for place, text in enumerate(texts):
+        shown = _REFERENCE.sub(_reference, text.decode())
+        if clean(shown):
+            kept.append(text)
+            letters[place] += _TEXT
+        elif any(map(str.isspace, shown)):
+            letters[place] += _SPACE
+    return b"".join(letters), kept

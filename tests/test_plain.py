@@ -48,6 +48,7 @@ PLAIN = [
     '<A HREF="mykpi.php?pid=1&amp;y=2&z=3" title=y>ก</A>',
     "<a href=' x '>ก</a><a name=top></a><a href=''>ข</a><input type=hidden value=x>",
     "<p>a > b</p>\x08<p>\x1c</p><p>\u200b</p>␀<p>␤x</p>",
+    "<table><tr><td>\u200b</td><td><b>&nbsp;</b> \ufeff</td><td>ก\u200b</td></tr></table><p>เป้าหมาย：１<b>\u200b</b>๐</p>",
 ]
 REPAIRED = {
     "an element left open": "<div>ก",
@@ -86,6 +87,12 @@ REPAIRED = {
 @pytest.mark.parametrize("page", PLAIN)
 def test_a_plain_page_takes_the_quick_road(page: str) -> None:
     assert is_plain(page.encode())
+
+
+def test_a_cell_that_shows_nothing_is_an_empty_one() -> None:
+    cells = "<table><tr><td>\u200b</td><td> &nbsp;\ufeff</td><td>ก</td></tr></table>".encode()
+    assert plain_lines(cells) == (["␀", "␀", "ก"], [])
+    assert read_page(b"<div>" + cells).lines == ["␀", "␀", "ก"]
 
 
 @pytest.mark.parametrize("case", REPAIRED)
