@@ -103,6 +103,7 @@ _NOT_IN_ITSELF: Final = [  # a browser ends the outer one, or drops the inner
 _IN_PHRASES: Final = _TEXT + _LINE_END
 _PHRASES: Final = [_OPEN[kind] + _CLOSE[kind] for kind in ("inline", "a", "button")]
 _OF_PHRASES: Final = [(_OPEN[kind], _OPEN[kind] + _CLOSE[kind]) for kind in ("p", "h")]
+_COMMON_PAIRS: Final = [_OPEN[kind] + _CLOSE[kind] for kind in ("td", "th", "tr", "li", "div")]
 _UNPAIRED: Final = _RULE + _DOCTYPE + _HEAD + _HEAD_END
 
 # --- what the letters print -----------------------------------------------------------------------------------------
@@ -318,7 +319,13 @@ def _is_sound(skeleton: bytes) -> bool:
         rest = rest.replace(pair, b"")
         if letter in rest:
             return False
-    return _is_balanced(rest.translate(None, _UNPAIRED))
+    rest = rest.translate(None, _UNPAIRED)
+    before = 0
+    while len(rest) != before:  # most of it goes by these, and quicker than tag by tag
+        before = len(rest)
+        for pair in _COMMON_PAIRS:
+            rest = rest.replace(pair, b"")
+    return _is_balanced(rest)
 
 
 def _is_balanced(letters: bytes) -> bool:

@@ -80,6 +80,7 @@ def parse_number(printed: str) -> float | None:
     return float(text.replace(",", "")) + 0.0  # + 0.0: no negative zero
 
 
+@lru_cache(maxsize=10_000)
 def parse_integer(printed: str) -> int | None:
     """Read a whole number in Thai or Arabic digits; None where it is not one."""
     text = arabic_digits(printed)
