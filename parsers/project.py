@@ -80,6 +80,7 @@ _REPORT_FIRST = "(ค"  # what a report's heading begins with
 _PROBLEMS, _OBSTACLES = "** ปัญหาของโครงการ :", "** อุปสรรคของโครงการ :"
 _BARE_LABELS = frozenset((_PROBLEMS, _OBSTACLES, _PROBLEMS[:-2], _OBSTACLES[:-2]))
 _STEP_DATE_LABELS = (STEP_START_LABEL, STEP_END_LABEL)
+_MOST_PIECES = 8  # cells that one printed line is spread over
 _ONLY_SEPARATORS = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
 
 
@@ -263,7 +264,7 @@ class ProjectPage:
                 items.append([line])
             elif line == EMPTY_CELL:
                 continue
-            elif waits or (items and line[0] == ":"):
+            elif (waits or (items and line[0] == ":")) and len(items[-1]) < _MOST_PIECES:
                 items[-1].append(line)
             else:
                 self._leave([line])
@@ -342,8 +343,13 @@ class ProjectPage:
 
     def _heading(self, index: int, number_: str, percent: str, day: str) -> _Heading:
         key = f"{self.code}/{index}"
+        report_no = parse_integer(number_)
+        if report_no is None:
+            self.findings.add(
+                "number_unreadable", table="progress_reports", key=key, column="report_no", printed=number_
+            )
         return (
-            parse_integer(number_),
+            report_no,
             self._percent(percent, "progress_reports", key, "progress_percent"),
             self._iso_day(day, "progress_reports", key, "reported_on_date"),
         )
@@ -393,19 +399,21 @@ class ProjectPage:
         if not any(line.startswith(STEP_END_LABEL) for line in lines):
             lines = _part_dates(lines)
         used: set[int] = set()
+        last = 0
         rows = self.tables["plan_steps"]
         for step in _match_all(USUAL_STEP, lines) or self._split_steps(lines):
-            step_no = parse_integer(step[0]) or 0
-            if step_no in used:
+            step_no = parse_integer(step[0])
+            if step_no is None or step_no in used:
                 self.findings.add(
                     "step_renumbered",
                     table="plan_steps",
-                    key=f"{self.code}/{step_no}",
+                    key=f"{self.code}/{last + 1 if step_no is None else step_no}",
                     column="step_no",
                     printed=step[0],
                 )
-                step_no = max(used) + 1
+                step_no = last + 1
             used.add(step_no)
+            last = max(last, step_no)
             rows.append(self._step_row(step_no, *step[1:]))
         rows.sort(key=itemgetter("step_no"))
 
