@@ -13,7 +13,7 @@ from itertools import islice
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from parsers.plain import BREAK, EMPTY_CELL, lines_of, plain_lines
-from parsers.thai import clean
+from parsers.thai import clean, mend_spelling
 
 _LINK = "␞"
 
@@ -39,6 +39,7 @@ _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _HREF_IN_SCRIPT = re.compile(r"""location(?:\.href)?\s*=\s*['"]([^'"]+)|window\.open\(\s*['"]([^'"]+)""")
 
 
+_ANY_TAG = re.compile(rb"<[A-Za-z!?/]")
 _TAG = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
 _LARGE = 100_000  # bytes; below that even the deepest page costs a fraction of a second
 _MANY_TAGS = 5_000  # a real page has one to three thousand
@@ -134,11 +135,21 @@ def _read(source: bytes, encoding: str, with_line_links: bool, every_element_bre
 def _read_page(
     source: bytes, encoding: str, with_line_links: bool = False, every_element_breaks: bool = False
 ) -> PrintedPage:
+    if not _ANY_TAG.search(source):
+        return _read_text(source, encoding, with_line_links)
     special = with_line_links or every_element_breaks or _is_huge(source)
     plain = None if special else plain_lines(source)
     if plain is None:
         return _read_tree(source, encoding, with_line_links, every_element_breaks)
     return PrintedPage(*plain, encoding, 0, _is_cut_off(source))
+
+
+def _read_text(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
+    """Bytes without a single tag are no HTML: a browser shows their lines as they are."""
+    text = mend_spelling(source.decode("utf-8", "replace"))
+    lines = lines_of(BREAK.join(text.splitlines()))
+    no_links: list[tuple[int, ...]] = [()] * len(lines) if with_line_links else []
+    return PrintedPage(lines, [], encoding, text.count("\ufffd"), line_links=no_links)
 
 
 def _site_end(source: bytes) -> re.Match[bytes] | None:
