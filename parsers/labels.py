@@ -80,6 +80,7 @@ EVALUATION_LINE: Final = re.compile(
 )
 EVALUATION_MARK: Final = re.compile(r"\*{2,3}\s*สยป\.")
 UNIT_PAIR: Final = re.compile(rf"({DIGIT}{{8}})?\s*/\s*({DIGIT}{{8}})?")
+UNIT_PAIR_AT_END: Final = re.compile(rf"(.*\S)\s+({DIGIT}{{8}}/{DIGIT}{{8}})")  # in one line with the text above it
 STRATEGY_LINE: Final = re.compile(rf"(?:(ด้านที่|ยุทธศาสตร์ที่)\s*({DIGIT}+)\b|({DIGIT}+(?:\.{DIGIT}+)+)\.?)\s*[-–—]?\s*(.*)")
 NAME_IN_ENGLISH: Final = re.compile(r"(.*\S)\s*:\s*([A-Za-z][\x20-\x7e‘’“”–]*)")
 
@@ -141,7 +142,9 @@ QUARTER_HEADER: Final = re.compile(  # the header has an empty cell too: ␀ is 
     r"\(\s*\*\s*2\.1\s*/\s*2\.2\s*\*\s*\)",
     re.DOTALL,
 )
-QUARTER_ROW: Final = re.compile(r"\s*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL)
+QUARTER_ROW: Final = re.compile(  # spacer rows and cells may stand between the rows
+    r"[\s␀]*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL
+)
 
 # --- what a server prints instead of, or in the middle of, a page ---------------------------------------------------
 

@@ -41,6 +41,7 @@ from parsers.labels import (
     TARGET_LABEL,
     TITLE_LINE,
     UNIT_PAIR,
+    UNIT_PAIR_AT_END,
     USUAL_REPORT,
     USUAL_STEP,
     WEIGHT_AT_END,
@@ -238,7 +239,7 @@ class ProjectPage:
             self._project[key] = " ".join(lines) or None
 
     def _take_unit_pair(self, lines: list[str]) -> list[str]:
-        for count in (1, 2, 3):
+        for count in (3, 2, 1):  # its halves and the stroke may stand in cells of their own
             tail = lines[-count:]
             found = UNIT_PAIR.fullmatch(" ".join(tail)) if len(tail) == count else None
             if found:
@@ -249,6 +250,8 @@ class ProjectPage:
                         "unit_codes_differ", table="projects", key=self.code, column="unit_code", printed=" ".join(tail)
                     )
                 return lines[:-count]
+        if lines and (found := UNIT_PAIR_AT_END.fullmatch(lines[-1])):
+            return self._take_unit_pair([*lines[:-1], found[1], found[2]])
         return lines
 
     # --- strategies -------------------------------------------------------------------------------------------------
@@ -892,8 +895,8 @@ def _below_progress(lines: list[str], place: int) -> bool:
 
 
 def _after_unit_pair(lines: list[str], place: int) -> bool:
-    above = next((line for line in reversed(lines[:place]) if line != EMPTY_CELL), "")
-    return bool(UNIT_PAIR.fullmatch(above))
+    above = next_lines(lines[:place][::-1], 0, 3)[::-1]
+    return any(UNIT_PAIR.fullmatch(" ".join(above[start:])) for start in range(len(above)))
 
 
 def _before_strategies(lines: list[str], place: int) -> bool:

@@ -210,3 +210,66 @@ def test_the_quarters_header_may_have_two_rows() -> None:
 def test_two_telephones_stay_together() -> None:
     lines = instead(PROJECT, ["นายสมมติ"], "นายสมมติ โทร. 6541 และ 6542")
     assert value(lines, "contacts", "contact_name", "contact_phone") == ("นายสมมติ", "6541 และ 6542")
+
+
+UNIT_PAIRS = [
+    "<table><tr><td>50040000</td><td>/</td><td>50040100</td></tr></table>",
+    "<table><tr><td>50040000 /</td><td>50040100</td></tr></table>",
+    "<table><tr><td>50040000</td><td>/ 50040100</td></tr></table>",
+]
+
+
+@pytest.mark.parametrize("pair", UNIT_PAIRS)
+def test_the_unit_pair_may_stand_in_cells(pair: str) -> None:
+    lines = instead(PROJECT, ["50040000/50040000"], pair)
+    assert value(lines, "projects", "unit_code", "unit_code_second", "rationale") == ("50040000", "50040100", "เหตุผล")
+
+
+def test_the_unit_pair_may_end_the_rationales_line() -> None:
+    lines = instead(PROJECT, ["เหตุผล", "50040000/50040000"], "เหตุผล <small>50040000/50040100</small>")
+    assert value(lines, "projects", "unit_code", "unit_code_second", "rationale") == ("50040000", "50040100", "เหตุผล")
+
+
+PAIRS = {
+    "in three cells": ("20</td><td>/</td><td>20", 20.0),
+    "the stroke with the first": ("20 /</td><td>20", 20.0),
+    "the stroke with the second": ("20</td><td>/ 20", 20.0),
+    "the second empty": ("20</td><td>/</td><td>", None),
+    "the second missing": ("20 /", None),
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("score", [None, 50.0])
+@pytest.mark.parametrize(
+    ("lines", "table"), [(KPI, "kpi_quarters"), (PROJECT, "project_kpi_quarters")], ids=["kpi", "project"]
+)
+def test_the_quarters_pair_may_stand_in_cells(lines: list[str], table: str, pair: str, score: float | None) -> None:
+    cells, second = PAIRS[pair]
+    quarters = QUARTERS.replace("<td></td>", f"<td>{score or ''}</td>").replace("20 / 20", cells)
+    page = parse_page(page_of(instead(lines, [QUARTERS], quarters)).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    columns = ("quarter", "result_value", "score", "evaluation_2_1", "evaluation_2_2")
+    rows = [tuple(row[column] for column in columns) for row in page.tables[table]]
+    assert rows == [(quarter, 1.0, score, 20.0, second) for quarter in range(1, 5)]
+
+
+@pytest.mark.parametrize("score", [None, 50.0])
+def test_an_empty_pair_is_no_half_of_one(score: float | None) -> None:
+    quarters = QUARTERS.replace("<td></td>", f"<td>{score or ''}</td>").replace("20 / 20", "/")
+    page = parse_page(page_of(instead(PROJECT, [QUARTERS], quarters)).encode())
+    rows = [(row["score"], row["evaluation_2_1"]) for row in page.tables["project_kpi_quarters"]]
+    assert (rows, page.unclaimed) == ([(score, None)] * 4, [])
+
+
+@pytest.mark.parametrize(
+    "spaced",
+    [
+        QUARTERS.replace("</tr>", "</tr><tr><td colspan=4></td></tr>"),
+        QUARTERS.replace("<tr>", "<tr><td width=1></td>"),
+        QUARTERS.replace("</tr>", "<td>&nbsp;</td></tr>"),
+    ],
+    ids=["rows", "cells before", "cells behind"],
+)
+def test_quarters_may_be_spaced(spaced: str) -> None:
+    same_record(parse_page(page_of(instead(PROJECT, [QUARTERS], spaced)).encode()), PROJECT)
