@@ -56,14 +56,16 @@ FURNITURE: Final = frozenset(
     )
 )
 
-# --- below the record: what sites print at the end of a page --------------------------------------------------------
+# --- around the record: what sites print above and below it -----------------------------------------------------------
 
 NAVIGATION: Final = FURNITURE - {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE} | frozenset(
     (
         *("กลับขึ้นด้านบน", "กลับด้านบน", "ขึ้นด้านบน", "กลับหน้าหลัก", "กลับหน้าแรก", "หน้าหลัก", "หน้าแรก", "ย้อนกลับ", "กลับ"),
         *("พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Top", "Back to top", "Print", "Close", "Logout"),
+        *("เข้าสู่ระบบ", "เมนู", "ค้นหา", "ติดต่อเรา", "Login", "Menu", "Search"),
     )
 )
+NAVIGATION_JOINT: Final = re.compile(r"\s*[|/<>«»‹›•·]\s*")
 COPYRIGHT: Final = re.compile(r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|.*©", re.IGNORECASE)
 
 # --- one line of a project page -----------------------------------------------------------------------------------
@@ -74,6 +76,7 @@ BARE_CODE_LINE: Final = re.compile(rf"({PROJECT_CODE})")
 AGENCY_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*\(\s*({DIGIT}{{4}})?\s*\)")
 SUB_OFFICE_MARK: Final = re.compile(r"\*+\s*")
 PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
+PROGRESS_IN_LINE: Final = re.compile(rf"(?:({DIGIT}[0-9๐-๙.,]*)\s*%?\s+)?({PROGRESS_LABEL}.*)")  # behind progress alone
 EVALUATION_LINE: Final = re.compile(
     r"\*{2,3}\s*สยป\.\s*(?:ประเมินโครงการ|ตรวจประเมินตัวชี้วัด)\s*:?\s*(?:ไตรมาสที่)?\s*:?\s*"
     rf"(?:({DIGIT})(?![^\s:]))?\s*:?\s*(\S*)"
@@ -84,11 +87,10 @@ UNIT_PAIR_AT_END: Final = re.compile(rf"(.*\S)\s+({DIGIT}{{8}}/{DIGIT}{{8}})")  
 STRATEGY_LINE: Final = re.compile(rf"(?:(ด้านที่|ยุทธศาสตร์ที่)\s*({DIGIT}+)\b|({DIGIT}+(?:\.{DIGIT}+)+)\.?)\s*[-–—]?\s*(.*)")
 NAME_IN_ENGLISH: Final = re.compile(r"(.*\S)\s*:\s*([A-Za-z][\x20-\x7e‘’“”–]*)")
 
-REPORT_LABEL: Final = "ความคืบหน้าโครงการฯ ร้อยละ"
-REPORT_NUMBER_LINE: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)")
 REPORT_START: Final = re.compile(rf"(?:\(\s*{DIGIT}+\s*\)\s*)?ความคืบหน้าโครงการฯ ร้อยละ")
 REPORT_HEADING: Final = re.compile(
     rf"\(\s*({DIGIT}+)\s*\)\s*ความคืบหน้าโครงการฯ ร้อยละ\s*:?\s*([^\s()]*)\s*\(\s*([^()]*?)\s*\)"
+    rf"(?:\s*({DIGIT}[0-9๐-๙.,]*)\s*%?)?"  # the percent again, where it stands in the same line
 )
 REPORT_RULE: Final = re.compile(r"-{3,}\s*&+\s*-{3,}")
 PROBLEMS_LINE: Final = re.compile(r"\*+\s*ปัญหาของโครงการ\s*:?\s*(.*)")
@@ -113,8 +115,9 @@ STEP_DATES_AT_END: Final = re.compile(
 )
 WEIGHT_LINE: Final = re.compile(r":?\s*([^\s%:]*)\s*%")
 WEIGHT_AT_END: Final = re.compile(r"(.*\S)\s*:\s*([^\s%:]+)\s*%")
+STEP_LINK_MARK: Final = re.compile(r"\(\s*(?:ทดสอบ|คลิก)\s*\)")
 STEP_LINKS: Final = re.compile(
-    rf"\(\s*(?:ทดสอบ|คลิก)\s*\)\s*(?:แสดงขั้นตอนการดำเนินงานโครงการ|ขั้นตอนการปฏิบัติงานของโครงการ)"
+    rf"{STEP_LINK_MARK.pattern}\s*(?:แสดงขั้นตอนการดำเนินงานโครงการ|ขั้นตอนการปฏิบัติงานของโครงการ)"
     rf"\s*(?::\s*({PROJECT_CODE})?)?"
 )
 

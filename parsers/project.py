@@ -23,17 +23,17 @@ from parsers.labels import (
     OBSTACLES_AT_END,
     OBSTACLES_LINE,
     PROBLEMS_LINE,
+    PROGRESS_IN_LINE,
     PROGRESS_LABEL,
     PROJECT_HEADINGS,
     REPORT_HEADING,
-    REPORT_LABEL,
-    REPORT_NUMBER_LINE,
     REPORT_RULE,
     REPORT_START,
     STEP_DATES_AT_END,
     STEP_END_LABEL,
     STEP_LABEL,
     STEP_LINE,
+    STEP_LINK_MARK,
     STEP_LINKS,
     STEP_START_LABEL,
     STRATEGY_LINE,
@@ -49,7 +49,7 @@ from parsers.labels import (
 )
 from parsers.page import next_lines
 from parsers.plain import EMPTY_CELL
-from parsers.sections import cut, without_furniture
+from parsers.sections import cut, once, without_echoes, without_furniture
 from parsers.thai import (
     BUDDHIST_OFFSET,
     NONE_WORDS,
@@ -81,6 +81,7 @@ _REPORT_FIRST = "(ค"  # what a report's heading begins with
 _PROBLEMS, _OBSTACLES = "** ปัญหาของโครงการ :", "** อุปสรรคของโครงการ :"
 _BARE_LABELS = frozenset((_PROBLEMS, _OBSTACLES, _PROBLEMS[:-2], _OBSTACLES[:-2]))
 _STEP_DATE_LABELS = (STEP_START_LABEL, STEP_END_LABEL)
+_MEASURE_LABELS = (TARGET_LABEL, ACHIEVED_LABEL)
 _ONLY_SEPARATORS = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
 
 
@@ -102,7 +103,7 @@ class ProjectPage:
         return bool(self.code)
 
     def _read(self, lines: list[str]) -> None:
-        head, sections, menu = cut(lines, PROJECT_HEADINGS, _FOLLOWS)
+        head, sections, menu = cut(self._once(lines), PROJECT_HEADINGS, _FOLLOWS)
         self._leave(menu)
         self._read_head(head)
         if not self.code:
@@ -120,13 +121,24 @@ class ProjectPage:
         self.tables["projects"].append(self._project)
         self._check()
 
+    def _once(self, lines: list[str]) -> list[str]:
+        first = once(lines)
+        if len(first) < len(lines):
+            self.findings.add("printed_twice", printed=lines[0])
+        return first
+
     def _leave(self, lines: Any) -> None:
         self.unclaimed.extend(line for line in lines if line != EMPTY_CELL)
 
     # --- title, agency, progress, contact, evaluation ---------------------------------------------------------------
 
     def _read_head(self, lines: list[str]) -> None:
-        lines = [line for line in lines if line != EMPTY_CELL]
+        printed = [line for line in lines if line != EMPTY_CELL]
+        lines = without_echoes(printed)
+        if len(lines) < len(printed):
+            again = [line for line in without_furniture(lines) if lines.count(line) < printed.count(line)]
+            if again:
+                self.findings.add("printed_twice", table="projects", printed=again[0])
         title = find_title(lines, TITLE_LINE, BARE_CODE_LINE, _ends_head)
         if title is None:
             self._leave(line for line in lines if line not in FURNITURE)
@@ -150,8 +162,9 @@ class ProjectPage:
                 column="fiscal_year_be",
                 message="The agency's line has no fiscal year.",
             )
-        self._leave(line for line in lines[:start] if line not in FURNITURE)
-        below = without_furniture(lines[agency_end:])
+        title_lines = lines[start:end]
+        self._leave(line for line in lines[:start] if line not in FURNITURE and line not in title_lines)
+        below = without_furniture(_part_evaluation(lines[agency_end:]))
         progress, below = self._read_progress(below)
         score, contact_lines = self._read_evaluation(below)
         self._project = {
@@ -186,7 +199,9 @@ class ProjectPage:
 
     def _read_progress(self, lines: list[str]) -> tuple[float | None, list[str]]:
         """Progress, printed alone and once more behind its label; returns it and the lines below."""
-        place = next((i for i, line in enumerate(lines) if line.startswith(PROGRESS_LABEL)), None)
+        place = _place_of_progress(lines)
+        if place is None and (parted := _part_progress(lines)) != lines:
+            return self._read_progress(parted)
         if place is None:
             self.findings.add(
                 "part_missing",
@@ -266,7 +281,7 @@ class ProjectPage:
                 items.append([line])
             elif line == EMPTY_CELL:
                 continue
-            elif waits or (items and line[0] == ":"):
+            elif waits or (items and (line[0] == ":" or items[-1][-1][-1] == ":")):  # its English name is below
                 items[-1].append(line)
             else:
                 self._leave([line])
@@ -296,6 +311,7 @@ class ProjectPage:
     def _read_reports(self, lines: list[str]) -> None:
         if EMPTY_CELL in lines:
             lines = [line for line in lines if line != EMPTY_CELL]
+        lines = self._once(lines)
         reports = _match_all(USUAL_REPORT, lines)
         if reports is None:
             blocks, foreign = _split_reports(lines)
@@ -318,21 +334,23 @@ class ProjectPage:
         for count in range(1, min(5, len(lines)) + 1):
             found = REPORT_HEADING.fullmatch(lines[0] if count == 1 else " ".join(lines[:count]))
             if found:
-                heading = self._heading(index, *found.groups())
+                heading = self._heading(index, *found.groups()[:3])
                 break
         else:
             self.findings.add("heading_unreadable", table="progress_reports", key=key, printed=lines[0])
             count = 1
-        if len(lines) > count and (again := parse_number(lines[count])) is not None:
-            if again != heading[1]:
-                self.findings.add(
-                    "progress_printed_twice",
-                    table="progress_reports",
-                    key=key,
-                    column="progress_percent",
-                    printed=f"{lines[count]} | {heading[1]}",
-                )
+        again = found[4] if found else None
+        if again is None and len(lines) > count and parse_number(lines[count]) is not None:
+            again = lines[count]
             count += 1
+        if again is not None and parse_number(again) != heading[1]:
+            self.findings.add(
+                "progress_printed_twice",
+                table="progress_reports",
+                key=key,
+                column="progress_percent",
+                printed=f"{again} | {heading[1]}",
+            )
         if block.problems is None and block.obstacles is None:
             self.findings.add(
                 "part_missing",
@@ -392,7 +410,7 @@ class ProjectPage:
     # --- plan -------------------------------------------------------------------------------------------------------
 
     def _read_plan(self, lines: list[str]) -> None:
-        lines = self._take_step_links([line for line in lines if line != EMPTY_CELL])
+        lines = self._once(self._take_step_links([line for line in lines if line != EMPTY_CELL]))
         if not any(line.startswith(STEP_END_LABEL) for line in lines):
             lines = _part_dates(lines)
         used: set[int] = set()
@@ -414,6 +432,7 @@ class ProjectPage:
 
     def _take_step_links(self, lines: list[str]) -> list[str]:
         """Take out the two links below the plan, whose code must be this project's."""
+        lines = _part_step_links(lines)
         kept: list[str] = []
         place = 0
         while place < len(lines):
@@ -512,13 +531,12 @@ class ProjectPage:
             if not _KPI_CODE.fullmatch(code):
                 self.findings.add("code_shape", table="project_kpis", key=self.code, column="kpi_code", printed=code)
             if code in seen:
-                differs = "" if seen[code] == below else " They differ."
+                same = seen[code] == below
                 self.findings.add(
-                    "duplicate_key",
+                    "printed_twice" if same else "duplicate_key",
                     table="project_kpis",
                     key=f"{self.code}/{code}",
-                    printed="\n".join(block),
-                    message=f"The page lists the indicator twice; the first stands in the table.{differs}",
+                    printed=block[0] if same else "\n".join(block),
                 )
                 continue
             seen[code] = below
@@ -527,6 +545,7 @@ class ProjectPage:
     def _read_kpi(self, code: str, lines: list[str]) -> None:
         key = f"{self.code}/{code}"
         above, table = cut_quarter_table(lines)
+        table = self._once(table)
         name, above = self._take_kpi_name([line for line in above if line != EMPTY_CELL], key)
         columns, left = read_measures(above, "project_kpis", key, self.findings)
         quarters, unit, rest = read_quarter_table(table, "project_kpi_quarters", key, self.findings)
@@ -561,7 +580,8 @@ class ProjectPage:
             while name in ("", ":") and end < len(lines) and not _is_measure(lines, end):
                 name = lines[end].lstrip(" :")
                 end += 1
-            return name or None, lines[end:]
+            more = next((i for i, text in enumerate(lines) if i >= end and text.startswith(_MEASURE_LABELS)), end)
+            return " ".join([name, *lines[end:more]]) or None, lines[more:]
         self.findings.add(
             "part_missing", table="project_kpis", key=key, column="name", message="An indicator without its name."
         )
@@ -674,6 +694,27 @@ def check_last_quarter(achieved: float | None, quarters: list[Row], table: str, 
 # --- where things stand --------------------------------------------------------------------------------------------
 
 
+def _place_of_progress(lines: list[str]) -> int | None:
+    return next((place for place, line in enumerate(lines) if line.startswith(PROGRESS_LABEL)), None)
+
+
+def _part_progress(lines: list[str]) -> list[str]:
+    """The lines with that of progress whole, where its label is in two cells or progress alone stands before it."""
+    for place in range(len(lines)):
+        for count in (1, 2):
+            if found := PROGRESS_IN_LINE.fullmatch(" ".join(lines[place : place + count])):
+                return [*lines[:place], *(part for part in found.groups() if part), *lines[place + count :]]
+    return lines
+
+
+def _part_evaluation(lines: list[str]) -> list[str]:
+    """The lines with that of the evaluation by itself, where it stands behind the links above it."""
+    for place, line in enumerate(lines):
+        if (found := EVALUATION_MARK.search(line)) and found.start():
+            return [*lines[:place], line[: found.start()].rstrip(), line[found.start() :], *lines[place + 1 :]]
+    return lines
+
+
 def _ends_head(line: str) -> bool:
     """Whether this is the line of progress; a name may quote its label, but never ends with it and a number."""
     return line.startswith(PROGRESS_LABEL) and not line[len(PROGRESS_LABEL) :].strip("0123456789๐๑๒๓๔๕๖๗๘๙ .,:%")
@@ -726,7 +767,7 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
         if start < 0:
             if first in _REPORT_FIRST and _is_report_start(lines, place):
                 start = place
-            else:
+            elif not REPORT_RULE.fullmatch(line):
                 foreign.append(line)
         elif first == "*":
             if _is_quoted_label(lines, place, max(problems_at, obstacles_at)):
@@ -742,11 +783,12 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
         elif obstacles_at > 0 and first in _REPORT_FIRST and _is_report_start(lines, place):
             if _is_quoted_heading(lines, place, obstacles_at):
                 continue
-            reports.append(_report_lines(lines, start, problems_at, obstacles_at, place))
+            reports.append(_without_rule(_report_lines(lines, start, problems_at, obstacles_at, place)))
             start, problems_at, obstacles_at = place, -1, -1
     if start >= 0:
         end = len(lines) - bool(REPORT_RULE.fullmatch(lines[-1]))
-        reports.append(_report_lines(lines, start, problems_at, obstacles_at, end))
+        last = _report_lines(lines, start, problems_at, obstacles_at, end)
+        reports.append(last if end < len(lines) else _without_rule(last))
     return reports, foreign
 
 
@@ -790,13 +832,17 @@ def _label_text(lines: list[str], place: int, end: int, label: str, pattern: re.
     return " ".join([found[1] if found else "", *lines[place + 1 : end]]).strip().removeprefix(":").strip()
 
 
+def _without_rule(report: _ReportLines) -> _ReportLines:
+    """The report, where its rule stands in no line of its own but behind its obstacles."""
+    text = report.obstacles or ""
+    above = text.rpartition("&")[0].rstrip("& ").rstrip("-")
+    return report._replace(obstacles=above.rstrip()) if REPORT_RULE.fullmatch(text[len(above) :]) else report
+
+
 def _is_report_start(lines: list[str], place: int) -> bool:
-    line = lines[place]
-    if REPORT_START.match(line):
+    if REPORT_START.match(lines[place]):
         return True
-    return bool(
-        REPORT_NUMBER_LINE.fullmatch(line) and place + 1 < len(lines) and lines[place + 1].startswith(REPORT_LABEL)
-    )
+    return bool(REPORT_START.match(" ".join(lines[place : place + 3])))  # in cells of its own
 
 
 def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:
@@ -835,9 +881,23 @@ def _part_dates(lines: list[str]) -> list[str]:
     return parted
 
 
+def _part_step_links(lines: list[str]) -> list[str]:
+    """The lines with one link a line, where both stand in one, or what stands in parentheses in a cell of its own."""
+    parted: list[str] = []
+    for line in lines:
+        if parted and STEP_LINK_MARK.fullmatch(parted[-1]) and STEP_LINKS.fullmatch(f"{parted[-1]} {line}"):
+            line = f"{parted.pop()} {line}"
+        second = STEP_LINK_MARK.search(line, 1) if line[0] == "(" else None
+        if second and STEP_LINKS.fullmatch(first := line[: second.start()].rstrip()):
+            parted.append(first)
+            line = line[second.start() :]
+        parted.append(line)
+    return parted
+
+
 def _is_measure(lines: list[str], place: int) -> bool:
     """Whether a line is an indicator's target or result, not a name that quotes the label: that comes again below."""
-    for label in (TARGET_LABEL, ACHIEVED_LABEL):
+    for label in _MEASURE_LABELS:
         if lines[place].startswith(label):
             return not any(line.startswith(label) for line in lines[place + 1 :])
     return False

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION
+from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION, NAVIGATION_JOINT
 from parsers.plain import EMPTY_CELL
 
 _NOTICE = 5  # lines of a copyright notice, at most
+_NAVIGATION = 100  # letters of a line of links, at most
+
+_HEAD = 60  # lines of a page's head, at most
 
 Follows = Callable[[list[str], int], bool]
 
@@ -23,6 +26,9 @@ def cut(
     places = _places(lines, headings)
     menu: list[str] = []
     if any(len(found) > 1 for found in places.values()):
+        if twins := _twins(lines, list(places.values())):
+            lines = [line for place, line in enumerate(lines) if place not in twins]
+            places = _places(lines, headings)
         lines, menu = _without_menu(lines, sorted(place for found in places.values() for place in found))
         places = _places(lines, headings)
     missing = [key for key in headings if key not in places]
@@ -49,6 +55,40 @@ def cut_site_end(lines: list[str]) -> tuple[list[str], list[str]]:
     return lines[:end], lines[end:]
 
 
+def once(lines: list[str]) -> list[str]:
+    """The lines; where they are all printed twice over, as pages for two widths of screen do, those of the first time."""
+    half, odd = divmod(len(lines), 2)
+    twice = half and not odd and lines[0] == lines[half] and lines[:half] == lines[half:]
+    return lines[:half] if twice else lines
+
+
+def without_echoes(lines: list[str]) -> list[str]:
+    """The lines of a page's head; of a part that is printed twice over, one below the other, those of the first time."""
+    if len(set(lines)) == len(lines) or len(lines) > _HEAD:
+        return lines
+    place = 0
+    while place < len(lines):
+        for again in range(place + 1, len(lines)):
+            end = 2 * again - place
+            if lines[place] == lines[again] and lines[place:again] == lines[again:end]:
+                lines = lines[:again] + lines[end:]
+                break
+        else:
+            place += 1
+    return lines
+
+
+def is_navigation(line: str) -> bool:
+    """Whether a line prints only the words of a site's links, one or several: `หน้าแรก | เข้าสู่ระบบ`."""
+    if line in NAVIGATION:
+        return True
+    if len(line) > _NAVIGATION:
+        return False
+    return all(
+        part in NAVIGATION or all(word in NAVIGATION for word in part.split()) for part in NAVIGATION_JOINT.split(line)
+    )
+
+
 def _without_menu(lines: list[str], places: list[int]) -> tuple[list[str], list[str]]:
     """Take out menus and tabs: headings one below the other that all come again. Returns the other lines first.
 
@@ -65,6 +105,15 @@ def _without_menu(lines: list[str], places: list[int]) -> tuple[list[str], list[
             run = []
         run.append(place)
     return [line for place, line in enumerate(lines) if place not in menu], [lines[place] for place in sorted(menu)]
+
+
+def _twins(lines: list[str], places: list[list[int]]) -> set[int]:
+    """Where headings stand again right below themselves, if most do: the page prints each for two widths of screen.
+
+    Of a single one it is a text that begins with its own heading.
+    """
+    twins = {place for found in places for place in found if _line_above(lines, place) in found}
+    return twins if 2 * len(twins) > len(places) else set()
 
 
 def _later(lines: list[str], places: list[int], place: int) -> set[str]:
@@ -103,8 +152,18 @@ def _choose(
         if fitting:
             chosen[key] = bound = fitting[0]
         elif found:
-            chosen[key] = bound = found[-1]
+            place = found[-1]
+            while (above := _line_above(lines, place)) in found:  # the text begins with its own heading
+                place = above
+            chosen[key] = bound = place
     return chosen
+
+
+def _line_above(lines: list[str], place: int) -> int:
+    place -= 1
+    while place > 0 and lines[place] == EMPTY_CELL:
+        place -= 1
+    return place
 
 
 def _split_glued(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from parsers import ParsedPage, parse_page
+from parsers.labels import PROJECT_HEADINGS
 
 HEADER = "<tr><td>ไตรมาสที่<br>(1 - 4)</td><td>*ผลงาน*<br>(แห่ง)</td><td>*ผลประเมินตัวชี้วัด*<br>(* 2.1 / 2.2 *)</td></tr>"
 ROWS = "".join(f"<tr><td>{q}</td><td>1.00</td><td></td><td>20 / 20</td></tr>" for q in range(1, 5))
@@ -273,3 +274,156 @@ def test_an_empty_pair_is_no_half_of_one(score: float | None) -> None:
 )
 def test_quarters_may_be_spaced(spaced: str) -> None:
     same_record(parse_page(page_of(instead(PROJECT, [QUARTERS], spaced)).encode()), PROJECT)
+
+
+REPORT_SHAPES = {
+    "percent again in the heading's line": [f"{REPORT[0]} <b>80.00</b>", *REPORT[2:], *HARDSHIPS],
+    "the heading's label in cells": [
+        "<table><tr><td>(1)</td><td>ความคืบหน้าโครงการฯ</td><td>ร้อยละ 80.00</td><td>(2021-05-31)</td></tr></table>",
+        *REPORT[1:],
+        *HARDSHIPS,
+    ],
+    "the heading as label and value": [
+        "<dl><dt>(1) ความคืบหน้าโครงการฯ</dt><dd>ร้อยละ 80.00 (2021-05-31)</dd></dl>",
+        *REPORT[1:],
+        *HARDSHIPS,
+    ],
+    "the rule behind the obstacles": [*REPORT, HARDSHIPS[0], f"{HARDSHIPS[1]} --------&amp;&amp;&amp;--------"],
+    "a rule above too": ["--------&amp;&amp;&amp;--------", *REPORT, *HARDSHIPS],
+}
+
+
+@pytest.mark.parametrize("shape", REPORT_SHAPES)
+def test_a_report_may_have_other_lines(shape: str) -> None:
+    rule = "------------------&amp;&amp;&amp;--------------------"
+    old, new = [*REPORT, *HARDSHIPS], REPORT_SHAPES[shape]
+    if new[-1].endswith("--"):
+        old.append(rule)
+    page = parse_page(page_of(instead(PROJECT, old, *new)).encode())
+    same_record(page, PROJECT)
+    assert page.unclaimed == []
+
+
+PROGRESS = ["80", "ความคืบหน้าโครงการ ร้อยละ 80"]
+LINKS = [
+    "(ทดสอบ) แสดงขั้นตอนการดำเนินงานโครงการ : 50040000-2210",
+    "(คลิก) ขั้นตอนการปฏิบัติงานของโครงการ : 50040000-2210",
+]
+EVALUATION = ["ดูโครงการแผนปีฯ : พิมพ์ข้อมูล", "*** สยป. ประเมินโครงการ : ไตรมาสที่ 2 75"]
+LINE_SHAPES = {
+    "progress in one line": (PROGRESS, "<span>80</span> <span>ความคืบหน้าโครงการ ร้อยละ 80</span>"),
+    "progress as label and value": (PROGRESS, "80", "<dl><dt>ความคืบหน้าโครงการ</dt><dd>ร้อยละ 80</dd></dl>"),
+    "progress in cells": (
+        PROGRESS,
+        "<table><tr><td>80</td><td>ความคืบหน้าโครงการ</td><td>ร้อยละ</td><td>80</td></tr></table>",
+    ),
+    "evaluation behind the links": (EVALUATION, " ".join(EVALUATION)),
+    "English name below": (
+        ["ยุทธศาสตร์ที่ ๔ –ชื่อ"],
+        "ด้านที่ ๔ – ชื่อ :",
+        "Safe City",
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", LINE_SHAPES)
+def test_a_line_may_be_two_and_two_be_one(shape: str) -> None:
+    old, *new = LINE_SHAPES[shape]
+    usual = instead(PROJECT, ["ยุทธศาสตร์ที่ ๔ –ชื่อ"], "ด้านที่ ๔ – ชื่อ : Safe City") if "English" in shape else PROJECT
+    page = parse_page(page_of(instead(PROJECT, list(old), *new)).encode())
+    same_record(page, usual)
+    assert page.unclaimed == []
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        LINKS,
+        [" ".join(LINKS)],
+        [" ".join(LINKS).replace("2210 (", "2210(")],
+        [
+            f"<table><tr><td>{link.replace(') ', ')</td><td>').replace(' : ', '</td><td>:</td><td>')}</td></tr></table>"
+            for link in LINKS
+        ],
+    ],
+    ids=["lines", "one line", "glued", "cells"],
+)
+def test_the_links_below_the_plan_are_no_text(links: list[str]) -> None:
+    page = parse_page(page_of(after(PROJECT, "สิ้นสุด :2020-10-31 00:00:00", *links)).encode())
+    same_record(page, PROJECT)
+    assert page.unclaimed == []
+
+
+def test_an_indicators_name_may_have_two_lines() -> None:
+    lines = instead(PROJECT, ["ตัวชี้วัด : จำนวนแห่ง"], "ตัวชี้วัด : จำนวน<br>ตัวชี้วัดที่ดี<br>(แห่ง)")
+    assert value(lines, "project_kpis", "name", "target_value") == ("จำนวน ตัวชี้วัดที่ดี (แห่ง)", 5.0)
+
+
+TEXTS = {"rationale": "เหตุผล", "objectives": "วัตถุประสงค์", "targets": "เป้าหมาย"}
+
+
+@pytest.mark.parametrize("column", TEXTS)
+def test_a_text_may_begin_with_its_own_heading(column: str) -> None:
+    heading = PROJECT[PROJECT.index(TEXTS[column]) - 1]
+    expected = {**TEXTS, column: f"{heading} {TEXTS[column]}"}
+    assert value(after(PROJECT, heading, heading), "projects", *TEXTS) == tuple(expected.values())
+
+
+WORDS_OF_A_SITE = [
+    "<nav><a href=/>หน้าแรก</a> <a href=/login>เข้าสู่ระบบ</a></nav>",
+    "<ul><li>เมนู<li>หน้าแรก<li>ออกจากระบบ</ul>",
+    "<div>หน้าแรก | ค้นหา &raquo; Login</div>",
+]
+
+
+@pytest.mark.parametrize("words", WORDS_OF_A_SITE)
+@pytest.mark.parametrize("lines", [KPI, PROJECT, LIST], ids=["kpi", "project", "list"])
+def test_the_words_of_a_sites_links_are_known(lines: list[str], words: str) -> None:
+    page = parse_page(page_of([words, *lines]).encode())
+    same_record(page, lines)
+    assert page.unclaimed == []
+
+
+def doubled(lines: list[str], first: str, last: str) -> list[str]:
+    place, end = lines.index(first), lines.index(last) + 1
+    return [*lines[:place], *lines[place:end] * 2, *lines[end:]]
+
+
+# Pages for wide and for narrow screens print a part twice; only a stylesheet hides one of the two.
+TWICE = [
+    ("ความคืบหน้าโครงการ/กิจกรรม", PROJECT[-1]),
+    ("โครงการทดสอบ : 50040000-2210", "โครงการทดสอบ : 50040000-2210"),
+    ("โครงการทดสอบ : 50040000-2210", "นายสมมติ"),
+    ("สำนักงานเขตบางรัก : (2564)", "สำนักงานเขตบางรัก : (2564)"),
+    ("80", "ความคืบหน้าโครงการ ร้อยละ 80"),
+    ("นายสมมติ", "นายสมมติ"),
+    ("*** สยป. ประเมินโครงการ : ไตรมาสที่ 2 75", "*** สยป. ประเมินโครงการ : ไตรมาสที่ 2 75"),
+    (REPORT[0], "------------------&amp;&amp;&amp;--------------------"),
+    ("ขั้นตอน 1", "สิ้นสุด :2020-10-31 00:00:00"),
+    ("รายละเอียดเกี่ยวกับตัวชี้วัด : 5004-0852", QUARTERS),
+    (QUARTERS, QUARTERS),
+]
+
+
+@pytest.mark.parametrize("part", TWICE, ids=range(len(TWICE)))
+def test_a_part_printed_twice_over_is_read_once(part: tuple[str, str]) -> None:
+    page = parse_page(page_of(doubled(PROJECT, *part)).encode())
+    same_record(page, PROJECT)
+    assert page.unclaimed == []
+    assert "printed_twice" in {finding["rule"] for finding in page.findings}
+
+
+def test_headings_printed_twice_over_are_no_text() -> None:
+    lines = [line for line in PROJECT for _ in range(2 if line in PROJECT_HEADINGS.values() else 1)]
+    page = parse_page(page_of(lines).encode())
+    same_record(page, PROJECT)
+    assert page.unclaimed == []
+
+
+def test_an_indicator_listed_twice_with_other_values_is_told() -> None:
+    first, last = "รายละเอียดเกี่ยวกับตัวชี้วัด : 5004-0852", QUARTERS
+    lines = doubled(PROJECT, first, last)
+    lines[len(lines) - lines[::-1].index("ค่าเป้าหมาย แห่ง : 5") - 1] = "ค่าเป้าหมาย แห่ง : 6"
+    page = parse_page(page_of(lines).encode())
+    assert page.tables == parse_page(page_of(PROJECT).encode()).tables
+    assert "duplicate_key" in {finding["rule"] for finding in page.findings}
