@@ -65,7 +65,10 @@ NAVIGATION: Final = FURNITURE - {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE} | frozenset
         *("เข้าสู่ระบบ", "เมนู", "ค้นหา", "ติดต่อเรา", "Login", "Menu", "Search"),
     )
 )
-NAVIGATION_JOINT: Final = re.compile(r"\s*[|/<>«»‹›•·]\s*")
+_SITE_WORDS: Final = sorted(NAVIGATION | {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE}, key=len, reverse=True)
+NAVIGATION_LINE: Final = re.compile(  # one of them, or several in a line: `หน้าแรก | เข้าสู่ระบบ`
+    rf"(?:[\s:|/<>«»‹›•·]|{'|'.join(map(re.escape, _SITE_WORDS))})++"
+)
 COPYRIGHT: Final = re.compile(r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|.*©", re.IGNORECASE)
 
 # --- one line of a project page -----------------------------------------------------------------------------------
@@ -95,8 +98,9 @@ REPORT_HEADING: Final = re.compile(
 REPORT_RULE: Final = re.compile(r"-{3,}\s*&+\s*-{3,}")
 PROBLEMS_LINE: Final = re.compile(r"\*+\s*ปัญหาของโครงการ\s*:?\s*(.*)")
 OBSTACLES_LINE: Final = re.compile(r"\*+\s*อุปสรรคของโครงการ\s*:?\s*(.*)")
+PROBLEMS_INSIDE: Final = re.compile(r"\s\*+\s*ปัญหาของโครงการ\s*:")  # behind the note, in its line
+OBSTACLES_INSIDE: Final = re.compile(r"\s\*+\s*อุปสรรคของโครงการ\s*:")
 # As nearly all are printed, each part in lines of its own: nothing in them can be a quotation.
-OBSTACLES_AT_END: Final = re.compile(r"(.*?)\s*(\*+\s*อุปสรรคของโครงการ\s*:.*)")
 USUAL_REPORT: Final = re.compile(
     rf"\(({DIGIT}+)\) ความคืบหน้าโครงการฯ ร้อยละ ([0-9]+(?:\.[0-9]+)?) \(([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})\)\n\2\n"
     r"((?:[^(*\n-].*\n)*)"

@@ -20,8 +20,9 @@ from parsers.labels import (
     KPI_NAME_LABEL,
     KPI_NAME_LINE,
     NAME_IN_ENGLISH,
-    OBSTACLES_AT_END,
+    OBSTACLES_INSIDE,
     OBSTACLES_LINE,
+    PROBLEMS_INSIDE,
     PROBLEMS_LINE,
     PROGRESS_IN_LINE,
     PROGRESS_LABEL,
@@ -314,7 +315,7 @@ class ProjectPage:
         lines = self._once(lines)
         reports = _match_all(USUAL_REPORT, lines)
         if reports is None:
-            blocks, foreign = _split_reports(lines)
+            blocks, foreign = _split_reports(_part_hardships(lines))
             self._leave(foreign)
             rows = [self._read_report(block, len(blocks) - later) for later, block in enumerate(blocks)]
         else:
@@ -340,9 +341,11 @@ class ProjectPage:
             self.findings.add("heading_unreadable", table="progress_reports", key=key, printed=lines[0])
             count = 1
         again = found[4] if found else None
-        if again is None and len(lines) > count and parse_number(lines[count]) is not None:
-            again = lines[count]
-            count += 1
+        if again is None and len(lines) > count:
+            first, _, note = lines[count].partition(" ")
+            if parse_number(first) is not None and (not note or parse_number(first) == heading[1]):
+                again = first
+                lines[count : count + 1] = [note] if note else []
         if again is not None and parse_number(again) != heading[1]:
             self.findings.add(
                 "progress_printed_twice",
@@ -792,6 +795,19 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
     return reports, foreign
 
 
+def _part_hardships(lines: list[str]) -> list[str]:
+    """The section's lines, where the labels of problems or obstacles begin none parted at those inside them."""
+    for label, inside in ((PROBLEMS_LINE, PROBLEMS_INSIDE), (OBSTACLES_LINE, OBSTACLES_INSIDE)):
+        if any(line[0] == "*" and label.match(line) for line in lines):
+            continue
+        parted: list[str] = []
+        for line in lines:
+            places = [found.start() for found in inside.finditer(line)][-1:]
+            parted += [line[: places[0]], line[places[0] + 1 :]] if places else [line]
+        lines = parted
+    return lines
+
+
 def _is_quoted_label(lines: list[str], place: int, label_at: int) -> bool:
     """Whether a label stands in the text, in a cell of its own, of the bare label at `label_at`.
 
@@ -818,8 +834,6 @@ def _report_lines(lines: list[str], start: int, problems_at: int, obstacles_at: 
         end = obstacles_at
     if problems_at > 0:
         problems = _label_text(lines, problems_at, end, _PROBLEMS, PROBLEMS_LINE)
-        if obstacles is None and (both := OBSTACLES_AT_END.fullmatch(problems)):  # in one line
-            problems, obstacles = both[1], _label_text([both[2]], 0, 1, _OBSTACLES, OBSTACLES_LINE)
         end = problems_at
     return _ReportLines(lines[start:end], problems, obstacles)
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
-from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION, NAVIGATION_JOINT
+from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION, NAVIGATION_LINE
 from parsers.plain import EMPTY_CELL
 
 _NOTICE = 5  # lines of a copyright notice, at most
-_NAVIGATION = 100  # letters of a line of links, at most
 
 _HEAD = 60  # lines of a page's head, at most
 
@@ -79,14 +78,8 @@ def without_echoes(lines: list[str]) -> list[str]:
 
 
 def is_navigation(line: str) -> bool:
-    """Whether a line prints only the words of a site's links, one or several: `หน้าแรก | เข้าสู่ระบบ`."""
-    if line in NAVIGATION:
-        return True
-    if len(line) > _NAVIGATION:
-        return False
-    return all(
-        part in NAVIGATION or all(word in NAVIGATION for word in part.split()) for part in NAVIGATION_JOINT.split(line)
-    )
+    """Whether a line prints only fixed furniture and the words of a site's links, one or several."""
+    return line in NAVIGATION or bool(NAVIGATION_LINE.fullmatch(line))
 
 
 def _without_menu(lines: list[str], places: list[int]) -> tuple[list[str], list[str]]:

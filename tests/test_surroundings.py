@@ -289,6 +289,9 @@ REPORT_SHAPES = {
         *HARDSHIPS,
     ],
     "the rule behind the obstacles": [*REPORT, HARDSHIPS[0], f"{HARDSHIPS[1]} --------&amp;&amp;&amp;--------"],
+    "percent and note in one line": [REPORT[0], f"<b>80.00</b> {REPORT[2]}", *HARDSHIPS],
+    "the problems in the note's line": [*REPORT[:2], f"{REPORT[2]} {HARDSHIPS[0]}", HARDSHIPS[1]],
+    "problems and obstacles in the note's line": [*REPORT[:2], " ".join([REPORT[2], *HARDSHIPS])],
     "a rule above too": ["--------&amp;&amp;&amp;--------", *REPORT, *HARDSHIPS],
 }
 
@@ -373,7 +376,15 @@ WORDS_OF_A_SITE = [
     "<nav><a href=/>หน้าแรก</a> <a href=/login>เข้าสู่ระบบ</a></nav>",
     "<ul><li>เมนู<li>หน้าแรก<li>ออกจากระบบ</ul>",
     "<div>หน้าแรก | ค้นหา &raquo; Login</div>",
+    "<div>« Back | Home</div>",
 ]
+
+
+def test_the_furniture_may_stand_in_one_line() -> None:
+    title, back, chart = PROJECT[:3]
+    page = parse_page(page_of([f"{title} {back} <span>{chart}</span>", *PROJECT[3:]]).encode())
+    same_record(page, PROJECT)
+    assert page.unclaimed == []
 
 
 @pytest.mark.parametrize("words", WORDS_OF_A_SITE)
@@ -427,3 +438,28 @@ def test_an_indicator_listed_twice_with_other_values_is_told() -> None:
     page = parse_page(page_of(lines).encode())
     assert page.tables == parse_page(page_of(PROJECT).encode()).tables
     assert "duplicate_key" in {finding["rule"] for finding in page.findings}
+
+
+@pytest.mark.parametrize("joint", [" ", "<br>"])
+def test_reports_with_problems_and_obstacles_in_one_line_are_parted(joint: str) -> None:
+    rule = "--------&amp;&amp;&amp;--------"
+    older = ["(2) ความคืบหน้าโครงการฯ ร้อยละ 40.00 (2021-02-28)", "40.00", "28/2/2564 : เริ่ม"]
+    hardships = ["** ปัญหาของโครงการ :รถติด", "** อุปสรรคของโครงการ :-"]
+    both = [*REPORT, joint.join(HARDSHIPS), rule, *older, joint.join(hardships), rule]
+    page = parse_page(page_of(instead(PROJECT, [*REPORT, *HARDSHIPS], *both)).encode())
+    rows = [(row["note"], row["problems"], row["obstacles"]) for row in page.tables["progress_reports"]]
+    assert rows == [("เริ่ม", "รถติด", None), ("ทำแล้ว", None, "ฝน")]
+    assert page.unclaimed == []
+
+
+@pytest.mark.parametrize("kind", ["text", "datetime", "datetime-local", "month", "", "thai"])
+def test_any_field_shows_its_value(kind: str) -> None:
+    field = f"เริ่มต้น :<input type='{kind}' value='2020-10-01 00:00:00'>"
+    page = parse_page(page_of(instead(PROJECT, ["เริ่มต้น :2020-10-01 00:00:00"], field)).encode())
+    same_record(page, PROJECT)
+
+
+@pytest.mark.parametrize("kind", ["checkbox", "RADIO", "password", "file", "image", "range", "color"])
+def test_a_field_that_shows_no_value_prints_none(kind: str) -> None:
+    page = parse_page(page_of(after(PROJECT, "เป้าหมาย", f"<input type={kind} value=1>")).encode())
+    same_record(page, PROJECT)
