@@ -85,6 +85,7 @@ EVALUATION_LINE: Final = re.compile(
     rf"(?:({DIGIT})(?![^\s:]))?\s*:?\s*(\S*)"
 )
 EVALUATION_MARK: Final = re.compile(r"\*{2,3}\s*สยป\.")
+BEFORE_LINKS: Final = re.compile(rf"\s+(?=ดูโครงการแผนปีฯ|{EVALUATION_MARK.pattern})")  # where they share a line
 UNIT_PAIR: Final = re.compile(rf"({DIGIT}{{8}})?\s*/\s*({DIGIT}{{8}})?")
 UNIT_PAIR_AT_END: Final = re.compile(rf"(.*\S)\s+({DIGIT}{{8}}/{DIGIT}{{8}})")  # in one line with the text above it
 STRATEGY_LINE: Final = re.compile(rf"(?:(ด้านที่|ยุทธศาสตร์ที่)\s*({DIGIT}+)\b|({DIGIT}+(?:\.{DIGIT}+)+)\.?)\s*[-–—]?\s*(.*)")
@@ -96,6 +97,7 @@ REPORT_HEADING: Final = re.compile(
     rf"(?:\s*({DIGIT}[0-9๐-๙.,]*)\s*%?)?"  # the percent again, where it stands in the same line
 )
 REPORT_RULE: Final = re.compile(r"-{3,}\s*&+\s*-{3,}")
+BEHIND_RULE: Final = re.compile(rf"(?<=&---)-*\s+(?=\({DIGIT}+\) ความคืบหน้าโครงการฯ ร้อยละ)")
 PROBLEMS_LINE: Final = re.compile(r"\*+\s*ปัญหาของโครงการ\s*:?\s*(.*)")
 OBSTACLES_LINE: Final = re.compile(r"\*+\s*อุปสรรคของโครงการ\s*:?\s*(.*)")
 PROBLEMS_INSIDE: Final = re.compile(r"\s\*+\s*ปัญหาของโครงการ\s*:")  # behind the note, in its line

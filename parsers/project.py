@@ -12,6 +12,8 @@ from parsers.labels import (
     ACHIEVED_LABEL,
     AGENCY_LINE,
     BARE_CODE_LINE,
+    BEFORE_LINKS,
+    BEHIND_RULE,
     EVALUATION_LINE,
     EVALUATION_MARK,
     FURNITURE,
@@ -165,7 +167,7 @@ class ProjectPage:
             )
         title_lines = lines[start:end]
         self._leave(line for line in lines[:start] if line not in FURNITURE and line not in title_lines)
-        below = without_furniture(_part_evaluation(lines[agency_end:]))
+        below = without_furniture([part for line in lines[agency_end:] for part in BEFORE_LINKS.split(line)])
         progress, below = self._read_progress(below)
         score, contact_lines = self._read_evaluation(below)
         self._project = {
@@ -315,7 +317,7 @@ class ProjectPage:
         lines = self._once(lines)
         reports = _match_all(USUAL_REPORT, lines)
         if reports is None:
-            blocks, foreign = _split_reports(_part_hardships(lines))
+            blocks, foreign = _split_reports(_part_reports(lines))
             self._leave(foreign)
             rows = [self._read_report(block, len(blocks) - later) for later, block in enumerate(blocks)]
         else:
@@ -435,7 +437,8 @@ class ProjectPage:
 
     def _take_step_links(self, lines: list[str]) -> list[str]:
         """Take out the two links below the plan, whose code must be this project's."""
-        lines = _part_step_links(lines)
+        if not all(map(STEP_LINKS.fullmatch, [line for line in lines if line[0] == "("])):
+            lines = _part_step_links(lines)
         kept: list[str] = []
         place = 0
         while place < len(lines):
@@ -710,14 +713,6 @@ def _part_progress(lines: list[str]) -> list[str]:
     return lines
 
 
-def _part_evaluation(lines: list[str]) -> list[str]:
-    """The lines with that of the evaluation by itself, where it stands behind the links above it."""
-    for place, line in enumerate(lines):
-        if (found := EVALUATION_MARK.search(line)) and found.start():
-            return [*lines[:place], line[: found.start()].rstrip(), line[found.start() :], *lines[place + 1 :]]
-    return lines
-
-
 def _ends_head(line: str) -> bool:
     """Whether this is the line of progress; a name may quote its label, but never ends with it and a number."""
     return line.startswith(PROGRESS_LABEL) and not line[len(PROGRESS_LABEL) :].strip("0123456789๐๑๒๓๔๕๖๗๘๙ .,:%")
@@ -795,8 +790,9 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
     return reports, foreign
 
 
-def _part_hardships(lines: list[str]) -> list[str]:
-    """The section's lines, where the labels of problems or obstacles begin none parted at those inside them."""
+def _part_reports(lines: list[str]) -> list[str]:
+    """The section's lines, parted where a rule and a heading share one, and where labels do that begin no line at all."""
+    lines = [part for line in lines for part in BEHIND_RULE.split(line)]
     for label, inside in ((PROBLEMS_LINE, PROBLEMS_INSIDE), (OBSTACLES_LINE, OBSTACLES_INSIDE)):
         if any(line[0] == "*" and label.match(line) for line in lines):
             continue
@@ -965,12 +961,14 @@ def _before_kpis(lines: list[str], place: int) -> bool:
 
 
 def _below_progress(lines: list[str], place: int) -> bool:
-    return any(line.startswith(PROGRESS_LABEL) for line in lines[:place])
+    above = lines[:place]
+    return _place_of_progress(above) is not None or _part_progress(above) != above
 
 
 def _after_unit_pair(lines: list[str], place: int) -> bool:
     above = next_lines(lines[:place][::-1], 0, 3)[::-1]
-    return any(UNIT_PAIR.fullmatch(" ".join(above[start:])) for start in range(len(above)))
+    pair = any(UNIT_PAIR.fullmatch(" ".join(above[start:])) for start in range(len(above)))
+    return pair or bool(above and UNIT_PAIR_AT_END.fullmatch(above[-1]))
 
 
 def _before_strategies(lines: list[str], place: int) -> bool:

@@ -8,6 +8,7 @@ from parsers.plain import EMPTY_CELL
 _NOTICE = 5  # lines of a copyright notice, at most
 
 _HEAD = 60  # lines of a page's head, at most
+_GLUED = 50  # lines that begin with a heading, at most: one has it glued to its text, a few may quote it
 
 Follows = Callable[[list[str], int], bool]
 
@@ -105,7 +106,7 @@ def _twins(lines: list[str], places: list[list[int]]) -> set[int]:
 
     Of a single one it is a text that begins with its own heading.
     """
-    twins = {place for found in places for place in found if _line_above(lines, place) in found}
+    twins = {place for found in map(set, places) for place in found if _line_above(lines, place) in found}
     return twins if 2 * len(twins) > len(places) else set()
 
 
@@ -145,9 +146,9 @@ def _choose(
         if fitting:
             chosen[key] = bound = fitting[0]
         elif found:
-            place = found[-1]
-            while (above := _line_above(lines, place)) in found:  # the text begins with its own heading
-                place = above
+            place = found.pop()
+            while found and _line_above(lines, place) == found[-1]:  # the text begins with its own heading
+                place = found.pop()
             chosen[key] = bound = place
     return chosen
 
@@ -174,7 +175,7 @@ def _split_glued(
         before = [place for earlier in order[: order.index(key)] for place in places.get(earlier, ())[:1]]
         after = [place for later in order[order.index(key) + 1 :] for place in places.get(later, ())[-1:]]
         low, high = max(before, default=-1) + 1, min(after, default=len(lines))
-        found = [number for number in range(low, high) if lines[number].startswith(heading)]
+        found = [number for number in range(low, high) if lines[number].startswith(heading)][:_GLUED]
         for number in sorted(found, key=split_off.__contains__):
             rest = lines[number].removeprefix(heading).lstrip(" :")
             trial = [*lines[:number], heading, *([rest] if rest else []), *lines[number + 1 :]]

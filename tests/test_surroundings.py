@@ -321,6 +321,11 @@ LINE_SHAPES = {
         "<table><tr><td>80</td><td>ความคืบหน้าโครงการ</td><td>ร้อยละ</td><td>80</td></tr></table>",
     ),
     "evaluation behind the links": (EVALUATION, " ".join(EVALUATION)),
+    "the links behind the contact": (["นายสมมติ", *EVALUATION], " ".join(["นายสมมติ", *EVALUATION])),
+    "the links behind progress": (
+        ["ความคืบหน้าโครงการ ร้อยละ 80", "นายสมมติ", *EVALUATION[:1]],
+        f"{PROGRESS[1]} {EVALUATION[0]}",
+    ),
     "English name below": (
         ["ยุทธศาสตร์ที่ ๔ –ชื่อ"],
         "ด้านที่ ๔ – ชื่อ :",
@@ -333,6 +338,7 @@ LINE_SHAPES = {
 def test_a_line_may_be_two_and_two_be_one(shape: str) -> None:
     old, *new = LINE_SHAPES[shape]
     usual = instead(PROJECT, ["ยุทธศาสตร์ที่ ๔ –ชื่อ"], "ด้านที่ ๔ – ชื่อ : Safe City") if "English" in shape else PROJECT
+    usual = instead(PROJECT, ["นายสมมติ"]) if shape == "the links behind progress" else usual
     page = parse_page(page_of(instead(PROJECT, list(old), *new)).encode())
     same_record(page, usual)
     assert page.unclaimed == []
@@ -463,3 +469,25 @@ def test_any_field_shows_its_value(kind: str) -> None:
 def test_a_field_that_shows_no_value_prints_none(kind: str) -> None:
     page = parse_page(page_of(after(PROJECT, "เป้าหมาย", f"<input type={kind} value=1>")).encode())
     same_record(page, PROJECT)
+
+
+def test_a_glued_rationale_stands_below_progress_in_one_line() -> None:
+    lines = instead(PROJECT, PROGRESS, " ".join(PROGRESS))
+    lines = instead(lines, ["หลักการและเหตุผล", "เหตุผล"], "<b>หลักการและเหตุผล :</b> เหตุผล")
+    same_record(parse_page(page_of(lines).encode()), PROJECT)
+
+
+def test_a_rule_and_the_next_heading_may_share_a_line() -> None:
+    rule = "------------------&amp;&amp;&amp;--------------------"
+    older = ["(2) ความคืบหน้าโครงการฯ ร้อยละ 40.00 (2021-02-28)", "40.00", "28/2/2564 : เริ่ม", *HARDSHIPS]
+    usual = after(PROJECT, rule, *older, rule)
+    page = parse_page(
+        page_of(after(instead(PROJECT, [rule]), HARDSHIPS[1], f"{rule} {older[0]}", *older[1:], rule)).encode()
+    )
+    same_record(page, usual)
+
+
+def test_a_unit_pair_in_the_rationales_line_stands_before_a_glued_heading() -> None:
+    lines = instead(PROJECT, ["เหตุผล", "50040000/50040000"], "เหตุผล 50040000/50040000")
+    lines = instead(lines, ["วัตถุประสงค์ของโครงการ", "วัตถุประสงค์"], "<b>วัตถุประสงค์ของโครงการ</b> วัตถุประสงค์")
+    same_record(parse_page(page_of(lines).encode()), PROJECT)
