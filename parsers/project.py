@@ -22,6 +22,7 @@ from parsers.labels import (
     KPI_NAME_LABEL,
     KPI_NAME_LINE,
     NAME_IN_ENGLISH,
+    NAVIGATION,
     OBSTACLES_INSIDE,
     OBSTACLES_LINE,
     PROBLEMS_INSIDE,
@@ -167,7 +168,8 @@ class ProjectPage:
             )
         title_lines = lines[start:end]
         self._leave(line for line in lines[:start] if line not in FURNITURE and line not in title_lines)
-        below = without_furniture([part for line in lines[agency_end:] for part in BEFORE_LINKS.split(line)])
+        below = [part for line in lines[agency_end:] for part in BEFORE_LINKS.split(line)]
+        below = [line for line in without_furniture(below) if line not in NAVIGATION]
         progress, below = self._read_progress(below)
         score, contact_lines = self._read_evaluation(below)
         self._project = {
@@ -215,10 +217,10 @@ class ProjectPage:
             )
             return None, lines
         alone = [line for line in lines[:place] if parse_number(line) is not None]
-        self._leave(line for line in lines[:place] if parse_number(line) is None)
+        self._leave(line for line in lines[:place] if parse_number(line) is None and line != "-")
         printed = lines[place].removeprefix(PROGRESS_LABEL).lstrip(" :")
         below = lines[place + 1 :]
-        if not printed and below and (below[0] in alone or (not alone and parse_number(below[0]) is not None)):
+        if not printed and below and (below[0] in alone or (not alone and _is_percent(below[0]))):
             printed, below = below[0], below[1:]
         progress = number(printed, self.findings, "projects", self.code, "progress_percent")
         for value in alone:
@@ -252,6 +254,8 @@ class ProjectPage:
     def _read_texts(self, sections: dict[str, list[str]]) -> None:
         for key in ("rationale", "objectives", "targets"):
             lines = [line for line in sections.get(key, []) if line != EMPTY_CELL]
+            while lines and lines[-1] in NAVIGATION:  # a link back to the page's top below each part
+                lines.pop()
             if key == "rationale":
                 lines = self._take_unit_pair(lines)
             self._project[key] = " ".join(lines) or None
@@ -702,6 +706,12 @@ def check_last_quarter(achieved: float | None, quarters: list[Row], table: str, 
 
 def _place_of_progress(lines: list[str]) -> int | None:
     return next((place for place, line in enumerate(lines) if line.startswith(PROGRESS_LABEL)), None)
+
+
+def _is_percent(printed: str) -> bool:
+    """Whether this can be the progress, and is no bare telephone number."""
+    value = parse_number(printed)
+    return value is not None and 0 <= value <= 100
 
 
 def _part_progress(lines: list[str]) -> list[str]:

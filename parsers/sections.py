@@ -29,7 +29,8 @@ def cut(
         if twins := _twins(lines, list(places.values())):
             lines = [line for place, line in enumerate(lines) if place not in twins]
             places = _places(lines, headings)
-        lines, menu = _without_menu(lines, sorted(place for found in places.values() for place in found))
+        end = places.get(list(headings)[-1], [len(lines)])[-1]  # a menu below the last heading is no heading's home
+        lines, menu = _without_menu(lines, sorted(one for found in places.values() for one in found if one <= end))
         places = _places(lines, headings)
     missing = [key for key in headings if key not in places]
     if missing:

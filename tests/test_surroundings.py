@@ -491,3 +491,40 @@ def test_a_unit_pair_in_the_rationales_line_stands_before_a_glued_heading() -> N
     lines = instead(PROJECT, ["เหตุผล", "50040000/50040000"], "เหตุผล 50040000/50040000")
     lines = instead(lines, ["วัตถุประสงค์ของโครงการ", "วัตถุประสงค์"], "<b>วัตถุประสงค์ของโครงการ</b> วัตถุประสงค์")
     same_record(parse_page(page_of(lines).encode()), PROJECT)
+
+
+@pytest.mark.parametrize(
+    "place", ["50040000/50040000", "วัตถุประสงค์", "เป้าหมาย", "๔.๓ ข", "สิ้นสุด :2020-10-31 00:00:00", QUARTERS]
+)
+def test_a_link_back_to_the_top_is_no_text(place: str) -> None:
+    page = parse_page(page_of(after(PROJECT, place, "<a href=#top>กลับขึ้นด้านบน</a>")).encode())
+    same_record(page, PROJECT)
+    assert page.unclaimed == []
+
+
+def test_a_print_button_is_no_contact() -> None:
+    page = parse_page(page_of(after(PROJECT, "นายสมมติ", "<button>พิมพ์</button>")).encode())
+    same_record(page, PROJECT)
+
+
+EMPTY_PARTS = [
+    line
+    for line in PROJECT
+    if line not in (*REPORT, *HARDSHIPS, "------------------&amp;&amp;&amp;--------------------")
+]
+EMPTY_PARTS = instead(EMPTY_PARTS, ["ขั้นตอน 1", ":สำรวจ", ":100%", *EMPTY_PARTS[EMPTY_PARTS.index(":100%") + 1 :][:2]])
+
+
+@pytest.mark.parametrize("place", [0, len(EMPTY_PARTS)], ids=["above", "below"])
+def test_a_menu_of_the_headings_of_empty_parts_is_no_section(place: int) -> None:
+    menu = "<ul><li>แผนการดำเนินงานฯ<li>ผลการดำเนินงาน</ul>"
+    lines = [*EMPTY_PARTS[:place], menu, *EMPTY_PARTS[place:]]
+    same_record(parse_page(page_of(lines).encode()), EMPTY_PARTS)
+
+
+def test_without_progress_a_bare_telephone_number_stays_the_contacts() -> None:
+    lines = instead(PROJECT, [*PROGRESS, "นายสมมติ"], "-", "ความคืบหน้าโครงการ ร้อยละ", "6914")
+    page = parse_page(page_of(lines).encode())
+    assert page.tables["projects"][0]["progress_percent"] is None
+    assert page.tables["contacts"][0]["contact_phone"] == "6914"
+    assert (page.verdict, page.unclaimed) == ("ok", [])
