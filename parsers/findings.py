@@ -30,6 +30,10 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "code_contradicts": ("error", "The page names another code in its title than in its links."),
     "url_contradicts": ("error", "The page shows another record than its URL asked for."),
     "code_shape": ("warning", "The code does not have the usual shape."),
+    "printed_twice": (
+        "note",
+        "A part is printed twice over in the same words, as for two widths of screen; it counts once.",
+    ),
     "line_not_understood": ("note", "No rule read this line."),
     "number_unreadable": ("warning", "Not a number; the value is null."),
     "date_unreadable": ("warning", "Not a calendar day; the value is null."),

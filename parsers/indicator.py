@@ -62,7 +62,7 @@ def read_quarter_table(
     place = header.end()
     while row := QUARTER_ROW.match(text, place):
         quarter_no = parse_integer(row[1]) or 0
-        cells = (row[2] or "").split()
+        cells, first, second = (row[2] or "").split(), row[3], row[4]
         row_key = f"{key}/{quarter_no}"
         if len(cells) > 2 or (quarter_no - 1) != len(seen):
             if quarter_no in seen:
@@ -73,14 +73,21 @@ def read_quarter_table(
                 break
         seen.add(quarter_no)
         place = row.end()
+        if row[0].endswith("/"):  # in a cell that ends here: the second half stands in the next one, or nowhere
+            alone, half = row[0].endswith("\n/"), text[place + 1 :].partition("\n")[0]
+            next_row = parse_integer(half) == quarter_no + 1
+            if (alone and len(cells) == 2) or (parse_number(half) is not None and not next_row):
+                second, place = half, place + 1 + len(half)
+            elif alone:
+                cells, first = [*cells, first], ""
         result, score = [*cells, None, None][:2]
         rows.append(
             {
                 "quarter": quarter_no,
                 "result_value": number(result, findings, table, row_key, "result_value"),
                 "score": number(score, findings, table, row_key, "score"),
-                "evaluation_2_1": number(row[3], findings, table, row_key, "evaluation_2_1"),
-                "evaluation_2_2": number(row[4], findings, table, row_key, "evaluation_2_2"),
+                "evaluation_2_1": number(first, findings, table, row_key, "evaluation_2_1"),
+                "evaluation_2_2": number(second, findings, table, row_key, "evaluation_2_2"),
             }
         )
     unit = " ".join((header[1] or header[2] or "").replace(EMPTY_CELL, "").split()) or None

@@ -56,13 +56,18 @@ FURNITURE: Final = frozenset(
     )
 )
 
-# --- below the record: what sites print at the end of a page --------------------------------------------------------
+# --- around the record: what sites print above and below it -----------------------------------------------------------
 
 NAVIGATION: Final = FURNITURE - {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE} | frozenset(
     (
         *("กลับขึ้นด้านบน", "กลับด้านบน", "ขึ้นด้านบน", "กลับหน้าหลัก", "กลับหน้าแรก", "หน้าหลัก", "หน้าแรก", "ย้อนกลับ", "กลับ"),
         *("พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Top", "Back to top", "Print", "Close", "Logout"),
+        *("เข้าสู่ระบบ", "เมนู", "ค้นหา", "ติดต่อเรา", "Login", "Menu", "Search"),
     )
+)
+_SITE_WORDS: Final = sorted(NAVIGATION | {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE}, key=len, reverse=True)
+NAVIGATION_LINE: Final = re.compile(  # one of them, or several in a line: `หน้าแรก | เข้าสู่ระบบ`
+    rf"(?:[\s:|/<>«»‹›•·]|{'|'.join(map(re.escape, _SITE_WORDS))})++"
 )
 COPYRIGHT: Final = re.compile(r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|.*©", re.IGNORECASE)
 
@@ -74,26 +79,30 @@ BARE_CODE_LINE: Final = re.compile(rf"({PROJECT_CODE})")
 AGENCY_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*\(\s*({DIGIT}{{4}})?\s*\)")
 SUB_OFFICE_MARK: Final = re.compile(r"\*+\s*")
 PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
+PROGRESS_IN_LINE: Final = re.compile(rf"(?:({DIGIT}[0-9๐-๙.,]*)\s*%?\s+)?({PROGRESS_LABEL}.*)")  # behind progress alone
 EVALUATION_LINE: Final = re.compile(
     r"\*{2,3}\s*สยป\.\s*(?:ประเมินโครงการ|ตรวจประเมินตัวชี้วัด)\s*:?\s*(?:ไตรมาสที่)?\s*:?\s*"
     rf"(?:({DIGIT})(?![^\s:]))?\s*:?\s*(\S*)"
 )
 EVALUATION_MARK: Final = re.compile(r"\*{2,3}\s*สยป\.")
+BEFORE_LINKS: Final = re.compile(rf"\s+(?=ดูโครงการแผนปีฯ|{EVALUATION_MARK.pattern})")  # where they share a line
 UNIT_PAIR: Final = re.compile(rf"({DIGIT}{{8}})?\s*/\s*({DIGIT}{{8}})?")
+UNIT_PAIR_AT_END: Final = re.compile(rf"(.*\S)\s+({DIGIT}{{8}}/{DIGIT}{{8}})")  # in one line with the text above it
 STRATEGY_LINE: Final = re.compile(rf"(?:(ด้านที่|ยุทธศาสตร์ที่)\s*({DIGIT}+)\b|({DIGIT}+(?:\.{DIGIT}+)+)\.?)\s*[-–—]?\s*(.*)")
 NAME_IN_ENGLISH: Final = re.compile(r"(.*\S)\s*:\s*([A-Za-z][\x20-\x7e‘’“”–]*)")
 
-REPORT_LABEL: Final = "ความคืบหน้าโครงการฯ ร้อยละ"
-REPORT_NUMBER_LINE: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)")
 REPORT_START: Final = re.compile(rf"(?:\(\s*{DIGIT}+\s*\)\s*)?ความคืบหน้าโครงการฯ ร้อยละ")
 REPORT_HEADING: Final = re.compile(
     rf"\(\s*({DIGIT}+)\s*\)\s*ความคืบหน้าโครงการฯ ร้อยละ\s*:?\s*([^\s()]*)\s*\(\s*([^()]*?)\s*\)"
+    rf"(?:\s*({DIGIT}[0-9๐-๙.,]*)\s*%?)?"  # the percent again, where it stands in the same line
 )
 REPORT_RULE: Final = re.compile(r"-{3,}\s*&+\s*-{3,}")
+BEHIND_RULE: Final = re.compile(rf"(?<=&---)-*\s+(?=\({DIGIT}+\) ความคืบหน้าโครงการฯ ร้อยละ)")
 PROBLEMS_LINE: Final = re.compile(r"\*+\s*ปัญหาของโครงการ\s*:?\s*(.*)")
 OBSTACLES_LINE: Final = re.compile(r"\*+\s*อุปสรรคของโครงการ\s*:?\s*(.*)")
+PROBLEMS_INSIDE: Final = re.compile(r"\s\*+\s*ปัญหาของโครงการ\s*:")  # behind the note, in its line
+OBSTACLES_INSIDE: Final = re.compile(r"\s\*+\s*อุปสรรคของโครงการ\s*:")
 # As nearly all are printed, each part in lines of its own: nothing in them can be a quotation.
-OBSTACLES_AT_END: Final = re.compile(r"(.*?)\s*(\*+\s*อุปสรรคของโครงการ\s*:.*)")
 USUAL_REPORT: Final = re.compile(
     rf"\(({DIGIT}+)\) ความคืบหน้าโครงการฯ ร้อยละ ([0-9]+(?:\.[0-9]+)?) \(([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})\)\n\2\n"
     r"((?:[^(*\n-].*\n)*)"
@@ -112,8 +121,9 @@ STEP_DATES_AT_END: Final = re.compile(
 )
 WEIGHT_LINE: Final = re.compile(r":?\s*([^\s%:]*)\s*%")
 WEIGHT_AT_END: Final = re.compile(r"(.*\S)\s*:\s*([^\s%:]+)\s*%")
+STEP_LINK_MARK: Final = re.compile(r"\(\s*(?:ทดสอบ|คลิก)\s*\)")
 STEP_LINKS: Final = re.compile(
-    rf"\(\s*(?:ทดสอบ|คลิก)\s*\)\s*(?:แสดงขั้นตอนการดำเนินงานโครงการ|ขั้นตอนการปฏิบัติงานของโครงการ)"
+    rf"{STEP_LINK_MARK.pattern}\s*(?:แสดงขั้นตอนการดำเนินงานโครงการ|ขั้นตอนการปฏิบัติงานของโครงการ)"
     rf"\s*(?::\s*({PROJECT_CODE})?)?"
 )
 
@@ -141,7 +151,9 @@ QUARTER_HEADER: Final = re.compile(  # the header has an empty cell too: ␀ is 
     r"\(\s*\*\s*2\.1\s*/\s*2\.2\s*\*\s*\)",
     re.DOTALL,
 )
-QUARTER_ROW: Final = re.compile(r"\s*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL)
+QUARTER_ROW: Final = re.compile(  # spacer rows and cells may stand between the rows
+    r"[\s␀]*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL
+)
 
 # --- what a server prints instead of, or in the middle of, a page ---------------------------------------------------
 

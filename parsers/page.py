@@ -27,8 +27,10 @@ _BLOCKS = (
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
     "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
 ).split()
-_SHOWN_INPUTS = frozenset(("", "text", "search", "tel", "url", "email", "number", "date"))
-"""Inputs whose value may be the record's; a button's caption never is."""
+_VALUELESS_INPUTS = frozenset(
+    ("hidden", "button", "submit", "reset", "image", "checkbox", "radio", "file", "password", "color", "range")
+)
+"""Inputs whose value is not shown or, a button's caption, never the record's; unknown types are shown as text."""
 _STYLED = '[hidden], [style*="display" i], [style*="visibility" i], [style*="white-space" i]'
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
@@ -239,7 +241,7 @@ def _show_special(node: LexborNode, action: str) -> None:
             node.decompose()
         return
     value = attributes.get("value")
-    if value and (attributes.get("type") or "").lower() in _SHOWN_INPUTS:
+    if value and (attributes.get("type") or "").strip().lower() not in _VALUELESS_INPUTS:
         node.insert_before(value)
     node.decompose()
 

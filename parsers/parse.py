@@ -12,7 +12,6 @@ from parsers.kpi import KpiPage
 from parsers.labels import (
     KPI_CODE,
     KPI_HEADINGS,
-    NAVIGATION,
     PROGRESS_LABEL,
     PROJECT_CODE,
     PROJECT_HEADINGS,
@@ -24,7 +23,7 @@ from parsers.page import PrintedPage, read_page
 from parsers.plain import EMPTY_CELL
 from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
-from parsers.sections import cut_site_end
+from parsers.sections import cut_site_end, is_navigation
 from parsers.verdict import Kind, Verdict, kind_of, says_not_found, take_error_lines
 from parsers.yii_project import YiiProjectPage
 
@@ -143,14 +142,14 @@ def _parse(body: bytes, url: str | None, content_type: str | None, *, every_elem
     asked = _CODE_IN_URL.search(url) if url else None
     if asked and asked[1] != reader.code:
         findings.add("url_contradicts", key=reader.code, printed=asked[1])
-    left = [line for line in (*below, *site_end) if line != EMPTY_CELL and line not in NAVIGATION]
+    left = (line for line in (*reader.unclaimed, *below, *site_end) if line != EMPTY_CELL and not is_navigation(line))
     suspect = any(finding["severity"] == "error" for finding in findings)
     return ParsedPage(
         kind,
         "suspect" if suspect else "ok",
         reader.tables,
         list(findings),
-        reader.unclaimed + left,
+        list(left),
         page.links,
         page.encoding,
         reader.evaluation_quarter,

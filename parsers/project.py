@@ -12,6 +12,8 @@ from parsers.labels import (
     ACHIEVED_LABEL,
     AGENCY_LINE,
     BARE_CODE_LINE,
+    BEFORE_LINKS,
+    BEHIND_RULE,
     EVALUATION_LINE,
     EVALUATION_MARK,
     FURNITURE,
@@ -20,20 +22,22 @@ from parsers.labels import (
     KPI_NAME_LABEL,
     KPI_NAME_LINE,
     NAME_IN_ENGLISH,
-    OBSTACLES_AT_END,
+    NAVIGATION,
+    OBSTACLES_INSIDE,
     OBSTACLES_LINE,
+    PROBLEMS_INSIDE,
     PROBLEMS_LINE,
+    PROGRESS_IN_LINE,
     PROGRESS_LABEL,
     PROJECT_HEADINGS,
     REPORT_HEADING,
-    REPORT_LABEL,
-    REPORT_NUMBER_LINE,
     REPORT_RULE,
     REPORT_START,
     STEP_DATES_AT_END,
     STEP_END_LABEL,
     STEP_LABEL,
     STEP_LINE,
+    STEP_LINK_MARK,
     STEP_LINKS,
     STEP_START_LABEL,
     STRATEGY_LINE,
@@ -41,6 +45,7 @@ from parsers.labels import (
     TARGET_LABEL,
     TITLE_LINE,
     UNIT_PAIR,
+    UNIT_PAIR_AT_END,
     USUAL_REPORT,
     USUAL_STEP,
     WEIGHT_AT_END,
@@ -48,7 +53,7 @@ from parsers.labels import (
 )
 from parsers.page import next_lines
 from parsers.plain import EMPTY_CELL
-from parsers.sections import cut, without_furniture
+from parsers.sections import cut, once, without_echoes, without_furniture
 from parsers.thai import (
     BUDDHIST_OFFSET,
     NONE_WORDS,
@@ -80,6 +85,7 @@ _REPORT_FIRST = "(ค"  # what a report's heading begins with
 _PROBLEMS, _OBSTACLES = "** ปัญหาของโครงการ :", "** อุปสรรคของโครงการ :"
 _BARE_LABELS = frozenset((_PROBLEMS, _OBSTACLES, _PROBLEMS[:-2], _OBSTACLES[:-2]))
 _STEP_DATE_LABELS = (STEP_START_LABEL, STEP_END_LABEL)
+_MEASURE_LABELS = (TARGET_LABEL, ACHIEVED_LABEL)
 _ONLY_SEPARATORS = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
 
 
@@ -101,7 +107,7 @@ class ProjectPage:
         return bool(self.code)
 
     def _read(self, lines: list[str]) -> None:
-        head, sections, menu = cut(lines, PROJECT_HEADINGS, _FOLLOWS)
+        head, sections, menu = cut(self._once(lines), PROJECT_HEADINGS, _FOLLOWS)
         self._leave(menu)
         self._read_head(head)
         if not self.code:
@@ -119,13 +125,24 @@ class ProjectPage:
         self.tables["projects"].append(self._project)
         self._check()
 
+    def _once(self, lines: list[str]) -> list[str]:
+        first = once(lines)
+        if len(first) < len(lines):
+            self.findings.add("printed_twice", printed=lines[0])
+        return first
+
     def _leave(self, lines: Any) -> None:
         self.unclaimed.extend(line for line in lines if line != EMPTY_CELL)
 
     # --- title, agency, progress, contact, evaluation ---------------------------------------------------------------
 
     def _read_head(self, lines: list[str]) -> None:
-        lines = [line for line in lines if line != EMPTY_CELL]
+        printed = [line for line in lines if line != EMPTY_CELL]
+        lines = without_echoes(printed)
+        if len(lines) < len(printed):
+            again = [line for line in without_furniture(lines) if lines.count(line) < printed.count(line)]
+            if again:
+                self.findings.add("printed_twice", table="projects", printed=again[0])
         title = find_title(lines, TITLE_LINE, BARE_CODE_LINE, _ends_head)
         if title is None:
             self._leave(line for line in lines if line not in FURNITURE)
@@ -149,8 +166,10 @@ class ProjectPage:
                 column="fiscal_year_be",
                 message="The agency's line has no fiscal year.",
             )
-        self._leave(line for line in lines[:start] if line not in FURNITURE)
-        below = without_furniture(lines[agency_end:])
+        title_lines = lines[start:end]
+        self._leave(line for line in lines[:start] if line not in FURNITURE and line not in title_lines)
+        below = [part for line in lines[agency_end:] for part in BEFORE_LINKS.split(line)]
+        below = [line for line in without_furniture(below) if line not in NAVIGATION]
         progress, below = self._read_progress(below)
         score, contact_lines = self._read_evaluation(below)
         self._project = {
@@ -185,7 +204,9 @@ class ProjectPage:
 
     def _read_progress(self, lines: list[str]) -> tuple[float | None, list[str]]:
         """Progress, printed alone and once more behind its label; returns it and the lines below."""
-        place = next((i for i, line in enumerate(lines) if line.startswith(PROGRESS_LABEL)), None)
+        place = _place_of_progress(lines)
+        if place is None and (parted := _part_progress(lines)) != lines:
+            return self._read_progress(parted)
         if place is None:
             self.findings.add(
                 "part_missing",
@@ -196,10 +217,10 @@ class ProjectPage:
             )
             return None, lines
         alone = [line for line in lines[:place] if parse_number(line) is not None]
-        self._leave(line for line in lines[:place] if parse_number(line) is None)
+        self._leave(line for line in lines[:place] if parse_number(line) is None and line != "-")
         printed = lines[place].removeprefix(PROGRESS_LABEL).lstrip(" :")
         below = lines[place + 1 :]
-        if not printed and below and (below[0] in alone or (not alone and parse_number(below[0]) is not None)):
+        if not printed and below and (below[0] in alone or (not alone and _is_percent(below[0]))):
             printed, below = below[0], below[1:]
         progress = number(printed, self.findings, "projects", self.code, "progress_percent")
         for value in alone:
@@ -233,12 +254,14 @@ class ProjectPage:
     def _read_texts(self, sections: dict[str, list[str]]) -> None:
         for key in ("rationale", "objectives", "targets"):
             lines = [line for line in sections.get(key, []) if line != EMPTY_CELL]
+            while lines and lines[-1] in NAVIGATION:  # a link back to the page's top below each part
+                lines.pop()
             if key == "rationale":
                 lines = self._take_unit_pair(lines)
             self._project[key] = " ".join(lines) or None
 
     def _take_unit_pair(self, lines: list[str]) -> list[str]:
-        for count in (1, 2, 3):
+        for count in (3, 2, 1):  # its halves and the stroke may stand in cells of their own
             tail = lines[-count:]
             found = UNIT_PAIR.fullmatch(" ".join(tail)) if len(tail) == count else None
             if found:
@@ -249,6 +272,8 @@ class ProjectPage:
                         "unit_codes_differ", table="projects", key=self.code, column="unit_code", printed=" ".join(tail)
                     )
                 return lines[:-count]
+        if lines and (found := UNIT_PAIR_AT_END.fullmatch(lines[-1])):
+            return self._take_unit_pair([*lines[:-1], found[1], found[2]])
         return lines
 
     # --- strategies -------------------------------------------------------------------------------------------------
@@ -263,7 +288,7 @@ class ProjectPage:
                 items.append([line])
             elif line == EMPTY_CELL:
                 continue
-            elif waits or (items and line[0] == ":"):
+            elif waits or (items and (line[0] == ":" or items[-1][-1][-1] == ":")):  # its English name is below
                 items[-1].append(line)
             else:
                 self._leave([line])
@@ -293,9 +318,10 @@ class ProjectPage:
     def _read_reports(self, lines: list[str]) -> None:
         if EMPTY_CELL in lines:
             lines = [line for line in lines if line != EMPTY_CELL]
+        lines = self._once(lines)
         reports = _match_all(USUAL_REPORT, lines)
         if reports is None:
-            blocks, foreign = _split_reports(lines)
+            blocks, foreign = _split_reports(_part_reports(lines))
             self._leave(foreign)
             rows = [self._read_report(block, len(blocks) - later) for later, block in enumerate(blocks)]
         else:
@@ -315,21 +341,25 @@ class ProjectPage:
         for count in range(1, min(5, len(lines)) + 1):
             found = REPORT_HEADING.fullmatch(lines[0] if count == 1 else " ".join(lines[:count]))
             if found:
-                heading = self._heading(index, *found.groups())
+                heading = self._heading(index, *found.groups()[:3])
                 break
         else:
             self.findings.add("heading_unreadable", table="progress_reports", key=key, printed=lines[0])
             count = 1
-        if len(lines) > count and (again := parse_number(lines[count])) is not None:
-            if again != heading[1]:
-                self.findings.add(
-                    "progress_printed_twice",
-                    table="progress_reports",
-                    key=key,
-                    column="progress_percent",
-                    printed=f"{lines[count]} | {heading[1]}",
-                )
-            count += 1
+        again = found[4] if found else None
+        if again is None and len(lines) > count:
+            first, _, note = lines[count].partition(" ")
+            if parse_number(first) is not None and (not note or parse_number(first) == heading[1]):
+                again = first
+                lines[count : count + 1] = [note] if note else []
+        if again is not None and parse_number(again) != heading[1]:
+            self.findings.add(
+                "progress_printed_twice",
+                table="progress_reports",
+                key=key,
+                column="progress_percent",
+                printed=f"{again} | {heading[1]}",
+            )
         if block.problems is None and block.obstacles is None:
             self.findings.add(
                 "part_missing",
@@ -389,7 +419,7 @@ class ProjectPage:
     # --- plan -------------------------------------------------------------------------------------------------------
 
     def _read_plan(self, lines: list[str]) -> None:
-        lines = self._take_step_links([line for line in lines if line != EMPTY_CELL])
+        lines = self._once(self._take_step_links([line for line in lines if line != EMPTY_CELL]))
         if not any(line.startswith(STEP_END_LABEL) for line in lines):
             lines = _part_dates(lines)
         used: set[int] = set()
@@ -411,6 +441,8 @@ class ProjectPage:
 
     def _take_step_links(self, lines: list[str]) -> list[str]:
         """Take out the two links below the plan, whose code must be this project's."""
+        if not all(map(STEP_LINKS.fullmatch, [line for line in lines if line[0] == "("])):
+            lines = _part_step_links(lines)
         kept: list[str] = []
         place = 0
         while place < len(lines):
@@ -509,13 +541,12 @@ class ProjectPage:
             if not _KPI_CODE.fullmatch(code):
                 self.findings.add("code_shape", table="project_kpis", key=self.code, column="kpi_code", printed=code)
             if code in seen:
-                differs = "" if seen[code] == below else " They differ."
+                same = seen[code] == below
                 self.findings.add(
-                    "duplicate_key",
+                    "printed_twice" if same else "duplicate_key",
                     table="project_kpis",
                     key=f"{self.code}/{code}",
-                    printed="\n".join(block),
-                    message=f"The page lists the indicator twice; the first stands in the table.{differs}",
+                    printed=block[0] if same else "\n".join(block),
                 )
                 continue
             seen[code] = below
@@ -524,6 +555,7 @@ class ProjectPage:
     def _read_kpi(self, code: str, lines: list[str]) -> None:
         key = f"{self.code}/{code}"
         above, table = cut_quarter_table(lines)
+        table = self._once(table)
         name, above = self._take_kpi_name([line for line in above if line != EMPTY_CELL], key)
         columns, left = read_measures(above, "project_kpis", key, self.findings)
         quarters, unit, rest = read_quarter_table(table, "project_kpi_quarters", key, self.findings)
@@ -558,7 +590,8 @@ class ProjectPage:
             while name in ("", ":") and end < len(lines) and not _is_measure(lines, end):
                 name = lines[end].lstrip(" :")
                 end += 1
-            return name or None, lines[end:]
+            more = next((i for i, text in enumerate(lines) if i >= end and text.startswith(_MEASURE_LABELS)), end)
+            return " ".join([name, *lines[end:more]]) or None, lines[more:]
         self.findings.add(
             "part_missing", table="project_kpis", key=key, column="name", message="An indicator without its name."
         )
@@ -671,6 +704,25 @@ def check_last_quarter(achieved: float | None, quarters: list[Row], table: str, 
 # --- where things stand --------------------------------------------------------------------------------------------
 
 
+def _place_of_progress(lines: list[str]) -> int | None:
+    return next((place for place, line in enumerate(lines) if line.startswith(PROGRESS_LABEL)), None)
+
+
+def _is_percent(printed: str) -> bool:
+    """Whether this can be the progress, and is no bare telephone number."""
+    value = parse_number(printed)
+    return value is not None and 0 <= value <= 100
+
+
+def _part_progress(lines: list[str]) -> list[str]:
+    """The lines with that of progress whole, where its label is in two cells or progress alone stands before it."""
+    for place in range(len(lines)):
+        for count in (1, 2):
+            if found := PROGRESS_IN_LINE.fullmatch(" ".join(lines[place : place + count])):
+                return [*lines[:place], *(part for part in found.groups() if part), *lines[place + count :]]
+    return lines
+
+
 def _ends_head(line: str) -> bool:
     """Whether this is the line of progress; a name may quote its label, but never ends with it and a number."""
     return line.startswith(PROGRESS_LABEL) and not line[len(PROGRESS_LABEL) :].strip("0123456789๐๑๒๓๔๕๖๗๘๙ .,:%")
@@ -723,7 +775,7 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
         if start < 0:
             if first in _REPORT_FIRST and _is_report_start(lines, place):
                 start = place
-            else:
+            elif not REPORT_RULE.fullmatch(line):
                 foreign.append(line)
         elif first == "*":
             if _is_quoted_label(lines, place, max(problems_at, obstacles_at)):
@@ -739,12 +791,27 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
         elif obstacles_at > 0 and first in _REPORT_FIRST and _is_report_start(lines, place):
             if _is_quoted_heading(lines, place, obstacles_at):
                 continue
-            reports.append(_report_lines(lines, start, problems_at, obstacles_at, place))
+            reports.append(_without_rule(_report_lines(lines, start, problems_at, obstacles_at, place)))
             start, problems_at, obstacles_at = place, -1, -1
     if start >= 0:
         end = len(lines) - bool(REPORT_RULE.fullmatch(lines[-1]))
-        reports.append(_report_lines(lines, start, problems_at, obstacles_at, end))
+        last = _report_lines(lines, start, problems_at, obstacles_at, end)
+        reports.append(last if end < len(lines) else _without_rule(last))
     return reports, foreign
+
+
+def _part_reports(lines: list[str]) -> list[str]:
+    """The section's lines, parted where a rule and a heading share one, and where labels do that begin no line at all."""
+    lines = [part for line in lines for part in BEHIND_RULE.split(line)]
+    for label, inside in ((PROBLEMS_LINE, PROBLEMS_INSIDE), (OBSTACLES_LINE, OBSTACLES_INSIDE)):
+        if any(line[0] == "*" and label.match(line) for line in lines):
+            continue
+        parted: list[str] = []
+        for line in lines:
+            places = [found.start() for found in inside.finditer(line)][-1:]
+            parted += [line[: places[0]], line[places[0] + 1 :]] if places else [line]
+        lines = parted
+    return lines
 
 
 def _is_quoted_label(lines: list[str], place: int, label_at: int) -> bool:
@@ -773,8 +840,6 @@ def _report_lines(lines: list[str], start: int, problems_at: int, obstacles_at: 
         end = obstacles_at
     if problems_at > 0:
         problems = _label_text(lines, problems_at, end, _PROBLEMS, PROBLEMS_LINE)
-        if obstacles is None and (both := OBSTACLES_AT_END.fullmatch(problems)):  # in one line
-            problems, obstacles = both[1], _label_text([both[2]], 0, 1, _OBSTACLES, OBSTACLES_LINE)
         end = problems_at
     return _ReportLines(lines[start:end], problems, obstacles)
 
@@ -787,13 +852,17 @@ def _label_text(lines: list[str], place: int, end: int, label: str, pattern: re.
     return " ".join([found[1] if found else "", *lines[place + 1 : end]]).strip().removeprefix(":").strip()
 
 
+def _without_rule(report: _ReportLines) -> _ReportLines:
+    """The report, where its rule stands in no line of its own but behind its obstacles."""
+    text = report.obstacles or ""
+    above = text.rpartition("&")[0].rstrip("& ").rstrip("-")
+    return report._replace(obstacles=above.rstrip()) if REPORT_RULE.fullmatch(text[len(above) :]) else report
+
+
 def _is_report_start(lines: list[str], place: int) -> bool:
-    line = lines[place]
-    if REPORT_START.match(line):
+    if REPORT_START.match(lines[place]):
         return True
-    return bool(
-        REPORT_NUMBER_LINE.fullmatch(line) and place + 1 < len(lines) and lines[place + 1].startswith(REPORT_LABEL)
-    )
+    return bool(REPORT_START.match(" ".join(lines[place : place + 3])))  # in cells of its own
 
 
 def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:
@@ -832,9 +901,23 @@ def _part_dates(lines: list[str]) -> list[str]:
     return parted
 
 
+def _part_step_links(lines: list[str]) -> list[str]:
+    """The lines with one link a line, where both stand in one, or what stands in parentheses in a cell of its own."""
+    parted: list[str] = []
+    for line in lines:
+        if parted and STEP_LINK_MARK.fullmatch(parted[-1]) and STEP_LINKS.fullmatch(f"{parted[-1]} {line}"):
+            line = f"{parted.pop()} {line}"
+        second = STEP_LINK_MARK.search(line, 1) if line[0] == "(" else None
+        if second and STEP_LINKS.fullmatch(first := line[: second.start()].rstrip()):
+            parted.append(first)
+            line = line[second.start() :]
+        parted.append(line)
+    return parted
+
+
 def _is_measure(lines: list[str], place: int) -> bool:
     """Whether a line is an indicator's target or result, not a name that quotes the label: that comes again below."""
-    for label in (TARGET_LABEL, ACHIEVED_LABEL):
+    for label in _MEASURE_LABELS:
         if lines[place].startswith(label):
             return not any(line.startswith(label) for line in lines[place + 1 :])
     return False
@@ -888,12 +971,14 @@ def _before_kpis(lines: list[str], place: int) -> bool:
 
 
 def _below_progress(lines: list[str], place: int) -> bool:
-    return any(line.startswith(PROGRESS_LABEL) for line in lines[:place])
+    above = lines[:place]
+    return _place_of_progress(above) is not None or _part_progress(above) != above
 
 
 def _after_unit_pair(lines: list[str], place: int) -> bool:
-    above = next((line for line in reversed(lines[:place]) if line != EMPTY_CELL), "")
-    return bool(UNIT_PAIR.fullmatch(above))
+    above = next_lines(lines[:place][::-1], 0, 3)[::-1]
+    pair = any(UNIT_PAIR.fullmatch(" ".join(above[start:])) for start in range(len(above)))
+    return pair or bool(above and UNIT_PAIR_AT_END.fullmatch(above[-1]))
 
 
 def _before_strategies(lines: list[str], place: int) -> bool:

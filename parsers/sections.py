@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION
+from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION, NAVIGATION_LINE
 from parsers.plain import EMPTY_CELL
 
 _NOTICE = 5  # lines of a copyright notice, at most
+
+_HEAD = 60  # lines of a page's head, at most
+_GLUED = 50  # lines that begin with a heading, at most: one has it glued to its text, a few may quote it
 
 Follows = Callable[[list[str], int], bool]
 
@@ -23,7 +26,11 @@ def cut(
     places = _places(lines, headings)
     menu: list[str] = []
     if any(len(found) > 1 for found in places.values()):
-        lines, menu = _without_menu(lines, sorted(place for found in places.values() for place in found))
+        if twins := _twins(lines, list(places.values())):
+            lines = [line for place, line in enumerate(lines) if place not in twins]
+            places = _places(lines, headings)
+        end = places.get(list(headings)[-1], [len(lines)])[-1]  # a menu below the last heading is no heading's home
+        lines, menu = _without_menu(lines, sorted(one for found in places.values() for one in found if one <= end))
         places = _places(lines, headings)
     missing = [key for key in headings if key not in places]
     if missing:
@@ -49,6 +56,34 @@ def cut_site_end(lines: list[str]) -> tuple[list[str], list[str]]:
     return lines[:end], lines[end:]
 
 
+def once(lines: list[str]) -> list[str]:
+    """The lines; where they are all printed twice over, as pages for two widths of screen do, those of the first time."""
+    half, odd = divmod(len(lines), 2)
+    twice = half and not odd and lines[0] == lines[half] and lines[:half] == lines[half:]
+    return lines[:half] if twice else lines
+
+
+def without_echoes(lines: list[str]) -> list[str]:
+    """The lines of a page's head; of a part that is printed twice over, one below the other, those of the first time."""
+    if len(set(lines)) == len(lines) or len(lines) > _HEAD:
+        return lines
+    place = 0
+    while place < len(lines):
+        for again in range(place + 1, len(lines)):
+            end = 2 * again - place
+            if lines[place] == lines[again] and lines[place:again] == lines[again:end]:
+                lines = lines[:again] + lines[end:]
+                break
+        else:
+            place += 1
+    return lines
+
+
+def is_navigation(line: str) -> bool:
+    """Whether a line prints only fixed furniture and the words of a site's links, one or several."""
+    return line in NAVIGATION or bool(NAVIGATION_LINE.fullmatch(line))
+
+
 def _without_menu(lines: list[str], places: list[int]) -> tuple[list[str], list[str]]:
     """Take out menus and tabs: headings one below the other that all come again. Returns the other lines first.
 
@@ -65,6 +100,15 @@ def _without_menu(lines: list[str], places: list[int]) -> tuple[list[str], list[
             run = []
         run.append(place)
     return [line for place, line in enumerate(lines) if place not in menu], [lines[place] for place in sorted(menu)]
+
+
+def _twins(lines: list[str], places: list[list[int]]) -> set[int]:
+    """Where headings stand again right below themselves, if most do: the page prints each for two widths of screen.
+
+    Of a single one it is a text that begins with its own heading.
+    """
+    twins = {place for found in map(set, places) for place in found if _line_above(lines, place) in found}
+    return twins if 2 * len(twins) > len(places) else set()
 
 
 def _later(lines: list[str], places: list[int], place: int) -> set[str]:
@@ -103,8 +147,18 @@ def _choose(
         if fitting:
             chosen[key] = bound = fitting[0]
         elif found:
-            chosen[key] = bound = found[-1]
+            place = found.pop()
+            while found and _line_above(lines, place) == found[-1]:  # the text begins with its own heading
+                place = found.pop()
+            chosen[key] = bound = place
     return chosen
+
+
+def _line_above(lines: list[str], place: int) -> int:
+    place -= 1
+    while place > 0 and lines[place] == EMPTY_CELL:
+        place -= 1
+    return place
 
 
 def _split_glued(
@@ -122,7 +176,7 @@ def _split_glued(
         before = [place for earlier in order[: order.index(key)] for place in places.get(earlier, ())[:1]]
         after = [place for later in order[order.index(key) + 1 :] for place in places.get(later, ())[-1:]]
         low, high = max(before, default=-1) + 1, min(after, default=len(lines))
-        found = [number for number in range(low, high) if lines[number].startswith(heading)]
+        found = [number for number in range(low, high) if lines[number].startswith(heading)][:_GLUED]
         for number in sorted(found, key=split_off.__contains__):
             rest = lines[number].removeprefix(heading).lstrip(" :")
             trial = [*lines[:number], heading, *([rest] if rest else []), *lines[number + 1 :]]
