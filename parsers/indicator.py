@@ -13,6 +13,7 @@ from parsers.labels import (
     LEVEL_WORDS,
     QUARTER_HEADER,
     QUARTER_HEADER_LABEL,
+    QUARTER_HEADER_LINES,
     QUARTER_ROW,
     TARGET_LABEL,
     TYPE_LABEL,
@@ -40,8 +41,10 @@ def number(printed: str | None, findings: Findings, table: str, key: str, column
 def cut_quarter_table(lines: list[str]) -> tuple[list[str], list[str]]:
     """The lines above the quarter table, and the table's own (with whatever follows it)."""
     for place, line in enumerate(lines):
-        if line.startswith(QUARTER_HEADER_LABEL) and QUARTER_HEADER.match("\n".join(lines[place : place + 8])):
-            return lines[:place], lines[place:]
+        if line.startswith(QUARTER_HEADER_LABEL):
+            below = "\n".join(lines[place : place + QUARTER_HEADER_LINES])
+            if QUARTER_HEADER.match(below):
+                return lines[:place], lines[place:]
     return lines, []
 
 

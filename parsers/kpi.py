@@ -12,6 +12,7 @@ from parsers.labels import (
     KPI_CODE,
     KPI_HEADINGS,
     KPI_TITLE_LINE,
+    QUARTER_HEADER_LINES,
     TARGET_LABEL,
 )
 from parsers.plain import EMPTY_CELL
@@ -123,7 +124,7 @@ def _text(lines: list[str]) -> str | None:
 
 
 def _before_table(lines: list[str], place: int) -> bool:
-    return bool(cut_quarter_table(lines[place + 1 : place + 2 + 8])[1])
+    return bool(cut_quarter_table(lines[place + 1 : place + 2 + QUARTER_HEADER_LINES])[1])
 
 
 _FOLLOWS = {"quarters": _before_table}

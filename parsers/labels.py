@@ -135,13 +135,18 @@ LEVEL_AT_END: Final = re.compile(
 LEVEL_WORDS: Final[dict[str, str]] = {"ผลผลิต": "output", "ผลลัพธ์": "outcome"}
 
 QUARTER_HEADER_LABEL: Final = "ไตรมาสที่"
-QUARTER_HEADER: Final = re.compile(  # the header has an empty cell too: ␀ is parsers.page.EMPTY_CELL
-    r"ไตรมาสที่\s*\(\s*1\s*-\s*4\s*\)[\s␀]*\*\s*ผลงาน\s*\*\s*(?:\((.*?)\))?[\s␀]*"
-    r"\*\s*ผลประเมินตัวชี้วัด\s*\*[\s␀]*(?:\(([^*]*?)\)[\s␀]*)?"  # a header of two rows has the unit below
+_QUARTERS_DETAIL: Final = r"(?:\(\s*1\s*-\s*4\s*\)[\s␀]*)?"
+QUARTER_HEADER: Final = re.compile(  # with empty cells (␀: parsers.plain.EMPTY_CELL), and details in a row of their own
+    rf"ไตรมาสที่[\s␀]*{_QUARTERS_DETAIL}\*\s*ผลงาน\s*\*[\s␀]*(?:\((.*?)\)[\s␀]*)?"
+    rf"\*\s*ผลประเมินตัวชี้วัด\s*\*[\s␀]*{_QUARTERS_DETAIL}(?:\(([^*]*?)\)[\s␀]*)?"
     r"\(\s*\*\s*2\.1\s*/\s*2\.2\s*\*\s*\)",
     re.DOTALL,
 )
-QUARTER_ROW: Final = re.compile(r"\s*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL)
+QUARTER_HEADER_LINES: Final = 12
+"""What the lines of a header come to at most, empty cells among them."""
+QUARTER_ROW: Final = re.compile(
+    r"[\s␀]*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL
+)
 
 # --- what a server prints instead of, or in the middle of, a page ---------------------------------------------------
 

@@ -720,6 +720,23 @@ def _quarter_boxes(table: Quarters, write: Writer) -> str:
     return f"<table><tr><td><table>{'<tr>' + head + '</tr>'}{rows}</table></td></tr></table>"
 
 
+def _quarter_table_two_heads(table: Quarters, write: Writer) -> str:
+    """A header of two rows: what is in parentheses stands below; a last column without a head."""
+    heads = [[pair[place].replace("{}", table.unit) for pair in _HEADER] for place in (0, 1)]
+    head = "".join(f"<tr>{''.join(f'<th>{write(part)}</th>' for part in parts)}<th></th></tr>" for parts in heads)
+    rows = "".join("<tr>" + "".join(f"<td>{write(c) if c else ''}</td>" for c in row) + "</tr>" for row in table.rows)
+    return f"<table>{head}{rows}</table>"
+
+
+def _quarter_table_spanning_head(table: Quarters, write: Writer) -> str:
+    """A header of two rows, the quarter's over both."""
+    (quarter, numbers), (result, unit), (evaluation, pair) = _HEADER
+    head = f"<tr><td rowspan=2>{write(f'{quarter} {numbers}')}</td><td>{write(result)}</td>"
+    head += f"<td colspan=2>{write(evaluation)}</td></tr><tr><td>{write(unit.replace('{}', table.unit))}</td>"
+    rows = "".join("<tr>" + "".join(f"<td>{write(c) if c else ''}</td>" for c in row) + "</tr>" for row in table.rows)
+    return f"<table>{head}<td colspan=2>{write(pair)}</td></tr>{rows}</table>"
+
+
 def _quarter_rows(table: Quarters, write: Writer) -> str:
     """Each row in one line, its values in inline elements; only where no cell must be counted."""
     head = " ".join(_header_cells(table, write, " "))
@@ -733,6 +750,8 @@ QUARTER_LAYOUTS: dict[str, QuarterLayout] = {
     "nineties": _quarter_table_nineties,
     "four heads": _quarter_table_four_heads,
     "boxes": _quarter_boxes,
+    "two heads": _quarter_table_two_heads,
+    "spanning head": _quarter_table_spanning_head,
     "grid": _quarter_grid,
     "rows": _quarter_rows,
 }

@@ -198,13 +198,28 @@ def test_a_name_may_quote_a_code() -> None:
     assert value(lines, "kpis", "kpi_code", "name") == ("5004-0852", "จำนวน : 2400-1013")
 
 
-def test_the_quarters_header_may_have_two_rows() -> None:
-    two = (
-        "<tr><td rowspan=2>ไตรมาสที่ (1 - 4)</td><td>*ผลงาน*</td><td colspan=2>*ผลประเมินตัวชี้วัด*</td></tr>"
-        "<tr><td>(แห่ง)</td><td colspan=2>(* 2.1 / 2.2 *)</td></tr>"
-    )
-    lines = instead(KPI, [QUARTERS], QUARTERS.replace(HEADER, two))
-    assert value(lines, "kpi_quarters", "quarter", "result_value", "evaluation_2_2") == (1, 1.0, 20.0)
+TWO_ROWS = (
+    "<tr><td rowspan=2>ไตรมาสที่ (1 - 4)</td><td>*ผลงาน*</td><td colspan=2>*ผลประเมินตัวชี้วัด*</td></tr>"
+    "<tr><td>(แห่ง)</td><td colspan=2>(* 2.1 / 2.2 *)</td></tr>"
+)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        TWO_ROWS,
+        TWO_ROWS.replace(" rowspan=2", "").replace(" (1 - 4)", "").replace("<td>(แห่ง)", "<td>(1 - 4)</td><td>(แห่ง)"),
+        TWO_ROWS.replace("(แห่ง)", ""),
+        TWO_ROWS.replace("แห่ง", ""),
+        HEADER.replace("<br>(แห่ง)", ""),
+        HEADER.replace("</tr>", "<td></td></tr>"),
+        HEADER.replace("<td>*ผลป", "<td></td><td>*ผลป").replace("</tr>", "<td>&nbsp;</td></tr><tr><td></td></tr>"),
+    ],
+    ids=["over two", "two", "two, no unit", "two, blank unit", "no unit", "closing cell", "many cells"],
+)
+def test_the_quarters_header_has_any_shape(header: str) -> None:
+    for lines in (KPI, PROJECT):
+        same_record(parse_page(page_of(instead(lines, [QUARTERS], QUARTERS.replace(HEADER, header))).encode()), lines)
 
 
 def test_two_telephones_stay_together() -> None:
