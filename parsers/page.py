@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -30,13 +31,17 @@ _BLOCKS = (
 _SHOWN_INPUTS = frozenset(("", "text", "search", "tel", "url", "email", "number", "date"))
 """Inputs whose value may be the record's; a button's caption never is."""
 _STYLED = '[hidden], [style*="display" i], [style*="visibility" i], [style*="white-space" i]'
+_NEAR = 12  # nodes beside and inside a box that are looked at for a text, and boxes around a link: it is never farther
+_ICONS = 1_000  # links without text, at most: a page of more is no list
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
 _COMMON_THAI = "่้าำิีัเแกนรม"
 _DISPLAY = re.compile(r"(?:^|;)\s*display\s*:\s*([a-z-]+)|(?:^|;)\s*visibility\s*:\s*(hidden|collapse)", re.IGNORECASE)
 _WHITE_SPACE = re.compile(r"(?:^|;)\s*white-space\s*:\s*(?:pre|break)", re.IGNORECASE)
 _INLINE_DISPLAYS = ("inline", "contents", "ruby")
-_HREF_IN_SCRIPT = re.compile(r"""location(?:\.href)?\s*=\s*['"]([^'"]+)|window\.open\(\s*['"]([^'"]+)""")
+_ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
+"""What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
+_HAS_LINK = "[href], [onclick], [data-href], [data-url]"
 
 
 _TAG = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
@@ -283,28 +288,66 @@ def _keep_line_breaks(node: LexborNode) -> None:
 def _mark_links(root: LexborNode) -> list[str]:
     """Collect all links of a page, scripted ones too, and leave a mark with its number before each."""
     links: list[str] = []
-    for node in root.css("[href], [onclick]"):
-        attributes = node.attributes
-        target = attributes.get("href")
-        if not target or target.startswith(("#", "javascript:")):
-            scripted = _HREF_IN_SCRIPT.search(f"{target or ''} {attributes.get('onclick') or ''}")
-            target = (scripted[1] or scripted[2]) if scripted else None
-        if target:
-            node.insert_before(f"{_LINK}{len(links)}{_LINK}")
-            links.append(target.strip())
+    marks: list[tuple[LexborNode, str]] = []
+    icons = 0
+    for node in root.css(_HAS_LINK):
+        if target := _target(node.attributes):
+            icons += (is_icon := not _has_text(node))
+            sign = "-" if is_icon and icons < _ICONS and _stands_below(node) else ""
+            marks.append((node, f"{_LINK}{sign}{len(links)}{_LINK}"))
+            links.append(target)
+    for node, mark in marks:
+        node.insert_before(mark)
     return links
 
 
+def _target(attributes: dict[str, str | None]) -> str | None:
+    target = (attributes.get("href") or "").strip()
+    if target and not target.lower().startswith(("#", "javascript:")):
+        return target
+    script = unquote(f"{target} {attributes.get('onclick') or ''}")
+    if found := _ADDRESS_IN_SCRIPT.search(script):
+        return found[1]
+    return (attributes.get("data-href") or attributes.get("data-url") or "").strip() or None
+
+
+def _stands_below(icon: LexborNode) -> bool:
+    """Whether a link without text is the last in its box: then it belongs to what stands above it there."""
+    box: LexborNode | None = icon
+    for _ in range(_NEAR):
+        if box is None:
+            break
+        after = any(map(_has_text, islice(_siblings(box, "next"), _NEAR)))
+        if after or any(map(_has_text, islice(_siblings(box, "prev"), _NEAR))):
+            return not after
+        box = box.parent
+    return False
+
+
+def _siblings(node: LexborNode, direction: str) -> Iterator[LexborNode]:
+    while (found := getattr(node, direction)) is not None:
+        node = found
+        yield node
+
+
+def _has_text(node: LexborNode) -> bool:
+    nodes = islice(node.traverse(include_text=True), _NEAR)
+    return any(one.is_text_node and (one.text_content or "").strip() for one in nodes)
+
+
 def _split_marks(lines: list[str]) -> tuple[list[str], list[tuple[int, ...]]]:
-    """Take the marks of links out of the lines; a line of marks alone belongs to the line after it."""
+    """Take the marks of links out of the lines; a line of marks alone belongs to the line after it, or above it."""
     kept: list[str] = []
     owners: list[tuple[int, ...]] = []
     waiting: tuple[int, ...] = ()
     for line in lines:
         pieces = line.split(_LINK)
-        numbers = tuple(int(piece) for piece in pieces[1::2] if piece.isdecimal())
+        numbers = [piece for piece in pieces[1::2] if piece.removeprefix("-").isdecimal()]
         text = " ".join("".join(pieces[0::2]).split()) if numbers else line
-        waiting += numbers
+        if owners and not text:
+            owners[-1] += tuple(-int(number) for number in numbers if number[0] == "-")
+            numbers = [number for number in numbers if number[0] != "-"]
+        waiting += tuple(abs(int(number)) for number in numbers)
         if text:
             kept.append(text)
             owners.append(waiting)

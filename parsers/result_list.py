@@ -188,19 +188,22 @@ class ResultListPage:
         found: dict[tuple[str, str], None] = {}
         for owners in self._line_links[start:end]:
             for index in owners:
-                for pid in _pids(self._links[index]):
-                    if _KPI_CODE.fullmatch(pid):
-                        found["kpi", pid] = None
-                    elif _PROJECT_CODE.fullmatch(pid):
-                        found["project", pid] = None
+                for code in _codes(self._links[index]):
+                    if _KPI_CODE.fullmatch(code):
+                        found["kpi", code] = None
+                    elif _PROJECT_CODE.fullmatch(code):
+                        found["project", code] = None
         return list(found)
 
 
-def _pids(link: str) -> list[str]:
+def _codes(link: str) -> list[str]:
+    """The codes that a link names: as a page's parameter, or alone, where a script makes the address of it."""
     try:
-        return parse_qs(urlsplit(link).query).get("pid", [])
+        parameters = parse_qs(urlsplit(link).query)
     except ValueError:  # no address at all
         return []
+    found = parameters.get("pid", []) + parameters.get("project_id", [])
+    return [code.strip() for code in found] or [link]
 
 
 def _split_reports(lines: list[str]) -> tuple[str | None, dict[int, str | None]]:

@@ -870,6 +870,10 @@ LINKS: dict[str, Callable[[str, str], str]] = {
     "parameters before": lambda target, text: f'<a href="{target.replace("?", "?y=2563&")}">{text}</a>',
     "scripted": lambda target, text: f"""<a href="#" onclick="window.open('{target}')">{text}</a>""",
     "javascript": lambda target, text: f"""<a href="javascript:window.open('{target}','w','width=800')">{text}</a>""",
+    "function": lambda target, text: f"""<a href="javascript:popup(800,'{target}')">{text}</a>""",
+    "code alone": lambda target, text: f"""<a onclick="show('{target.rpartition("=")[2]}');return false">{text}</a>""",
+    "escaped": lambda target, text: f"""<a href="javascript:void%20window.open(%27{target}%27)">{text}</a>""",
+    "data": lambda target, text: f"""<span class="link" data-href="{target}">{text}</span>""",
     "on click": lambda target, text: f"""<span onclick="location.href='{target}'">{text}</span>""",
 }
 

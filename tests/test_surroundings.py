@@ -124,6 +124,29 @@ ITEM = [
 LIST = ["ผลการปฏิบัติราชการประจำปีของหน่วยงาน : 50040000", "มิติที่ 1 ก", *ITEM]
 
 
+ICON = '<a href="mykpi.php?pid={}"><img src=go.gif alt=""></a>'
+CODES = ["5004-0852", "5004-903"]
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        "<div class=card><div>({no}) จำนวนแห่ง</div>{parts}<p>{icon}</p></div>",
+        "<div class=card><p>{icon}</p><div>({no}) จำนวนแห่ง</div>{parts}</div>",
+        "<table><tr><td>({no}) จำนวนแห่ง<td>{icon}<tr><td>{parts}</table>",
+        "<table><tr><td><td>({no}) จำนวนแห่ง{parts}</td></tr><tr><td colspan=2>{icon}</table>",
+        "<table><tr><td>{icon}<td>({no}) จำนวนแห่ง</table>{parts}",
+        "<ul><li>({no}) จำนวนแห่ง{parts}<ul><li>{icon}</li></ul></ul>",
+    ],
+)
+def test_an_icon_belongs_to_the_item_in_whose_box_it_stands(box: str) -> None:
+    parts = "".join(line if line.startswith("<") else f"<div>{line}</div>" for line in ITEM[1:])
+    items = [box.format(no=no, parts=parts, icon=ICON.format(code)) for no, code in enumerate(CODES, 1)]
+    page = parse_page(page_of([*LIST[:2], *items]).encode())
+    assert [row["kpi_code"] for row in page.tables["result_list_items"]] == CODES
+    assert page.unclaimed == []
+
+
 @pytest.mark.parametrize("place", ["first", "before the last text", "last", "below the notice", "in the footer"])
 @pytest.mark.parametrize("lines", [KPI, PROJECT, LIST], ids=["kpi", "project", "list"])
 def test_a_servers_message_is_found_wherever_it_stands(lines: list[str], place: str) -> None:
