@@ -338,21 +338,20 @@ def _has_text(node: LexborNode) -> bool:
 def _split_marks(lines: list[str]) -> tuple[list[str], list[tuple[int, ...]]]:
     """Take the marks of links out of the lines; a line of marks alone belongs to the line after it, or above it."""
     kept: list[str] = []
-    owners: list[tuple[int, ...]] = []
-    waiting: tuple[int, ...] = ()
+    owners: list[list[int]] = []
+    waiting: list[int] = []
     for line in lines:
         pieces = line.split(_LINK)
-        numbers = [piece for piece in pieces[1::2] if piece.removeprefix("-").isdecimal()]
-        text = " ".join("".join(pieces[0::2]).split()) if numbers else line
-        if owners and not text:
-            owners[-1] += tuple(-int(number) for number in numbers if number[0] == "-")
-            numbers = [number for number in numbers if number[0] != "-"]
-        waiting += tuple(abs(int(number)) for number in numbers)
+        marks = [piece for piece in pieces[1::2] if piece.removeprefix("-").isdecimal()]
+        text = " ".join("".join(pieces[0::2]).split()) if marks else line
+        for mark in marks:
+            above = not text and mark[0] == "-" and owners
+            (owners[-1] if above else waiting).append(int(mark.removeprefix("-")))
         if text:
             kept.append(text)
             owners.append(waiting)
-            waiting = ()
-    return kept, owners
+            waiting = []
+    return kept, list(map(tuple, owners))
 
 
 def _is_cut_off(source: bytes) -> bool:
