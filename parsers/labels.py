@@ -66,6 +66,15 @@ NAVIGATION: Final = FURNITURE - {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE} | frozenset
 )
 COPYRIGHT: Final = re.compile(r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|.*©", re.IGNORECASE)
 
+YII_FURNITURE: Final = re.compile(  # what Yii's own templates print around a record: trails, buttons, menus, notices
+    r"(?:หน้าแรก|หน้าหลัก|Home)\s*[/»›>].*"
+    r"|(?:(?:หน้าแรก|หน้าหลัก|เข้าสู่ระบบ|ออกจากระบบ|แก้ไข|ปรับปรุง|ลบ|Home|About|Contact|Signup|Login|Logout(?: \([^()]*\))?"
+    r"|Update|Delete|Toggle navigation|My Company|My Application|(?:Create )?Tbl Project Mains?"
+    rf"|{PROJECT_CODE})[\s/|]*)+"
+    r"|#|แสดง \S+ จาก \S+ ผลลัพธ์|Showing \S+ of \S+ items?\."
+    r"|©\s*My (?:Company|Application)\s*[0-9]{4}[\s/|]*(?:Powered by\s*Yii Framework)?|Powered by\s*Yii Framework"
+)
+
 # --- one line of a project page -----------------------------------------------------------------------------------
 
 TITLE_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*({PROJECT_CODE})")

@@ -19,6 +19,7 @@ from parsers.labels import (
     RESULT_LIST_TITLE,
     TARGET_LABEL,
     YII_CODE_LABEL,
+    YII_FURNITURE,
 )
 from parsers.page import PrintedPage, read_page
 from parsers.plain import EMPTY_CELL
@@ -143,7 +144,7 @@ def _parse(body: bytes, url: str | None, content_type: str | None, *, every_elem
     asked = _CODE_IN_URL.search(url) if url else None
     if asked and asked[1] != reader.code:
         findings.add("url_contradicts", key=reader.code, printed=asked[1])
-    left = [line for line in (*below, *site_end) if line != EMPTY_CELL and line not in NAVIGATION]
+    left = [line for line in (*below, *site_end) if not _is_fixed(line)]
     suspect = any(finding["severity"] == "error" for finding in findings)
     return ParsedPage(
         kind,
@@ -156,6 +157,11 @@ def _parse(body: bytes, url: str | None, content_type: str | None, *, every_elem
         reader.evaluation_quarter,
         reader.code,
     )
+
+
+def _is_fixed(line: str) -> bool:
+    """Whether a line below the record is known to be no part of any."""
+    return line == EMPTY_CELL or line in NAVIGATION or bool(YII_FURNITURE.fullmatch(line))
 
 
 def _binary_kind(body: bytes) -> str | None:

@@ -277,11 +277,11 @@ def print_yii(tables: Tables, how: Printing) -> Printed:
     not_set = how.one_of("(ไม่ได้ตั้ง)", "(not set)", "")
     rows = {
         "รหัสโครงการ": project["project_code"],
-        "ปี": str(project["fiscal_year_be"]),
+        "ปี": str(project["fiscal_year_be"] or ""),
         "งบฯ ที่ได้รับ (บาท)": how.number(project["budget_received_baht"], commas=True),
         "งบฯ ที่ใช้ไป (บาท)": how.number(project["budget_spent_baht"], commas=True),
         "คืบหน้าล่าสุด": how.number(project["progress_percent"]),
-        "หน่วยงาน": project["agency_name"],
+        "หน่วยงาน": project["agency_name"] or "",
         "Start Date": f"{project['start_date']} 00:00:00.000" if project["start_date"] else "",
         "Finish Date": f"{project['finish_date']} 00:00:00.000" if project["finish_date"] else "",
         "Kpi ID": kpis[0]["kpi_code"] if kpis else "(ไม่ได้ตั้ง)",

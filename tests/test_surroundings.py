@@ -248,3 +248,52 @@ def test_the_quarters_header_has_any_shape(header: str) -> None:
 def test_two_telephones_stay_together() -> None:
     lines = instead(PROJECT, ["นายสมมติ"], "นายสมมติ โทร. 6541 และ 6542")
     assert value(lines, "contacts", "contact_name", "contact_phone") == ("นายสมมติ", "6541 และ 6542")
+
+
+YII = {
+    **{"รหัสโครงการ": "50460000-3697", "ปี": "2566", "งบฯ ที่ได้รับ (บาท)": "120,000", "งบฯ ที่ใช้ไป (บาท)": ""},
+    **{"คืบหน้าล่าสุด": "80", "หน่วยงาน": "สำนักงานเขตคลองสามวา", "Start Date": "2022-10-01 00:00:00.000"},
+    **{"Finish Date": "(ไม่ได้ตั้ง)", "Kpi ID": "5015-2026", "หลักการและเหตุผล": "เหตุผล"},
+}
+YII_ROWS = [f"<table><tr><th>{label}<td>{text}</table>" for label, text in YII.items()]
+YII_GLUED = [label + text for label, text in YII.items()]
+YII_NOTICE = '<p>&copy; My Company 2026</p><p>Powered by <a href="https://www.yiiframework.com/">Yii Framework</a></p>'
+YII_BUTTONS = '<p><a href="index.php?r=update">Update</a> <a href="index.php?r=delete">Delete</a></p>'
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        (["หน้าแรก / Tbl Project Mains / 50460000-3697", "<h1>50460000-3697</h1>", YII_BUTTONS], ["<hr>", YII_NOTICE]),
+        (["<ul><li><a href='/'>Home</a><li>Tbl Project Mains<li>50460000-3697</ul>"], [YII_BUTTONS]),
+        (["My Company", "<ul><li>Home<li>About<li>Contact<li>Login</ul>"], [f"<footer>{YII_NOTICE}</footer>"]),
+        ([], [YII_BUTTONS, "© My Company 2026 / Powered by Yii Framework"]),
+    ],
+)
+@pytest.mark.parametrize("lines", [YII_ROWS, YII_GLUED], ids=["rows", "glued"])
+def test_what_yiis_templates_print_is_known(lines: list[str], above: list[str], below: list[str]) -> None:
+    page = parse_page(page_of([*above, *lines, *below]).encode())
+    same_record(page, lines)
+    assert page.unclaimed == []
+    assert page.tables["projects"][0]["rationale"] == "เหตุผล"
+
+
+@pytest.mark.parametrize("number", ["", "<{0}>{1}</{0}>"])
+def test_a_grid_prints_all_labels_above_all_values(number: str) -> None:
+    head = number.format("th", "#") + "".join(f"<th><a href='#'>{label}</a></th>" for label in YII)
+    filters = "<td>&nbsp;</td>" * (len(YII) + bool(number))
+    values = number.format("td", "1") + "".join(f"<td>{text}</td>" for text in YII.values())
+    grid = f"<div>แสดง <b>1-1</b> จาก <b>1</b> ผลลัพธ์</div><table><tr>{head}<th></th><tr>{filters}<td><tr>{values}<td></table>"
+    page = parse_page(page_of([grid, YII_BUTTONS]).encode())
+    same_record(page, YII_ROWS)
+    assert page.unclaimed == []
+
+
+@pytest.mark.parametrize("line", ["เป้าหมาย 3,000 คน", "วัตถุประสงค์ : เพื่อประชาชน", "ปี 2566 ต่อเนื่อง", "หน่วยงานที่เกี่ยวข้อง"])
+@pytest.mark.parametrize("lines", [YII_ROWS, YII_GLUED], ids=["rows", "glued"])
+def test_a_line_of_a_text_may_begin_like_a_label(lines: list[str], line: str) -> None:
+    *above, last = lines
+    more = last.replace("</table>", f"<br>{line}</table>") if lines is YII_ROWS else f"{last}<br>{line}"
+    page = parse_page(page_of([*above, more]).encode())
+    assert page.tables["projects"][0]["rationale"] == f"เหตุผล {line}"
+    assert (page.verdict, page.unclaimed) == ("ok", [])
