@@ -38,6 +38,10 @@ def number(printed: str | None, findings: Findings, table: str, key: str, column
     return value
 
 
+def _is_value(printed: str) -> bool:
+    return printed in ("", "-", EMPTY_CELL) or parse_number(printed) is not None
+
+
 def cut_quarter_table(lines: list[str]) -> tuple[list[str], list[str]]:
     """The lines above the quarter table, and the table's own (with whatever follows it)."""
     for place, line in enumerate(lines):
@@ -67,13 +71,15 @@ def read_quarter_table(
         quarter_no = parse_integer(row[1]) or 0
         cells = (row[2] or "").split()
         row_key = f"{key}/{quarter_no}"
-        if len(cells) > 2 or (quarter_no - 1) != len(seen):
-            if quarter_no in seen:
-                findings.add("duplicate_key", table=table, key=row_key, printed=row[0].strip())
-                place = row.end()
-                continue
-            if len(cells) > 2:
+        in_cells = text[row.end(1)] == "\n"
+        if len(cells) > 2 or not (in_cells or all(map(_is_value, (*cells, row[3], row[4])))):
+            break  # a text that begins with a number
+        if quarter_no in seen:
+            if not (row[3] and row[4]):
                 break
+            findings.add("duplicate_key", table=table, key=row_key, printed=row[0].strip())
+            place = row.end()
+            continue
         seen.add(quarter_no)
         place = row.end()
         result, score = [*cells, None, None][:2]

@@ -55,7 +55,7 @@ def kind_of(lines: list[str]) -> Kind:
 
 def _names_agency(lines: list[str], place: int) -> bool:
     """Whether a list's title is followed by an agency's code; menus print the title alone."""
-    return bool(_EIGHT_DIGITS.search(" ".join(next_lines(lines, place, 4))))
+    return bool(_EIGHT_DIGITS.search(" ".join(next_lines(lines, place, 5))))
 
 
 def take_error_lines(lines: list[str]) -> tuple[list[str], list[str]]:

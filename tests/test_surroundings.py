@@ -124,6 +124,44 @@ ITEM = [
 LIST = ["ผลการปฏิบัติราชการประจำปีของหน่วยงาน : 50040000", "มิติที่ 1 ก", *ITEM]
 
 
+@pytest.mark.parametrize(
+    "report",
+    [
+        ["1 ประชุมคณะกรรมการ", "เบิกจ่าย 50/100"],
+        ["2 ครั้ง คิดเป็น 3/4"],
+        ["4 / 5"],
+        ["(1) สำรวจ", "(2) ออกแบบ", "[ภาพกิจกรรม]"],
+        ["3 แห่ง 1/2"],
+    ],
+)
+def test_a_report_may_begin_like_a_quarter_or_an_item(report: list[str]) -> None:
+    lines = [*LIST[:-1], *report, *(line.replace("(1)", "(2)") for line in ITEM)]
+    page = parse_page(page_of(lines).encode())
+    assert [row["report"] for row in page.tables["result_list_items"]] == [" ".join(report), "รายงาน"]
+    assert len(page.tables["result_list_quarters"]) == 8
+    assert [finding for finding in page.findings if finding["severity"] != "note"] == page.unclaimed == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (ITEM[4:7], [" ".join(ITEM[4:7])]),
+        (ITEM[5:7], [" ".join(ITEM[5:7])]),
+        (LIST[:1], ["ผลการปฏิบัติราชการประจำปี", ":", "ของหน่วยงาน", ":", "50040000"]),
+        (LIST[1:2], ["มิติที่", "1", "ก"]),
+    ],
+)
+def test_a_lists_lines_may_be_joined_or_parted(old: list[str], new: list[str]) -> None:
+    page = parse_page(page_of(instead(LIST, old, *new)).encode())
+    same_record(page, LIST)
+    assert page.unclaimed == []
+
+
+def test_an_item_without_its_quarters_is_not_whole() -> None:
+    page = parse_page(page_of(instead(LIST, [QUARTERS])).encode())
+    assert page.verdict == "suspect"
+
+
 ICON = '<a href="mykpi.php?pid={}"><img src=go.gif alt=""></a>'
 CODES = ["5004-0852", "5004-903"]
 
