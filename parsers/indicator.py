@@ -70,30 +70,45 @@ def read_quarter_table(
     while row := QUARTER_ROW.match(text, place):
         quarter_no = parse_integer(row[1]) or 0
         cells = (row[2] or "").split()
+        pair, end = row.group(3, 4), row.end()
+        if pair[0] is None:
+            pair = row.group(5, 6)
+            is_next, is_below = (_quarter_at(text, start) == quarter_no + 1 for start in (row.start(6), end))
+            if is_next and not is_below:  # nothing stands behind the stroke but the next row
+                cells.append(row[5])
+                pair, end = ("", ""), row.start(6) - 1
         row_key = f"{key}/{quarter_no}"
+        if len(cells) > 2:
+            shown = [cell for cell in cells if cell != EMPTY_CELL]  # the others are spacers
+            cells = cells if shown and set(cells[:3]) == {EMPTY_CELL} else shown  # or a blank row, and the next one
         in_cells = text[row.end(1)] == "\n"
-        if len(cells) > 2 or not (in_cells or all(map(_is_value, (*cells, row[3], row[4])))):
+        if len(cells) > 2 or not (in_cells or all(map(_is_value, (*cells, *pair)))):
             break  # a text that begins with a number
         if quarter_no in seen:
-            if not (row[3] and row[4]):
+            if not all(pair):
                 break
             findings.add("duplicate_key", table=table, key=row_key, printed=row[0].strip())
-            place = row.end()
+            place = end
             continue
+        place = end
         seen.add(quarter_no)
-        place = row.end()
         result, score = [*cells, None, None][:2]
         rows.append(
             {
                 "quarter": quarter_no,
                 "result_value": number(result, findings, table, row_key, "result_value"),
                 "score": number(score, findings, table, row_key, "score"),
-                "evaluation_2_1": number(row[3], findings, table, row_key, "evaluation_2_1"),
-                "evaluation_2_2": number(row[4], findings, table, row_key, "evaluation_2_2"),
+                "evaluation_2_1": number(pair[0], findings, table, row_key, "evaluation_2_1"),
+                "evaluation_2_2": number(pair[1], findings, table, row_key, "evaluation_2_2"),
             }
         )
     unit = " ".join((header[1] or header[2] or "").replace(EMPTY_CELL, "").split()) or None
     return rows, unit, [line for line in text[place:].split("\n") if line and line != EMPTY_CELL]
+
+
+def _quarter_at(text: str, place: int) -> int | None:
+    row = QUARTER_ROW.match(text, place)
+    return parse_integer(row[1]) if row else None
 
 
 def join_narratives(quarters: list[Row], narratives: Mapping[int, str | None]) -> list[Row]:

@@ -93,7 +93,7 @@ class KpiPage:
         place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
         if place is None:
             return None, lines
-        for count in range(min(4, len(lines) - place), 0, -1):
+        for count in range(min(6, len(lines) - place), 0, -1):
             found = EVALUATION_LINE.fullmatch(" ".join(lines[place : place + count]))
             if found:
                 self.evaluation_quarter = parse_integer(found[1]) if found[1] else None

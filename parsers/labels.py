@@ -49,8 +49,13 @@ YII_CODE_LABEL: Final = "รหัสโครงการ"
 FURNITURE: Final = frozenset(
     (
         *("Back Home", "BackHome", "Back", "Home", "FusionCharts will render here", "FusionCharts"),
-        *("ดูโครงการแผนปีฯ : พิมพ์ข้อมูล", "ดูโครงการแผนปีฯ", "ดูโครงการแผนปีฯ :", "พิมพ์ข้อมูล", ": พิมพ์ข้อมูล"),
-        *("รายละเอียดตัวชี้วัดฯ : พิมพ์ข้อมูล", "รายละเอียดตัวชี้วัดฯ", "รายละเอียดตัวชี้วัดฯ :"),
+        *("ดูโครงการแผนปีฯ", "รายละเอียดตัวชี้วัดฯ", "พิมพ์ข้อมูล"),
+        *(f"{link}{colon}" for link in ("ดูโครงการแผนปีฯ", "รายละเอียดตัวชี้วัดฯ") for colon in (" :", ":")),
+        *(
+            f"{link}{colon}พิมพ์ข้อมูล"
+            for link in ("ดูโครงการแผนปีฯ", "รายละเอียดตัวชี้วัดฯ", "")
+            for colon in (" : ", " :", ": ", ":")
+        ),
         PROJECT_PAGE_TITLE,
         KPI_PAGE_TITLE,
     )
@@ -153,8 +158,8 @@ QUARTER_HEADER: Final = re.compile(  # with empty cells (␀: parsers.plain.EMPT
 )
 QUARTER_HEADER_LINES: Final = 12
 """What the lines of a header come to at most, empty cells among them."""
-QUARTER_ROW: Final = re.compile(
-    r"[\s␀]*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL
+QUARTER_ROW: Final = re.compile(  # the quarter, result and score, the pair; some set the pair in three cells
+    r"[\s␀]*([1-4๑-๔])(?:[ \n](.*?))??[ \n](?:([^\s/]*) */ *([^\s/]*)|([^\s/␀]+)\n/\n([^\s/␀]+))(?=\n|$)", re.DOTALL
 )
 
 # --- what a server prints instead of, or in the middle of, a page ---------------------------------------------------

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION
 from parsers.plain import EMPTY_CELL
+from parsers.thai import arabic_digits
 
 _NOTICE = 5  # lines of a copyright notice, at most
 
@@ -27,6 +28,9 @@ def cut(
         places = _places(lines, headings)
     missing = [key for key in headings if key not in places]
     if missing:
+        lines = _respell(lines, {_letters(headings[key]): headings[key] for key in missing})
+        places = _places(lines, headings)
+        missing = [key for key in missing if key not in places]
         lines = _split_glued(lines, headings, places, missing, follows)
         places = _places(lines, headings)
     chosen = _choose(lines, headings, places, follows)
@@ -105,6 +109,19 @@ def _choose(
         elif found:
             chosen[key] = bound = found[-1]
     return chosen
+
+
+def _respell(lines: list[str], headings: Mapping[str, str]) -> list[str]:
+    """The lines, headings that differ in blanks or in the kind of their digits spelt as usual.
+
+    headings: letters → heading
+    """
+    longest = 2 * max(map(len, headings))
+    return [headings.get(_letters(line), line) if len(line) < longest else line for line in lines]
+
+
+def _letters(text: str) -> str:
+    return arabic_digits(text).replace(" ", "")
 
 
 def _split_glued(

@@ -737,6 +737,18 @@ def _quarter_table_spanning_head(table: Quarters, write: Writer) -> str:
     return f"<table>{head}<td colspan=2>{write(pair)}</td></tr>{rows}</table>"
 
 
+def _quarter_table_spaced(table: Quarters, write: Writer) -> str:
+    """Spacer cells between all columns, and the pair in three cells."""
+    gap = "<td width=4>&nbsp;</td>"
+    head = gap.join(f"<td>{cell}</td>" for cell in _header_cells(table, write, "<br>"))
+    rows = ""
+    for quarter, result, score, pair in table.rows:
+        cells = (quarter, result, score, *re.split(" (?=/)|(?<=/) ", pair))
+        rows += "<tr>" + gap.join(f"<td>{write(c) if c else ''}</td>" for c in cells[:4])
+        rows += "".join(f"<td>{write(c)}</td>" for c in cells[4:]) + "</tr>"
+    return f"<table><tr>{head}</tr>{rows}</table>"
+
+
 def _quarter_rows(table: Quarters, write: Writer) -> str:
     """Each row in one line, its values in inline elements; only where no cell must be counted."""
     head = " ".join(_header_cells(table, write, " "))
@@ -753,9 +765,10 @@ QUARTER_LAYOUTS: dict[str, QuarterLayout] = {
     "two heads": _quarter_table_two_heads,
     "spanning head": _quarter_table_spanning_head,
     "grid": _quarter_grid,
+    "spacer cells": _quarter_table_spaced,
     "rows": _quarter_rows,
 }
-_WITHOUT_CELLS = ("grid", "rows")
+_CELLS_UNCLEAR = ("grid", "rows", "spacer cells")
 
 
 # --- what stands around a page ---------------------------------------------------------------------------------------
@@ -924,7 +937,7 @@ class Markup:
         write = WRITERS["plain" if literal and self.writer == "wrapped source" else self.writer]
         if isinstance(line, Quarters):
             layout = self.quarters
-            if layout in _WITHOUT_CELLS and any(score and not result for _, result, score, _ in line.rows):
+            if layout in _CELLS_UNCLEAR and any(score and not result for _, result, score, _ in line.rows):
                 layout = "table"
             return Written((QUARTER_LAYOUTS[layout](line, write),), "quarters", table=True)
         cells = tuple(self._letters(cell.strip(), write) for cell in self._cells(line))

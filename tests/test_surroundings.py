@@ -1,5 +1,6 @@
 """What a site puts around a record, and odd ways to show one: nothing of it may become the record's, or lose it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -235,6 +236,53 @@ def test_a_menu_of_headings_is_no_section(place: str) -> None:
 @pytest.mark.parametrize(("lines", "title"), [(KPI, KPI[2]), (PROJECT, PROJECT[3])], ids=["kpi", "project"])
 def test_a_title_that_stands_above_too_is_passed_over(lines: list[str], title: str, above: str) -> None:
     same_record(parse_page(page_of([above.format(title), *lines]).encode()), lines)
+
+
+EVALUATION = "*** สยป. ตรวจประเมินตัวชี้วัด : ไตรมาสที่ 4 : 60"
+DETAILS = "รายละเอียดตัวชี้วัดฯ : พิมพ์ข้อมูล"
+PLAN = "ดูโครงการแผนปีฯ : พิมพ์ข้อมูล"
+CELLS = "<table><tr>{}</tr></table>"
+
+
+@pytest.mark.parametrize(
+    ("lines", "old", "new"),
+    [
+        (KPI, EVALUATION, CELLS.format("".join(f"<td>{cell}" for cell in re.split(" (?=[:ไ])|(?<=:) ", EVALUATION)))),
+        (PROJECT, PROJECT[9], CELLS.format("".join(f"<td>{cell}" for cell in PROJECT[9].rsplit(" ", 2)))),
+        *((KPI, DETAILS, DETAILS.replace(" : ", joint)) for joint in (":", " :", ": ")),
+        *((PROJECT, PLAN, PLAN.replace(" : ", joint)) for joint in (":", " :", ": ")),
+        (KPI, "รายงานผลฯ ไตรมาสที่ 1", "รายงานผลฯ ไตรมาสที่ ๑"),
+        (KPI, "** สรุปผลการดำเนินงาน **", "<b>**สรุปผลการดำเนินงาน**</b>"),
+        (KPI, "นิยาม หรือความหมายของตัวชี้วัด", "นิยามหรือความหมายของตัวชี้วัด"),
+        (PROJECT, PROJECT[-1], "**ผลการประเมินโครงการ(รายไตรมาส)**"),
+    ],
+)
+def test_blanks_and_cells_inside_a_printed_line_do_not_matter(lines: list[str], old: str, new: str) -> None:
+    page = parse_page(page_of(instead(lines, [old], new)).encode())
+    same_record(page, lines)
+    assert page.unclaimed == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "read"),
+    [
+        (
+            [(1, "5", "", "/"), (2, "5", "8", " / "), (3, "5", "7", "/ 4")],
+            [(5, None, None, None), (5, 8, None, None), (5, 7, None, 4)],
+        ),
+        ([(1, "5", "8", "0", "/", "2"), (2, "3", "", "0", "/", "3")], [(5, 8, 0, 2), (3, None, 0, 3)]),
+        ([(1, "", "5", "", "8", "", "2 / 4"), (2, "", "5", "", "", "", "2 / 4")], [(5, 8, 2, 4), (5, None, 2, 4)]),
+        ([(1, "5", "", "2 / 4"), (2, "", "", ""), (3, "5", "", "2 / 4")], [(5, None, 2, 4)]),
+    ],
+)
+def test_a_row_of_quarters_is_read_or_left_never_guessed(
+    rows: list[tuple[Any, ...]], read: list[tuple[Any, ...]]
+) -> None:
+    table = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    page = parse_page(page_of(instead(KPI, [QUARTERS], QUARTERS.replace(ROWS, table))).encode())
+    columns = ("result_value", "score", "evaluation_2_1", "evaluation_2_2")
+    assert [tuple(row[column] for column in columns) for row in page.tables["kpi_quarters"]][: len(read)] == read
+    assert bool(page.unclaimed) == (len(read) < len(rows))
 
 
 def value(lines: list[str], table: str, *columns: str) -> tuple[Any, ...]:
