@@ -69,7 +69,11 @@ NAVIGATION: Final = FURNITURE - {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE} | frozenset
         *("พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Top", "Back to top", "Print", "Close", "Logout"),
     )
 )
-COPYRIGHT: Final = re.compile(r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|.*©", re.IGNORECASE)
+COPYRIGHT: Final = re.compile(
+    r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|.*©"
+    r"|(?:powered|developed|designed) by\b|(?:ออกแบบและพัฒนา|พัฒนาระบบ)โดย|จำนวน(?:ผู้เข้าชม|ผู้เยี่ยมชม|ผู้เข้าใช้)\s*:?\s*[0-9]",
+    re.IGNORECASE,
+)
 
 YII_FURNITURE: Final = re.compile(  # what Yii's own templates print around a record: trails, buttons, menus, notices
     r"(?:หน้าแรก|หน้าหลัก|Home)\s*[/»›>].*"

@@ -61,6 +61,11 @@ _SITE_END = re.compile(  # the last <footer> or <nav> of a page, with nothing pr
     re.IGNORECASE | re.DOTALL,
 )
 
+_CLOSED_BY_HAND = (b"div", b"table", b"ul", b"ol", b"dl", b"section", b"article", b"fieldset")
+_OPENED_LAST = re.compile(
+    rb"<(?:h[1-6]|span|font|label|strong|small|b|i|u|a|div|section|legend|pre|table)(?:\s[^<>]*)?>\Z"
+)
+
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
 _THAI_CHARSETS = frozenset(("windows-874", "cp874", "x-windows-874", "tis-620", "tis620", "iso-8859-11", "thai"))
 
@@ -363,10 +368,10 @@ def _is_cut_off(source: bytes) -> bool:
         return False
     if b"<html" not in source[:4096].lower():
         return False
-    # pages of the nineties leave out </html>, and cells' ends, but not the ends of tables and boxes
+    # pages of the nineties leave out </html>, and cells' ends, but not the ends of tables, lists and boxes
     lowered = source.lower()
-    unclosed = any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in (b"div", b"table"))
-    return unclosed or not end.endswith(b">")
+    unclosed = any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in _CLOSED_BY_HAND)
+    return unclosed or not end.endswith(b">") or bool(_OPENED_LAST.search(end))
 
 
 def _is_huge(source: bytes) -> bool:

@@ -94,6 +94,8 @@ def test_a_buttons_caption_is_no_text_of_a_project() -> None:
         ("<p><a href='#'>กลับขึ้นด้านบน</a></p>", []),
         ("<div>ปิดหน้าต่าง</div><div>พิมพ์</div>", []),
         ("<hr><center>Copyright 2563 กรุงเทพมหานคร</center>", ["Copyright 2563 กรุงเทพมหานคร"]),
+        ("<hr>พัฒนาระบบโดย กองสารสนเทศ<br>โทร. 0", ["พัฒนาระบบโดย กองสารสนเทศ", "โทร. 0"]),
+        ("<p>จำนวนผู้เข้าชม : 12,345 ครั้ง</p>", ["จำนวนผู้เข้าชม : 12,345 ครั้ง"]),
         ("<p>สงวนลิขสิทธิ์ © 2563</p><p>สำนักยุทธศาสตร์</p><p>Back</p>", ["สงวนลิขสิทธิ์ © 2563", "สำนักยุทธศาสตร์"]),
         ("<footer><p>สำนักยุทธศาสตร์</p><a href='x.php'>ติดต่อ</a></footer>", ["สำนักยุทธศาสตร์", "ติดต่อ"]),
         (
@@ -383,3 +385,17 @@ def test_a_line_of_a_text_may_begin_like_a_label(lines: list[str], line: str) ->
     page = parse_page(page_of([*above, more]).encode())
     assert page.tables["projects"][0]["rationale"] == f"เหตุผล {line}"
     assert (page.verdict, page.unclaimed) == ("ok", [])
+
+
+@pytest.mark.parametrize("cut", ["<ul><li>", "<dl><dt>", "<section>", "<p><b>", "<h4 class=x> "])
+@pytest.mark.parametrize("lines", [KPI, LIST, YII_GLUED], ids=["kpi", "list", "yii"])
+def test_a_page_that_ends_in_an_open_element_is_cut_off(lines: list[str], cut: str) -> None:
+    page = parse_page((page_of(lines).removesuffix("\n</body></html>") + cut).encode())
+    assert (page.verdict, page.findings[-1]["rule"]) == ("suspect", "page_cut_off")
+    assert parse_page((page_of(lines).removesuffix("\n</body></html>") + "<p><li>").encode()).verdict == "ok"
+
+
+def test_a_newer_page_shows_all_its_labels() -> None:
+    for label in list(YII)[1:]:
+        page = parse_page(page_of([row for row in YII_ROWS if f">{label}<" not in row]).encode())
+        assert (page.verdict, page.findings[-1]["printed"]) == ("suspect", label)
