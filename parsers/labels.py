@@ -45,6 +45,7 @@ PROJECT_PAGE_TITLE: Final = "ความคืบหน้าโครงกา
 KPI_PAGE_TITLE: Final = "รายละเอียดตัวชี้วัด"
 RESULT_LIST_TITLE: Final = "ผลการปฏิบัติราชการประจำปี"
 YII_CODE_LABEL: Final = "รหัสโครงการ"
+YII_CODE_LINE: Final = re.compile(rf"{YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
 
 FURNITURE: Final = frozenset(
     (

@@ -89,7 +89,7 @@ class ResultListPage:
                     self.code = arabic_digits(found[1])
                 elif not found:
                     self._leave([line])
-            elif self.dimension_no is None and (dimension := DIMENSION.fullmatch(line)):
+            elif self.code and self.dimension_no is None and (dimension := DIMENSION.fullmatch(line)):
                 self.dimension_no = parse_integer(dimension[1])
                 if not dimension[2] and place < len(head):  # in a cell of its own
                     self.dimension_name = head[place].lstrip(" :") or None

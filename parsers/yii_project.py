@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from parsers.findings import Findings
 from parsers.indicator import number
-from parsers.labels import FURNITURE, KPI_CODE, PROJECT_CODE, YII_CODE_LABEL, YII_FURNITURE
+from parsers.labels import FURNITURE, KPI_CODE, PROJECT_CODE, YII_CODE_LABEL, YII_CODE_LINE, YII_FURNITURE
 from parsers.plain import EMPTY_CELL
 from parsers.project import TABLES as PROJECT_TABLES
 from parsers.thai import BUDDHIST_OFFSET, arabic_digits, parse_integer, parse_iso_day
@@ -65,23 +65,13 @@ class YiiProjectPage:
 
     def _read(self, lines: list[str]) -> None:
         printed: dict[str, str] = {}
-        column: str | None = None
         lines = [
             line for line in _labels_first(lines) if line != EMPTY_CELL
         ]  # a spacer, or no value: the next line tells
-        lines = _without_furniture(lines)
+        above, lines = _cut_furniture(lines)
         alone = {line.rstrip(" :") for line in lines}
-        for line in lines:
-            in_text = column is not None and (not printed[column] or column in _LONG_TEXTS)
-            label = _label_of(line, printed, alone, in_text)
-            if label:
-                column = LABELS[label]
-                printed[column] = line.removeprefix(label).lstrip(" :")
-            elif column and in_text:
-                value = line if printed[column] else line.lstrip(" :")
-                printed[column] = f"{printed[column]} {value}".strip()
-            elif line not in FURNITURE:
-                self.unclaimed.append(line)
+        unread = _read_values(lines, printed, alone)
+        self.unclaimed += [line for line in _read_values(above, printed, alone) + unread if line not in FURNITURE]
         values = {key: None if _NOT_SET.fullmatch(text) else text or None for key, text in printed.items()}
         code = arabic_digits(values.get("project_code") or "")
         if not _CODE.fullmatch(code):
@@ -160,6 +150,24 @@ class YiiProjectPage:
         return day
 
 
+def _read_values(lines: list[str], printed: dict[str, str], alone: set[str]) -> list[str]:
+    """Read the labels' values into `printed` (column → text), where it has none yet; returns the lines that are none."""
+    unread: list[str] = []
+    column: str | None = None
+    for line in lines:
+        in_text = column is not None and (not printed[column] or column in _LONG_TEXTS)
+        label = _label_of(line, printed, alone, in_text)
+        if label:
+            column = LABELS[label]
+            printed[column] = line.removeprefix(label).lstrip(" :")
+        elif column and in_text:
+            value = line if printed[column] else line.lstrip(" :")
+            printed[column] = f"{printed[column]} {value}".strip()
+        else:
+            unread.append(line)
+    return unread
+
+
 def _label_of(line: str, printed: dict[str, str], alone: set[str], in_text: bool) -> str | None:
     """The label that begins a line, where its column has no value yet and the value fits a label glued to it.
 
@@ -183,7 +191,7 @@ def _labels_first(lines: list[str]) -> list[str]:
     bare = [line if line in LABELS else "" for line in lines]
     if YII_CODE_LABEL not in bare:
         return lines
-    start = end = bare.index(YII_CODE_LABEL)
+    start = end = len(bare) - 1 - bare[::-1].index(YII_CODE_LABEL)  # the last: a menu above may print it too
     while end < len(bare) and bare[end]:
         end += 1
     first = next((place for place in range(end, len(lines)) if _CODE.fullmatch(lines[place])), len(lines))
@@ -195,10 +203,15 @@ def _labels_first(lines: list[str]) -> list[str]:
     return [*lines[:start], *between, *pairs, *lines[first + end - start :]]
 
 
-def _without_furniture(lines: list[str]) -> list[str]:
-    """The record's lines, without what the framework prints above and below every record."""
-    start = next((place for place, line in enumerate(lines) if line.startswith(tuple(LABELS))), 0)
+def _cut_furniture(lines: list[str]) -> tuple[list[str], list[str]]:
+    """What is unknown above the record, and the record's lines: without what the framework prints around every record.
+
+    A menu above may print labels too: the record begins with the first label below which the code stands.
+    """
+    starts = [place for place, line in enumerate(lines) if line.startswith(YII_CODE_LABEL)]
+    coded = next((place for place in starts if YII_CODE_LINE.match(" ".join(lines[place : place + 3]))), None)
+    start = coded if coded is not None else starts[0] if starts else 0
     end = len(lines)
     while end > start and YII_FURNITURE.fullmatch(lines[end - 1]):
         end -= 1
-    return [line for line in lines[:start] if not YII_FURNITURE.fullmatch(line)] + lines[start:end]
+    return [line for line in lines[:start] if not YII_FURNITURE.fullmatch(line)], lines[start:end]

@@ -399,3 +399,22 @@ def test_a_newer_page_shows_all_its_labels() -> None:
     for label in list(YII)[1:]:
         page = parse_page(page_of([row for row in YII_ROWS if f">{label}<" not in row]).encode())
         assert (page.verdict, page.findings[-1]["printed"]) == ("suspect", label)
+
+
+MENU = ["ความคืบหน้าโครงการ/กิจกรรม", "รายละเอียดตัวชี้วัด", "ผลการปฏิบัติราชการประจำปีของหน่วยงาน", "มิติที่ 2", "รหัสโครงการ"]
+
+
+@pytest.mark.parametrize(
+    "lines", [KPI, PROJECT, LIST, YII_ROWS, YII_GLUED], ids=["kpi", "project", "list", "yii", "glued"]
+)
+def test_a_menu_may_print_the_titles_of_all_kinds(lines: list[str]) -> None:
+    items = "".join(f"<li><a href='x.php'>{title}</a></li>" for title in MENU)
+    same_record(parse_page(page_of([f"<ul>{items}</ul>", *lines]).encode()), lines)
+    same_record(parse_page(page_of([*lines, f"<footer>{items}</footer>"]).encode()), lines)
+
+
+@pytest.mark.parametrize("lines", [YII_ROWS, YII_GLUED], ids=["rows", "glued"])
+def test_a_newer_page_may_show_its_labels_in_any_order(lines: list[str]) -> None:
+    page = parse_page(page_of([*lines[1:4], lines[0], *lines[4:]]).encode())
+    same_record(page, lines)
+    assert page.unclaimed == []
