@@ -281,6 +281,8 @@ def _apply_style(node: LexborNode) -> None:
         elif node.tag not in _BLOCKS:
             node.insert_before(BREAK)
             node.insert_after(BREAK)
+        if shown == "table-cell" and _is_empty(node) and node.css_first("input") is None:
+            node.insert_child(EMPTY_CELL)
 
 
 def _keep_line_breaks(node: LexborNode) -> None:

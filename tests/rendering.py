@@ -749,6 +749,17 @@ def _quarter_table_spaced(table: Quarters, write: Writer) -> str:
     return f"<table><tr>{head}</tr>{rows}</table>"
 
 
+def _quarter_styled(table: Quarters, write: Writer) -> str:
+    """A table made of boxes by their styles."""
+
+    def row(cells: list[str]) -> str:
+        boxes = "".join(f'<span style="display:table-cell; width:5em">{cell}</span>' for cell in cells)
+        return f'<div style="display: table-row">{boxes}</div>'
+
+    rows = "".join(row([write(c) if c else "" for c in cells]) for cells in table.rows)
+    return f'<div style="display:table">{row(_header_cells(table, write, "<br>"))}{rows}</div>'
+
+
 def _quarter_rows(table: Quarters, write: Writer) -> str:
     """Each row in one line, its values in inline elements; only where no cell must be counted."""
     head = " ".join(_header_cells(table, write, " "))
@@ -766,6 +777,7 @@ QUARTER_LAYOUTS: dict[str, QuarterLayout] = {
     "spanning head": _quarter_table_spanning_head,
     "grid": _quarter_grid,
     "spacer cells": _quarter_table_spaced,
+    "styled": _quarter_styled,
     "rows": _quarter_rows,
 }
 _CELLS_UNCLEAR = ("grid", "rows", "spacer cells")
