@@ -13,6 +13,7 @@ from parsers.labels import (
     LEVEL_WORDS,
     QUARTER_HEADER,
     QUARTER_HEADER_LABEL,
+    QUARTER_HEADER_LINES,
     QUARTER_ROW,
     TARGET_LABEL,
     TYPE_LABEL,
@@ -37,11 +38,17 @@ def number(printed: str | None, findings: Findings, table: str, key: str, column
     return value
 
 
+def _is_value(printed: str) -> bool:
+    return printed in ("", "-", EMPTY_CELL) or parse_number(printed) is not None
+
+
 def cut_quarter_table(lines: list[str]) -> tuple[list[str], list[str]]:
     """The lines above the quarter table, and the table's own (with whatever follows it)."""
     for place, line in enumerate(lines):
-        if line.startswith(QUARTER_HEADER_LABEL) and QUARTER_HEADER.match("\n".join(lines[place : place + 8])):
-            return lines[:place], lines[place:]
+        if line.startswith(QUARTER_HEADER_LABEL):
+            below = "\n".join(lines[place : place + QUARTER_HEADER_LINES])
+            if QUARTER_HEADER.match(below):
+                return lines[:place], lines[place:]
     return lines, []
 
 
@@ -62,36 +69,63 @@ def read_quarter_table(
     place = header.end()
     while row := QUARTER_ROW.match(text, place):
         quarter_no = parse_integer(row[1]) or 0
-        cells, first, second = (row[2] or "").split(), row[3], row[4]
+        cells, pair, end = _row_parts(row)
         row_key = f"{key}/{quarter_no}"
-        if len(cells) > 2 or (quarter_no - 1) != len(seen):
-            if quarter_no in seen:
-                findings.add("duplicate_key", table=table, key=row_key, printed=row[0].strip())
-                place = row.end()
-                continue
-            if len(cells) > 2:
+        if len(cells) > 2:
+            shown = [cell for cell in cells if cell != EMPTY_CELL]  # the others are spacers
+            cells = cells if shown and set(cells[:3]) == {EMPTY_CELL} else shown  # or a blank row, and the next one
+        in_cells = text[row.end(1)] == "\n"
+        if len(cells) > 2 or not (in_cells or all(map(_is_value, (*cells, *pair)))):
+            break  # a text that begins with a number
+        if quarter_no in seen:
+            if not all(pair):
                 break
+            findings.add("duplicate_key", table=table, key=row_key, printed=row[0].strip())
+            place = end
+            continue
+        place = end
         seen.add(quarter_no)
-        place = row.end()
-        if row[0].endswith("/"):  # in a cell that ends here: the second half stands in the next one, or nowhere
-            alone, half = row[0].endswith("\n/"), text[place + 1 :].partition("\n")[0]
-            next_row = parse_integer(half) == quarter_no + 1
-            if (alone and len(cells) == 2) or (parse_number(half) is not None and not next_row):
-                second, place = half, place + 1 + len(half)
-            elif alone:
-                cells, first = [*cells, first], ""
         result, score = [*cells, None, None][:2]
         rows.append(
             {
                 "quarter": quarter_no,
                 "result_value": number(result, findings, table, row_key, "result_value"),
                 "score": number(score, findings, table, row_key, "score"),
-                "evaluation_2_1": number(first, findings, table, row_key, "evaluation_2_1"),
-                "evaluation_2_2": number(second, findings, table, row_key, "evaluation_2_2"),
+                "evaluation_2_1": number(pair[0], findings, table, row_key, "evaluation_2_1"),
+                "evaluation_2_2": number(pair[1], findings, table, row_key, "evaluation_2_2"),
             }
         )
     unit = " ".join((header[1] or header[2] or "").replace(EMPTY_CELL, "").split()) or None
     return rows, unit, [line for line in text[place:].split("\n") if line and line != EMPTY_CELL]
+
+
+def _row_parts(row: re.Match[str]) -> tuple[list[str], tuple[str, str], int]:
+    """The cells between a row's quarter and its pair, the pair, and where the row ends.
+
+    Pair and stroke may share out their parts over cells: `20 /` and `20`, `20` and `/ 20`, or three cells.
+    """
+    text, cells, first, second, end = row.string, (row[2] or "").split(), row[3], row[4], row.end()
+    if second:
+        if not first and len(cells) > 2:
+            first = cells.pop()
+    elif row[0].endswith("/"):
+        half = text[end + 1 :].partition("\n")[0]
+        half_end = end + 1 + len(half)
+        next_quarter = (parse_integer(row[1]) or 0) + 1
+        is_next_row = _quarter_at(text, end) == next_quarter and _quarter_at(text, half_end) != next_quarter
+        is_half = parse_number(half) is not None and not is_next_row
+        if first and is_half:
+            second, end = half, half_end
+        elif not first and cells and (is_half or len(cells) > 2):
+            first = cells.pop()
+            if not is_next_row and _is_value(half):
+                second, end = half, half_end
+    return cells, (first, second), end
+
+
+def _quarter_at(text: str, place: int) -> int | None:
+    row = QUARTER_ROW.match(text, place)
+    return parse_integer(row[1]) if row else None
 
 
 def join_narratives(quarters: list[Row], narratives: Mapping[int, str | None]) -> list[Row]:

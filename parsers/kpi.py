@@ -12,6 +12,7 @@ from parsers.labels import (
     KPI_CODE,
     KPI_HEADINGS,
     KPI_TITLE_LINE,
+    QUARTER_HEADER_LINES,
     TARGET_LABEL,
 )
 from parsers.plain import EMPTY_CELL
@@ -92,7 +93,7 @@ class KpiPage:
         place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
         if place is None:
             return None, lines
-        for count in range(min(4, len(lines) - place), 0, -1):
+        for count in range(min(6, len(lines) - place), 0, -1):
             found = EVALUATION_LINE.fullmatch(" ".join(lines[place : place + count]))
             if found:
                 self.evaluation_quarter = parse_integer(found[1]) if found[1] else None
@@ -123,7 +124,7 @@ def _text(lines: list[str]) -> str | None:
 
 
 def _before_table(lines: list[str], place: int) -> bool:
-    return bool(cut_quarter_table(lines[place + 1 : place + 2 + 8])[1])
+    return bool(cut_quarter_table(lines[place + 1 : place + 2 + QUARTER_HEADER_LINES])[1])
 
 
 _FOLLOWS = {"quarters": _before_table}

@@ -45,12 +45,18 @@ PROJECT_PAGE_TITLE: Final = "ความคืบหน้าโครงกา
 KPI_PAGE_TITLE: Final = "รายละเอียดตัวชี้วัด"
 RESULT_LIST_TITLE: Final = "ผลการปฏิบัติราชการประจำปี"
 YII_CODE_LABEL: Final = "รหัสโครงการ"
+YII_CODE_LINE: Final = re.compile(rf"{YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
 
 FURNITURE: Final = frozenset(
     (
         *("Back Home", "BackHome", "Back", "Home", "FusionCharts will render here", "FusionCharts"),
-        *("ดูโครงการแผนปีฯ : พิมพ์ข้อมูล", "ดูโครงการแผนปีฯ", "ดูโครงการแผนปีฯ :", "พิมพ์ข้อมูล", ": พิมพ์ข้อมูล"),
-        *("รายละเอียดตัวชี้วัดฯ : พิมพ์ข้อมูล", "รายละเอียดตัวชี้วัดฯ", "รายละเอียดตัวชี้วัดฯ :"),
+        *("ดูโครงการแผนปีฯ", "รายละเอียดตัวชี้วัดฯ", "พิมพ์ข้อมูล"),
+        *(f"{link}{colon}" for link in ("ดูโครงการแผนปีฯ", "รายละเอียดตัวชี้วัดฯ") for colon in (" :", ":")),
+        *(
+            f"{link}{colon}พิมพ์ข้อมูล"
+            for link in ("ดูโครงการแผนปีฯ", "รายละเอียดตัวชี้วัดฯ", "")
+            for colon in (" : ", " :", ": ", ":")
+        ),
         PROJECT_PAGE_TITLE,
         KPI_PAGE_TITLE,
     )
@@ -69,7 +75,20 @@ _SITE_WORDS: Final = sorted(NAVIGATION | {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE}, k
 NAVIGATION_LINE: Final = re.compile(  # one of them, or several in a line: `หน้าแรก | เข้าสู่ระบบ`
     rf"(?:[\s:|/<>«»‹›•·]|{'|'.join(map(re.escape, _SITE_WORDS))})++"
 )
-COPYRIGHT: Final = re.compile(r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|.*©", re.IGNORECASE)
+COPYRIGHT: Final = re.compile(
+    r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|.*©"
+    r"|(?:powered|developed|designed) by\b|(?:ออกแบบและพัฒนา|พัฒนาระบบ)โดย|จำนวน(?:ผู้เข้าชม|ผู้เยี่ยมชม|ผู้เข้าใช้)\s*:?\s*[0-9]",
+    re.IGNORECASE,
+)
+
+YII_FURNITURE: Final = re.compile(  # what Yii's own templates print around a record: trails, buttons, menus, notices
+    r"(?:หน้าแรก|หน้าหลัก|Home)\s*[/»›>].*"
+    r"|(?:(?:หน้าแรก|หน้าหลัก|เข้าสู่ระบบ|ออกจากระบบ|แก้ไข|ปรับปรุง|ลบ|Home|About|Contact|Signup|Login|Logout(?: \([^()]*\))?"
+    r"|Update|Delete|Toggle navigation|My Company|My Application|(?:Create )?Tbl Project Mains?"
+    rf"|{PROJECT_CODE})[\s/|]*)+"
+    r"|#|แสดง \S+ จาก \S+ ผลลัพธ์|Showing \S+ of \S+ items?\."
+    r"|©\s*My (?:Company|Application)\s*[0-9]{4}[\s/|]*(?:Powered by\s*Yii Framework)?|Powered by\s*Yii Framework"
+)
 
 # --- one line of a project page -----------------------------------------------------------------------------------
 
@@ -145,14 +164,17 @@ LEVEL_AT_END: Final = re.compile(
 LEVEL_WORDS: Final[dict[str, str]] = {"ผลผลิต": "output", "ผลลัพธ์": "outcome"}
 
 QUARTER_HEADER_LABEL: Final = "ไตรมาสที่"
-QUARTER_HEADER: Final = re.compile(  # the header has an empty cell too: ␀ is parsers.page.EMPTY_CELL
-    r"ไตรมาสที่\s*\(\s*1\s*-\s*4\s*\)[\s␀]*\*\s*ผลงาน\s*\*\s*(?:\((.*?)\))?[\s␀]*"
-    r"\*\s*ผลประเมินตัวชี้วัด\s*\*[\s␀]*(?:\(([^*]*?)\)[\s␀]*)?"  # a header of two rows has the unit below
+_QUARTERS_DETAIL: Final = r"(?:\(\s*1\s*-\s*4\s*\)[\s␀]*)?"
+QUARTER_HEADER: Final = re.compile(  # with empty cells (␀: parsers.plain.EMPTY_CELL), and details in a row of their own
+    rf"ไตรมาสที่[\s␀]*{_QUARTERS_DETAIL}\*\s*ผลงาน\s*\*[\s␀]*(?:\((.*?)\)[\s␀]*)?"
+    rf"\*\s*ผลประเมินตัวชี้วัด\s*\*[\s␀]*{_QUARTERS_DETAIL}(?:\(([^*]*?)\)[\s␀]*)?"
     r"\(\s*\*\s*2\.1\s*/\s*2\.2\s*\*\s*\)",
     re.DOTALL,
 )
-QUARTER_ROW: Final = re.compile(  # spacer rows and cells may stand between the rows
-    r"[\s␀]*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL
+QUARTER_HEADER_LINES: Final = 12
+"""What the lines of a header come to at most, empty cells among them."""
+QUARTER_ROW: Final = re.compile(  # the quarter, result and score, the pair; spacer rows and cells may stand between
+    r"[\s␀]*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*) */ *([^\s/]*)(?=\n|$)", re.DOTALL
 )
 
 # --- what a server prints instead of, or in the middle of, a page ---------------------------------------------------

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -32,13 +33,17 @@ _VALUELESS_INPUTS = frozenset(
 )
 """Inputs whose value is not shown or, a button's caption, never the record's; unknown types are shown as text."""
 _STYLED = '[hidden], [style*="display" i], [style*="visibility" i], [style*="white-space" i]'
+_NEAR = 12  # nodes beside and inside a box that are looked at for a text, and boxes around a link: it is never farther
+_ICONS = 1_000  # links without text, at most: a page of more is no list
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
 _COMMON_THAI = "่้าำิีัเแกนรม"
 _DISPLAY = re.compile(r"(?:^|;)\s*display\s*:\s*([a-z-]+)|(?:^|;)\s*visibility\s*:\s*(hidden|collapse)", re.IGNORECASE)
 _WHITE_SPACE = re.compile(r"(?:^|;)\s*white-space\s*:\s*(?:pre|break)", re.IGNORECASE)
 _INLINE_DISPLAYS = ("inline", "contents", "ruby")
-_HREF_IN_SCRIPT = re.compile(r"""location(?:\.href)?\s*=\s*['"]([^'"]+)|window\.open\(\s*['"]([^'"]+)""")
+_ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
+"""What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
+_HAS_LINK = "[href], [onclick], [data-href], [data-url]"
 
 
 _ANY_TAG = re.compile(rb"<[A-Za-z!?/]")
@@ -57,6 +62,11 @@ _SITE_END = re.compile(  # the last <footer> or <nav> of a page, with nothing pr
     rb"<(footer|nav)\b[^>]*>(?:(?!</?\1\b).)*</\1\s*>"
     rb"(?=(?:\s|</[a-z][a-z0-9]*\s*>|<!--(?:(?!-->).)*-->|<script\b(?:(?!</script).)*</script\s*>)*\Z)",
     re.IGNORECASE | re.DOTALL,
+)
+
+_CLOSED_BY_HAND = (b"div", b"table", b"ul", b"ol", b"dl", b"section", b"article", b"fieldset")
+_OPENED_LAST = re.compile(
+    rb"<(?:h[1-6]|span|font|label|strong|small|b|i|u|a|div|section|legend|pre|table)(?:\s[^<>]*)?>\Z"
 )
 
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
@@ -286,6 +296,8 @@ def _apply_style(node: LexborNode) -> None:
         elif node.tag not in _BLOCKS:
             node.insert_before(BREAK)
             node.insert_after(BREAK)
+        if shown == "table-cell" and _is_empty(node) and node.css_first("input") is None:
+            node.insert_child(EMPTY_CELL)
 
 
 def _keep_line_breaks(node: LexborNode) -> None:
@@ -298,33 +310,70 @@ def _keep_line_breaks(node: LexborNode) -> None:
 def _mark_links(root: LexborNode) -> list[str]:
     """Collect all links of a page, scripted ones too, and leave a mark with its number before each."""
     links: list[str] = []
-    for node in root.css("[href], [onclick]"):
-        attributes = node.attributes
-        target = attributes.get("href")
-        if not target or target.startswith(("#", "javascript:")):
-            scripted = _HREF_IN_SCRIPT.search(f"{target or ''} {attributes.get('onclick') or ''}")
-            target = (scripted[1] or scripted[2]) if scripted else None
-        if target:
-            node.insert_before(f"{_LINK}{len(links)}{_LINK}")
-            links.append(target.strip())
+    marks: list[tuple[LexborNode, str]] = []
+    icons = 0
+    for node in root.css(_HAS_LINK):
+        if target := _target(node.attributes):
+            icons += (is_icon := not _has_text(node))
+            sign = "-" if is_icon and icons < _ICONS and _stands_below(node) else ""
+            marks.append((node, f"{_LINK}{sign}{len(links)}{_LINK}"))
+            links.append(target)
+    for node, mark in marks:
+        node.insert_before(mark)
     return links
 
 
+def _target(attributes: dict[str, str | None]) -> str | None:
+    target = (attributes.get("href") or "").strip()
+    if target and not target.lower().startswith(("#", "javascript:")):
+        return target
+    script = unquote(f"{target} {attributes.get('onclick') or ''}")
+    if found := _ADDRESS_IN_SCRIPT.search(script):
+        return found[1]
+    return (attributes.get("data-href") or attributes.get("data-url") or "").strip() or None
+
+
+def _stands_below(icon: LexborNode) -> bool:
+    """Whether a link without text is the last in its box: then it belongs to what stands above it there."""
+    box: LexborNode | None = icon
+    for _ in range(_NEAR):
+        if box is None:
+            break
+        after = any(map(_has_text, islice(_siblings(box, "next"), _NEAR)))
+        if after or any(map(_has_text, islice(_siblings(box, "prev"), _NEAR))):
+            return not after
+        box = box.parent
+    return False
+
+
+def _siblings(node: LexborNode, direction: str) -> Iterator[LexborNode]:
+    while (found := getattr(node, direction)) is not None:
+        node = found
+        yield node
+
+
+def _has_text(node: LexborNode) -> bool:
+    nodes = islice(node.traverse(include_text=True), _NEAR)
+    return any(one.is_text_node and (one.text_content or "").strip() for one in nodes)
+
+
 def _split_marks(lines: list[str]) -> tuple[list[str], list[tuple[int, ...]]]:
-    """Take the marks of links out of the lines; a line of marks alone belongs to the line after it."""
+    """Take the marks of links out of the lines; a line of marks alone belongs to the line after it, or above it."""
     kept: list[str] = []
-    owners: list[tuple[int, ...]] = []
-    waiting: tuple[int, ...] = ()
+    owners: list[list[int]] = []
+    waiting: list[int] = []
     for line in lines:
         pieces = line.split(_LINK)
-        numbers = tuple(int(piece) for piece in pieces[1::2] if piece.isdecimal())
-        text = " ".join("".join(pieces[0::2]).split()) if numbers else line
-        waiting += numbers
+        marks = [piece for piece in pieces[1::2] if piece.removeprefix("-").isdecimal()]
+        text = " ".join("".join(pieces[0::2]).split()) if marks else line
+        for mark in marks:
+            above = not text and mark[0] == "-" and owners
+            (owners[-1] if above else waiting).append(int(mark.removeprefix("-")))
         if text:
             kept.append(text)
             owners.append(waiting)
-            waiting = ()
-    return kept, owners
+            waiting = []
+    return kept, list(map(tuple, owners))
 
 
 def _is_cut_off(source: bytes) -> bool:
@@ -336,10 +385,10 @@ def _is_cut_off(source: bytes) -> bool:
         return False
     if b"<html" not in source[:4096].lower():
         return False
-    # pages of the nineties leave out </html>, and cells' ends, but not the ends of tables and boxes
+    # pages of the nineties leave out </html>, and cells' ends, but not the ends of tables, lists and boxes
     lowered = source.lower()
-    unclosed = any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in (b"div", b"table"))
-    return unclosed or not end.endswith(b">")
+    unclosed = any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in _CLOSED_BY_HAND)
+    return unclosed or not end.endswith(b">") or bool(_OPENED_LAST.search(end))
 
 
 def _is_huge(source: bytes) -> bool:

@@ -142,14 +142,14 @@ def _parse(body: bytes, url: str | None, content_type: str | None, *, every_elem
     asked = _CODE_IN_URL.search(url) if url else None
     if asked and asked[1] != reader.code:
         findings.add("url_contradicts", key=reader.code, printed=asked[1])
-    left = (line for line in (*reader.unclaimed, *below, *site_end) if line != EMPTY_CELL and not is_navigation(line))
+    left = [line for line in (*reader.unclaimed, *below, *site_end) if line != EMPTY_CELL and not is_navigation(line)]
     suspect = any(finding["severity"] == "error" for finding in findings)
     return ParsedPage(
         kind,
         "suspect" if suspect else "ok",
         reader.tables,
         list(findings),
-        list(left),
+        left,
         page.links,
         page.encoding,
         reader.evaluation_quarter,

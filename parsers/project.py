@@ -238,7 +238,7 @@ class ProjectPage:
         place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
         if place is None:
             return None, lines
-        for count in range(min(4, len(lines) - place), 0, -1):
+        for count in range(min(6, len(lines) - place), 0, -1):
             printed = " ".join(lines[place : place + count])
             found = EVALUATION_LINE.fullmatch(printed)
             if found:

@@ -17,11 +17,14 @@ Row = dict[str, Any]
 TABLES = ("result_list_items", "result_list_links", "result_list_quarters")
 
 TITLE: Final = re.compile(rf"{RESULT_LIST_TITLE}\s*(?::\s*)?(?:ของหน่วยงาน)?\s*:?\s*({DIGIT}{{8}})?")
+DIMENSION_LABEL: Final = "มิติที่"
 DIMENSION: Final = re.compile(rf"มิติที่\s*({DIGIT}+)\s*(.*)")
 ITEM_START: Final = re.compile(rf"\(\s*({DIGIT}+)\s*\)\s*(.*)")
 BRACKETS: Final = re.compile(r"\[(.*)\]")
 _LABELS: Final = {"หน่วยนับ": "unit", "เป้าหมาย": "target_value", "ผลงาน": "achieved_value"}
+_ANOTHER_LABEL: Final = re.compile(r" (?=(?:เป้าหมาย|ผลงาน)\s*:)")
 _LABEL_LINE: Final = re.compile(r"(หน่วยนับ|เป้าหมาย|ผลงาน)\s*:\s*(.*)")
+_HEADING_WITHIN = 7  # lines below an item's number
 _KPI_CODE = re.compile(KPI_CODE)
 _PROJECT_CODE = re.compile(PROJECT_CODE)
 _LIST_NAME = re.compile(r"(index1\d*)\.php", re.IGNORECASE)
@@ -70,10 +73,13 @@ class ResultListPage:
         while place < len(head):
             line = head[place]
             place += 1
+            if line == DIMENSION_LABEL and place < len(head):  # its number stands in a cell of its own
+                line = f"{line} {head[place]}"
+                place += 1
             if line.startswith(RESULT_LIST_TITLE):
                 text = line
                 found = TITLE.fullmatch(text)
-                for ahead in range(1, 4):
+                for ahead in range(1, 5):
                     if found and found[1]:
                         break
                     longer = TITLE.fullmatch(" ".join(head[place - 1 : place + ahead]))
@@ -83,7 +89,7 @@ class ResultListPage:
                     self.code = arabic_digits(found[1])
                 elif not found:
                     self._leave([line])
-            elif self.dimension_no is None and (dimension := DIMENSION.fullmatch(line)):
+            elif self.code and self.dimension_no is None and (dimension := DIMENSION.fullmatch(line)):
                 self.dimension_no = parse_integer(dimension[1])
                 if not dimension[2] and place < len(head):  # in a cell of its own
                     self.dimension_name = head[place].lstrip(" :") or None
@@ -118,7 +124,7 @@ class ResultListPage:
         pending: str | None = None
         named_again = False
         is_name_bracketed = sum(bool(BRACKETS.fullmatch(line)) for line in above) > 1  # the heading is one by itself
-        for line in above:
+        for line in _one_a_line(above, name):
             labelled = _LABEL_LINE.fullmatch(line)
             bracketed = BRACKETS.fullmatch(line)
             if line == EMPTY_CELL:
@@ -147,6 +153,14 @@ class ResultListPage:
                 texts.append(line)
         strategy = " ".join(texts) or None
         quarters, _, rest = read_quarter_table(table, "result_list_quarters", key, self.findings)
+        if not table:
+            self.findings.add(
+                "part_missing",
+                table="result_list_quarters",
+                key=key,
+                printed=lines[start],
+                message="An item without its table of quarters.",
+            )
         report, narratives = _split_reports(rest)
         links = self._linked_codes(start, end)
         kpi_code = next((code for kind, code in links if kind == "kpi"), None)
@@ -188,19 +202,22 @@ class ResultListPage:
         found: dict[tuple[str, str], None] = {}
         for owners in self._line_links[start:end]:
             for index in owners:
-                for pid in _pids(self._links[index]):
-                    if _KPI_CODE.fullmatch(pid):
-                        found["kpi", pid] = None
-                    elif _PROJECT_CODE.fullmatch(pid):
-                        found["project", pid] = None
+                for code in _codes(self._links[index]):
+                    if _KPI_CODE.fullmatch(code):
+                        found["kpi", code] = None
+                    elif _PROJECT_CODE.fullmatch(code):
+                        found["project", code] = None
         return list(found)
 
 
-def _pids(link: str) -> list[str]:
+def _codes(link: str) -> list[str]:
+    """The codes that a link names: as a page's parameter, or alone, where a script makes the address of it."""
     try:
-        return parse_qs(urlsplit(link).query).get("pid", [])
+        parameters = parse_qs(urlsplit(link).query)
     except ValueError:  # no address at all
         return []
+    found = parameters.get("pid", []) + parameters.get("project_id", [])
+    return [code.strip() for code in found] or [link]
 
 
 def _split_reports(lines: list[str]) -> tuple[str | None, dict[int, str | None]]:
@@ -230,9 +247,9 @@ def _item_starts(lines: list[str]) -> list[int]:
         if not found or line == name:
             continue
         alone = not found[2]
-        below_it = next_lines(lines, place + 1, 10)
-        for ahead, below in enumerate(below_it[alone:7], alone):
-            if BRACKETS.fullmatch(below) or _begins_measures(below_it[ahead:]):
+        below_it = next_lines(lines, place + 1, 14)
+        for ahead, below in enumerate(below_it[alone:10], alone):
+            if (ahead < _HEADING_WITHIN and _is_heading(below)) or _begins_measures(below_it[ahead:]):
                 starts.append(place)
                 name = below_it[0] if alone else found[2]
                 break
@@ -241,9 +258,25 @@ def _item_starts(lines: list[str]) -> list[int]:
     return starts
 
 
+def _is_heading(line: str) -> bool:
+    bracketed = BRACKETS.fullmatch(line)
+    return bool(bracketed and DIMENSION.match(bracketed[1].strip()))
+
+
 def _begins_measures(lines: list[str]) -> bool:
     """Whether these are unit and target of an item; a text may quote one of them."""
-    return lines[0].startswith("หน่วยนับ") and any(line.startswith("เป้าหมาย") for line in lines[1:4])
+    if not lines[0].startswith("หน่วยนับ"):
+        return False
+    return len(_ANOTHER_LABEL.findall(lines[0])) > 1 or any(line.startswith("เป้าหมาย") for line in lines[1:4])
+
+
+def _one_a_line(lines: list[str], name: str | None) -> list[str]:
+    """The lines above an item's quarters, where several measures stand in one line parted."""
+    parted: list[str] = []
+    for line in lines:
+        is_measures = line != name and line.startswith(("หน่วยนับ", "เป้าหมาย"))
+        parted += _ANOTHER_LABEL.split(line) if is_measures else [line]
+    return parted
 
 
 def _numbered(line: str) -> re.Match[str] | None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION, NAVIGATION_LINE
+from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION, NAVIGATION_LINE, YII_FURNITURE
 from parsers.plain import EMPTY_CELL
+from parsers.thai import arabic_digits
 
 _NOTICE = 5  # lines of a copyright notice, at most
 
@@ -34,6 +35,9 @@ def cut(
         places = _places(lines, headings)
     missing = [key for key in headings if key not in places]
     if missing:
+        lines = _respell(lines, {_letters(headings[key]): headings[key] for key in missing})
+        places = _places(lines, headings)
+        missing = [key for key in missing if key not in places]
         lines = _split_glued(lines, headings, places, missing, follows)
         places = _places(lines, headings)
     chosen = _choose(lines, headings, places, follows)
@@ -81,7 +85,7 @@ def without_echoes(lines: list[str]) -> list[str]:
 
 def is_navigation(line: str) -> bool:
     """Whether a line prints only fixed furniture and the words of a site's links, one or several."""
-    return line in NAVIGATION or bool(NAVIGATION_LINE.fullmatch(line))
+    return line in NAVIGATION or bool(NAVIGATION_LINE.fullmatch(line) or YII_FURNITURE.fullmatch(line))
 
 
 def _without_menu(lines: list[str], places: list[int]) -> tuple[list[str], list[str]]:
@@ -159,6 +163,19 @@ def _line_above(lines: list[str], place: int) -> int:
     while place > 0 and lines[place] == EMPTY_CELL:
         place -= 1
     return place
+
+
+def _respell(lines: list[str], headings: Mapping[str, str]) -> list[str]:
+    """The lines, headings that differ in blanks or in the kind of their digits spelt as usual.
+
+    headings: letters → heading
+    """
+    longest = 2 * max(map(len, headings))
+    return [headings.get(_letters(line), line) if len(line) < longest else line for line in lines]
+
+
+def _letters(text: str) -> str:
+    return arabic_digits(text).replace(" ", "")
 
 
 def _split_glued(

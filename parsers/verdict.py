@@ -1,6 +1,7 @@
 """What kind of page this is, and whether it is a page of the portal at all: judged before anything is believed."""
 
 import re
+from collections.abc import Callable
 from typing import Final, Literal
 
 from parsers.labels import (
@@ -15,6 +16,7 @@ from parsers.labels import (
     PROJECT_PAGE_TITLE,
     RESULT_LIST_TITLE,
     YII_CODE_LABEL,
+    YII_CODE_LINE,
 )
 from parsers.page import next_lines
 
@@ -32,30 +34,59 @@ _NOT_FOUND: Final = re.compile(
 _EIGHT_DIGITS: Final = re.compile(f"(?<!{DIGIT}){DIGIT}{{8}}(?!{DIGIT}|-)")
 _PROJECT_LABELS: Final = frozenset(PROJECT_HEADINGS.values())
 _KPI_LABELS: Final = frozenset(KPI_HEADINGS.values())
-_ANY_LABELS: Final = _PROJECT_LABELS | _KPI_LABELS
 
 
 def kind_of(lines: list[str]) -> Kind:
-    """The kind of page, by the labels only that kind prints."""
-    if PROJECT_PAGE_TITLE in lines:
+    """The kind of page, by the labels only that kind prints; menus may print the titles of all kinds."""
+    if PROJECT_PAGE_TITLE in lines and _shows_progress(lines):  # by far the most, told at once
         return "project"
-    if KPI_PAGE_TITLE in lines or KPI_HEADINGS["quarters"] in lines:
-        return "kpi"
-    if any(line.startswith(RESULT_LIST_TITLE) and _names_agency(lines, place) for place, line in enumerate(lines)):
-        return "result_list"
-    if any(line.startswith(YII_CODE_LABEL) for line in lines):
-        return "yii_project"
-    printed = set(lines)
-    if len(printed & _PROJECT_LABELS) > 1 or any(line.startswith(PROGRESS_LABEL) for line in lines):
+    printed = frozenset(lines)
+    is_list = any(
+        line.startswith(RESULT_LIST_TITLE) and _names_agency(lines, place) for place, line in enumerate(lines)
+    )
+    titles: dict[Kind, bool] = {
+        "project": PROJECT_PAGE_TITLE in printed,
+        "kpi": KPI_PAGE_TITLE in printed or KPI_HEADINGS["quarters"] in printed,
+        "result_list": is_list,
+        "yii_project": any(line.startswith(YII_CODE_LABEL) for line in lines),
+    }
+    titled = [kind for kind, found in titles.items() if found]
+    if len(titled) > 1:
+        titled = [kind for kind in titled if _SHOWS[kind](lines)] or titled
+    if titled:
+        return titled[0]
+    if len(printed & _PROJECT_LABELS) > 1 or _shows_progress(lines):
         return "project"
     if len(printed & _KPI_LABELS) > 1:
         return "kpi"
     return "unknown"
 
 
+def _shows_progress(lines: list[str]) -> bool:
+    return any(line.startswith(PROGRESS_LABEL) for line in lines)
+
+
+def _shows_indicator(lines: list[str]) -> bool:
+    return KPI_HEADINGS["quarters"] in lines or KPI_HEADINGS["definition"] in lines
+
+
+def _shows_code(lines: list[str]) -> bool:
+    places = (place for place, line in enumerate(lines) if line.startswith(YII_CODE_LABEL))
+    return any(YII_CODE_LINE.match(" ".join(next_lines(lines, place, 3))) for place in places)
+
+
+_SHOWS: Final[dict[Kind, Callable[[list[str]], bool]]] = {
+    "project": _shows_progress,
+    "kpi": _shows_indicator,
+    "result_list": lambda lines: True,
+    "yii_project": _shows_code,
+}
+"""What only a record of the kind prints, where titles alone do not tell."""
+
+
 def _names_agency(lines: list[str], place: int) -> bool:
     """Whether a list's title is followed by an agency's code; menus print the title alone."""
-    return bool(_EIGHT_DIGITS.search(" ".join(next_lines(lines, place, 4))))
+    return bool(_EIGHT_DIGITS.search(" ".join(next_lines(lines, place, 5))))
 
 
 def take_error_lines(lines: list[str]) -> tuple[list[str], list[str]]:

@@ -1,5 +1,6 @@
 """What a site puts around a record, and odd ways to show one: nothing of it may become the record's, or lose it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -94,6 +95,8 @@ def test_a_buttons_caption_is_no_text_of_a_project() -> None:
         ("<p><a href='#'>กลับขึ้นด้านบน</a></p>", []),
         ("<div>ปิดหน้าต่าง</div><div>พิมพ์</div>", []),
         ("<hr><center>Copyright 2563 กรุงเทพมหานคร</center>", ["Copyright 2563 กรุงเทพมหานคร"]),
+        ("<hr>พัฒนาระบบโดย กองสารสนเทศ<br>โทร. 0", ["พัฒนาระบบโดย กองสารสนเทศ", "โทร. 0"]),
+        ("<p>จำนวนผู้เข้าชม : 12,345 ครั้ง</p>", ["จำนวนผู้เข้าชม : 12,345 ครั้ง"]),
         ("<p>สงวนลิขสิทธิ์ © 2563</p><p>สำนักยุทธศาสตร์</p><p>Back</p>", ["สงวนลิขสิทธิ์ © 2563", "สำนักยุทธศาสตร์"]),
         ("<footer><p>สำนักยุทธศาสตร์</p><a href='x.php'>ติดต่อ</a></footer>", ["สำนักยุทธศาสตร์", "ติดต่อ"]),
         (
@@ -123,6 +126,67 @@ ITEM = [
     "รายงาน",
 ]
 LIST = ["ผลการปฏิบัติราชการประจำปีของหน่วยงาน : 50040000", "มิติที่ 1 ก", *ITEM]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        ["1 ประชุมคณะกรรมการ", "เบิกจ่าย 50/100"],
+        ["2 ครั้ง คิดเป็น 3/4"],
+        ["4 / 5"],
+        ["(1) สำรวจ", "(2) ออกแบบ", "[ภาพกิจกรรม]"],
+        ["3 แห่ง 1/2"],
+    ],
+)
+def test_a_report_may_begin_like_a_quarter_or_an_item(report: list[str]) -> None:
+    lines = [*LIST[:-1], *report, *(line.replace("(1)", "(2)") for line in ITEM)]
+    page = parse_page(page_of(lines).encode())
+    assert [row["report"] for row in page.tables["result_list_items"]] == [" ".join(report), "รายงาน"]
+    assert len(page.tables["result_list_quarters"]) == 8
+    assert [finding for finding in page.findings if finding["severity"] != "note"] == page.unclaimed == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (ITEM[4:7], [" ".join(ITEM[4:7])]),
+        (ITEM[5:7], [" ".join(ITEM[5:7])]),
+        (LIST[:1], ["ผลการปฏิบัติราชการประจำปี", ":", "ของหน่วยงาน", ":", "50040000"]),
+        (LIST[1:2], ["มิติที่", "1", "ก"]),
+    ],
+)
+def test_a_lists_lines_may_be_joined_or_parted(old: list[str], new: list[str]) -> None:
+    page = parse_page(page_of(instead(LIST, old, *new)).encode())
+    same_record(page, LIST)
+    assert page.unclaimed == []
+
+
+def test_an_item_without_its_quarters_is_not_whole() -> None:
+    page = parse_page(page_of(instead(LIST, [QUARTERS])).encode())
+    assert page.verdict == "suspect"
+
+
+ICON = '<a href="mykpi.php?pid={}"><img src=go.gif alt=""></a>'
+CODES = ["5004-0852", "5004-903"]
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        "<div class=card><div>({no}) จำนวนแห่ง</div>{parts}<p>{icon}</p></div>",
+        "<div class=card><p>{icon}</p><div>({no}) จำนวนแห่ง</div>{parts}</div>",
+        "<table><tr><td>({no}) จำนวนแห่ง<td>{icon}<tr><td>{parts}</table>",
+        "<table><tr><td><td>({no}) จำนวนแห่ง{parts}</td></tr><tr><td colspan=2>{icon}</table>",
+        "<table><tr><td>{icon}<td>({no}) จำนวนแห่ง</table>{parts}",
+        "<ul><li>({no}) จำนวนแห่ง{parts}<ul><li>{icon}</li></ul></ul>",
+    ],
+)
+def test_an_icon_belongs_to_the_item_in_whose_box_it_stands(box: str) -> None:
+    parts = "".join(line if line.startswith("<") else f"<div>{line}</div>" for line in ITEM[1:])
+    items = [box.format(no=no, parts=parts, icon=ICON.format(code)) for no, code in enumerate(CODES, 1)]
+    page = parse_page(page_of([*LIST[:2], *items]).encode())
+    assert [row["kpi_code"] for row in page.tables["result_list_items"]] == CODES
+    assert page.unclaimed == []
 
 
 @pytest.mark.parametrize("place", ["first", "before the last text", "last", "below the notice", "in the footer"])
@@ -177,6 +241,53 @@ def test_a_title_that_stands_above_too_is_passed_over(lines: list[str], title: s
     same_record(parse_page(page_of([above.format(title), *lines]).encode()), lines)
 
 
+EVALUATION = "*** สยป. ตรวจประเมินตัวชี้วัด : ไตรมาสที่ 4 : 60"
+DETAILS = "รายละเอียดตัวชี้วัดฯ : พิมพ์ข้อมูล"
+PLAN = "ดูโครงการแผนปีฯ : พิมพ์ข้อมูล"
+CELLS = "<table><tr>{}</tr></table>"
+
+
+@pytest.mark.parametrize(
+    ("lines", "old", "new"),
+    [
+        (KPI, EVALUATION, CELLS.format("".join(f"<td>{cell}" for cell in re.split(" (?=[:ไ])|(?<=:) ", EVALUATION)))),
+        (PROJECT, PROJECT[9], CELLS.format("".join(f"<td>{cell}" for cell in PROJECT[9].rsplit(" ", 2)))),
+        *((KPI, DETAILS, DETAILS.replace(" : ", joint)) for joint in (":", " :", ": ")),
+        *((PROJECT, PLAN, PLAN.replace(" : ", joint)) for joint in (":", " :", ": ")),
+        (KPI, "รายงานผลฯ ไตรมาสที่ 1", "รายงานผลฯ ไตรมาสที่ ๑"),
+        (KPI, "** สรุปผลการดำเนินงาน **", "<b>**สรุปผลการดำเนินงาน**</b>"),
+        (KPI, "นิยาม หรือความหมายของตัวชี้วัด", "นิยามหรือความหมายของตัวชี้วัด"),
+        (PROJECT, PROJECT[-1], "**ผลการประเมินโครงการ(รายไตรมาส)**"),
+    ],
+)
+def test_blanks_and_cells_inside_a_printed_line_do_not_matter(lines: list[str], old: str, new: str) -> None:
+    page = parse_page(page_of(instead(lines, [old], new)).encode())
+    same_record(page, lines)
+    assert page.unclaimed == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "read"),
+    [
+        (
+            [(1, "5", "", "/"), (2, "5", "8", " / "), (3, "5", "7", "/ 4")],
+            [(5, None, None, None), (5, 8, None, None), (5, 7, None, 4)],
+        ),
+        ([(1, "5", "8", "0", "/", "2"), (2, "3", "", "0", "/", "3")], [(5, 8, 0, 2), (3, None, 0, 3)]),
+        ([(1, "", "5", "", "8", "", "2 / 4"), (2, "", "5", "", "", "", "2 / 4")], [(5, 8, 2, 4), (5, None, 2, 4)]),
+        ([(1, "5", "", "2 / 4"), (2, "", "", ""), (3, "5", "", "2 / 4")], [(5, None, 2, 4)]),
+    ],
+)
+def test_a_row_of_quarters_is_read_or_left_never_guessed(
+    rows: list[tuple[Any, ...]], read: list[tuple[Any, ...]]
+) -> None:
+    table = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    page = parse_page(page_of(instead(KPI, [QUARTERS], QUARTERS.replace(ROWS, table))).encode())
+    columns = ("result_value", "score", "evaluation_2_1", "evaluation_2_2")
+    assert [tuple(row[column] for column in columns) for row in page.tables["kpi_quarters"]][: len(read)] == read
+    assert bool(page.unclaimed) == (len(read) < len(rows))
+
+
 def value(lines: list[str], table: str, *columns: str) -> tuple[Any, ...]:
     page = parse_page(page_of(lines).encode())
     assert page.verdict == "ok"
@@ -199,13 +310,28 @@ def test_a_name_may_quote_a_code() -> None:
     assert value(lines, "kpis", "kpi_code", "name") == ("5004-0852", "จำนวน : 2400-1013")
 
 
-def test_the_quarters_header_may_have_two_rows() -> None:
-    two = (
-        "<tr><td rowspan=2>ไตรมาสที่ (1 - 4)</td><td>*ผลงาน*</td><td colspan=2>*ผลประเมินตัวชี้วัด*</td></tr>"
-        "<tr><td>(แห่ง)</td><td colspan=2>(* 2.1 / 2.2 *)</td></tr>"
-    )
-    lines = instead(KPI, [QUARTERS], QUARTERS.replace(HEADER, two))
-    assert value(lines, "kpi_quarters", "quarter", "result_value", "evaluation_2_2") == (1, 1.0, 20.0)
+TWO_ROWS = (
+    "<tr><td rowspan=2>ไตรมาสที่ (1 - 4)</td><td>*ผลงาน*</td><td colspan=2>*ผลประเมินตัวชี้วัด*</td></tr>"
+    "<tr><td>(แห่ง)</td><td colspan=2>(* 2.1 / 2.2 *)</td></tr>"
+)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        TWO_ROWS,
+        TWO_ROWS.replace(" rowspan=2", "").replace(" (1 - 4)", "").replace("<td>(แห่ง)", "<td>(1 - 4)</td><td>(แห่ง)"),
+        TWO_ROWS.replace("(แห่ง)", ""),
+        TWO_ROWS.replace("แห่ง", ""),
+        HEADER.replace("<br>(แห่ง)", ""),
+        HEADER.replace("</tr>", "<td></td></tr>"),
+        HEADER.replace("<td>*ผลป", "<td></td><td>*ผลป").replace("</tr>", "<td>&nbsp;</td></tr><tr><td></td></tr>"),
+    ],
+    ids=["over two", "two", "two, no unit", "two, blank unit", "no unit", "closing cell", "many cells"],
+)
+def test_the_quarters_header_has_any_shape(header: str) -> None:
+    for lines in (KPI, PROJECT):
+        same_record(parse_page(page_of(instead(lines, [QUARTERS], QUARTERS.replace(HEADER, header))).encode()), lines)
 
 
 def test_two_telephones_stay_together() -> None:
@@ -528,3 +654,85 @@ def test_without_progress_a_bare_telephone_number_stays_the_contacts() -> None:
     assert page.tables["projects"][0]["progress_percent"] is None
     assert page.tables["contacts"][0]["contact_phone"] == "6914"
     assert (page.verdict, page.unclaimed) == ("ok", [])
+
+
+YII = {
+    **{"รหัสโครงการ": "50460000-3697", "ปี": "2566", "งบฯ ที่ได้รับ (บาท)": "120,000", "งบฯ ที่ใช้ไป (บาท)": ""},
+    **{"คืบหน้าล่าสุด": "80", "หน่วยงาน": "สำนักงานเขตคลองสามวา", "Start Date": "2022-10-01 00:00:00.000"},
+    **{"Finish Date": "(ไม่ได้ตั้ง)", "Kpi ID": "5015-2026", "หลักการและเหตุผล": "เหตุผล"},
+}
+YII_ROWS = [f"<table><tr><th>{label}<td>{text}</table>" for label, text in YII.items()]
+YII_GLUED = [label + text for label, text in YII.items()]
+YII_NOTICE = '<p>&copy; My Company 2026</p><p>Powered by <a href="https://www.yiiframework.com/">Yii Framework</a></p>'
+YII_BUTTONS = '<p><a href="index.php?r=update">Update</a> <a href="index.php?r=delete">Delete</a></p>'
+
+
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        (["หน้าแรก / Tbl Project Mains / 50460000-3697", "<h1>50460000-3697</h1>", YII_BUTTONS], ["<hr>", YII_NOTICE]),
+        (["<ul><li><a href='/'>Home</a><li>Tbl Project Mains<li>50460000-3697</ul>"], [YII_BUTTONS]),
+        (["My Company", "<ul><li>Home<li>About<li>Contact<li>Login</ul>"], [f"<footer>{YII_NOTICE}</footer>"]),
+        ([], [YII_BUTTONS, "© My Company 2026 / Powered by Yii Framework"]),
+    ],
+)
+@pytest.mark.parametrize("lines", [YII_ROWS, YII_GLUED], ids=["rows", "glued"])
+def test_what_yiis_templates_print_is_known(lines: list[str], above: list[str], below: list[str]) -> None:
+    page = parse_page(page_of([*above, *lines, *below]).encode())
+    same_record(page, lines)
+    assert page.unclaimed == []
+    assert page.tables["projects"][0]["rationale"] == "เหตุผล"
+
+
+@pytest.mark.parametrize("number", ["", "<{0}>{1}</{0}>"])
+def test_a_grid_prints_all_labels_above_all_values(number: str) -> None:
+    head = number.format("th", "#") + "".join(f"<th><a href='#'>{label}</a></th>" for label in YII)
+    filters = "<td>&nbsp;</td>" * (len(YII) + bool(number))
+    values = number.format("td", "1") + "".join(f"<td>{text}</td>" for text in YII.values())
+    grid = f"<div>แสดง <b>1-1</b> จาก <b>1</b> ผลลัพธ์</div><table><tr>{head}<th></th><tr>{filters}<td><tr>{values}<td></table>"
+    page = parse_page(page_of([grid, YII_BUTTONS]).encode())
+    same_record(page, YII_ROWS)
+    assert page.unclaimed == []
+
+
+@pytest.mark.parametrize("line", ["เป้าหมาย 3,000 คน", "วัตถุประสงค์ : เพื่อประชาชน", "ปี 2566 ต่อเนื่อง", "หน่วยงานที่เกี่ยวข้อง"])
+@pytest.mark.parametrize("lines", [YII_ROWS, YII_GLUED], ids=["rows", "glued"])
+def test_a_line_of_a_text_may_begin_like_a_label(lines: list[str], line: str) -> None:
+    *above, last = lines
+    more = last.replace("</table>", f"<br>{line}</table>") if lines is YII_ROWS else f"{last}<br>{line}"
+    page = parse_page(page_of([*above, more]).encode())
+    assert page.tables["projects"][0]["rationale"] == f"เหตุผล {line}"
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+
+
+@pytest.mark.parametrize("cut", ["<ul><li>", "<dl><dt>", "<section>", "<p><b>", "<h4 class=x> "])
+@pytest.mark.parametrize("lines", [KPI, LIST, YII_GLUED], ids=["kpi", "list", "yii"])
+def test_a_page_that_ends_in_an_open_element_is_cut_off(lines: list[str], cut: str) -> None:
+    page = parse_page((page_of(lines).removesuffix("\n</body></html>") + cut).encode())
+    assert (page.verdict, page.findings[-1]["rule"]) == ("suspect", "page_cut_off")
+    assert parse_page((page_of(lines).removesuffix("\n</body></html>") + "<p><li>").encode()).verdict == "ok"
+
+
+def test_a_newer_page_shows_all_its_labels() -> None:
+    for label in list(YII)[1:]:
+        page = parse_page(page_of([row for row in YII_ROWS if f">{label}<" not in row]).encode())
+        assert (page.verdict, page.findings[-1]["printed"]) == ("suspect", label)
+
+
+MENU = ["ความคืบหน้าโครงการ/กิจกรรม", "รายละเอียดตัวชี้วัด", "ผลการปฏิบัติราชการประจำปีของหน่วยงาน", "มิติที่ 2", "รหัสโครงการ"]
+
+
+@pytest.mark.parametrize(
+    "lines", [KPI, PROJECT, LIST, YII_ROWS, YII_GLUED], ids=["kpi", "project", "list", "yii", "glued"]
+)
+def test_a_menu_may_print_the_titles_of_all_kinds(lines: list[str]) -> None:
+    items = "".join(f"<li><a href='x.php'>{title}</a></li>" for title in MENU)
+    same_record(parse_page(page_of([f"<ul>{items}</ul>", *lines]).encode()), lines)
+    same_record(parse_page(page_of([*lines, f"<footer>{items}</footer>"]).encode()), lines)
+
+
+@pytest.mark.parametrize("lines", [YII_ROWS, YII_GLUED], ids=["rows", "glued"])
+def test_a_newer_page_may_show_its_labels_in_any_order(lines: list[str]) -> None:
+    page = parse_page(page_of([*lines[1:4], lines[0], *lines[4:]]).encode())
+    same_record(page, lines)
+    assert page.unclaimed == []
