@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -25,6 +26,7 @@ from parsers.plain import EMPTY_CELL
 from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
 from parsers.sections import cut_site_end
+from parsers.thai import BANGKOK
 from parsers.verdict import Kind, Verdict, kind_of, says_not_found, take_error_lines
 from parsers.yii_project import YiiProjectPage
 
@@ -85,19 +87,22 @@ class ParsedPage:
         }
 
 
-def parse_page(body: bytes, *, url: str | None = None, content_type: str | None = None) -> ParsedPage:
+def parse_page(
+    body: bytes, *, url: str | None = None, content_type: str | None = None, fetched_at: datetime | None = None
+) -> ParsedPage:
     """Read one page of the portal.
 
     body: the entity bytes as served (content encodings undone, charset not)
     url: where the page came from; it names the result list, and a page that shows another record is suspect
     content_type: the header's value, for its charset
+    fetched_at: when the page was fetched, an aware time; a report of a later day in Bangkok is then a finding
 
     Never raises, whatever the bytes are. Which markup the page uses does not matter: only what it prints.
     """
-    page = _parse(body, url, content_type)
+    page = _parse(body, url, content_type, fetched_at)
     if page.tables or page.verdict == "not_found" or not _shows_labels(page.unclaimed):
         return page
-    by_elements = _parse(body, url, content_type, every_element_breaks=True)
+    by_elements = _parse(body, url, content_type, fetched_at, every_element_breaks=True)
     if not by_elements.tables:
         return page
     findings = Findings(by_elements.findings)
@@ -111,7 +116,14 @@ def _shows_labels(lines: list[str]) -> bool:
     return any(label in text for label in _RECORD_LABELS)
 
 
-def _parse(body: bytes, url: str | None, content_type: str | None, *, every_element_breaks: bool = False) -> ParsedPage:
+def _parse(
+    body: bytes,
+    url: str | None,
+    content_type: str | None,
+    fetched_at: datetime | None,
+    *,
+    every_element_breaks: bool = False,
+) -> ParsedPage:
     findings = Findings()
     if (binary := _binary_kind(body)) is not None:
         findings.add("not_a_page", printed=binary)
@@ -140,6 +152,8 @@ def _parse(body: bytes, url: str | None, content_type: str | None, *, every_elem
         return _without_record(page, kind, _recordless_verdict(kind, lines, errors, reader), findings)
     if page.cut_off:
         findings.add("page_cut_off", printed=page.lines[-1][-80:])
+    if fetched_at and isinstance(reader, ProjectPage):
+        reader.check_not_after(fetched_at.astimezone(BANGKOK).date())
     asked = _CODE_IN_URL.search(url) if url else None
     if asked and asked[1] != reader.code:
         findings.add("url_contradicts", key=reader.code, printed=asked[1])

@@ -1,6 +1,7 @@
 """The project page: every section of it, into the tables it feeds."""
 
 import re
+from datetime import date
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -121,6 +122,19 @@ class ProjectPage:
 
     def _leave(self, lines: Any) -> None:
         self.unclaimed.extend(line for line in lines if line != EMPTY_CELL)
+
+    def check_not_after(self, today: date) -> None:
+        """Remark on reports dated after `today`, the day of the fetch."""
+        for report in self.tables["progress_reports"]:
+            day = report["reported_on_date"]
+            if day and day > today.isoformat():
+                self.findings.add(
+                    "report_in_future",
+                    table="progress_reports",
+                    key=f"{self.code}/{report['report_index']}",
+                    column="reported_on_date",
+                    printed=day,
+                )
 
     # --- title, agency, progress, contact, evaluation ---------------------------------------------------------------
 
