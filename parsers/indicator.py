@@ -8,6 +8,7 @@ from parsers.findings import Findings
 from parsers.labels import (
     ACHIEVED_LABEL,
     ANOTHER_MEASURE,
+    LABELLED,
     LEVEL_AT_END,
     LEVEL_LINE,
     LEVEL_WORDS,
@@ -119,7 +120,7 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
             current = None
         elif line == EMPTY_CELL:
             continue
-        elif current is not None and (_is_open(current) or line[0] == ":"):
+        elif current is not None and (_is_open(current) or line[0] == ":") and not _is_anothers(current, line):
             current.append(line)
         else:
             rest.append(line)
@@ -155,6 +156,11 @@ def _is_open(parts: list[str]) -> bool:
     text = " ".join(parts)
     _, colon, value = text.rpartition(":")
     return not value.strip() if colon else len(parts) < 3
+
+
+def _is_anothers(current: list[str], line: str) -> bool:
+    """Whether a line below a label without value is somebody else's label and value."""
+    return bool(LABELLED.match(line)) and any(":" in part for part in current)
 
 
 def _level(line: str, found: re.Match[str], table: str, key: str, findings: Findings) -> str | None:

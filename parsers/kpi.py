@@ -71,8 +71,8 @@ class KpiPage:
                 message=f"The page has no line {TARGET_LABEL}.",
             )
         columns, left = read_measures(below, "kpis", self.code, self.findings)
-        # a lone number is what is left of a dead chart
-        self._leave(line for line in left if parse_number(line) is None)
+        chart = next((place for place, line in enumerate(left) if parse_number(line) == 0), None)
+        self._leave(line for place, line in enumerate(left) if place != chart)  # a lone 0 is what a dead chart leaves
         quarters = self._read_quarters(sections)
         narratives = {q: _text(sections.get(f"narrative_{q}", [])) for q in range(1, 5)}
         self.tables["kpis"].append(

@@ -46,15 +46,21 @@ KPI_PAGE_TITLE: Final = "รายละเอียดตัวชี้วั�
 RESULT_LIST_TITLE: Final = "ผลการปฏิบัติราชการประจำปี"
 YII_CODE_LABEL: Final = "รหัสโครงการ"
 
+PLAN_LINK: Final = "ดูโครงการแผนปีฯ"  # below the contact
 FURNITURE: Final = frozenset(
     (
         *("Back Home", "BackHome", "Back", "Home", "FusionCharts will render here", "FusionCharts"),
-        *("ดูโครงการแผนปีฯ : พิมพ์ข้อมูล", "ดูโครงการแผนปีฯ", "ดูโครงการแผนปีฯ :", "พิมพ์ข้อมูล", ": พิมพ์ข้อมูล"),
+        *(f"{PLAN_LINK} : พิมพ์ข้อมูล", PLAN_LINK, f"{PLAN_LINK} :", "พิมพ์ข้อมูล", ": พิมพ์ข้อมูล"),
         *("รายละเอียดตัวชี้วัดฯ : พิมพ์ข้อมูล", "รายละเอียดตัวชี้วัดฯ", "รายละเอียดตัวชี้วัดฯ :"),
         PROJECT_PAGE_TITLE,
         KPI_PAGE_TITLE,
     )
 )
+
+# --- what nobody knows -----------------------------------------------------------------------------------------------
+
+LABELLED: Final = re.compile(r"[^\W\d_][^:0-9๐-๙]{1,60} :.*")
+"""A line like `<label> : <value>`: below a text of one line it is not that text's second line."""
 
 # --- below the record: what sites print at the end of a page --------------------------------------------------------
 
@@ -72,6 +78,7 @@ TITLE_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*({PROJECT_CODE})")
 KPI_TITLE_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*({KPI_CODE})")
 BARE_CODE_LINE: Final = re.compile(rf"({PROJECT_CODE})")
 AGENCY_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*\(\s*({DIGIT}{{4}})?\s*\)")
+AGENCY_YEAR: Final = re.compile(rf":?\s*\(\s*(?:{DIGIT}{{4}})?\s*\)")  # the agency's year in a cell of its own
 SUB_OFFICE_MARK: Final = re.compile(r"\*+\s*")
 PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
 EVALUATION_LINE: Final = re.compile(
@@ -96,7 +103,7 @@ OBSTACLES_LINE: Final = re.compile(r"\*+\s*อุปสรรคของโค�
 OBSTACLES_AT_END: Final = re.compile(r"(.*?)\s*(\*+\s*อุปสรรคของโครงการ\s*:.*)")
 USUAL_REPORT: Final = re.compile(
     rf"\(({DIGIT}+)\) ความคืบหน้าโครงการฯ ร้อยละ ([0-9]+(?:\.[0-9]+)?) \(([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})\)\n\2\n"
-    r"((?:[^(*\n-].*\n)*)"
+    r"((?:[^(*\n-].*\n)?)"
     r"\*\* ปัญหาของโครงการ : *(.*)\n\*\* อุปสรรคของโครงการ : *(.*)\n-{3,}&+-{3,}(?:\n|$)"
 )
 
