@@ -44,6 +44,7 @@ NARRATIVE_LABEL: Final = re.compile("รายงานผลฯ ไตรมา
 PROJECT_PAGE_TITLE: Final = "ความคืบหน้าโครงการ/กิจกรรม"
 KPI_PAGE_TITLE: Final = "รายละเอียดตัวชี้วัด"
 RESULT_LIST_TITLE: Final = "ผลการปฏิบัติราชการประจำปี"
+RESULT_LIST_WAITS: Final = re.compile(rf"{RESULT_LIST_TITLE}\s*:?\s*(?:ของหน่วยงาน)?\s*:")  # for an agency's code
 YII_CODE_LABEL: Final = "รหัสโครงการ"
 
 PLAN_LINK: Final = "ดูโครงการแผนปีฯ"  # below the contact
@@ -165,3 +166,38 @@ ERROR_LINE: Final = re.compile(
 )
 ERROR_FIRST: Final = frozenset(ascii_letters + "#")
 """What a server's message begins with, unless a Thai sentence leads it; hardly a line of a page does."""
+
+# --- what is printed instead of a record ----------------------------------------------------------------------------
+
+_THING = r"(?:page|url|resource|file|object|document|site|data|record|result|item|project|indicator)s?"
+NO_SUCH_RECORD: Final = re.compile(
+    r"ไม่พบ\s*(?:ข้อมูล|หน้า|เว็บ|โครงการ|กิจกรรม|ตัวชี้วัด|รายการ|รายละเอียด|เอกสาร|ไฟล์|ผลการค้นหา|รหัส|สิ่งที่|url)|^\W*ไม่พบ\W*(?:\(#?404\))?$"
+    r"|ไม่(?:มี|ปรากฏ)\s*(?:ข้อมูล|โครงการ|ตัวชี้วัด|รายการ|หน้า)|ไม่มีอยู่ในระบบ"
+    r"|(?:ข้อมูล|โครงการ|ตัวชี้วัด|รายการ|หน้า)(?:นี้|ดังกล่าว)?\s*(?:ได้)?ถูก(?:ลบ|ยกเลิก)"
+    r"|\b404\b.*(?:not found|error|ไม่พบ)|^\W*(?:error )?404\W*$|^\W*not found\b|\bno input file specified"
+    rf"|\b{_THING}\b.{{0,80}}\b(?:not|can't|cannot) (?:be )?(?:found|exist)|\b{_THING}\b.{{0,80}}n[’']t (?:be found|exist)"
+    rf"|\bno (?:such |matching )?{_THING}\b.{{0,20}}\b(?:found|available|exists?)|^0 results?\b|not found on this server",
+    re.IGNORECASE,
+)
+"""The word of the portal, or of its server, that there is no such record or page."""
+
+REFUSAL: Final = re.compile(
+    r"mod_?security|not acceptable|ปรับปรุงระบบ|ปรับปรุงเว็บ|ปิดปรับปรุง|(?:อยู่)?ระหว่าง(?:การ)?ปรับปรุง|บำรุงรักษา|ปิดระบบ|ย้ายระบบ"
+    r"|(?:ปิด|งด|เปิด)ให้บริการ|สิ้นสุดการรายงาน|ขัดข้อง|ข้อผิดพลาด|ไม่สามารถ|กรุณา(?:ลอง|เข้า|ล็อก|ติดต่อ)|เข้าสู่ระบบ|รหัสผ่าน|ชื่อผู้ใช้|ผู้ใช้งาน"
+    r"|(?:ไม่มี|ไม่ได้รับ)สิทธิ|ถูกปฏิเสธ|ถูกระงับ|หมดอายุ|ฐานข้อมูล"
+    r"|maintenance|back soon|under construction|log ?in\b|sign in|password|username|denied|forbidden|unauthori[sz]ed|unavailable"
+    r"|bad gateway|time-?d? ?out|rejected|blocked|firewall|captcha|unsuccessful|incident id|connect|database"
+    r"|server error|\berror\b",
+    re.IGNORECASE,
+)
+"""What maintenance, logins, firewalls and failures say."""
+
+UNSEEN_MESSAGE: Final = re.compile(
+    r"""\b(?:alert|confirm)\s*\(\s*(["'])(.*?)\1|<noscript\b[^>]*>(.*?)</noscript""", re.IGNORECASE | re.DOTALL
+)
+LEADS_AWAY: Final = re.compile(
+    r"""http-equiv\s*=\s*["']?refresh|\blocation(?:\.href)?\s*=(?!=)|\blocation\.(?:replace|assign|reload)\s*\(|<frame\b"""
+    r"""|type\s*=\s*["']?password|_Incapsula_|_cf_chl|captcha""",
+    re.IGNORECASE,
+)
+"""In a page that prints nothing: it sends the browser elsewhere, or asks for something."""

@@ -231,6 +231,14 @@ def _show_special(node: LexborNode, action: str) -> None:
     node.decompose()
 
 
+def readable(body: bytes) -> str:
+    """The whole source of a page as text, in the charset its bytes fit."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return _as_utf8(body, None)[0].decode("utf-8", "replace")
+
+
 def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
     """The bytes of a page that is not clean UTF-8, in UTF-8, and the charset they were in.
 

@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, Final
 
 import orjson
@@ -21,13 +22,13 @@ from parsers.labels import (
     TARGET_LABEL,
     YII_CODE_LABEL,
 )
-from parsers.page import PrintedPage, read_page
+from parsers.page import PrintedPage, read_page, readable
 from parsers.plain import EMPTY_CELL
 from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
 from parsers.sections import cut_site_end
 from parsers.thai import BANGKOK
-from parsers.verdict import Kind, Verdict, kind_of, says_not_found, take_error_lines
+from parsers.verdict import Kind, Verdict, kind_of, message_verdict, take_error_lines, unseen_verdict
 from parsers.yii_project import YiiProjectPage
 
 PARSER_VERSION: Final = "1"
@@ -47,7 +48,8 @@ _MAGIC: Final = {
 }
 _RECORD_LABELS: Final = (PROGRESS_LABEL, TARGET_LABEL, RESULT_LIST_TITLE, YII_CODE_LABEL)
 _STRAY_NULS: Final = 8  # a browser leaves them out
-_LAST_HEADINGS: Final = {"project": PROJECT_HEADINGS["evaluations"], "kpi": KPI_HEADINGS["definition"]}
+_FEW: Final = 12  # lines of a template that no rule read
+_HEADINGS: Final = {"project": PROJECT_HEADINGS, "kpi": KPI_HEADINGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def _parse(
     if page.undecodable:
         findings.add("undecodable_bytes", printed=f"{page.undecodable} characters, read as {page.encoding}")
     if kind == "unknown":
-        return _without_record(page, kind, _unknown_verdict(page.lines), findings)
+        return _without_record(page, kind, _unknown_verdict(page, body), findings)
     lines, errors = take_error_lines(page.lines)
     if errors and page.line_links:
         linked = zip(page.lines, page.line_links, strict=True)
@@ -204,17 +206,21 @@ def _without_record(page: PrintedPage, kind: Kind, verdict: Verdict, findings: F
     return ParsedPage(kind, verdict, {}, list(findings), unclaimed, page.links, page.encoding)
 
 
-def _unknown_verdict(lines: list[str]) -> Verdict:
-    if not any(line != EMPTY_CELL for line in lines):
-        return "empty"
-    return "not_found" if says_not_found(lines) else "blocked"
+def _unknown_verdict(page: PrintedPage, body: bytes) -> Verdict:
+    if not any(line != EMPTY_CELL for line in page.lines):
+        return unseen_verdict(readable(body))
+    return message_verdict(page.lines) or "blocked"
 
 
 def _recordless_verdict(kind: Kind, lines: list[str], errors: list[str], reader: _Reader) -> Verdict:
-    """A template without a record: an error's page, the portal's word that there is none, cut off, or just empty."""
+    """A template without a record: an error's page, the portal's word that there is none, cut off, or just empty.
+
+    In a template with texts, a message stands above them: what they say is no word of the portal.
+    """
     if errors:
         return "blocked"
-    if says_not_found(lines):
-        return "not_found"
-    last = _LAST_HEADINGS.get(kind)
-    return "suspect" if last and last not in lines else "empty"
+    headings = _HEADINGS.get(kind, {}).values()
+    above = list(takewhile(lambda line: line not in headings, lines)) if len(reader.unclaimed) > _FEW else lines
+    if (verdict := message_verdict(above)) is not None:
+        return verdict
+    return "suspect" if headings and list(headings)[-1] not in lines else "empty"

@@ -10,10 +10,15 @@ from parsers.labels import (
     FURNITURE,
     KPI_HEADINGS,
     KPI_PAGE_TITLE,
+    LEADS_AWAY,
+    NO_SUCH_RECORD,
     PROGRESS_LABEL,
     PROJECT_HEADINGS,
     PROJECT_PAGE_TITLE,
+    REFUSAL,
     RESULT_LIST_TITLE,
+    RESULT_LIST_WAITS,
+    UNSEEN_MESSAGE,
     YII_CODE_LABEL,
 )
 from parsers.page import next_lines
@@ -21,18 +26,14 @@ from parsers.page import next_lines
 Kind = Literal["project", "kpi", "result_list", "yii_project", "unknown"]
 Verdict = Literal["ok", "suspect", "blocked", "empty", "not_found"]
 
-_NOT_FOUND: Final = re.compile(
-    r"ไม่พบ\s*(?:ข้อมูล|หน้า|โครงการ|ตัวชี้วัด|รายการ|เอกสาร|ไฟล์)|ไม่มีข้อมูล(?:โครงการ|ตัวชี้วัด)?\s*(?:นี้|ในระบบ|ที่ค้นหา)"
-    r"|\b404\b.*(?:not found|error|ไม่พบ)|^(?:404|not found|object not found!?|file not found\.?)$"
-    r"|not found on this server|requested (?:page|url|resource)\b.*(?:not exist|not be found|not found)"
-    r"|no input file specified",
-    re.IGNORECASE,
-)
-
+_OF_NO_RECORD: Final = re.compile("รหัสผ่าน|password|ผู้ใช้|mod_?security", re.IGNORECASE)  # what else was not found
+_WITHIN: Final = 200  # lines
+_MESSAGE: Final = 300  # characters; a message is no essay
 _EIGHT_DIGITS: Final = re.compile(f"(?<!{DIGIT}){DIGIT}{{8}}(?!{DIGIT}|-)")
 _PROJECT_LABELS: Final = frozenset(PROJECT_HEADINGS.values())
 _KPI_LABELS: Final = frozenset(KPI_HEADINGS.values())
-_ANY_LABELS: Final = _PROJECT_LABELS | _KPI_LABELS
+_ANYBODYS: Final = frozenset(PROJECT_HEADINGS[key] for key in ("rationale", "objectives", "targets", "reports"))
+"""Headings that any paper about a project may have."""
 
 
 def kind_of(lines: list[str]) -> Kind:
@@ -46,7 +47,9 @@ def kind_of(lines: list[str]) -> Kind:
     if any(line.startswith(YII_CODE_LABEL) for line in lines):
         return "yii_project"
     printed = set(lines)
-    if len(printed & _PROJECT_LABELS) > 1 or any(line.startswith(PROGRESS_LABEL) for line in lines):
+    if len(printed & _PROJECT_LABELS) > 1 and not printed & _PROJECT_LABELS <= _ANYBODYS:
+        return "project"
+    if any(line.startswith(PROGRESS_LABEL) for line in lines):
         return "project"
     if len(printed & _KPI_LABELS) > 1:
         return "kpi"
@@ -54,7 +57,9 @@ def kind_of(lines: list[str]) -> Kind:
 
 
 def _names_agency(lines: list[str], place: int) -> bool:
-    """Whether a list's title is followed by an agency's code; menus print the title alone."""
+    """Whether a list's title is followed by an agency's code, or waits for one; menus print the title alone."""
+    if RESULT_LIST_WAITS.fullmatch("".join(next_lines(lines, place, 2)[: 1 + (":" in lines[place + 1 : place + 2])])):
+        return True
     return bool(_EIGHT_DIGITS.search(" ".join(next_lines(lines, place, 4))))
 
 
@@ -70,6 +75,24 @@ def take_error_lines(lines: list[str]) -> tuple[list[str], list[str]]:
     return [line for line in lines if line not in unwanted], errors
 
 
-def says_not_found(lines: list[str]) -> bool:
-    """Whether a page without a record says that there is none."""
-    return any(_NOT_FOUND.search(line) for line in lines[:200])
+def message_verdict(lines: list[str]) -> Verdict | None:
+    """What a page without a record says instead of one; None where it says nothing of that.
+
+    A refusal goes first: "no such user, please log in" does not say that a record is gone.
+    """
+    told = [line for line in lines[:_WITHIN] if len(line) < _MESSAGE and line not in FURNITURE]
+    if any(map(ERROR_LINE.fullmatch, told)):
+        return "blocked"
+    for line in told:
+        if NO_SUCH_RECORD.search(line):
+            return "blocked" if any(map(_OF_NO_RECORD.search, told)) else "not_found"
+    return "blocked" if any(map(REFUSAL.search, told)) else None
+
+
+def unseen_verdict(source: str) -> Verdict:
+    """The verdict on a page that prints nothing: scripts may say or do something all the same."""
+    told = [re.sub("<[^>]*>", " ", found[2] or found[3] or "").strip() for found in UNSEEN_MESSAGE.finditer(source)]
+    told = [text for text in told if text]
+    if (verdict := message_verdict(told)) is not None:
+        return verdict
+    return "blocked" if told or LEADS_AWAY.search(source) else "empty"
