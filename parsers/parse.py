@@ -22,13 +22,13 @@ from parsers.labels import (
     TARGET_LABEL,
     YII_CODE_LABEL,
 )
-from parsers.page import PrintedPage, read_page, readable
+from parsers.page import PrintedPage, is_open, read_page, readable
 from parsers.plain import EMPTY_CELL
 from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
 from parsers.sections import cut_site_end
 from parsers.thai import BANGKOK
-from parsers.verdict import Kind, Verdict, kind_of, message_verdict, take_error_lines, unseen_verdict
+from parsers.verdict import Kind, Verdict, is_cut_title, kind_of, message_verdict, take_error_lines, unseen_verdict
 from parsers.yii_project import YiiProjectPage
 
 PARSER_VERSION: Final = "1"
@@ -49,6 +49,8 @@ _MAGIC: Final = {
 _RECORD_LABELS: Final = (PROGRESS_LABEL, TARGET_LABEL, RESULT_LIST_TITLE, YII_CODE_LABEL)
 _STRAY_NULS: Final = 8  # a browser leaves them out
 _FEW: Final = 12  # lines of a template that no rule read
+_WAITS_FOR_TEXT: Final = {"kpi": [KPI_HEADINGS["definition"]], "yii_project": [PROJECT_HEADINGS["rationale"]]}
+"""The last heading of a page, below which stands a text."""
 _HEADINGS: Final = {"project": PROJECT_HEADINGS, "kpi": KPI_HEADINGS}
 
 
@@ -152,7 +154,7 @@ def _parse(
     reader = _reader(kind, lines, findings, page, url)
     if not reader.has_record:
         return _without_record(page, kind, _recordless_verdict(kind, lines, errors, reader), findings)
-    if page.cut_off:
+    if page.cut_off or (lines[-1:] == _WAITS_FOR_TEXT.get(kind) and is_open(body)):
         findings.add("page_cut_off", printed=page.lines[-1][-80:])
     if fetched_at and isinstance(reader, ProjectPage):
         reader.check_not_after(fetched_at.astimezone(BANGKOK).date())
@@ -207,9 +209,10 @@ def _without_record(page: PrintedPage, kind: Kind, verdict: Verdict, findings: F
 
 
 def _unknown_verdict(page: PrintedPage, body: bytes) -> Verdict:
-    if not any(line != EMPTY_CELL for line in page.lines):
+    lines = [line for line in page.lines if line not in (EMPTY_CELL, "<")]  # a tag's beginning at the very end
+    if not lines:
         return unseen_verdict(readable(body))
-    return message_verdict(page.lines) or "blocked"
+    return "suspect" if is_cut_title(lines) else message_verdict(lines) or "blocked"
 
 
 def _recordless_verdict(kind: Kind, lines: list[str], errors: list[str], reader: _Reader) -> Verdict:

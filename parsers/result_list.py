@@ -14,6 +14,7 @@ from parsers.labels import (
     LABELLED,
     NARRATIVE_LABEL,
     PROJECT_CODE,
+    QUARTER_HEADER_LABEL,
     RESULT_LIST_TITLE,
     STRATEGY_LINE,
 )
@@ -74,6 +75,9 @@ class ResultListPage:
     def _read_head(self, lines: list[str]) -> list[int]:
         """Read title and dimension; returns where items begin."""
         starts = _item_starts(lines)
+        starts += [
+            place for place in range(starts[-1] + 1 if starts else 0, len(lines)) if self._is_cut_item(lines, place)
+        ]
         head = [line for line in (lines[: starts[0]] if starts else lines) if line != EMPTY_CELL]
         place = 0
         while place < len(head):
@@ -156,6 +160,16 @@ class ResultListPage:
                 self._leave([line])
             else:
                 texts.append(line)
+        missing = [label for label, column in _LABELS.items() if column not in values]
+        for part in (*missing, *(() if table else (QUARTER_HEADER_LABEL,))):
+            self.findings.add(
+                "part_missing",
+                table="result_list_items",
+                key=key,
+                column=_LABELS.get(part),
+                printed=lines[start],
+                message=f"The item has no {part}.",
+            )
         strategy = self._strategy(texts, between if named_again else slice(None))
         quarters, _, rest = read_quarter_table(table, "result_list_quarters", key, self.findings)
         report, narratives = _split_reports(rest)
@@ -193,6 +207,10 @@ class ResultListPage:
             for position, (kind, code) in enumerate(links, 1)
         ]
         self.tables["result_list_quarters"] += [{**identity, **row} for row in join_narratives(quarters, narratives)]
+
+    def _is_cut_item(self, lines: list[str], place: int) -> bool:
+        """Whether a numbered line below the last whole item leads to a record: the page is cut off behind it."""
+        return bool(_numbered(lines[place]) and self._linked_codes(place, place + 1))
 
     def _strategy(self, texts: list[str], between: slice) -> str | None:
         """The strategy among an item's lines: it stands between heading and name, and is like no other line there."""

@@ -26,6 +26,7 @@ from parsers.page import next_lines
 Kind = Literal["project", "kpi", "result_list", "yii_project", "unknown"]
 Verdict = Literal["ok", "suspect", "blocked", "empty", "not_found"]
 
+_FIRST_LINES: Final = (PROJECT_PAGE_TITLE, KPI_PAGE_TITLE, RESULT_LIST_TITLE, YII_CODE_LABEL)
 _OF_NO_RECORD: Final = re.compile("รหัสผ่าน|password|ผู้ใช้|mod_?security", re.IGNORECASE)  # what else was not found
 _WITHIN: Final = 200  # lines
 _MESSAGE: Final = 300  # characters; a message is no essay
@@ -87,6 +88,13 @@ def message_verdict(lines: list[str]) -> Verdict | None:
         if NO_SUCH_RECORD.search(line):
             return "blocked" if any(map(_OF_NO_RECORD.search, told)) else "not_found"
     return "blocked" if any(map(REFUSAL.search, told)) else None
+
+
+def is_cut_title(lines: list[str]) -> bool:
+    """Whether all that is printed is the beginning of what a page of the portal begins with."""
+    printed = "".join(lines).rstrip("\ufffd</ ")
+    is_beginning = any(title.startswith(printed) for title in _FIRST_LINES)
+    return bool(printed) and (is_beginning or (len(lines) == 1 and printed.startswith(RESULT_LIST_TITLE)))
 
 
 def unseen_verdict(source: str) -> Verdict:

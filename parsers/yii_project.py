@@ -34,6 +34,12 @@ LABELS: Final[dict[str, str]] = {
 }
 """The printed labels, and the columns their values go to."""
 
+ALWAYS: Final = (
+    *("ปี", "งบฯ ที่ได้รับ (บาท)", "งบฯ ที่ใช้ไป (บาท)", "คืบหน้าล่าสุด", "หน่วยงาน", "Start Date", "Finish Date", "Kpi ID"),
+    "หลักการและเหตุผล",
+)
+"""The labels that every page prints below the code, blank or not."""
+
 _NOT_SET = re.compile(r"\(?\s*(?:ไม่ได้ตั้ง|not set)\s*\)?")
 _CODE = re.compile(PROJECT_CODE)
 _KPI_CODE = re.compile(KPI_CODE)
@@ -78,8 +84,8 @@ class YiiProjectPage:
                 self.findings.add("code_shape", table="projects", column="project_code", printed=code)
             return
         self.code = code
-        for label, name in (("ปี", "fiscal_year_be"), ("หน่วยงาน", "agency_name"), ("คืบหน้าล่าสุด", "progress_percent")):
-            if name not in printed:
+        for label in ALWAYS:
+            if (name := LABELS[label]) not in printed:
                 self.findings.add(
                     "part_missing",
                     table="projects",

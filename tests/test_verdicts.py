@@ -1,9 +1,10 @@
 """What stands under status 200 instead of a record: the verdict on it. Whole pages lie in fixtures_html/verdicts/."""
 
 import pytest
-from test_surroundings import KPI, PROJECT, after, instead, page_of
+from test_surroundings import ITEM, KPI, LIST, PROJECT, after, instead, page_of
 
 from parsers import parse_page
+from parsers.yii_project import ALWAYS
 
 BLOCKED = [
     "The requested URL was rejected. Please consult with your administrator.",
@@ -113,3 +114,41 @@ def test_a_message_in_a_template_with_all_labels_is_heard() -> None:
     blank = [PROJECT[0], "Back Home", ":", *(line for line in PROJECT if line in ("หลักการและเหตุผล", PROJECT[-1]))]
     assert parse_page(page_of(blank).encode()).verdict == "empty"
     assert parse_page(page_of(after(blank, "Back Home", "ไม่พบข้อมูล")).encode()).verdict == "not_found"
+
+
+@pytest.mark.parametrize("title", [PROJECT[0], KPI[0], LIST[0], "รหัสโครงการ50460000-3697"])
+@pytest.mark.parametrize("letters", [6, 9])
+@pytest.mark.parametrize("rest", [b"", "ก".encode()[:2], b"</"])
+def test_a_page_cut_off_in_its_first_line_is_suspect(title: str, letters: int, rest: bytes) -> None:
+    body = b"<html><head><meta charset=utf-8></head><body><div>" + title[:letters].encode() + rest
+    assert parse_page(body).verdict == "suspect"
+    assert parse_page(body[: body.index(b"<div>") + 1]).verdict == "empty"
+
+
+@pytest.mark.parametrize("line", ["<p>{}</p>", "<li>{}</li>", "<div><b>{}</b></div>"])
+@pytest.mark.parametrize("lines", [KPI, LIST], ids=["kpi", "list"])
+def test_a_fragment_cut_off_in_its_last_text_is_suspect(lines: list[str], line: str) -> None:
+    shown = "".join(text if text.startswith("<") else line.format(text) for text in lines)
+    assert parse_page(shown.encode()).verdict == "ok"
+    last = shown.rindex(lines[-1])
+    for end in (last, last + 1, last + 3):
+        assert parse_page(shown[:end].encode()).verdict == "suspect"
+    assert parse_page(shown.encode()[: len(shown[:last].encode()) + 2]).verdict == "suspect"
+
+
+@pytest.mark.parametrize("cut", [2, 3, 4, 5, 6, 7])
+def test_an_item_without_its_parts_is_no_text_of_the_item_above(cut: int) -> None:
+    second = ['<a href="mykpi.php?pid=5004-0852">(2) จำนวนเส้นทาง</a>', *ITEM[1:cut]]
+    shown = "<br>".join([*LIST, *second])
+    page = parse_page(shown.encode())
+    assert page.verdict == "suspect"
+    assert [row["report"] for row in page.tables["result_list_items"]] == ["รายงาน", None]
+    assert parse_page("<br>".join(LIST).encode()).verdict == "ok"
+
+
+@pytest.mark.parametrize("label", [*ALWAYS])
+def test_a_newer_page_without_one_of_its_labels_is_suspect(label: str) -> None:
+    rows = {"รหัสโครงการ": "50460000-3697", **dict.fromkeys(ALWAYS, ""), "ปี": "2566", "คืบหน้าล่าสุด": "80"}
+    whole = page_of([f"{name}{value}" for name, value in rows.items()])
+    assert parse_page(whole.encode()).verdict == "ok"
+    assert parse_page(page_of([f"{n}{v}" for n, v in rows.items() if n != label]).encode()).verdict == "suspect"
