@@ -228,7 +228,7 @@ class ProjectPage:
         below = lines[place + 1 :]
         if not printed and below and (below[0] in alone or (not alone and parse_number(below[0]) is not None)):
             printed, below = below[0], below[1:]
-        progress = number(printed, self.findings, "projects", self.code, "progress_percent")
+        progress = self._percent(printed, "projects", self.code, "progress_percent")
         for value in alone:
             if parse_number(value) != progress:
                 self.findings.add(
@@ -355,7 +355,7 @@ class ProjectPage:
             count = 1
         lines = self._own_lines(lines, count, heading[1])
         if len(lines) > count and (again := parse_number(lines[count])) is not None:
-            if again != heading[1]:
+            if heading[1] is not None and again != heading[1]:
                 self.findings.add(
                     "progress_printed_twice",
                     table="progress_reports",
@@ -399,12 +399,13 @@ class ProjectPage:
         report_no, percent, day = heading
         note_date, note = self._read_note(text, index)
         if note_date and day and note_date != day:
+            typed = typed_dates(text)[0][0]
             self.findings.add(
                 "note_date_differs",
                 table="progress_reports",
                 key=f"{self.code}/{index}",
                 column="note_date",
-                printed=f"{note_date} | {day}",
+                printed=f"{typed} | {day}",
             )
         return {
             "project_code": self.code,
@@ -631,19 +632,11 @@ class ProjectPage:
 
     def _check(self) -> None:
         progress = self._project["progress_percent"]
-        if progress is not None and not 0 <= progress <= 100:
-            self.findings.add(
-                "percent_out_of_range",
-                table="projects",
-                key=self.code,
-                column="progress_percent",
-                printed=f"{progress:g}",
-            )
         reports = self.tables["progress_reports"]
         if reports:
             self._check_reports(reports, progress)
         weights = [step["weight_percent"] for step in self.tables["plan_steps"]]
-        if weights and None not in weights and abs(sum(weights) - 100) > 0.01:
+        if weights and None not in weights and abs(sum(weights) - 100) > 0.01 + sum(map(_rounded_off, weights)):
             self.findings.add(
                 "weights_do_not_add_up",
                 table="plan_steps",
@@ -723,6 +716,13 @@ def check_last_quarter(achieved: float | None, quarters: list[Row], table: str, 
 def _ends_head(line: str) -> bool:
     """Whether this is the line of progress; a name may quote its label, but never ends with it and a number."""
     return line.startswith(PROGRESS_LABEL) and not line[len(PROGRESS_LABEL) :].strip("0123456789๐๑๒๓๔๕๖๗๘๙ .,:%")
+
+
+def _rounded_off(weight: float) -> float:
+    """What a weight may have lost when it was written with its decimals: a half of the last, or a whole hundredth."""
+    if weight == int(weight):
+        return 0
+    return 0.05 if round(weight, 1) == weight else 0.01
 
 
 def _below_links(lines: list[str]) -> int:

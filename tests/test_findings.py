@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_surroundings import PROJECT, page_of
+from test_surroundings import PROJECT, after, instead, page_of
 
 import parsers
 from parsers import parse_page
+from parsers.yii_project import ALWAYS
 from pipeline import fetching, replay, verify
 from pipeline.embedded_portal import EmbeddedPortal
 from pipeline.harvest import Night, Scope, run_night
@@ -38,6 +39,59 @@ def test_a_report_dated_after_the_fetch_is_found(
     fetched_at: datetime | None, found: list[tuple[str, str | None]]
 ) -> None:
     assert rules(GOOD, fetched_at) == found
+
+
+def steps(*weights: str) -> list[str]:
+    lines = [line for line in GOOD if not line.startswith(("ขั้นตอน", ":สำรวจ", ":100%", "เริ่มต้น", "สิ้นสุด"))]
+    plan: list[str] = []
+    for number, weight in enumerate(weights, 1):
+        plan += [f"ขั้นตอน {number}", ":ก", f":{weight}%", "เริ่มต้น :2020-10-01", "สิ้นสุด :2020-10-01"]
+    return after(lines, "แผนการดำเนินงานฯ", *plan)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        *(["33.33"] * 3, ["33.34"] * 3, ["33.3"] * 3, ["16.67"] * 6, ["16.66"] * 6, ["14.29"] * 7, ["8.33"] * 12),
+        *(["12.5"] * 8, ["33.33", "33.33", "33.34"], ["100.00"]),
+    ],
+)
+def test_weights_that_were_rounded_add_up(weights: list[str]) -> None:
+    assert rules(steps(*weights)) == []
+
+
+@pytest.mark.parametrize(
+    ("weights", "total"),
+    [(["33"] * 3, "99"), ([*["12.5"] * 7, "12"], "99.5"), (["50", "50.5"], "100.5"), (["60"] * 2, "120")],
+)
+def test_weights_that_do_not_add_up_are_found(weights: list[str], total: str) -> None:
+    assert rules(steps(*weights)) == [("weights_do_not_add_up", total)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("31/5/2564 : ทำแล้ว", "๒/๖/๒๕๖๔ : ทำแล้ว", [("note_date_differs", "๒/๖/๒๕๖๔ | 2021-05-31")]),
+        ("80", "79", [("progress_printed_twice", "79 | 80")]),
+        ("80.00", "79.50", [("progress_printed_twice", "79.50 | 80.0")]),
+        ("สิ้นสุด :2020-10-31 00:00:00", "สิ้นสุด :2020-09-30", [("step_ends_before_start", "2020-10-01 | 2020-09-30")]),
+        (
+            "(1) ความคืบหน้าโครงการฯ ร้อยละ 80.00 (2021-05-31)",
+            "(1) ความคืบหน้าโครงการฯ ร้อยละ 8O.00 (2021-05-31)",
+            [("number_unreadable", "8O.00")],
+        ),
+    ],
+)
+def test_a_contradiction_is_found_as_printed(old: str, new: str, found: list[tuple[str, str]]) -> None:
+    assert rules(instead(GOOD, [old], new)) == found
+
+
+def test_progress_over_a_hundred_is_found_as_printed() -> None:
+    lines = [line.replace("80.00", "120.00") if "ร้อยละ 80.00" in line or line == "80.00" else line for line in GOOD]
+    lines = instead(lines, ["80", "ความคืบหน้าโครงการ ร้อยละ 80"], "120.00", "ความคืบหน้าโครงการ ร้อยละ 120.00")
+    assert rules(lines) == [("percent_out_of_range", "120.00")] * 2
+    rows = {"รหัสโครงการ": "50460000-3697", **dict.fromkeys(ALWAYS, ""), "คืบหน้าล่าสุด": "120.00"}
+    assert rules([f"{label}{value}" for label, value in rows.items()]) == [("percent_out_of_range", "120.00")]
 
 
 def test_a_stored_page_is_judged_by_the_time_of_its_own_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
