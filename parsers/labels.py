@@ -154,8 +154,11 @@ QUARTER_ROW: Final = re.compile(r"\s*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*
 # --- what a server prints instead of, or in the middle of, a page ---------------------------------------------------
 
 ERROR_LINE: Final = re.compile(
-    r"(?:PHP )?(?:Parse error|Fatal error|Warning|Notice|Deprecated|Strict Standards|Catchable fatal error|Recoverable "
-    r"fatal error)\s*:.* on line \d+.*"
+    r"(?:PHP |\( ! \) )?(?:Parse error|Fatal error|Warning|Notice|Deprecated|Strict Standards|Catchable fatal error|"
+    r"Recoverable fatal error)\s*(?:\(\d+\))?\s*:.*\bline \d+.*"
+    r"|A (?:PHP|Database) Error (?:was encountered|Occurred)|Severity: \w+|Message: .*|(?:File|Filename): .*\.php"
+    r"|(?:Line|Error) Number: \d+|SELECT .+ FROM .+|Resource id #\d+"
+    r"|Microsoft .+ error '[0-9a-f]{8}'.*|.*\[ODBC .*Driver.*\].*|/\S+\.aspx?, line \d+"
     r"|.*You have an error in your SQL syntax.*|.*MySQL server (?:has gone away|version for the right syntax).*"
     r"|.*\bSQLSTATE\[.*|.*Can't connect to (?:local )?MySQL.*|.*Too many connections.*"
     r"|.*\b(?:mysqli?|odbc|mssql|sqlsrv|pg)_\w+\(\).*|.*Access denied for user '.*|.*Unknown column '.*' in '.*"
@@ -166,6 +169,15 @@ ERROR_LINE: Final = re.compile(
 )
 ERROR_FIRST: Final = frozenset(ascii_letters + "#")
 """What a server's message begins with, unless a Thai sentence leads it; hardly a line of a page does."""
+ERROR_MARKS: Final = ("SQL", "( ! )", ".asp, line ", "denied for user", "Too many connections")
+"""What stands in messages that begin otherwise."""
+ERROR_BLOCKS: Final = (
+    re.compile(  # one cell a line, as Xdebug shows the calls
+        r"\( ! \) .*\n(?:Call Stack\n)?(?:#\nTime\n(?:Memory\n)?Function\nLocation\n)?(?:\d+\n[\d.]+\n(?:\d+\n)?.*\n.*:\d+\n)*"
+    ),
+    re.compile(r"Microsoft .+ error '[0-9a-f]{8}'.*\n(?:.*\n){0,2}?/\S+\.aspx?, line \d+\n", re.IGNORECASE),
+)
+"""Messages of several lines, of which only the first or the last is known by itself."""
 
 # --- what is printed instead of a record ----------------------------------------------------------------------------
 

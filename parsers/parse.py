@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import takewhile
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -28,13 +28,14 @@ from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
 from parsers.sections import cut_site_end
 from parsers.thai import BANGKOK
-from parsers.verdict import Kind, Verdict, is_cut_title, kind_of, message_verdict, take_error_lines, unseen_verdict
+from parsers.verdict import Kind, Verdict, error_places, is_cut_title, kind_of, message_verdict, unseen_verdict
 from parsers.yii_project import YiiProjectPage
 
 PARSER_VERSION: Final = "1"
 """Changes whenever the same bytes can give other rows."""
 
 Row = dict[str, Any]
+_Item = TypeVar("_Item")
 _Reader = ProjectPage | KpiPage | ResultListPage | YiiProjectPage
 
 _CODE_IN_URL = re.compile(rf"[?&](?:pid|project_id)=({PROJECT_CODE}|{KPI_CODE})(?![0-9-])")
@@ -142,13 +143,18 @@ def _parse(
         findings.add("undecodable_bytes", printed=f"{page.undecodable} characters, read as {page.encoding}")
     if kind == "unknown":
         return _without_record(page, kind, _unknown_verdict(page, body), findings)
-    lines, errors = take_error_lines(page.lines)
-    if errors and page.line_links:
-        linked = zip(page.lines, page.line_links, strict=True)
-        page = replace(page, line_links=[links for line, links in linked if line not in errors])
+    lines = page.lines
+    places = error_places(lines)
+    errors = [lines[place] for place in places]
+    if places:
+        lines = _without(lines, places)
+        page = replace(page, line_links=_without(page.line_links, places))
     lines, below = cut_site_end(lines)
-    site_end, more_errors = take_error_lines(page.site_end)
-    errors += more_errors
+    site_end = page.site_end
+    if site_end:
+        places = error_places(site_end)
+        errors += [site_end[place] for place in places]
+        site_end = _without(site_end, places)
     for line in errors:
         findings.add("error_message_in_page", printed=line)
     reader = _reader(kind, lines, findings, page, url)
@@ -174,6 +180,11 @@ def _parse(
         reader.evaluation_quarter,
         reader.code,
     )
+
+
+def _without(items: list[_Item], places: list[int]) -> list[_Item]:
+    left_out = set(places)
+    return [item for place, item in enumerate(items) if place not in left_out]
 
 
 def _binary_kind(body: bytes) -> str | None:

@@ -5,8 +5,10 @@ from typing import Final, Literal
 
 from parsers.labels import (
     DIGIT,
+    ERROR_BLOCKS,
     ERROR_FIRST,
     ERROR_LINE,
+    ERROR_MARKS,
     FURNITURE,
     KPI_HEADINGS,
     KPI_PAGE_TITLE,
@@ -64,16 +66,20 @@ def _names_agency(lines: list[str], place: int) -> bool:
     return bool(_EIGHT_DIGITS.search(" ".join(next_lines(lines, place, 4))))
 
 
-def take_error_lines(lines: list[str]) -> tuple[list[str], list[str]]:
-    """Part the lines a server's error messages printed from the page's own; returns own lines, error lines."""
-    foreign = [line for line in lines if line[0] in ERROR_FIRST and line not in FURNITURE]
-    if "SQL" in "".join(lines):  # a message may follow Thai words in one line
-        foreign = lines
-    errors = [line for line in foreign if ERROR_LINE.fullmatch(line)]
-    if not errors:
-        return lines, []
-    unwanted = set(errors)
-    return [line for line in lines if line not in unwanted], errors
+def error_places(lines: list[str]) -> list[int]:
+    """Which lines of a page a server's error messages printed."""
+    text = "\n".join([*lines, ""])
+    is_marked = any(mark in text for mark in ERROR_MARKS)  # then a message may follow Thai words in one line
+    places = [
+        place
+        for place, line in enumerate(lines)
+        if (is_marked or line[0] in ERROR_FIRST) and line not in FURNITURE and ERROR_LINE.fullmatch(line)
+    ]
+    if not places:
+        return []
+    blocks = [found.span() for block in ERROR_BLOCKS for found in block.finditer(text)]
+    in_blocks = [range(text.count("\n", 0, start), text.count("\n", 0, end)) for start, end in blocks]
+    return sorted({*places, *(place for block in in_blocks for place in block)})
 
 
 def message_verdict(lines: list[str]) -> Verdict | None:
