@@ -169,7 +169,7 @@ ERROR_LINE: Final = re.compile(
 )
 ERROR_FIRST: Final = frozenset(ascii_letters + "#")
 """What a server's message begins with, unless a Thai sentence leads it; hardly a line of a page does."""
-ERROR_MARKS: Final = ("SQL", "( ! )", ".asp, line ", "denied for user", "Too many connections")
+ERROR_MARKS: Final = ("SQL", "on line ", "for user '", "Too many connections")
 """What stands in messages that begin otherwise."""
 ERROR_BLOCKS: Final = (
     re.compile(  # one cell a line, as Xdebug shows the calls

@@ -70,13 +70,11 @@ def error_places(lines: list[str]) -> list[int]:
     """Which lines of a page a server's error messages printed."""
     text = "\n".join([*lines, ""])
     is_marked = any(mark in text for mark in ERROR_MARKS)  # then a message may follow Thai words in one line
-    places = [
-        place
-        for place, line in enumerate(lines)
-        if (is_marked or line[0] in ERROR_FIRST) and line not in FURNITURE and ERROR_LINE.fullmatch(line)
-    ]
-    if not places:
+    foreign = lines if is_marked else [line for line in lines if line[0] in ERROR_FIRST and line not in FURNITURE]
+    errors = {line for line in foreign if ERROR_LINE.fullmatch(line)}
+    if not errors:
         return []
+    places = [place for place, line in enumerate(lines) if line in errors]
     blocks = [found.span() for block in ERROR_BLOCKS for found in block.finditer(text)]
     in_blocks = [range(text.count("\n", 0, start), text.count("\n", 0, end)) for start, end in blocks]
     return sorted({*places, *(place for block in in_blocks for place in block)})
