@@ -23,7 +23,7 @@ from parsers.thai import parse_integer, parse_number
 
 Row = dict[str, Any]
 
-_LABELS = (TARGET_LABEL, ACHIEVED_LABEL, TYPE_LABEL)
+_LABELS = {TARGET_LABEL: "target_value", ACHIEVED_LABEL: "achieved_value", TYPE_LABEL: "kpi_type"}
 _NO_VALUES: Row = dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
 _NUMBER_START = re.compile(r"[0-9๐-๙.+-]")
 
@@ -109,7 +109,7 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
     current: list[str] | None = None
     level: str | None = None
     for line in _one_a_line(lines):
-        if line.startswith(_LABELS):
+        if line.startswith(tuple(_LABELS)):
             label = next(label for label in _LABELS if line.startswith(label))
             if label in values:
                 rest.append(line)
@@ -124,6 +124,16 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
             current.append(line)
         else:
             rest.append(line)
+    for label in _LABELS:
+        if label not in values:
+            findings.add(
+                "part_missing",
+                table=table,
+                key=key,
+                column=_LABELS[label],
+                printed=label,
+                message=f"The indicator has no line {label}.",
+            )
     unit, target = _unit_and_value(values.get(TARGET_LABEL, []))
     unit_2, achieved = _unit_and_value(values.get(ACHIEVED_LABEL, []))
     if TARGET_LABEL in values and ACHIEVED_LABEL in values and unit != unit_2:

@@ -243,6 +243,13 @@ class ProjectPage:
     def _read_evaluation(self, lines: list[str]) -> tuple[float | None, list[str]]:
         place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
         if place is None:
+            self.findings.add(
+                "part_missing",
+                table="projects",
+                key=self.code,
+                column="evaluation_score",
+                message="The page has no line of สยป.",
+            )
             return None, lines
         for count in range(min(4, len(lines) - place), 0, -1):
             printed = " ".join(lines[place : place + count])
@@ -364,14 +371,15 @@ class ProjectPage:
                     printed=f"{lines[count]} | {heading[1]}",
                 )
             count += 1
-        if block.problems is None and block.obstacles is None:
-            self.findings.add(
-                "part_missing",
-                table="progress_reports",
-                key=key,
-                column="problems",
-                message="The report ends before its lines of problems and obstacles.",
-            )
+        for column, text in (("problems", block.problems), ("obstacles", block.obstacles)):
+            if text is None:
+                self.findings.add(
+                    "part_missing",
+                    table="progress_reports",
+                    key=key,
+                    column=column,
+                    message=f"The report has no line of {column}.",
+                )
         return self._report_row(index, heading, " ".join(lines[count:]), block.problems, block.obstacles)
 
     def _own_lines(self, lines: list[str], count: int, progress: float | None) -> list[str]:

@@ -1,7 +1,7 @@
 """What stands under status 200 instead of a record: the verdict on it. Whole pages lie in fixtures_html/verdicts/."""
 
 import pytest
-from test_surroundings import ITEM, KPI, LIST, PROJECT, after, instead, page_of
+from test_surroundings import HARDSHIPS, ITEM, KPI, LIST, MEASURES, PROJECT, after, instead, page_of
 
 from parsers import parse_page
 from parsers.yii_project import ALWAYS
@@ -152,3 +152,17 @@ def test_a_newer_page_without_one_of_its_labels_is_suspect(label: str) -> None:
     whole = page_of([f"{name}{value}" for name, value in rows.items()])
     assert parse_page(whole.encode()).verdict == "ok"
     assert parse_page(page_of([f"{n}{v}" for n, v in rows.items() if n != label]).encode()).verdict == "suspect"
+
+
+PARTS = [
+    *((PROJECT, line) for line in (*MEASURES, *HARDSHIPS, "*** สยป. ประเมินโครงการ : ไตรมาสที่ 2 75")),
+    *((KPI, line) for line in (*MEASURES, "*** สยป. ตรวจประเมินตัวชี้วัด : ไตรมาสที่ 4 : 60")),
+    *((LIST, line) for line in ITEM[4:8]),
+]
+
+
+@pytest.mark.parametrize(("lines", "part"), PARTS, ids=[part[:20] for _, part in PARTS])
+def test_a_page_without_a_line_that_every_page_has_is_suspect(lines: list[str], part: str) -> None:
+    page = parse_page(page_of([line for line in lines if line != part]).encode())
+    assert page.verdict == "suspect"
+    assert {f["rule"] for f in page.findings if f["severity"] == "error"} == {"part_missing"}
