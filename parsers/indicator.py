@@ -8,6 +8,7 @@ from parsers.findings import Findings
 from parsers.labels import (
     ACHIEVED_LABEL,
     ANOTHER_MEASURE,
+    LABELLED,
     LEVEL_AT_END,
     LEVEL_LINE,
     LEVEL_WORDS,
@@ -23,7 +24,7 @@ from parsers.thai import parse_integer, parse_number
 
 Row = dict[str, Any]
 
-_LABELS = (TARGET_LABEL, ACHIEVED_LABEL, TYPE_LABEL)
+_LABELS = {TARGET_LABEL: "target_value", ACHIEVED_LABEL: "achieved_value", TYPE_LABEL: "kpi_type"}
 _NO_VALUES: Row = dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
 _NUMBER_START = re.compile(r"[0-9๐-๙.+-]")
 
@@ -149,7 +150,7 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
     current: list[str] | None = None
     level: str | None = None
     for line in _one_a_line(lines):
-        if line.startswith(_LABELS):
+        if line.startswith(tuple(_LABELS)):
             label = next(label for label in _LABELS if line.startswith(label))
             if label in values:
                 rest.append(line)
@@ -160,10 +161,20 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
             current = None
         elif line == EMPTY_CELL:
             continue
-        elif current is not None and (_is_open(current) or line[0] == ":"):
+        elif current is not None and (_is_open(current) or line[0] == ":") and not _is_anothers(current, line):
             current.append(line)
         else:
             rest.append(line)
+    for label in _LABELS:
+        if label not in values:
+            findings.add(
+                "part_missing",
+                table=table,
+                key=key,
+                column=_LABELS[label],
+                printed=label,
+                message=f"The indicator has no line {label}.",
+            )
     unit, target = _unit_and_value(values.get(TARGET_LABEL, []))
     unit_2, achieved = _unit_and_value(values.get(ACHIEVED_LABEL, []))
     if TARGET_LABEL in values and ACHIEVED_LABEL in values and unit != unit_2:
@@ -196,6 +207,11 @@ def _is_open(parts: list[str]) -> bool:
     text = " ".join(parts)
     _, colon, value = text.rpartition(":")
     return not value.strip() if colon else len(parts) < 3
+
+
+def _is_anothers(current: list[str], line: str) -> bool:
+    """Whether a line below a label without value is somebody else's label and value."""
+    return bool(LABELLED.match(line)) and any(":" in part for part in current)
 
 
 def _level(line: str, found: re.Match[str], table: str, key: str, findings: Findings) -> str | None:

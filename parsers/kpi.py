@@ -63,17 +63,9 @@ class KpiPage:
         self._leave(line for line in head[:start] if line not in FURNITURE)
         below = without_furniture(head[end:])
         score, below = self._read_evaluation(below)
-        if not any(line.startswith(TARGET_LABEL) for line in below):
-            self.findings.add(
-                "part_missing",
-                table="kpis",
-                key=self.code,
-                column="target_value",
-                message=f"The page has no line {TARGET_LABEL}.",
-            )
         columns, left = read_measures(below, "kpis", self.code, self.findings)
-        # a lone number is what is left of a dead chart
-        self._leave(line for line in left if parse_number(line) is None)
+        chart = next((place for place, line in enumerate(left) if parse_number(line) == 0), None)
+        self._leave(line for place, line in enumerate(left) if place != chart)  # a lone 0 is what a dead chart leaves
         quarters = self._read_quarters(sections)
         narratives = {q: _text(sections.get(f"narrative_{q}", [])) for q in range(1, 5)}
         self.tables["kpis"].append(
@@ -92,6 +84,13 @@ class KpiPage:
     def _read_evaluation(self, lines: list[str]) -> tuple[float | None, list[str]]:
         place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
         if place is None:
+            self.findings.add(
+                "part_missing",
+                table="kpis",
+                key=self.code,
+                column="evaluation_score",
+                message="The page has no line of สยป.",
+            )
             return None, lines
         for count in range(min(6, len(lines) - place), 0, -1):
             found = EVALUATION_LINE.fullmatch(" ".join(lines[place : place + count]))

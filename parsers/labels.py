@@ -44,23 +44,26 @@ NARRATIVE_LABEL: Final = re.compile("รายงานผลฯ ไตรมา
 PROJECT_PAGE_TITLE: Final = "ความคืบหน้าโครงการ/กิจกรรม"
 KPI_PAGE_TITLE: Final = "รายละเอียดตัวชี้วัด"
 RESULT_LIST_TITLE: Final = "ผลการปฏิบัติราชการประจำปี"
+RESULT_LIST_WAITS: Final = re.compile(rf"{RESULT_LIST_TITLE}\s*:?\s*(?:ของหน่วยงาน)?\s*:")  # for an agency's code
 YII_CODE_LABEL: Final = "รหัสโครงการ"
 YII_CODE_LINE: Final = re.compile(rf"{YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
 
+PLAN_LINK: Final = "ดูโครงการแผนปีฯ"  # below the contact
 FURNITURE: Final = frozenset(
     (
         *("Back Home", "BackHome", "Back", "Home", "FusionCharts will render here", "FusionCharts"),
-        *("ดูโครงการแผนปีฯ", "รายละเอียดตัวชี้วัดฯ", "พิมพ์ข้อมูล"),
-        *(f"{link}{colon}" for link in ("ดูโครงการแผนปีฯ", "รายละเอียดตัวชี้วัดฯ") for colon in (" :", ":")),
-        *(
-            f"{link}{colon}พิมพ์ข้อมูล"
-            for link in ("ดูโครงการแผนปีฯ", "รายละเอียดตัวชี้วัดฯ", "")
-            for colon in (" : ", " :", ": ", ":")
-        ),
+        *(PLAN_LINK, "รายละเอียดตัวชี้วัดฯ", "พิมพ์ข้อมูล"),
+        *(f"{link}{colon}" for link in (PLAN_LINK, "รายละเอียดตัวชี้วัดฯ") for colon in (" :", ":")),
+        *(f"{link}{colon}พิมพ์ข้อมูล" for link in (PLAN_LINK, "รายละเอียดตัวชี้วัดฯ", "") for colon in (" : ", " :", ": ", ":")),
         PROJECT_PAGE_TITLE,
         KPI_PAGE_TITLE,
     )
 )
+
+# --- what nobody knows -----------------------------------------------------------------------------------------------
+
+LABELLED: Final = re.compile(r"[^\W\d_][^:0-9๐-๙]{1,60} :.*")
+"""A line like `<label> : <value>`: below a text of one line it is not that text's second line."""
 
 # --- around the record: what sites print above and below it -----------------------------------------------------------
 
@@ -96,6 +99,7 @@ TITLE_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*({PROJECT_CODE})")
 KPI_TITLE_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*({KPI_CODE})")
 BARE_CODE_LINE: Final = re.compile(rf"({PROJECT_CODE})")
 AGENCY_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*\(\s*({DIGIT}{{4}})?\s*\)")
+AGENCY_YEAR: Final = re.compile(rf":?\s*\(\s*(?:{DIGIT}{{4}})?\s*\)")  # the agency's year in a cell of its own
 SUB_OFFICE_MARK: Final = re.compile(r"\*+\s*")
 PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
 PROGRESS_IN_LINE: Final = re.compile(rf"(?:({DIGIT}[0-9๐-๙.,]*)\s*%?\s+)?({PROGRESS_LABEL}.*)")  # behind progress alone
@@ -124,7 +128,7 @@ OBSTACLES_INSIDE: Final = re.compile(r"\s\*+\s*อุปสรรคของโ
 # As nearly all are printed, each part in lines of its own: nothing in them can be a quotation.
 USUAL_REPORT: Final = re.compile(
     rf"\(({DIGIT}+)\) ความคืบหน้าโครงการฯ ร้อยละ ([0-9]+(?:\.[0-9]+)?) \(([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})\)\n\2\n"
-    r"((?:[^(*\n-].*\n)*)"
+    r"((?:[^(*\n-].*\n)?)"
     r"\*\* ปัญหาของโครงการ : *(.*)\n\*\* อุปสรรคของโครงการ : *(.*)\n-{3,}&+-{3,}(?:\n|$)"
 )
 
@@ -180,8 +184,11 @@ QUARTER_ROW: Final = re.compile(  # the quarter, result and score, the pair; spa
 # --- what a server prints instead of, or in the middle of, a page ---------------------------------------------------
 
 ERROR_LINE: Final = re.compile(
-    r"(?:PHP )?(?:Parse error|Fatal error|Warning|Notice|Deprecated|Strict Standards|Catchable fatal error|Recoverable "
-    r"fatal error)\s*:.* on line \d+.*"
+    r"(?:PHP |\( ! \) )?(?:Parse error|Fatal error|Warning|Notice|Deprecated|Strict Standards|Catchable fatal error|"
+    r"Recoverable fatal error)\s*(?:\(\d+\))?\s*:.*\bline \d+.*"
+    r"|A (?:PHP|Database) Error (?:was encountered|Occurred)|Severity: \w+|Message: .*|(?:File|Filename): .*\.php"
+    r"|(?:Line|Error) Number: \d+|SELECT .+ FROM .+|Resource id #\d+"
+    r"|Microsoft .+ error '[0-9a-f]{8}'.*|.*\[ODBC .*Driver.*\].*|/\S+\.aspx?, line \d+"
     r"|.*You have an error in your SQL syntax.*|.*MySQL server (?:has gone away|version for the right syntax).*"
     r"|.*\bSQLSTATE\[.*|.*Can't connect to (?:local )?MySQL.*|.*Too many connections.*"
     r"|.*\b(?:mysqli?|odbc|mssql|sqlsrv|pg)_\w+\(\).*|.*Access denied for user '.*|.*Unknown column '.*' in '.*"
@@ -192,3 +199,47 @@ ERROR_LINE: Final = re.compile(
 )
 ERROR_FIRST: Final = frozenset(ascii_letters + "#")
 """What a server's message begins with, unless a Thai sentence leads it; hardly a line of a page does."""
+ERROR_MARKS: Final = ("SQL", "on line ", "for user '", "Too many connections")
+"""What stands in messages that begin otherwise."""
+ERROR_BLOCKS: Final = (
+    re.compile(  # one cell a line, as Xdebug shows the calls
+        r"\( ! \) .*\n(?:Call Stack\n)?(?:#\nTime\n(?:Memory\n)?Function\nLocation\n)?(?:\d+\n[\d.]+\n(?:\d+\n)?.*\n.*:\d+\n)*"
+    ),
+    re.compile(r"Microsoft .+ error '[0-9a-f]{8}'.*\n(?:.*\n){0,2}?/\S+\.aspx?, line \d+\n", re.IGNORECASE),
+)
+"""Messages of several lines, of which only the first or the last is known by itself."""
+
+# --- what is printed instead of a record ----------------------------------------------------------------------------
+
+_THING = r"(?:page|url|resource|file|object|document|site|data|record|result|item|project|indicator)s?"
+NO_SUCH_RECORD: Final = re.compile(
+    r"ไม่พบ\s*(?:ข้อมูล|หน้า|เว็บ|โครงการ|กิจกรรม|ตัวชี้วัด|รายการ|รายละเอียด|เอกสาร|ไฟล์|ผลการค้นหา|รหัส|สิ่งที่|url)|^\W*ไม่พบ\W*(?:\(#?404\))?$"
+    r"|ไม่(?:มี|ปรากฏ)\s*(?:ข้อมูล|โครงการ|ตัวชี้วัด|รายการ|หน้า)|ไม่มีอยู่ในระบบ"
+    r"|(?:ข้อมูล|โครงการ|ตัวชี้วัด|รายการ|หน้า)(?:นี้|ดังกล่าว)?\s*(?:ได้)?ถูก(?:ลบ|ยกเลิก)"
+    r"|\b404\b.*(?:not found|error|ไม่พบ)|^\W*(?:error )?404\W*$|^\W*not found\b|\bno input file specified"
+    rf"|\b{_THING}\b.{{0,80}}\b(?:not|can't|cannot) (?:be )?(?:found|exist)|\b{_THING}\b.{{0,80}}n[’']t (?:be found|exist)"
+    rf"|\bno (?:such |matching )?{_THING}\b.{{0,20}}\b(?:found|available|exists?)|^0 results?\b|not found on this server",
+    re.IGNORECASE,
+)
+"""The word of the portal, or of its server, that there is no such record or page."""
+
+REFUSAL: Final = re.compile(
+    r"mod_?security|not acceptable|ปรับปรุงระบบ|ปรับปรุงเว็บ|ปิดปรับปรุง|(?:อยู่)?ระหว่าง(?:การ)?ปรับปรุง|บำรุงรักษา|ปิดระบบ|ย้ายระบบ"
+    r"|(?:ปิด|งด|เปิด)ให้บริการ|สิ้นสุดการรายงาน|ขัดข้อง|ข้อผิดพลาด|ไม่สามารถ|กรุณา(?:ลอง|เข้า|ล็อก|ติดต่อ)|เข้าสู่ระบบ|รหัสผ่าน|ชื่อผู้ใช้|ผู้ใช้งาน"
+    r"|(?:ไม่มี|ไม่ได้รับ)สิทธิ|ถูกปฏิเสธ|ถูกระงับ|หมดอายุ|ฐานข้อมูล"
+    r"|maintenance|back soon|under construction|log ?in\b|sign in|password|username|denied|forbidden|unauthori[sz]ed|unavailable"
+    r"|bad gateway|time-?d? ?out|rejected|blocked|firewall|captcha|unsuccessful|incident id|connect|database"
+    r"|server error|\berror\b",
+    re.IGNORECASE,
+)
+"""What maintenance, logins, firewalls and failures say."""
+
+UNSEEN_MESSAGE: Final = re.compile(
+    r"""\b(?:alert|confirm)\s*\(\s*(["'])(.*?)\1|<noscript\b[^>]*>(.*?)</noscript""", re.IGNORECASE | re.DOTALL
+)
+LEADS_AWAY: Final = re.compile(
+    r"""http-equiv\s*=\s*["']?refresh|\blocation(?:\.href)?\s*=(?!=)|\blocation\.(?:replace|assign|reload)\s*\(|<frame\b"""
+    r"""|type\s*=\s*["']?password|_Incapsula_|_cf_chl|captcha""",
+    re.IGNORECASE,
+)
+"""In a page that prints nothing: it sends the browser elsewhere, or asks for something."""

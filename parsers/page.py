@@ -64,10 +64,12 @@ _SITE_END = re.compile(  # the last <footer> or <nav> of a page, with nothing pr
     re.IGNORECASE | re.DOTALL,
 )
 
-_CLOSED_BY_HAND = (b"div", b"table", b"ul", b"ol", b"dl", b"section", b"article", b"fieldset")
+_BOXES = (b"div", b"table", b"ul", b"ol", b"dl", b"section", b"article", b"fieldset", b"pre")
 _OPENED_LAST = re.compile(
     rb"<(?:h[1-6]|span|font|label|strong|small|b|i|u|a|div|section|legend|pre|table)(?:\s[^<>]*)?>\Z"
 )
+_HALF_LETTER = re.compile(rb"[\xc0-\xff]\Z|[\xe0-\xff][\x80-\xbf]\Z|[\xf0-\xff][\x80-\xbf]{2}\Z")  # of UTF-8
+_HABIT = 3  # ends of one element, from which on a page is known to write them
 
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
 _THAI_CHARSETS = frozenset(("windows-874", "cp874", "x-windows-874", "tis-620", "tis620", "iso-8859-11", "thai"))
@@ -81,7 +83,7 @@ class PrintedPage:
     links: the targets of links in page order, as written in the page
     encoding: the charset the bytes were read in, a Python codec name
     undecodable: how many characters could not be read in that charset (they are U+FFFD in the lines)
-    cut_off: whether the bytes end inside a tag or a text although the document had begun with `<html`
+    cut_off: whether the bytes end inside a tag, a text or a box that should have been closed
     line_links: for each line the indices into `links` of the links that begin in it; only where asked for
     site_end: the lines of the `<footer>` and `<nav>` that end the page; they are not in `lines`
     """
@@ -256,6 +258,14 @@ def _show_special(node: LexborNode, action: str) -> None:
     node.decompose()
 
 
+def readable(body: bytes) -> str:
+    """The whole source of a page as text, in the charset its bytes fit."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return _as_utf8(body, None)[0].decode("utf-8", "replace")
+
+
 def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
     """The bytes of a page that is not clean UTF-8, in UTF-8, and the charset they were in.
 
@@ -266,7 +276,8 @@ def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
         return body.decode("utf-16", "replace").encode("utf-8", "replace"), "utf-16"
     as_utf8 = body.decode("utf-8", "replace")
     damage = as_utf8.count("\ufffd")
-    if sum(map(as_utf8.count, _COMMON_THAI)) > 3 * damage:
+    is_cut = damage == 1 and as_utf8.endswith("\ufffd")
+    if is_cut or sum(map(as_utf8.count, _COMMON_THAI)) > 3 * damage:
         return body.removeprefix(b"\xef\xbb\xbf"), "utf-8"
     as_thai = body.decode("cp874", "replace")
     if _declared_charset(body, content_type) in _THAI_CHARSETS or as_thai.count("\ufffd") < damage:
@@ -377,18 +388,41 @@ def _split_marks(lines: list[str]) -> tuple[list[str], list[tuple[int, ...]]]:
 
 
 def _is_cut_off(source: bytes) -> bool:
-    """Whether the bytes end in the middle of a tag, a text or a box although a whole document had begun."""
+    """Whether the bytes end in the middle of a tag, a text or a box."""
     end = source[-_END:].rstrip().lower()
-    if end.rfind(b"<") > end.rfind(b">"):
+    if end.rfind(b"<") > end.rfind(b">") or _HALF_LETTER.search(end[-3:]):
         return True
     if not end or b"</html" in end or b"</body" in end:
         return False
-    if b"<html" not in source[:4096].lower():
-        return False
     # pages of the nineties leave out </html>, and cells' ends, but not the ends of tables, lists and boxes
     lowered = source.lower()
-    unclosed = any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in _CLOSED_BY_HAND)
-    return unclosed or not end.endswith(b">") or bool(_OPENED_LAST.search(end))
+    if any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in _BOXES):
+        return True
+    if b"<!doctype" in lowered[:200] and b"</head" in lowered:  # written by somebody who writes ends
+        return True
+    if _has_begun(source) and (not end.endswith(b">") or _OPENED_LAST.search(end)):
+        return True
+    return _ends_in_what_is_else_closed(lowered, end)
+
+
+def is_open(source: bytes) -> bool:
+    """Whether a document with a whole head has no end tag; old pages leave it out."""
+    end = source[-_END:].lower()
+    return b"</html" not in end and b"</body" not in end and b"</head" in source.lower()
+
+
+def _has_begun(source: bytes) -> bool:
+    return b"<html" in source[:4096].lower()
+
+
+def _ends_in_what_is_else_closed(source: bytes, end: bytes) -> bool:
+    """Whether the end stands in an element of which the page has closed all others."""
+    last = _TAG.match(end, end.rfind(b"<")) if b"<" in end else None
+    if last is None or last[1]:
+        return False
+    opened = sum(1 for _ in re.finditer(b"<" + last[2] + rb"[\s>/]", source))
+    closed = source.count(b"</" + last[2] + b">")
+    return closed >= _HABIT and opened == closed + 1
 
 
 def _is_huge(source: bytes) -> bool:

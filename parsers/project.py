@@ -1,6 +1,7 @@
 """The project page: every section of it, into the tables it feeds."""
 
 import re
+from datetime import date
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from parsers.indicator import cut_quarter_table, number, read_measures, read_qua
 from parsers.labels import (
     ACHIEVED_LABEL,
     AGENCY_LINE,
+    AGENCY_YEAR,
     BARE_CODE_LINE,
     BEFORE_LINKS,
     BEHIND_RULE,
@@ -21,10 +23,12 @@ from parsers.labels import (
     KPI_CODE,
     KPI_NAME_LABEL,
     KPI_NAME_LINE,
+    LABELLED,
     NAME_IN_ENGLISH,
     NAVIGATION,
     OBSTACLES_INSIDE,
     OBSTACLES_LINE,
+    PLAN_LINK,
     PROBLEMS_INSIDE,
     PROBLEMS_LINE,
     PROGRESS_IN_LINE,
@@ -86,6 +90,8 @@ _PROBLEMS, _OBSTACLES = "** ปัญหาของโครงการ :", "*
 _BARE_LABELS = frozenset((_PROBLEMS, _OBSTACLES, _PROBLEMS[:-2], _OBSTACLES[:-2]))
 _STEP_DATE_LABELS = (STEP_START_LABEL, STEP_END_LABEL)
 _MEASURE_LABELS = (TARGET_LABEL, ACHIEVED_LABEL)
+_DATED_NOTE = re.compile(r"[0-9๐-๙ /]+:")
+_AGENCY_WITHIN = 6  # lines below the title
 _ONLY_SEPARATORS = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
 
 
@@ -134,6 +140,19 @@ class ProjectPage:
     def _leave(self, lines: Any) -> None:
         self.unclaimed.extend(line for line in lines if line != EMPTY_CELL)
 
+    def check_not_after(self, today: date) -> None:
+        """Remark on reports dated after `today`, the day of the fetch."""
+        for report in self.tables["progress_reports"]:
+            day = report["reported_on_date"]
+            if day and day > today.isoformat():
+                self.findings.add(
+                    "report_in_future",
+                    table="progress_reports",
+                    key=f"{self.code}/{report['report_index']}",
+                    column="reported_on_date",
+                    printed=day,
+                )
+
     # --- title, agency, progress, contact, evaluation ---------------------------------------------------------------
 
     def _read_head(self, lines: list[str]) -> None:
@@ -149,7 +168,7 @@ class ProjectPage:
             return
         start, end, name, code = title
         self.code = arabic_digits(code)
-        agency_end, agency, year_be = _find_agency(lines, end)
+        agency_start, agency_end, agency, year_be = _find_agency(lines, end)
         if agency is None:
             self.findings.add(
                 "part_missing",
@@ -167,11 +186,13 @@ class ProjectPage:
                 message="The agency's line has no fiscal year.",
             )
         title_lines = lines[start:end]
-        self._leave(line for line in lines[:start] if line not in FURNITURE and line not in title_lines)
-        below = [part for line in lines[agency_end:] for part in BEFORE_LINKS.split(line)]
-        below = [line for line in without_furniture(below) if line not in NAVIGATION]
+        above = (*lines[:start], *lines[end:agency_start])
+        self._leave(line for line in above if line not in FURNITURE and line not in title_lines)
+        below_agency = [part for line in lines[agency_end:] for part in BEFORE_LINKS.split(line)]
+        below = [line for line in without_furniture(below_agency) if line not in NAVIGATION]
         progress, below = self._read_progress(below)
         score, contact_lines = self._read_evaluation(below)
+        contact_lines = self._own_contact(contact_lines, _below_links(below_agency))
         self._project = {
             "project_code": self.code,
             "name": name or None,
@@ -202,6 +223,13 @@ class ProjectPage:
                 }
             )
 
+    def _own_contact(self, lines: list[str], below_links: int) -> list[str]:
+        """The lines of the contact: not those below the two links, nor others' labels beside it."""
+        end = len(lines) - below_links
+        own = [line for line in lines[:end] if not LABELLED.match(line) or "โทร" in line] or lines[:1]
+        self._leave(line for place, line in enumerate(lines) if place >= end or line not in own)
+        return [] if end <= 0 else own
+
     def _read_progress(self, lines: list[str]) -> tuple[float | None, list[str]]:
         """Progress, printed alone and once more behind its label; returns it and the lines below."""
         place = _place_of_progress(lines)
@@ -222,7 +250,7 @@ class ProjectPage:
         below = lines[place + 1 :]
         if not printed and below and (below[0] in alone or (not alone and _is_percent(below[0]))):
             printed, below = below[0], below[1:]
-        progress = number(printed, self.findings, "projects", self.code, "progress_percent")
+        progress = self._percent(printed, "projects", self.code, "progress_percent")
         for value in alone:
             if parse_number(value) != progress:
                 self.findings.add(
@@ -237,6 +265,13 @@ class ProjectPage:
     def _read_evaluation(self, lines: list[str]) -> tuple[float | None, list[str]]:
         place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
         if place is None:
+            self.findings.add(
+                "part_missing",
+                table="projects",
+                key=self.code,
+                column="evaluation_score",
+                message="The page has no line of สยป.",
+            )
             return None, lines
         for count in range(min(6, len(lines) - place), 0, -1):
             printed = " ".join(lines[place : place + count])
@@ -261,17 +296,21 @@ class ProjectPage:
             self._project[key] = " ".join(lines) or None
 
     def _take_unit_pair(self, lines: list[str]) -> list[str]:
-        for count in (3, 2, 1):  # its halves and the stroke may stand in cells of their own
-            tail = lines[-count:]
-            found = UNIT_PAIR.fullmatch(" ".join(tail)) if len(tail) == count else None
-            if found:
+        """Take the unit pair, the rationale's last line; what stands below it is nobody's."""
+        for end in range(len(lines), 0, -1):
+            for start in range(max(end - 3, 0), end):  # its halves and the stroke may stand in cells of their own
+                printed = " ".join(lines[start:end])
+                found = UNIT_PAIR.fullmatch(printed)
+                if not found or (end < len(lines) and not (found[1] and found[2])):
+                    continue
                 first, second = (arabic_digits(half) if half else None for half in found.groups())
                 self._project["unit_code"], self._project["unit_code_second"] = first, second
                 if first != second:
                     self.findings.add(
-                        "unit_codes_differ", table="projects", key=self.code, column="unit_code", printed=" ".join(tail)
+                        "unit_codes_differ", table="projects", key=self.code, column="unit_code", printed=printed
                     )
-                return lines[:-count]
+                self._leave(lines[end:])
+                return lines[:start]
         if lines and (found := UNIT_PAIR_AT_END.fullmatch(lines[-1])):
             return self._take_unit_pair([*lines[:-1], found[1], found[2]])
         return lines
@@ -323,6 +362,8 @@ class ProjectPage:
         if reports is None:
             blocks, foreign = _split_reports(_part_reports(lines))
             self._leave(foreign)
+            for block in blocks:
+                self._leave(block.foreign)
             rows = [self._read_report(block, len(blocks) - later) for later, block in enumerate(blocks)]
         else:
             rows = [self._usual_report(report, len(reports) - later) for later, report in enumerate(reports)]
@@ -346,13 +387,14 @@ class ProjectPage:
         else:
             self.findings.add("heading_unreadable", table="progress_reports", key=key, printed=lines[0])
             count = 1
+        lines = self._own_lines(lines, count, heading[1])
         again = found[4] if found else None
         if again is None and len(lines) > count:
             first, _, note = lines[count].partition(" ")
             if parse_number(first) is not None and (not note or parse_number(first) == heading[1]):
                 again = first
                 lines[count : count + 1] = [note] if note else []
-        if again is not None and parse_number(again) != heading[1]:
+        if again is not None and heading[1] is not None and parse_number(again) != heading[1]:
             self.findings.add(
                 "progress_printed_twice",
                 table="progress_reports",
@@ -360,15 +402,29 @@ class ProjectPage:
                 column="progress_percent",
                 printed=f"{again} | {heading[1]}",
             )
-        if block.problems is None and block.obstacles is None:
-            self.findings.add(
-                "part_missing",
-                table="progress_reports",
-                key=key,
-                column="problems",
-                message="The report ends before its lines of problems and obstacles.",
-            )
+        for column, text in (("problems", block.problems), ("obstacles", block.obstacles)):
+            if text is None:
+                self.findings.add(
+                    "part_missing",
+                    table="progress_reports",
+                    key=key,
+                    column=column,
+                    message=f"The report has no line of {column}.",
+                )
         return self._report_row(index, heading, " ".join(lines[count:]), block.problems, block.obstacles)
+
+    def _own_lines(self, lines: list[str], count: int, progress: float | None) -> list[str]:
+        """A report's lines without those that stand between heading and progress, or above the dated note."""
+        first = count
+        if progress is not None and any(parse_number(line) == progress for line in lines[count : count + 3]):
+            while parse_number(lines[first]) is None:
+                first += 1
+        note = first + (len(lines) > first and parse_number(lines[first]) is not None)
+        dated = next((place for place in range(note, len(lines)) if typed_dates(lines[place])), note)
+        if not _DATED_NOTE.match(lines[dated] if dated < len(lines) else ""):
+            dated = note
+        self._leave((*lines[count:first], *lines[note:dated]))
+        return [*lines[:count], *lines[first:note], *lines[dated:]]
 
     def _heading(self, index: int, number_: str, percent: str, day: str) -> _Heading:
         key = f"{self.code}/{index}"
@@ -382,12 +438,13 @@ class ProjectPage:
         report_no, percent, day = heading
         note_date, note = self._read_note(text, index)
         if note_date and day and note_date != day:
+            typed = typed_dates(text)[0][0]
             self.findings.add(
                 "note_date_differs",
                 table="progress_reports",
                 key=f"{self.code}/{index}",
                 column="note_date",
-                printed=f"{note_date} | {day}",
+                printed=f"{typed} | {day}",
             )
         return {
             "project_code": self.code,
@@ -510,7 +567,9 @@ class ProjectPage:
         if len(block) > text_end + start_lines + end_lines:
             taken = {*range(start or 0, (start or 0) + start_lines), *range(end or 0, (end or 0) + end_lines)}
             self._leave(block[place] for place in range(text_end, len(block)) if place not in taken)
-        return *_split_step_text(block[:text_end]), start_day, end_day
+        text, weight, foreign = _split_step_text(block[:text_end])
+        self._leave(foreign)
+        return text, weight, start_day, end_day
 
     # --- indicators the project supports ----------------------------------------------------------------------------
 
@@ -615,19 +674,11 @@ class ProjectPage:
 
     def _check(self) -> None:
         progress = self._project["progress_percent"]
-        if progress is not None and not 0 <= progress <= 100:
-            self.findings.add(
-                "percent_out_of_range",
-                table="projects",
-                key=self.code,
-                column="progress_percent",
-                printed=f"{progress:g}",
-            )
         reports = self.tables["progress_reports"]
         if reports:
             self._check_reports(reports, progress)
         weights = [step["weight_percent"] for step in self.tables["plan_steps"]]
-        if weights and None not in weights and abs(sum(weights) - 100) > 0.01:
+        if weights and None not in weights and abs(sum(weights) - 100) > 0.01 + sum(map(_rounded_off, weights)):
             self.findings.add(
                 "weights_do_not_add_up",
                 table="plan_steps",
@@ -728,15 +779,36 @@ def _ends_head(line: str) -> bool:
     return line.startswith(PROGRESS_LABEL) and not line[len(PROGRESS_LABEL) :].strip("0123456789๐๑๒๓๔๕๖๗๘๙ .,:%")
 
 
-def _find_agency(lines: list[str], start: int) -> tuple[int, str | None, int | None]:
-    """The line after the agency's, its name, its fiscal year (Buddhist era)."""
-    for count in (1, 2, 3):
-        if start + count > len(lines):
-            break
-        found = AGENCY_LINE.fullmatch(" ".join(lines[start : start + count]))
+def _rounded_off(weight: float) -> float:
+    """What a weight may have lost when it was written with its decimals: a half of the last, or a whole hundredth."""
+    if weight == int(weight):
+        return 0
+    return 0.05 if round(weight, 1) == weight else 0.01
+
+
+def _below_links(lines: list[str]) -> int:
+    """How many lines of its own a page has between the links below the contact and the evaluation."""
+    start = next((place for place, line in enumerate(lines) if line.startswith(PLAN_LINK)), len(lines))
+    end = next((place for place in range(start, len(lines)) if EVALUATION_MARK.match(lines[place])), start)
+    return len(without_furniture(lines[start:end]))
+
+
+def _find_agency(lines: list[str], start: int) -> tuple[int, int, str | None, int | None]:
+    """Where the agency's line begins and ends, its name, its fiscal year (Buddhist era).
+
+    Name, colon and year may each have a line; lines between the title and it are nobody's.
+    """
+    for place in range(start, min(start + _AGENCY_WITHIN, len(lines))):
+        found = AGENCY_LINE.fullmatch(lines[place])
+        name, first = (found[1] if found else None), place
+        if not name and place > start and AGENCY_YEAR.fullmatch(lines[place]):
+            first = place - 2 if lines[place - 1] == ":" and place > start + 1 else place - 1
+            found = AGENCY_LINE.fullmatch(" ".join(lines[first : place + 1]))
         if found:
-            return start + count, found[1], parse_integer(found[2]) if found[2] else None
-    return start, None, None
+            return first, place + 1, found[1], parse_integer(found[2]) if found[2] else None
+        if lines[place].startswith(PROGRESS_LABEL):
+            break
+    return start, start, None, None
 
 
 def _match_all(usual: re.Pattern[str], lines: list[str]) -> list[tuple[str, ...]] | None:
@@ -754,11 +826,12 @@ def _match_all(usual: re.Pattern[str], lines: list[str]) -> list[tuple[str, ...]
 
 
 class _ReportLines(NamedTuple):
-    """The lines of one report: those above its problems, and the two texts below (None: not printed)."""
+    """The lines of one report: above its problems, the two texts below (None: not printed), and what is no part of them."""
 
     above: list[str]
     problems: str | None
     obstacles: str | None
+    foreign: list[str]
 
 
 def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
@@ -835,21 +908,28 @@ def _is_quoted_heading(lines: list[str], place: int, obstacles_at: int) -> bool:
 
 def _report_lines(lines: list[str], start: int, problems_at: int, obstacles_at: int, end: int) -> _ReportLines:
     problems = obstacles = None
+    foreign: list[str] = []
     if obstacles_at > 0:
-        obstacles = _label_text(lines, obstacles_at, end, _OBSTACLES, OBSTACLES_LINE)
+        obstacles, foreign = _label_text(lines, obstacles_at, end, _OBSTACLES, OBSTACLES_LINE)
         end = obstacles_at
     if problems_at > 0:
-        problems = _label_text(lines, problems_at, end, _PROBLEMS, PROBLEMS_LINE)
-        end = problems_at
-    return _ReportLines(lines[start:end], problems, obstacles)
+        problems, more = _label_text(lines, problems_at, end, _PROBLEMS, PROBLEMS_LINE)
+        end, foreign = problems_at, [*more, *foreign]
+    return _ReportLines(lines[start:end], problems, obstacles, foreign)
 
 
-def _label_text(lines: list[str], place: int, end: int, label: str, pattern: re.Pattern[str]) -> str:
+def _label_text(lines: list[str], place: int, end: int, label: str, pattern: re.Pattern[str]) -> tuple[str, list[str]]:
+    """The text at a label, and the lines below that are not its own: nothing goes on behind "none"."""
     line = lines[place]
     if line.startswith(label) and end == place + 1:
-        return line[len(label) :].lstrip(" ")
+        return line[len(label) :].lstrip(" "), []
     found = pattern.fullmatch(line)
-    return " ".join([found[1] if found else "", *lines[place + 1 : end]]).strip().removeprefix(":").strip()
+    text = [found[1] if found else "", *lines[place + 1 : end]]
+    while len(text) > 1 and text[0] in ("", ":"):  # in a cell of its own
+        text.pop(0)
+    text[0] = text[0].removeprefix(":").strip()
+    own = text[:1] if text[0] in NONE_WORDS else text
+    return " ".join(own), text[len(own) :]
 
 
 def _without_rule(report: _ReportLines) -> _ReportLines:
@@ -930,18 +1010,24 @@ def _last_label(block: list[str], label: str) -> int | None:
     return None
 
 
-def _split_step_text(lines: list[str]) -> tuple[str, str]:
-    """Description and weight of a step: `:<text>` and `:5%`, each in a line or with its colon in a cell of its own."""
-    lines = list(lines)
-    weight = ""
-    if lines and (found := WEIGHT_LINE.fullmatch(lines[-1])):
-        weight = found[1]
-        lines.pop()
-        if lines and lines[-1] == ":":
-            lines.pop()
-    elif lines and (found := WEIGHT_AT_END.fullmatch(lines[-1])):
-        lines[-1], weight = found.groups()
-    return " ".join(lines).removeprefix(":"), weight
+def _split_step_text(lines: list[str]) -> tuple[str, str, list[str]]:
+    """Description and weight of a step, and the lines that are neither.
+
+    `:<text>` and `:5%` stand each in a line, with the colon in a cell of its own, or both in one line.
+    """
+    weight, end, below = "", len(lines), len(lines)
+    for place in range(len(lines) - 1, -1, -1):
+        line, is_last = lines[place], place == len(lines) - 1
+        colon_above = place > 0 and lines[place - 1] == ":"
+        if (is_last or line[0] == ":" or colon_above) and (found := WEIGHT_LINE.fullmatch(line)):
+            weight, end, below = found[1], place - colon_above, place + 1
+            break
+        if (is_last or line[0] == ":") and (found := WEIGHT_AT_END.fullmatch(line)):
+            lines = [*lines[:place], found[1], *lines[place + 1 :]]
+            weight, end, below = found[2], place + 1, place + 1
+            break
+    start = next((place for place, line in enumerate(lines[:end]) if line[0] == ":"), 0)
+    return " ".join(lines[start:end]).removeprefix(":"), weight, [*lines[:start], *lines[below:]]
 
 
 def _step_day(block: list[str], place: int | None, label: str) -> tuple[str, int]:

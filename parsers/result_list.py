@@ -7,7 +7,17 @@ from urllib.parse import parse_qs, urlsplit
 
 from parsers.findings import Findings
 from parsers.indicator import cut_quarter_table, join_narratives, number, read_quarter_table
-from parsers.labels import DIGIT, FURNITURE, KPI_CODE, NARRATIVE_LABEL, PROJECT_CODE, RESULT_LIST_TITLE
+from parsers.labels import (
+    DIGIT,
+    FURNITURE,
+    KPI_CODE,
+    LABELLED,
+    NARRATIVE_LABEL,
+    PROJECT_CODE,
+    QUARTER_HEADER_LABEL,
+    RESULT_LIST_TITLE,
+    STRATEGY_LINE,
+)
 from parsers.page import next_lines
 from parsers.plain import EMPTY_CELL
 from parsers.thai import arabic_digits, parse_integer
@@ -68,6 +78,9 @@ class ResultListPage:
     def _read_head(self, lines: list[str]) -> list[int]:
         """Read title and dimension; returns where items begin."""
         starts = _item_starts(lines)
+        starts += [
+            place for place in range(starts[-1] + 1 if starts else 0, len(lines)) if self._is_cut_item(lines, place)
+        ]
         head = [line for line in (lines[: starts[0]] if starts else lines) if line != EMPTY_CELL]
         place = 0
         while place < len(head):
@@ -121,6 +134,7 @@ class ResultListPage:
         values: dict[str, str] = {}
         heading: str | None = None
         texts: list[str] = []
+        between: slice = slice(0, None)  # of `texts`: what stands between heading and name
         pending: str | None = None
         named_again = False
         is_name_bracketed = sum(bool(BRACKETS.fullmatch(line)) for line in above) > 1  # the heading is one by itself
@@ -134,7 +148,7 @@ class ResultListPage:
             ):  # it stands in a cell of its own, and may quote a label
                 name = line
             elif line == name and not named_again:  # printed again below the strategy
-                named_again = True
+                named_again, between = True, slice(between.start, len(texts))
             elif labelled and _LABELS[labelled[1]] not in values:
                 column = _LABELS[labelled[1]]
                 values[column] = labelled[2]
@@ -147,11 +161,22 @@ class ResultListPage:
                 pending = None if values[pending] else pending
             elif bracketed and heading is None:
                 heading = bracketed[1].strip() or None
+                between = slice(len(texts), None)
             elif values:
                 self._leave([line])
             else:
                 texts.append(line)
-        strategy = " ".join(texts) or None
+        missing = [label for label, column in _LABELS.items() if column not in values]
+        for part in (*missing, *(() if table else (QUARTER_HEADER_LABEL,))):
+            self.findings.add(
+                "part_missing",
+                table="result_list_items",
+                key=key,
+                column=_LABELS.get(part),
+                printed=lines[start],
+                message=f"The item has no {part}.",
+            )
+        strategy = self._strategy(texts, between if named_again else slice(None))
         quarters, _, rest = read_quarter_table(table, "result_list_quarters", key, self.findings)
         if not table:
             self.findings.add(
@@ -196,6 +221,22 @@ class ResultListPage:
             for position, (kind, code) in enumerate(links, 1)
         ]
         self.tables["result_list_quarters"] += [{**identity, **row} for row in join_narratives(quarters, narratives)]
+
+    def _is_cut_item(self, lines: list[str], place: int) -> bool:
+        """Whether a numbered line below the last whole item leads to a record: the page is cut off behind it."""
+        return bool(_numbered(lines[place]) and self._linked_codes(place, place + 1))
+
+    def _strategy(self, texts: list[str], between: slice) -> str | None:
+        """The strategy among an item's lines: it stands between heading and name, and is like no other line there."""
+        lines = texts[between]
+        first = next((place for place, line in enumerate(lines) if STRATEGY_LINE.fullmatch(line)), 0)
+        own = lines[first : first + 1]
+        for line in lines[first + 1 :]:  # a text may have several lines
+            found = STRATEGY_LINE.fullmatch(" ".join(own))
+            if not (found and found[4] and LABELLED.match(line)):
+                own.append(line)
+        self._leave(line for line in texts if line not in own)
+        return " ".join(own) or None
 
     def _linked_codes(self, start: int, end: int) -> list[tuple[str, str]]:
         """The projects and indicators that the item's links lead to, each once, in page order: kind and code."""

@@ -107,7 +107,7 @@ class YiiProjectPage:
             "agency_name": values.get("agency_name"),
             "fiscal_year_be": year,
             "fiscal_year_ce": year - BUDDHIST_OFFSET if year else None,
-            "progress_percent": self._number(values, "progress_percent"),
+            "progress_percent": self._percent(values, "progress_percent"),
             "evaluation_score": None,
             "unit_code": None,
             "unit_code_second": None,
@@ -141,6 +141,14 @@ class YiiProjectPage:
 
     def _number(self, values: dict[str, str | None], column: str) -> float | None:
         return number(values.get(column), self.findings, "projects", self.code, column)
+
+    def _percent(self, values: dict[str, str | None], column: str) -> float | None:
+        value = self._number(values, column)
+        if value is not None and not 0 <= value <= 100:
+            self.findings.add(
+                "percent_out_of_range", table="projects", key=self.code, column=column, printed=values[column]
+            )
+        return value
 
     def _day(self, values: dict[str, str | None], column: str) -> str | None:
         printed = values.get(column)

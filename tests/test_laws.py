@@ -254,6 +254,23 @@ def test_a_page_cut_short_never_shows_rows_it_did_not_print(
         reads_back(tables, page, "project")
 
 
+@pytest.mark.parametrize("kind", ["kpi", "result_list", "yii_project"])
+@law(60)
+@given(st.data(), st.sampled_from((1, 2, 3)), st.floats(0, 1))
+def test_a_smaller_page_cut_short_never_shows_rows_it_did_not_print(
+    kind: str, data: st.DataObject, framed: int, share: float
+) -> None:
+    # without a frame, or within a text of several lines, nobody can tell whether more was to come
+    records, printer = KINDS[kind]
+    tables = data.draw(records)
+    markup = replace(data.draw(markups()), wrapper=framed, broken=0)
+    body = markup.write(printer(tables, data.draw(printings)))
+    page = parse_page(body[: int(len(body) * share)])
+    assert page.verdict in VERDICTS
+    if page.verdict == "ok":
+        reads_back(tables, page, kind)
+
+
 # --- Thai text, numbers, dates --------------------------------------------------------------------------------------------
 
 THAI_TROUBLE = "กนรเแำําฺ่้๊๋็ ๐๙09\u00a0\u200b\u200d\ufeff\u00ad\n\t-:/(),.ab"
