@@ -13,7 +13,6 @@ from parsers.labels import (
     AGENCY_LINE,
     BARE_CODE_LINE,
     BEFORE_LINKS,
-    BEHIND_RULE,
     EVALUATION_LINE,
     EVALUATION_MARK,
     FURNITURE,
@@ -107,8 +106,7 @@ class ProjectPage:
         return bool(self.code)
 
     def _read(self, lines: list[str]) -> None:
-        head, sections, menu = cut(self._once(lines), PROJECT_HEADINGS, _FOLLOWS)
-        self._leave(menu)
+        head, sections = cut(self._once(lines), PROJECT_HEADINGS, _FOLLOWS)
         self._read_head(head)
         if not self.code:
             self.unclaimed += [line for below in sections.values() for line in below if line != EMPTY_CELL]
@@ -801,8 +799,7 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
 
 
 def _part_reports(lines: list[str]) -> list[str]:
-    """The section's lines, parted where a rule and a heading share one, and where labels do that begin no line at all."""
-    lines = [part for line in lines for part in BEHIND_RULE.split(line)]
+    """The section's lines; where the labels of problems or obstacles begin none of them, parted at those inside."""
     for label, inside in ((PROBLEMS_LINE, PROBLEMS_INSIDE), (OBSTACLES_LINE, OBSTACLES_INSIDE)):
         if any(line[0] == "*" and label.match(line) for line in lines):
             continue
