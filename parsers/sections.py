@@ -84,7 +84,7 @@ def is_navigation(line: str) -> bool:
 
 
 def _without_menu(lines: list[str], places: list[int]) -> list[str]:
-    """Take out menus and tabs: headings one below the other that all come again.
+    """Take out menus and tabs: headings one below the other that all come again, above the first that is no menu's.
 
     places: where headings stand, in order
     """
@@ -94,8 +94,9 @@ def _without_menu(lines: list[str], places: list[int]) -> list[str]:
         if run and (place == len(lines) or any(line != EMPTY_CELL for line in lines[run[-1] + 1 : place])):
             while run and lines[run[-1]] not in _later(lines, places, run[-1]):
                 run.pop()  # the real heading, right below
-            if len(run) > 1 and _later(lines, places, run[-1]).issuperset(lines[one] for one in run):
-                menu.update(run)
+            if len(run) < 2 or not _later(lines, places, run[-1]).issuperset(lines[one] for one in run):
+                break
+            menu.update(run)
             run = []
         run.append(place)
     return [line for place, line in enumerate(lines) if place not in menu]

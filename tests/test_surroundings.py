@@ -518,3 +518,20 @@ def test_without_progress_a_bare_telephone_number_stays_the_contacts() -> None:
     assert page.tables["projects"][0]["progress_percent"] is None
     assert page.tables["contacts"][0]["contact_phone"] == "6914"
     assert (page.verdict, page.unclaimed) == ("ok", [])
+
+
+def test_headings_that_a_note_quotes_are_no_menu() -> None:
+    """The real ones stand one below the other where the text of the first is missing."""
+    note = "<br>".join([REPORT[2], "วัตถุประสงค์ของโครงการ", "ก", "เป้าหมายของโครงการ", "ข"])
+    lines = instead(PROJECT, ["วัตถุประสงค์"])
+    page = parse_page(page_of(instead(lines, [REPORT[2]], note)).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    assert [page.tables["projects"][0][column] for column in TEXTS] == ["เหตุผล", None, "เป้าหมาย"]
+    assert page.tables["progress_reports"][0]["note"] == "ทำแล้ว วัตถุประสงค์ของโครงการ ก เป้าหมายของโครงการ ข"
+
+
+def test_a_heading_quoted_above_one_that_belongs_before_it_is_text() -> None:
+    lines = instead(PROJECT, ["ยุทธศาสตร์ที่ ๔ –ชื่อ", "๔.๓ ข"])
+    page = parse_page(page_of(after(lines, "เป้าหมาย", "ผลการดำเนินงาน")).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    assert page.tables["projects"][0]["targets"] == "เป้าหมาย ผลการดำเนินงาน"
