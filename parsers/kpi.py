@@ -47,8 +47,7 @@ class KpiPage:
         self.unclaimed.extend(line for line in lines if line != EMPTY_CELL)
 
     def _read(self, lines: list[str]) -> None:
-        head, sections, menu = cut(lines, KPI_HEADINGS, _FOLLOWS)
-        self._leave(menu)
+        head, sections = cut(lines, KPI_HEADINGS, _FOLLOWS)
         head = [line for line in head if line != EMPTY_CELL]
         title = find_title(head, KPI_TITLE_LINE, _CODE_LINE, _ends_head)
         if title is None:

@@ -67,10 +67,12 @@ LABELLED: Final = re.compile(r"[^\W\d_][^:0-9๐-๙]{1,60} :.*")
 
 # --- around the record: what sites print above and below it -----------------------------------------------------------
 
+TO_TOP: Final = ("กลับขึ้นด้านบน", "กลับด้านบน", "ขึ้นด้านบน", "Top", "Back to top")
 NAVIGATION: Final = FURNITURE - {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE} | frozenset(
     (
-        *("กลับขึ้นด้านบน", "กลับด้านบน", "ขึ้นด้านบน", "กลับหน้าหลัก", "กลับหน้าแรก", "หน้าหลัก", "หน้าแรก", "ย้อนกลับ", "กลับ"),
-        *("พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Top", "Back to top", "Print", "Close", "Logout"),
+        *TO_TOP,
+        *("กลับหน้าหลัก", "กลับหน้าแรก", "หน้าหลัก", "หน้าแรก", "ย้อนกลับ", "กลับ"),
+        *("พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Print", "Close", "Logout"),
         *("เข้าสู่ระบบ", "เมนู", "ค้นหา", "ติดต่อเรา", "Login", "Menu", "Search"),
     )
 )
@@ -120,7 +122,6 @@ REPORT_HEADING: Final = re.compile(
     rf"(?:\s*({DIGIT}[0-9๐-๙.,]*)\s*%?)?"  # the percent again, where it stands in the same line
 )
 REPORT_RULE: Final = re.compile(r"-{3,}\s*&+\s*-{3,}")
-BEHIND_RULE: Final = re.compile(rf"(?<=&---)-*\s+(?=\({DIGIT}+\) ความคืบหน้าโครงการฯ ร้อยละ)")
 PROBLEMS_LINE: Final = re.compile(r"\*+\s*ปัญหาของโครงการ\s*:?\s*(.*)")
 OBSTACLES_LINE: Final = re.compile(r"\*+\s*อุปสรรคของโครงการ\s*:?\s*(.*)")
 PROBLEMS_INSIDE: Final = re.compile(r"\s\*+\s*ปัญหาของโครงการ\s*:")  # behind the note, in its line

@@ -15,7 +15,6 @@ from parsers.labels import (
     AGENCY_YEAR,
     BARE_CODE_LINE,
     BEFORE_LINKS,
-    BEHIND_RULE,
     EVALUATION_LINE,
     EVALUATION_MARK,
     FURNITURE,
@@ -48,6 +47,7 @@ from parsers.labels import (
     SUB_OFFICE_MARK,
     TARGET_LABEL,
     TITLE_LINE,
+    TO_TOP,
     UNIT_PAIR,
     UNIT_PAIR_AT_END,
     USUAL_REPORT,
@@ -113,8 +113,7 @@ class ProjectPage:
         return bool(self.code)
 
     def _read(self, lines: list[str]) -> None:
-        head, sections, menu = cut(self._once(lines), PROJECT_HEADINGS, _FOLLOWS)
-        self._leave(menu)
+        head, sections = cut(self._once(lines), PROJECT_HEADINGS, _FOLLOWS)
         self._read_head(head)
         if not self.code:
             self.unclaimed += [line for below in sections.values() for line in below if line != EMPTY_CELL]
@@ -289,7 +288,7 @@ class ProjectPage:
     def _read_texts(self, sections: dict[str, list[str]]) -> None:
         for key in ("rationale", "objectives", "targets"):
             lines = [line for line in sections.get(key, []) if line != EMPTY_CELL]
-            while lines and lines[-1] in NAVIGATION:  # a link back to the page's top below each part
+            while lines and lines[-1] in TO_TOP:  # below each part
                 lines.pop()
             if key == "rationale":
                 lines = self._take_unit_pair(lines)
@@ -874,8 +873,7 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
 
 
 def _part_reports(lines: list[str]) -> list[str]:
-    """The section's lines, parted where a rule and a heading share one, and where labels do that begin no line at all."""
-    lines = [part for line in lines for part in BEHIND_RULE.split(line)]
+    """The section's lines; where the labels of problems or obstacles begin none of them, parted at those inside."""
     for label, inside in ((PROBLEMS_LINE, PROBLEMS_INSIDE), (OBSTACLES_LINE, OBSTACLES_INSIDE)):
         if any(line[0] == "*" and label.match(line) for line in lines):
             continue
@@ -1043,17 +1041,19 @@ def _step_day(block: list[str], place: int | None, label: str) -> tuple[str, int
 
 def _before_reports(lines: list[str], place: int) -> bool:
     below = next_lines(lines, place + 1, 2)
-    return not below or _is_report_start(below, 0) or below[0] in _HEADINGS
+    return not below or _is_report_start(below, 0) or below[0] in _HEADINGS_BELOW["reports"]
 
 
 def _before_plan(lines: list[str], place: int) -> bool:
     below = next_lines(lines, place + 1, 1)
-    return not below or below[0].startswith(STEP_LABEL) or below[0] in _HEADINGS or bool(STEP_LINKS.match(below[0]))
+    if not below or below[0] in _HEADINGS_BELOW["plan"]:
+        return True
+    return below[0].startswith(STEP_LABEL) or bool(STEP_LINKS.match(below[0]))
 
 
 def _before_kpis(lines: list[str], place: int) -> bool:
     below = next_lines(lines, place + 1, 1)
-    return not below or below[0].startswith(KPI_BLOCK_LABEL) or below[0] in _HEADINGS
+    return not below or below[0].startswith(KPI_BLOCK_LABEL) or below[0] in _HEADINGS_BELOW["kpis"]
 
 
 def _below_progress(lines: list[str], place: int) -> bool:
@@ -1069,10 +1069,12 @@ def _after_unit_pair(lines: list[str], place: int) -> bool:
 
 def _before_strategies(lines: list[str], place: int) -> bool:
     below = next_lines(lines, place + 1, 1)
-    return not below or bool(STRATEGY_LINE.fullmatch(below[0])) or below[0] in _HEADINGS
+    return not below or bool(STRATEGY_LINE.fullmatch(below[0])) or below[0] in _HEADINGS_BELOW["strategies"]
 
 
-_HEADINGS = frozenset(PROJECT_HEADINGS.values())
+_HEADINGS_BELOW = {
+    key: frozenset(list(PROJECT_HEADINGS.values())[number:]) for number, key in enumerate(PROJECT_HEADINGS, 1)
+}
 _FOLLOWS = {
     "rationale": _below_progress,
     "objectives": _after_unit_pair,

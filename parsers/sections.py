@@ -16,22 +16,21 @@ Follows = Callable[[list[str], int], bool]
 
 def cut(
     lines: list[str], headings: Mapping[str, str], follows: Mapping[str, Follows]
-) -> tuple[list[str], dict[str, list[str]], list[str]]:
+) -> tuple[list[str], dict[str, list[str]]]:
     """Cut `lines` at `headings` (key → printed heading, in page order).
 
-    Returns the lines above the first heading, for each heading that is there the lines below it, and the lines of menus
-    that name headings. A heading is a line of its own. Free text may quote one: where a heading stands more than once,
-    the order of headings and `follows` (key → does what comes after line i fit?) decide, and the rest stays text. A
-    heading glued to the text behind it is split off where it stands nowhere alone.
+    Returns the lines above the first heading, and for each heading that is there the lines below it. Menus and tabs that
+    name the page's own headings are navigation, and in neither. A heading is a line of its own. Free text may quote one:
+    where a heading stands more than once, the order of headings and `follows` (key → does what comes after line i fit?)
+    decide, and the rest stays text. A heading glued to the text behind it is split off where it stands nowhere alone.
     """
     places = _places(lines, headings)
-    menu: list[str] = []
     if any(len(found) > 1 for found in places.values()):
         if twins := _twins(lines, list(places.values())):
             lines = [line for place, line in enumerate(lines) if place not in twins]
             places = _places(lines, headings)
         end = places.get(list(headings)[-1], [len(lines)])[-1]  # a menu below the last heading is no heading's home
-        lines, menu = _without_menu(lines, sorted(one for found in places.values() for one in found if one <= end))
+        lines = _without_menu(lines, sorted(one for found in places.values() for one in found if one <= end))
         places = _places(lines, headings)
     missing = [key for key in headings if key not in places]
     if missing:
@@ -43,7 +42,7 @@ def cut(
     chosen = _choose(lines, headings, places, follows)
     starts = sorted((place, key) for key, place in chosen.items())
     bounds = [*(place for place, _ in starts), len(lines)]
-    return lines[: bounds[0]], {key: lines[place + 1 : bounds[i]] for i, (place, key) in enumerate(starts, 1)}, menu
+    return lines[: bounds[0]], {key: lines[place + 1 : bounds[i]] for i, (place, key) in enumerate(starts, 1)}
 
 
 def cut_site_end(lines: list[str]) -> tuple[list[str], list[str]]:
@@ -88,8 +87,8 @@ def is_navigation(line: str) -> bool:
     return line in NAVIGATION or bool(NAVIGATION_LINE.fullmatch(line) or YII_FURNITURE.fullmatch(line))
 
 
-def _without_menu(lines: list[str], places: list[int]) -> tuple[list[str], list[str]]:
-    """Take out menus and tabs: headings one below the other that all come again. Returns the other lines first.
+def _without_menu(lines: list[str], places: list[int]) -> list[str]:
+    """Take out menus and tabs: headings one below the other that all come again, above the first that is no menu's.
 
     places: where headings stand, in order
     """
@@ -99,11 +98,12 @@ def _without_menu(lines: list[str], places: list[int]) -> tuple[list[str], list[
         if run and (place == len(lines) or any(line != EMPTY_CELL for line in lines[run[-1] + 1 : place])):
             while run and lines[run[-1]] not in _later(lines, places, run[-1]):
                 run.pop()  # the real heading, right below
-            if len(run) > 1 and _later(lines, places, run[-1]).issuperset(lines[one] for one in run):
-                menu.update(run)
+            if len(run) < 2 or not _later(lines, places, run[-1]).issuperset(lines[one] for one in run):
+                break
+            menu.update(run)
             run = []
         run.append(place)
-    return [line for place, line in enumerate(lines) if place not in menu], [lines[place] for place in sorted(menu)]
+    return [line for place, line in enumerate(lines) if place not in menu]
 
 
 def _twins(lines: list[str], places: list[list[int]]) -> set[int]:

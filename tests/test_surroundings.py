@@ -268,7 +268,7 @@ def test_a_menu_of_headings_is_no_section(place: str) -> None:
     menu = "<ul>{}</ul>".format("".join(f"<li><a href='#{n}'>{text}</a></li>" for n, text in enumerate(HEADINGS)))
     page = parse_page(page_of(after(PROJECT, place, menu)).encode())
     same_record(page, PROJECT)
-    assert page.unclaimed == HEADINGS
+    assert page.unclaimed == []
 
 
 @pytest.mark.parametrize("above", ["<h1>{}</h1>", "<div>หน้าแรก / {}</div>", "<p>หน้าแรก &gt; โครงการ &gt; {}</p>"])
@@ -639,16 +639,6 @@ def test_a_glued_rationale_stands_below_progress_in_one_line() -> None:
     same_record(parse_page(page_of(lines).encode()), PROJECT)
 
 
-def test_a_rule_and_the_next_heading_may_share_a_line() -> None:
-    rule = "------------------&amp;&amp;&amp;--------------------"
-    older = ["(2) ความคืบหน้าโครงการฯ ร้อยละ 40.00 (2021-02-28)", "40.00", "28/2/2564 : เริ่ม", *HARDSHIPS]
-    usual = after(PROJECT, rule, *older, rule)
-    page = parse_page(
-        page_of(after(instead(PROJECT, [rule]), HARDSHIPS[1], f"{rule} {older[0]}", *older[1:], rule)).encode()
-    )
-    same_record(page, usual)
-
-
 def test_a_unit_pair_in_the_rationales_line_stands_before_a_glued_heading() -> None:
     lines = instead(PROJECT, ["เหตุผล", "50040000/50040000"], "เหตุผล 50040000/50040000")
     lines = instead(lines, ["วัตถุประสงค์ของโครงการ", "วัตถุประสงค์"], "<b>วัตถุประสงค์ของโครงการ</b> วัตถุประสงค์")
@@ -772,3 +762,20 @@ def test_a_newer_page_may_show_its_labels_in_any_order(lines: list[str]) -> None
     page = parse_page(page_of([*lines[1:4], lines[0], *lines[4:]]).encode())
     same_record(page, lines)
     assert page.unclaimed == []
+
+
+def test_headings_that_a_note_quotes_are_no_menu() -> None:
+    """The real ones stand one below the other where the text of the first is missing."""
+    note = "<br>".join([REPORT[2], "วัตถุประสงค์ของโครงการ", "ก", "เป้าหมายของโครงการ", "ข"])
+    lines = instead(PROJECT, ["วัตถุประสงค์"])
+    page = parse_page(page_of(instead(lines, [REPORT[2]], note)).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    assert [page.tables["projects"][0][column] for column in TEXTS] == ["เหตุผล", None, "เป้าหมาย"]
+    assert page.tables["progress_reports"][0]["note"] == "ทำแล้ว วัตถุประสงค์ของโครงการ ก เป้าหมายของโครงการ ข"
+
+
+def test_a_heading_quoted_above_one_that_belongs_before_it_is_text() -> None:
+    lines = instead(PROJECT, ["ยุทธศาสตร์ที่ ๔ –ชื่อ", "๔.๓ ข"])
+    page = parse_page(page_of(after(lines, "เป้าหมาย", "ผลการดำเนินงาน")).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    assert page.tables["projects"][0]["targets"] == "เป้าหมาย ผลการดำเนินงาน"
