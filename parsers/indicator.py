@@ -70,13 +70,16 @@ def read_quarter_table(
     while row := QUARTER_ROW.match(text, place):
         quarter_no = parse_integer(row[1]) or 0
         cells = (row[2] or "").split()
-        pair, end = row.group(3, 4), row.end()
+        pair, end = row.group(6, 7), row.end()
         if pair[0] is None:
-            pair = row.group(5, 6)
-            is_next, is_below = (_quarter_at(text, start) == quarter_no + 1 for start in (row.start(6), end))
+            pair = row.group(3, 5)
+            is_next, is_below = (_quarter_at(text, start) == quarter_no + 1 for start in (row.start(5), end))
             if is_next and not is_below:  # nothing stands behind the stroke but the next row
-                cells.append(row[5])
-                pair, end = ("", ""), row.start(6) - 1
+                end = row.start(5) - 1
+                pair = ("" if row[4] == "\n" else row[3], "")
+                cells += [row[3]] if row[4] == "\n" else []
+        elif len(cells) == 3 and not pair[0]:  # broken before the stroke
+            pair = (cells.pop(), pair[1])
         row_key = f"{key}/{quarter_no}"
         if len(cells) > 2:
             shown = [cell for cell in cells if cell != EMPTY_CELL]  # the others are spacers

@@ -163,8 +163,10 @@ QUARTER_HEADER: Final = re.compile(  # with empty cells (␀: parsers.plain.EMPT
 )
 QUARTER_HEADER_LINES: Final = 12
 """What the lines of a header come to at most, empty cells among them."""
-QUARTER_ROW: Final = re.compile(  # the quarter, result and score, the pair; some set the pair in three cells
-    r"[\s␀]*([1-4๑-๔])(?:[ \n](.*?))??[ \n](?:([^\s/]*) */ *([^\s/]*)|([^\s/␀]+)\n/\n([^\s/␀]+))(?=\n|$)", re.DOTALL
+_NUMBER: Final = "[-+.,0-9๐-๙]+"
+QUARTER_ROW: Final = re.compile(  # the quarter, result and score, the pair; some break the pair at its stroke
+    rf"[\s␀]*([1-4๑-๔])(?:[ \n](.*?))??[ \n](?:({_NUMBER})(\n| ?)/\n({_NUMBER})|([^\s/]*) */ *([^\s/]*))(?=\n|$)",
+    re.DOTALL,
 )
 
 # --- what a server prints instead of, or in the middle of, a page ---------------------------------------------------

@@ -35,7 +35,9 @@ PARSER_VERSION: Final = "1"
 Row = dict[str, Any]
 _Reader = ProjectPage | KpiPage | ResultListPage | YiiProjectPage
 
-_CODE_IN_URL = re.compile(rf"[?&](?:pid|project_id)=({PROJECT_CODE}|{KPI_CODE})(?![0-9-])")
+_CODE_IN_URL = re.compile(
+    rf"[?&](?:(?:pid|project_id)=({PROJECT_CODE}|{KPI_CODE})|selDEP=([0-9]{{8}}))(?![0-9-])", re.IGNORECASE
+)
 _MAGIC: Final = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
@@ -142,8 +144,8 @@ def _parse(body: bytes, url: str | None, content_type: str | None, *, every_elem
     if page.cut_off:
         findings.add("page_cut_off", printed=page.lines[-1][-80:])
     asked = _CODE_IN_URL.search(url) if url else None
-    if asked and asked[1] != reader.code:
-        findings.add("url_contradicts", key=reader.code, printed=asked[1])
+    if asked and (code := asked[1] or asked[2]) != reader.code:
+        findings.add("url_contradicts", key=reader.code, printed=code)
     left = [line for line in (*below, *site_end) if not _is_fixed(line)]
     suspect = any(finding["severity"] == "error" for finding in findings)
     return ParsedPage(
