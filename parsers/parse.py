@@ -37,7 +37,9 @@ Row = dict[str, Any]
 _Item = TypeVar("_Item")
 _Reader = ProjectPage | KpiPage | ResultListPage | YiiProjectPage
 
-_CODE_IN_URL = re.compile(rf"[?&](?:pid|project_id)=({PROJECT_CODE}|{KPI_CODE})(?![0-9-])")
+_CODE_IN_URL = re.compile(
+    rf"[?&](?:(?:pid|project_id)=({PROJECT_CODE}|{KPI_CODE})|selDEP=([0-9]{{8}}))(?![0-9-])", re.IGNORECASE
+)
 _MAGIC: Final = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
@@ -164,8 +166,8 @@ def _parse(
     if fetched_at and isinstance(reader, ProjectPage):
         reader.check_not_after(fetched_at.astimezone(BANGKOK).date())
     asked = _CODE_IN_URL.search(url) if url else None
-    if asked and asked[1] != reader.code:
-        findings.add("url_contradicts", key=reader.code, printed=asked[1])
+    if asked and (code := asked[1] or asked[2]) != reader.code:
+        findings.add("url_contradicts", key=reader.code, printed=code)
     left = [line for line in (*reader.unclaimed, *below, *site_end) if line != EMPTY_CELL and not is_navigation(line)]
     suspect = any(finding["severity"] == "error" for finding in findings)
     return ParsedPage(

@@ -309,6 +309,9 @@ def test_blanks_and_cells_inside_a_printed_line_do_not_matter(lines: list[str], 
             [(1, "5", "", "/"), (2, "5", "8", " / "), (3, "5", "7", "/ 4")],
             [(5, None, None, None), (5, 8, None, None), (5, 7, None, 4)],
         ),
+        ([(1, "5", "8", "0<br>/ 2"), (2, "3", "", "0<br>/ 3")], [(5, 8, 0, 2), (3, None, 0, 3)]),
+        ([(1, "5", "8", "0 /<br>2"), (2, "3", "", "0 /<br>3")], [(5, 8, 0, 2), (3, None, 0, 3)]),
+        ([(1, "5", "8", "7 /"), (2, "3", "", "0 / 3")], [(5, 8, 7, None), (3, None, 0, 3)]),
         ([(1, "5", "8", "0", "/", "2"), (2, "3", "", "0", "/", "3")], [(5, 8, 0, 2), (3, None, 0, 3)]),
         ([(1, "", "5", "", "8", "", "2 / 4"), (2, "", "5", "", "", "", "2 / 4")], [(5, 8, 2, 4), (5, None, 2, 4)]),
         ([(1, "5", "", "2 / 4"), (2, "", "", ""), (3, "5", "", "2 / 4")], [(5, None, 2, 4)]),
@@ -779,3 +782,10 @@ def test_a_heading_quoted_above_one_that_belongs_before_it_is_text() -> None:
     page = parse_page(page_of(after(lines, "เป้าหมาย", "ผลการดำเนินงาน")).encode())
     assert (page.verdict, page.unclaimed) == ("ok", [])
     assert page.tables["projects"][0]["targets"] == "เป้าหมาย ผลการดำเนินงาน"
+
+
+def test_a_list_of_another_agency_than_asked_for_is_suspect() -> None:
+    body = page_of(LIST).encode()
+    assert parse_page(body, url="https://x/mobile/index101.php?selDEP=50040000").verdict == "ok"
+    page = parse_page(body, url="https://x/mobile/index101.php?y=2563&selDEP=50050000")
+    assert (page.verdict, page.findings[-1]["rule"]) == ("suspect", "url_contradicts")
