@@ -41,7 +41,7 @@ def split_contact(contact: str) -> tuple[str | None, str | None]:
         phones.append(phone)
         return " "
 
-    name = _TELEPHONE.sub(take, contact)
+    name = " ".join(_TELEPHONE.sub(take, contact).split())
     name = _EMPTY_PARENTHESES.sub(" ", _LABEL_ALONE.sub(" ", name))
     name = " ".join(name.split()).replace("( ", "(").replace(" )", ")").strip(" /,:-")
     return name or None, ", ".join(phones) or None

@@ -26,6 +26,7 @@ Row = dict[str, Any]
 
 _LABELS = {TARGET_LABEL: "target_value", ACHIEVED_LABEL: "achieved_value", TYPE_LABEL: "kpi_type"}
 _NO_VALUES: Row = dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
+_MOST_PIECES = 8  # cells that one measure is spread over
 _NUMBER_START = re.compile(r"[0-9๐-๙.+-]")
 
 
@@ -161,7 +162,12 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
             current = None
         elif line == EMPTY_CELL:
             continue
-        elif current is not None and (_is_open(current) or line[0] == ":") and not _is_anothers(current, line):
+        elif (
+            current is not None
+            and len(current) < _MOST_PIECES
+            and (_is_open(current) or line[0] == ":")
+            and not _is_anothers(current, line)
+        ):
             current.append(line)
         else:
             rest.append(line)

@@ -47,6 +47,8 @@ _HAS_LINK = "[href], [onclick], [data-href], [data-url]"
 
 
 _ANY_TAG = re.compile(rb"<[A-Za-z!?/]")
+_MOST_SPACERS = 20  # empty cells for each line with text, in a layout of cells
+
 _TAG = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
 _LARGE = 100_000  # bytes; below that even the deepest page costs a fraction of a second
 _MANY_TAGS = 5_000  # a real page has one to three thousand
@@ -99,7 +101,8 @@ class PrintedPage:
 
 def next_lines(lines: list[str], place: int, count: int) -> list[str]:
     """The next `count` lines with text, from `place` on; spacer cells may stand between them."""
-    return list(islice((line for line in islice(lines, place, None) if line != EMPTY_CELL), count))
+    near = lines[place : place + _MOST_SPACERS * count]
+    return list(islice((line for line in near if line != EMPTY_CELL), count))
 
 
 def _tag_ids(names: Iterable[str]) -> Iterator[int]:

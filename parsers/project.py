@@ -92,6 +92,7 @@ _STEP_DATE_LABELS = (STEP_START_LABEL, STEP_END_LABEL)
 _MEASURE_LABELS = (TARGET_LABEL, ACHIEVED_LABEL)
 _DATED_NOTE = re.compile(r"[0-9๐-๙ /]+:")
 _AGENCY_WITHIN = 6  # lines below the title
+_MOST_PIECES = 8  # cells that one printed line is spread over
 _ONLY_SEPARATORS = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
 
 
@@ -326,7 +327,9 @@ class ProjectPage:
                 items.append([line])
             elif line == EMPTY_CELL:
                 continue
-            elif waits or (items and (line[0] == ":" or items[-1][-1][-1] == ":")):  # its English name is below
+            elif (
+                waits or (items and (line[0] == ":" or items[-1][-1][-1] == ":"))  # its English name is below
+            ) and len(items[-1]) < _MOST_PIECES:
                 items[-1].append(line)
             else:
                 self._leave([line])
@@ -420,15 +423,21 @@ class ProjectPage:
                 first += 1
         note = first + (len(lines) > first and parse_number(lines[first]) is not None)
         dated = next((place for place in range(note, len(lines)) if typed_dates(lines[place])), note)
-        if not _DATED_NOTE.match(lines[dated] if dated < len(lines) else ""):
+        is_dated = dated < len(lines) and _DATED_NOTE.match(lines[dated])
+        if not (is_dated and all(map(LABELLED.match, lines[note:dated]))):
             dated = note
         self._leave((*lines[count:first], *lines[note:dated]))
         return [*lines[:count], *lines[first:note], *lines[dated:]]
 
     def _heading(self, index: int, number_: str, percent: str, day: str) -> _Heading:
         key = f"{self.code}/{index}"
+        report_no = parse_integer(number_)
+        if report_no is None:
+            self.findings.add(
+                "number_unreadable", table="progress_reports", key=key, column="report_no", printed=number_
+            )
         return (
-            parse_integer(number_),
+            report_no,
             self._percent(percent, "progress_reports", key, "progress_percent"),
             self._iso_day(day, "progress_reports", key, "reported_on_date"),
         )
@@ -479,19 +488,21 @@ class ProjectPage:
         if not any(line.startswith(STEP_END_LABEL) for line in lines):
             lines = _part_dates(lines)
         used: set[int] = set()
+        last = 0
         rows = self.tables["plan_steps"]
         for step in _match_all(USUAL_STEP, lines) or self._split_steps(lines):
-            step_no = parse_integer(step[0]) or 0
-            if step_no in used:
+            step_no = parse_integer(step[0])
+            if step_no is None or step_no in used:
                 self.findings.add(
                     "step_renumbered",
                     table="plan_steps",
-                    key=f"{self.code}/{step_no}",
+                    key=f"{self.code}/{last + 1 if step_no is None else step_no}",
                     column="step_no",
                     printed=step[0],
                 )
-                step_no = max(used) + 1
+                step_no = last + 1
             used.add(step_no)
+            last = max(last, step_no)
             rows.append(self._step_row(step_no, *step[1:]))
         rows.sort(key=itemgetter("step_no"))
 

@@ -72,8 +72,9 @@ class ResultListPage:
         if not self.list_name:  # without a URL the dimension tells: index101 lists dimension 1
             self.list_name = f"index10{self.dimension_no}" if self.dimension_no in (1, 2, 3) else "index11"
         used: set[int] = set()
+        last = 0
         for start, end in pairwise([*starts, len(lines)]):
-            self._read_item(lines, start, end, used)
+            last = max(last, self._read_item(lines, start, end, used, last + 1))
 
     def _read_head(self, lines: list[str]) -> list[int]:
         """Read title and dimension; returns where items begin."""
@@ -113,7 +114,8 @@ class ResultListPage:
                 self._leave([line])
         return starts
 
-    def _read_item(self, lines: list[str], start: int, end: int, used: set[int]) -> None:
+    def _read_item(self, lines: list[str], start: int, end: int, used: set[int], next_free: int) -> int:
+        """Read one item; returns the number it got."""
         found = ITEM_START.fullmatch(lines[start])
         item_no = (parse_integer(found[1]) if found else None) or 0
         key = f"{self.code}/{self.list_name}/{item_no}"
@@ -126,7 +128,7 @@ class ResultListPage:
                 printed=lines[start],
                 message="Two items have the same number; the later got the next free one.",
             )
-            item_no = max(used) + 1
+            item_no = next_free
             key = f"{self.code}/{self.list_name}/{item_no}"
         used.add(item_no)
         above, table = cut_quarter_table(lines[start + 1 : end])
@@ -221,6 +223,7 @@ class ResultListPage:
             for position, (kind, code) in enumerate(links, 1)
         ]
         self.tables["result_list_quarters"] += [{**identity, **row} for row in join_narratives(quarters, narratives)]
+        return item_no
 
     def _is_cut_item(self, lines: list[str], place: int) -> bool:
         """Whether a numbered line below the last whole item leads to a record: the page is cut off behind it."""

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from datetime import date, timedelta, timezone
 from functools import lru_cache
+from math import isinf
 
 BANGKOK = timezone(timedelta(hours=7))
 """Its clocks have not been changed since 1920."""
@@ -27,6 +28,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]+"
 )
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]+)?", re.ASCII)
+_MOST_DIGITS = 9  # of a whole number: what fits the tables' int32
 _ISO_STAMP = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T][0-9:.]+)?", re.ASCII)
 _DIGIT = "[0-9๐-๙]"
 _TYPED_DATE = re.compile(
@@ -80,14 +82,18 @@ def parse_number(printed: str) -> float | None:
     text = arabic_digits(printed).removesuffix("%").strip()
     if not _NUMBER.fullmatch(text) or not text.strip("+-"):
         return None
-    return float(text.replace(",", "")) + 0.0  # + 0.0: no negative zero
+    value = float(text.replace(",", "")) + 0.0  # + 0.0: no negative zero
+    return None if isinf(value) else value
 
 
 @lru_cache(maxsize=10_000)
 def parse_integer(printed: str) -> int | None:
-    """Read a whole number in Thai or Arabic digits; None where it is not one."""
+    """Read a whole number in Thai or Arabic digits; None where it is not one, or more than anything here can count."""
     text = arabic_digits(printed)
-    return int(text) if text.isascii() and text.isdigit() else None
+    if not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0") or "0"
+    return int(digits) if len(digits) <= _MOST_DIGITS else None
 
 
 @lru_cache(maxsize=10_000)
