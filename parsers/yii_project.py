@@ -69,9 +69,9 @@ class YiiProjectPage:
             line for line in _labels_first(lines) if line != EMPTY_CELL
         ]  # a spacer, or no value: the next line tells
         above, lines = _cut_furniture(lines)
-        alone = {line.rstrip(" :") for line in lines}
-        unread = _read_values(lines, printed, alone)
-        self.unclaimed += [line for line in _read_values(above, printed, alone) + unread if line not in FURNITURE]
+        in_columns = any(line.rstrip(" :") == YII_CODE_LABEL for line in lines)
+        unread = _read_values(lines, printed, in_columns)
+        self.unclaimed += [line for line in _read_values(above, printed, in_columns) + unread if line not in FURNITURE]
         values = {key: None if _NOT_SET.fullmatch(text) else text or None for key, text in printed.items()}
         code = arabic_digits(values.get("project_code") or "")
         if not _CODE.fullmatch(code):
@@ -158,13 +158,13 @@ class YiiProjectPage:
         return day
 
 
-def _read_values(lines: list[str], printed: dict[str, str], alone: set[str]) -> list[str]:
+def _read_values(lines: list[str], printed: dict[str, str], in_columns: bool) -> list[str]:
     """Read the labels' values into `printed` (column → text), where it has none yet; returns the lines that are none."""
     unread: list[str] = []
     column: str | None = None
     for line in lines:
         in_text = column is not None and (not printed[column] or column in _LONG_TEXTS)
-        label = _label_of(line, printed, alone, in_text)
+        label = _label_of(line, printed, in_text and in_columns)
         if label:
             column = LABELS[label]
             printed[column] = line.removeprefix(label).lstrip(" :")
@@ -176,17 +176,16 @@ def _read_values(lines: list[str], printed: dict[str, str], alone: set[str]) -> 
     return unread
 
 
-def _label_of(line: str, printed: dict[str, str], alone: set[str], in_text: bool) -> str | None:
+def _label_of(line: str, printed: dict[str, str], in_text: bool) -> str | None:
     """The label that begins a line, where its column has no value yet and the value fits a label glued to it.
 
-    alone: what stands in lines of its own. Where labels do, a line that goes on behind one is mostly a text quoting it
-    in_text: whether the label above has no value yet, or a text that may go on
+    in_text: whether the labels stand alone, and the one above has no value yet or a text that may go on: then a line
+        that goes on behind a label is a text that quotes it
     """
-    in_columns = YII_CODE_LABEL in alone
     for label, column in LABELS.items():
         if line.startswith(label) and column not in printed:
             value = line.removeprefix(label).lstrip(" :")
-            if value and (label in alone or label in _ONLY_ALONE or (in_columns and in_text)):
+            if value and (in_text or label in _ONLY_ALONE):
                 continue
             if label == "ปี" and value and parse_integer(value) is None and not _NOT_SET.fullmatch(value):
                 continue  # a text that begins with "year"

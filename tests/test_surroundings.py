@@ -724,7 +724,9 @@ def test_a_grid_prints_all_labels_above_all_values(number: str) -> None:
     assert page.unclaimed == []
 
 
-@pytest.mark.parametrize("line", ["เป้าหมาย 3,000 คน", "วัตถุประสงค์ : เพื่อประชาชน", "ปี 2566 ต่อเนื่อง", "หน่วยงานที่เกี่ยวข้อง"])
+@pytest.mark.parametrize(
+    "line", ["เป้าหมาย 3,000 คน", "วัตถุประสงค์ : เพื่อประชาชน", "ปี 2566 ต่อเนื่อง", "หน่วยงานที่เกี่ยวข้อง", "ปี"]
+)
 @pytest.mark.parametrize("lines", [YII_ROWS, YII_GLUED], ids=["rows", "glued"])
 def test_a_line_of_a_text_may_begin_like_a_label(lines: list[str], line: str) -> None:
     *above, last = lines
