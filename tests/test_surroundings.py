@@ -535,3 +535,13 @@ def test_a_heading_quoted_above_one_that_belongs_before_it_is_text() -> None:
     page = parse_page(page_of(after(lines, "เป้าหมาย", "ผลการดำเนินงาน")).encode())
     assert (page.verdict, page.unclaimed) == ("ok", [])
     assert page.tables["projects"][0]["targets"] == "เป้าหมาย ผลการดำเนินงาน"
+
+
+@pytest.mark.parametrize("joined", [(0, 2), (1, 3), (0, 5)])
+def test_an_indicators_lines_may_be_one(joined: tuple[int, int]) -> None:
+    first, last = joined
+    block = ["รายละเอียดเกี่ยวกับตัวชี้วัด : 5004-0852", "ตัวชี้วัด : จำนวนแห่ง", *MEASURES]
+    new = [*block[:first], " ".join(block[first:last]), *block[last:]]
+    page = parse_page(page_of(instead(PROJECT, block, *new)).encode())
+    same_record(page, PROJECT)
+    assert page.unclaimed == []
