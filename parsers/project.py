@@ -15,6 +15,8 @@ from parsers.labels import (
     AGENCY_YEAR,
     BARE_CODE_LINE,
     BEFORE_LINKS,
+    BEFORE_TARGET,
+    BEHIND_KPI_CODE,
     EVALUATION_LINE,
     EVALUATION_MARK,
     FURNITURE,
@@ -595,6 +597,8 @@ class ProjectPage:
                 below = below[1:]
             if not code_text and below and not below[0].startswith("ตัวชี้วัด"):
                 code_text, below = below[0].removeprefix(":").strip(), below[1:]
+            if found := BEHIND_KPI_CODE.fullmatch(code_text):
+                code_text, below = found[1], [found[2], *below]
             code = arabic_digits(code_text)
             if not code:
                 self.findings.add(
@@ -625,7 +629,10 @@ class ProjectPage:
         key = f"{self.code}/{code}"
         above, table = cut_quarter_table(lines)
         table = self._once(table)
-        name, above = self._take_kpi_name([line for line in above if line != EMPTY_CELL], key)
+        above = [line for line in above if line != EMPTY_CELL]
+        if not any(line.startswith(TARGET_LABEL) for line in above):  # it stands in the line of the name
+            above = [part for line in above for part in BEFORE_TARGET.split(line)]
+        name, above = self._take_kpi_name(above, key)
         columns, left = read_measures(above, "project_kpis", key, self.findings)
         quarters, unit, rest = read_quarter_table(table, "project_kpi_quarters", key, self.findings)
         if unit and unit != columns["unit"]:

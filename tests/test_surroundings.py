@@ -791,3 +791,13 @@ def test_a_list_of_another_agency_than_asked_for_is_suspect() -> None:
     assert parse_page(body, url="https://x/mobile/index101.php?selDEP=50040000").verdict == "ok"
     page = parse_page(body, url="https://x/mobile/index101.php?y=2563&selDEP=50050000")
     assert (page.verdict, page.findings[-1]["rule"]) == ("suspect", "url_contradicts")
+
+
+@pytest.mark.parametrize("joined", [(0, 2), (1, 3), (0, 5)])
+def test_an_indicators_lines_may_be_one(joined: tuple[int, int]) -> None:
+    first, last = joined
+    block = ["รายละเอียดเกี่ยวกับตัวชี้วัด : 5004-0852", "ตัวชี้วัด : จำนวนแห่ง", *MEASURES]
+    new = [*block[:first], " ".join(block[first:last]), *block[last:]]
+    page = parse_page(page_of(instead(PROJECT, block, *new)).encode())
+    same_record(page, PROJECT)
+    assert page.unclaimed == []
