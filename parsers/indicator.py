@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 from parsers.findings import Findings
@@ -27,6 +28,8 @@ Row = dict[str, Any]
 _LABELS = {TARGET_LABEL: "target_value", ACHIEVED_LABEL: "achieved_value", TYPE_LABEL: "kpi_type"}
 _NO_VALUES: Row = dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
 _MOST_PIECES = 8  # cells that one measure is spread over
+_QUARTERS = 4
+_ROW_PART = re.compile(r"[0-9๐-๙.,/ -]+")
 _NUMBER_START = re.compile(r"[0-9๐-๙.+-]")
 
 
@@ -98,7 +101,17 @@ def read_quarter_table(
             }
         )
     unit = " ".join((header[1] or header[2] or "").replace(EMPTY_CELL, "").split()) or None
-    return rows, unit, [line for line in text[place:].split("\n") if line and line != EMPTY_CELL]
+    rest = [line for line in text[place:].split("\n") if line and line != EMPTY_CELL]
+    if rest and len(seen) < _QUARTERS and parse_integer(rest[0]) == len(seen) + 1:
+        broken = list(takewhile(_ROW_PART.fullmatch, rest))
+        findings.add(
+            "part_missing",
+            table=table,
+            key=f"{key}/{len(seen) + 1}",
+            printed=" ".join(broken),
+            message="A row of the table of quarters is not whole.",
+        )
+    return rows, unit, rest
 
 
 def _row_parts(row: re.Match[str]) -> tuple[list[str], tuple[str, str], int]:

@@ -71,6 +71,7 @@ _OPENED_LAST = re.compile(
     rb"<(?:h[1-6]|span|font|label|strong|small|b|i|u|a|div|section|legend|pre|table)(?:\s[^<>]*)?>\Z"
 )
 _HALF_LETTER = re.compile(rb"[\xc0-\xff]\Z|[\xe0-\xff][\x80-\xbf]\Z|[\xf0-\xff][\x80-\xbf]{2}\Z")  # of UTF-8
+_NEVER_CLOSED = frozenset(b"br hr img input meta link wbr area".split())
 _HABIT = 3  # ends of one element, from which on a page is known to write them
 
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
@@ -393,10 +394,15 @@ def _split_marks(lines: list[str]) -> tuple[list[str], list[tuple[int, ...]]]:
 def _is_cut_off(source: bytes) -> bool:
     """Whether the bytes end in the middle of a tag, a text or a box."""
     end = source[-_END:].rstrip().lower()
+    if end.rfind(b"<") > end.rfind(b">"):
+        return True
+    last = max(end.rfind(b"</body"), end.rfind(b"</html") if b"</body" not in end else -1)
+    if last >= 0:  # somebody may have closed what he cut off
+        end = end[:last].rstrip()
     if end.rfind(b"<") > end.rfind(b">") or _HALF_LETTER.search(end[-3:]):
         return True
-    if not end or b"</html" in end or b"</body" in end:
-        return False
+    if not end or last >= 0:
+        return _ends_in_what_is_else_closed(source, end)
     # pages of the nineties leave out </html>, and cells' ends, but not the ends of tables, lists and boxes
     lowered = source.lower()
     if any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in _BOXES):
@@ -405,7 +411,7 @@ def _is_cut_off(source: bytes) -> bool:
         return True
     if _has_begun(source) and (not end.endswith(b">") or _OPENED_LAST.search(end)):
         return True
-    return _ends_in_what_is_else_closed(lowered, end)
+    return _ends_in_what_is_else_closed(source, end)
 
 
 def is_open(source: bytes) -> bool:
@@ -421,10 +427,10 @@ def _has_begun(source: bytes) -> bool:
 def _ends_in_what_is_else_closed(source: bytes, end: bytes) -> bool:
     """Whether the end stands in an element of which the page has closed all others."""
     last = _TAG.match(end, end.rfind(b"<")) if b"<" in end else None
-    if last is None or last[1]:
+    if last is None or last[1] or last[2] in _NEVER_CLOSED:
         return False
-    opened = sum(1 for _ in re.finditer(b"<" + last[2] + rb"[\s>/]", source))
-    closed = source.count(b"</" + last[2] + b">")
+    opened = sum(1 for _ in re.finditer(b"<" + last[2] + rb"[\s>/]", source, re.IGNORECASE))
+    closed = sum(1 for _ in re.finditer(b"</" + last[2] + rb"[\s>]", source, re.IGNORECASE))
     return closed >= _HABIT and opened == closed + 1
 
 

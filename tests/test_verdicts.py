@@ -1,7 +1,7 @@
 """What stands under status 200 instead of a record: the verdict on it. Whole pages lie in fixtures_html/verdicts/."""
 
 import pytest
-from test_surroundings import HARDSHIPS, ITEM, KPI, LIST, MEASURES, PROJECT, after, instead, page_of
+from test_surroundings import HARDSHIPS, HEADER, ITEM, KPI, LIST, MEASURES, PROJECT, QUARTERS, after, instead, page_of
 
 from parsers import parse_page
 from parsers.yii_project import ALWAYS
@@ -134,6 +134,24 @@ def test_a_fragment_cut_off_in_its_last_text_is_suspect(lines: list[str], line: 
     for end in (last, last + 1, last + 3):
         assert parse_page(shown[:end].encode()).verdict == "suspect"
     assert parse_page(shown.encode()[: len(shown[:last].encode()) + 2]).verdict == "suspect"
+
+
+@pytest.mark.parametrize("end", ["</body></html>", "</BODY>", "\n</body>\n</html>\n"])
+@pytest.mark.parametrize("rest", ["<p>ควา", "<p", "<p>ค\x00"])
+def test_a_page_cut_off_and_then_closed_is_suspect(rest: str, end: str) -> None:
+    whole = page_of(KPI, "<p>{}</p>").replace("<p>ความหมาย</p>\n</body></html>", "")
+    body = (whole + rest + end).encode().replace(b"\x00", "ก".encode()[:2])
+    assert parse_page(body).verdict == "suspect"
+    assert parse_page((whole + "<p>ความหมาย</p>" + end).encode()).verdict == "ok"
+
+
+@pytest.mark.parametrize("cells", [["1"], ["1", "1.00"], ["1", "1.00", "", "20"]])
+@pytest.mark.parametrize("lines", [KPI, PROJECT, LIST], ids=["kpi", "project", "list"])
+def test_a_broken_row_of_quarters_is_told_and_no_text(lines: list[str], cells: list[str]) -> None:
+    row = "<tr>{}</tr>".format("".join(f"<td>{cell}</td>" for cell in cells))
+    page = parse_page(page_of(instead(lines, [QUARTERS], f"<table>{HEADER}{row}</table>")).encode())
+    (told,) = [f["printed"] for f in page.findings if f["severity"] == "error"]
+    assert (page.verdict, told, page.unclaimed) == ("suspect", " ".join(filter(None, cells)), [])
 
 
 @pytest.mark.parametrize("cut", [2, 3, 4, 5, 6, 7])
