@@ -1,5 +1,6 @@
 """The command line. Each command imports what it needs when it runs: `--help` and `parse` never wait for Prefect."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,7 +50,20 @@ _data_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EPILOG)
+class _Commands(click.Group):
+    """The commands; where whoever reads their output has had enough, they end well."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # before click makes it a failure
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(0) from None
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EPILOG
+)
 @click.version_option(package_name="bma-progress", prog_name="bma-progress")
 def cli() -> None:
     """Harvest the project-progress portal of the Bangkok Metropolitan Administration into Parquet tables."""
@@ -76,8 +90,9 @@ def parse(files: Sequence[Path], url: str | None) -> None:
             status = 2
             continue
         page = parse_page(body, url=url)
-        click.echo(orjson.dumps(page.document(str(file))).decode())
+        click.echo(orjson.dumps(page.document(_readable(file))).decode())
         if page.verdict != "ok":
+            file = Path(_readable(file))
             reasons = [finding for finding in page.findings if finding["severity"] == "error"]
             reason = f" ({reasons[0]['message']} {reasons[0]['printed'] or ''})".replace(" )", ")") if reasons else ""
             _complain(f"{file}: the page is {page.verdict.replace('_', ' ')}{reason}")
@@ -578,8 +593,15 @@ def _store(data: Path | None) -> Any:
     return open_store(_place(data or _settings_data()))
 
 
+def _readable(file: Path) -> str:
+    """A file's name as text; bytes that are none in it become U+FFFD."""
+    return os.fsencode(file).decode("utf-8", "replace")
+
+
 def _read_page_file(file: Path) -> bytes:
     if str(file) == "-":
+        if sys.stdin is None:
+            raise BmaProgressError("standard input is closed; pipe a page into it, or name a file")
         body = sys.stdin.buffer.read(MAX_PAGE_BYTES + 1)
     else:
         try:
@@ -620,9 +642,6 @@ def main(arguments: Sequence[str] | None = None) -> Any:
     except (KeyboardInterrupt, click.Abort):
         _complain("interrupted")
         sys.exit(130)
-    except BrokenPipeError:  # the reader of our output has had enough
-        sys.stderr.close()
-        sys.exit(0)
     except Exception as error:
         if refused := refused_by_machine(error, Path.cwd()):
             _complain(str(refused))

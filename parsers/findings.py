@@ -30,6 +30,10 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "code_contradicts": ("error", "The page names another code in its title than in its links."),
     "url_contradicts": ("error", "The page shows another record than its URL asked for."),
     "code_shape": ("warning", "The code does not have the usual shape."),
+    "printed_twice": (
+        "note",
+        "A part is printed twice over in the same words, as for two widths of screen; it counts once.",
+    ),
     "line_not_understood": ("note", "No rule read this line."),
     "number_unreadable": ("warning", "Not a number; the value is null."),
     "date_unreadable": ("warning", "Not a calendar day; the value is null."),
@@ -51,6 +55,7 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "report_numbers_gap": ("warning", "The reports are not numbered 1, 2, 3 … from the newest."),
     "report_dates_order": ("warning", "A report is dated before the report below it."),
     "report_outside_fiscal_year": ("note", "The report's date lies outside the project's fiscal year."),
+    "report_in_future": ("warning", "The report is dated after the day on which the page was fetched."),
     "progress_fell": ("note", "A report gives less progress than the one before it."),
     "result_not_last_quarter": ("note", "The overall result is not the last quarter's."),
     "units_differ": ("warning", "Target and result are printed in different units."),

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 from parsers.findings import Findings
 from parsers.labels import (
     ACHIEVED_LABEL,
     ANOTHER_MEASURE,
+    LABELLED,
     LEVEL_AT_END,
     LEVEL_LINE,
     LEVEL_WORDS,
     QUARTER_HEADER,
     QUARTER_HEADER_LABEL,
+    QUARTER_HEADER_LINES,
     QUARTER_ROW,
     TARGET_LABEL,
     TYPE_LABEL,
@@ -22,9 +25,11 @@ from parsers.thai import parse_integer, parse_number
 
 Row = dict[str, Any]
 
-_LABELS = (TARGET_LABEL, ACHIEVED_LABEL, TYPE_LABEL)
+_LABELS = {TARGET_LABEL: "target_value", ACHIEVED_LABEL: "achieved_value", TYPE_LABEL: "kpi_type"}
 _NO_VALUES: Row = dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
 _MOST_PIECES = 8  # cells that one measure is spread over
+_QUARTERS = 4
+_ROW_PART = re.compile(r"[0-9๐-๙.,/ -]+")
 _NUMBER_START = re.compile(r"[0-9๐-๙.+-]")
 
 
@@ -38,11 +43,17 @@ def number(printed: str | None, findings: Findings, table: str, key: str, column
     return value
 
 
+def _is_value(printed: str) -> bool:
+    return printed in ("", "-", EMPTY_CELL) or parse_number(printed) is not None
+
+
 def cut_quarter_table(lines: list[str]) -> tuple[list[str], list[str]]:
     """The lines above the quarter table, and the table's own (with whatever follows it)."""
     for place, line in enumerate(lines):
-        if line.startswith(QUARTER_HEADER_LABEL) and QUARTER_HEADER.match("\n".join(lines[place : place + 8])):
-            return lines[:place], lines[place:]
+        if line.startswith(QUARTER_HEADER_LABEL):
+            below = "\n".join(lines[place : place + QUARTER_HEADER_LINES])
+            if QUARTER_HEADER.match(below):
+                return lines[:place], lines[place:]
     return lines, []
 
 
@@ -63,29 +74,73 @@ def read_quarter_table(
     place = header.end()
     while row := QUARTER_ROW.match(text, place):
         quarter_no = parse_integer(row[1]) or 0
-        cells = (row[2] or "").split()
+        cells, pair, end = _row_parts(row)
         row_key = f"{key}/{quarter_no}"
-        if len(cells) > 2 or (quarter_no - 1) != len(seen):
-            if quarter_no in seen:
-                findings.add("duplicate_key", table=table, key=row_key, printed=row[0].strip())
-                place = row.end()
-                continue
-            if len(cells) > 2:
+        if len(cells) > 2:
+            shown = [cell for cell in cells if cell != EMPTY_CELL]  # the others are spacers
+            cells = cells if shown and set(cells[:3]) == {EMPTY_CELL} else shown  # or a blank row, and the next one
+        in_cells = text[row.end(1)] == "\n"
+        if len(cells) > 2 or not (in_cells or all(map(_is_value, (*cells, *pair)))):
+            break  # a text that begins with a number
+        if quarter_no in seen:
+            if not all(pair):
                 break
+            findings.add("duplicate_key", table=table, key=row_key, printed=row[0].strip())
+            place = end
+            continue
+        place = end
         seen.add(quarter_no)
-        place = row.end()
         result, score = [*cells, None, None][:2]
         rows.append(
             {
                 "quarter": quarter_no,
                 "result_value": number(result, findings, table, row_key, "result_value"),
                 "score": number(score, findings, table, row_key, "score"),
-                "evaluation_2_1": number(row[3], findings, table, row_key, "evaluation_2_1"),
-                "evaluation_2_2": number(row[4], findings, table, row_key, "evaluation_2_2"),
+                "evaluation_2_1": number(pair[0], findings, table, row_key, "evaluation_2_1"),
+                "evaluation_2_2": number(pair[1], findings, table, row_key, "evaluation_2_2"),
             }
         )
     unit = " ".join((header[1] or header[2] or "").replace(EMPTY_CELL, "").split()) or None
-    return rows, unit, [line for line in text[place:].split("\n") if line and line != EMPTY_CELL]
+    rest = [line for line in text[place:].split("\n") if line and line != EMPTY_CELL]
+    if rest and len(seen) < _QUARTERS and parse_integer(rest[0]) == len(seen) + 1:
+        broken = list(takewhile(_ROW_PART.fullmatch, rest))
+        findings.add(
+            "part_missing",
+            table=table,
+            key=f"{key}/{len(seen) + 1}",
+            printed=" ".join(broken),
+            message="A row of the table of quarters is not whole.",
+        )
+    return rows, unit, rest
+
+
+def _row_parts(row: re.Match[str]) -> tuple[list[str], tuple[str, str], int]:
+    """The cells between a row's quarter and its pair, the pair, and where the row ends.
+
+    Pair and stroke may share out their parts over cells: `20 /` and `20`, `20` and `/ 20`, or three cells.
+    """
+    text, cells, first, second, end = row.string, (row[2] or "").split(), row[3], row[4], row.end()
+    if second:
+        if not first and len(cells) > 2:
+            first = cells.pop()
+    elif row[0].endswith("/"):
+        half = text[end + 1 :].partition("\n")[0]
+        half_end = end + 1 + len(half)
+        next_quarter = (parse_integer(row[1]) or 0) + 1
+        is_next_row = _quarter_at(text, end) == next_quarter and _quarter_at(text, half_end) != next_quarter
+        is_half = parse_number(half) is not None and not is_next_row
+        if first and is_half:
+            second, end = half, half_end
+        elif not first and cells and (is_half or len(cells) > 2):
+            first = cells.pop()
+            if not is_next_row and _is_value(half):
+                second, end = half, half_end
+    return cells, (first, second), end
+
+
+def _quarter_at(text: str, place: int) -> int | None:
+    row = QUARTER_ROW.match(text, place)
+    return parse_integer(row[1]) if row else None
 
 
 def join_narratives(quarters: list[Row], narratives: Mapping[int, str | None]) -> list[Row]:
@@ -109,7 +164,7 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
     current: list[str] | None = None
     level: str | None = None
     for line in _one_a_line(lines):
-        if line.startswith(_LABELS):
+        if line.startswith(tuple(_LABELS)):
             label = next(label for label in _LABELS if line.startswith(label))
             if label in values:
                 rest.append(line)
@@ -120,10 +175,25 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
             current = None
         elif line == EMPTY_CELL:
             continue
-        elif current is not None and len(current) < _MOST_PIECES and (_is_open(current) or line[0] == ":"):
+        elif (
+            current is not None
+            and len(current) < _MOST_PIECES
+            and (_is_open(current) or line[0] == ":")
+            and not _is_anothers(current, line)
+        ):
             current.append(line)
         else:
             rest.append(line)
+    for label in _LABELS:
+        if label not in values:
+            findings.add(
+                "part_missing",
+                table=table,
+                key=key,
+                column=_LABELS[label],
+                printed=label,
+                message=f"The indicator has no line {label}.",
+            )
     unit, target = _unit_and_value(values.get(TARGET_LABEL, []))
     unit_2, achieved = _unit_and_value(values.get(ACHIEVED_LABEL, []))
     if TARGET_LABEL in values and ACHIEVED_LABEL in values and unit != unit_2:
@@ -156,6 +226,11 @@ def _is_open(parts: list[str]) -> bool:
     text = " ".join(parts)
     _, colon, value = text.rpartition(":")
     return not value.strip() if colon else len(parts) < 3
+
+
+def _is_anothers(current: list[str], line: str) -> bool:
+    """Whether a line below a label without value is somebody else's label and value."""
+    return bool(LABELLED.match(line)) and any(":" in part for part in current)
 
 
 def _level(line: str, found: re.Match[str], table: str, key: str, findings: Findings) -> str | None:

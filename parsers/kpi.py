@@ -12,6 +12,7 @@ from parsers.labels import (
     KPI_CODE,
     KPI_HEADINGS,
     KPI_TITLE_LINE,
+    QUARTER_HEADER_LINES,
     TARGET_LABEL,
 )
 from parsers.plain import EMPTY_CELL
@@ -46,8 +47,7 @@ class KpiPage:
         self.unclaimed.extend(line for line in lines if line != EMPTY_CELL)
 
     def _read(self, lines: list[str]) -> None:
-        head, sections, menu = cut(lines, KPI_HEADINGS, _FOLLOWS)
-        self._leave(menu)
+        head, sections = cut(lines, KPI_HEADINGS, _FOLLOWS)
         head = [line for line in head if line != EMPTY_CELL]
         title = find_title(head, KPI_TITLE_LINE, _CODE_LINE, _ends_head)
         if title is None:
@@ -62,17 +62,9 @@ class KpiPage:
         self._leave(line for line in head[:start] if line not in FURNITURE)
         below = without_furniture(head[end:])
         score, below = self._read_evaluation(below)
-        if not any(line.startswith(TARGET_LABEL) for line in below):
-            self.findings.add(
-                "part_missing",
-                table="kpis",
-                key=self.code,
-                column="target_value",
-                message=f"The page has no line {TARGET_LABEL}.",
-            )
         columns, left = read_measures(below, "kpis", self.code, self.findings)
-        # a lone number is what is left of a dead chart
-        self._leave(line for line in left if parse_number(line) is None)
+        chart = next((place for place, line in enumerate(left) if parse_number(line) == 0), None)
+        self._leave(line for place, line in enumerate(left) if place != chart)  # a lone 0 is what a dead chart leaves
         quarters = self._read_quarters(sections)
         narratives = {q: _text(sections.get(f"narrative_{q}", [])) for q in range(1, 5)}
         self.tables["kpis"].append(
@@ -91,8 +83,15 @@ class KpiPage:
     def _read_evaluation(self, lines: list[str]) -> tuple[float | None, list[str]]:
         place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
         if place is None:
+            self.findings.add(
+                "part_missing",
+                table="kpis",
+                key=self.code,
+                column="evaluation_score",
+                message="The page has no line of สยป.",
+            )
             return None, lines
-        for count in range(min(4, len(lines) - place), 0, -1):
+        for count in range(min(6, len(lines) - place), 0, -1):
             found = EVALUATION_LINE.fullmatch(" ".join(lines[place : place + count]))
             if found:
                 self.evaluation_quarter = parse_integer(found[1]) if found[1] else None
@@ -123,7 +122,7 @@ def _text(lines: list[str]) -> str | None:
 
 
 def _before_table(lines: list[str], place: int) -> bool:
-    return bool(cut_quarter_table(lines[place + 1 : place + 2 + 8])[1])
+    return bool(cut_quarter_table(lines[place + 1 : place + 2 + QUARTER_HEADER_LINES])[1])
 
 
 _FOLLOWS = {"quarters": _before_table}

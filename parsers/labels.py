@@ -44,27 +44,56 @@ NARRATIVE_LABEL: Final = re.compile("รายงานผลฯ ไตรมา
 PROJECT_PAGE_TITLE: Final = "ความคืบหน้าโครงการ/กิจกรรม"
 KPI_PAGE_TITLE: Final = "รายละเอียดตัวชี้วัด"
 RESULT_LIST_TITLE: Final = "ผลการปฏิบัติราชการประจำปี"
+RESULT_LIST_WAITS: Final = re.compile(rf"{RESULT_LIST_TITLE}\s*:?\s*(?:ของหน่วยงาน)?\s*:")  # for an agency's code
 YII_CODE_LABEL: Final = "รหัสโครงการ"
+YII_CODE_LINE: Final = re.compile(rf"{YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
 
+PLAN_LINK: Final = "ดูโครงการแผนปีฯ"  # below the contact
 FURNITURE: Final = frozenset(
     (
         *("Back Home", "BackHome", "Back", "Home", "FusionCharts will render here", "FusionCharts"),
-        *("ดูโครงการแผนปีฯ : พิมพ์ข้อมูล", "ดูโครงการแผนปีฯ", "ดูโครงการแผนปีฯ :", "พิมพ์ข้อมูล", ": พิมพ์ข้อมูล"),
-        *("รายละเอียดตัวชี้วัดฯ : พิมพ์ข้อมูล", "รายละเอียดตัวชี้วัดฯ", "รายละเอียดตัวชี้วัดฯ :"),
+        *(PLAN_LINK, "รายละเอียดตัวชี้วัดฯ", "พิมพ์ข้อมูล"),
+        *(f"{link}{colon}" for link in (PLAN_LINK, "รายละเอียดตัวชี้วัดฯ") for colon in (" :", ":")),
+        *(f"{link}{colon}พิมพ์ข้อมูล" for link in (PLAN_LINK, "รายละเอียดตัวชี้วัดฯ", "") for colon in (" : ", " :", ": ", ":")),
         PROJECT_PAGE_TITLE,
         KPI_PAGE_TITLE,
     )
 )
 
-# --- below the record: what sites print at the end of a page --------------------------------------------------------
+# --- what nobody knows -----------------------------------------------------------------------------------------------
 
+LABELLED: Final = re.compile(r"[^\W\d_][^:0-9๐-๙]{1,60} :.*")
+"""A line like `<label> : <value>`: below a text of one line it is not that text's second line."""
+
+# --- around the record: what sites print above and below it -----------------------------------------------------------
+
+TO_TOP: Final = ("กลับขึ้นด้านบน", "กลับด้านบน", "ขึ้นด้านบน", "Top", "Back to top")
 NAVIGATION: Final = FURNITURE - {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE} | frozenset(
     (
-        *("กลับขึ้นด้านบน", "กลับด้านบน", "ขึ้นด้านบน", "กลับหน้าหลัก", "กลับหน้าแรก", "หน้าหลัก", "หน้าแรก", "ย้อนกลับ", "กลับ"),
-        *("พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Top", "Back to top", "Print", "Close", "Logout"),
+        *TO_TOP,
+        *("กลับหน้าหลัก", "กลับหน้าแรก", "หน้าหลัก", "หน้าแรก", "ย้อนกลับ", "กลับ"),
+        *("พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Print", "Close", "Logout"),
+        *("เข้าสู่ระบบ", "เมนู", "ค้นหา", "ติดต่อเรา", "Login", "Menu", "Search"),
     )
 )
-COPYRIGHT: Final = re.compile(r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|.*©", re.IGNORECASE)
+_SITE_WORDS: Final = sorted(NAVIGATION | {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE}, key=len, reverse=True)
+NAVIGATION_LINE: Final = re.compile(  # one of them, or several in a line: `หน้าแรก | เข้าสู่ระบบ`
+    rf"(?:[\s:|/<>«»‹›•·]|{'|'.join(map(re.escape, _SITE_WORDS))})++"
+)
+COPYRIGHT: Final = re.compile(
+    r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|.*©"
+    r"|(?:powered|developed|designed) by\b|(?:ออกแบบและพัฒนา|พัฒนาระบบ)โดย|จำนวน(?:ผู้เข้าชม|ผู้เยี่ยมชม|ผู้เข้าใช้)\s*:?\s*[0-9]",
+    re.IGNORECASE,
+)
+
+YII_FURNITURE: Final = re.compile(  # what Yii's own templates print around a record: trails, buttons, menus, notices
+    r"(?:หน้าแรก|หน้าหลัก|Home)\s*[/»›>].*"
+    r"|(?:(?:หน้าแรก|หน้าหลัก|เข้าสู่ระบบ|ออกจากระบบ|แก้ไข|ปรับปรุง|ลบ|Home|About|Contact|Signup|Login|Logout(?: \([^()]*\))?"
+    r"|Update|Delete|Toggle navigation|My Company|My Application|(?:Create )?Tbl Project Mains?"
+    rf"|{PROJECT_CODE})[\s/|]*)+"
+    r"|#|แสดง \S+ จาก \S+ ผลลัพธ์|Showing \S+ of \S+ items?\."
+    r"|©\s*My (?:Company|Application)\s*[0-9]{4}[\s/|]*(?:Powered by\s*Yii Framework)?|Powered by\s*Yii Framework"
+)
 
 # --- one line of a project page -----------------------------------------------------------------------------------
 
@@ -72,31 +101,35 @@ TITLE_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*({PROJECT_CODE})")
 KPI_TITLE_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*({KPI_CODE})")
 BARE_CODE_LINE: Final = re.compile(rf"({PROJECT_CODE})")
 AGENCY_LINE: Final = re.compile(rf"(.*\S)?\s*:\s*\(\s*({DIGIT}{{4}})?\s*\)")
+AGENCY_YEAR: Final = re.compile(rf":?\s*\(\s*(?:{DIGIT}{{4}})?\s*\)")  # the agency's year in a cell of its own
 SUB_OFFICE_MARK: Final = re.compile(r"\*+\s*")
 PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
+PROGRESS_IN_LINE: Final = re.compile(rf"(?:({DIGIT}[0-9๐-๙.,]*)\s*%?\s+)?({PROGRESS_LABEL}.*)")  # behind progress alone
 EVALUATION_LINE: Final = re.compile(
     r"\*{2,3}\s*สยป\.\s*(?:ประเมินโครงการ|ตรวจประเมินตัวชี้วัด)\s*:?\s*(?:ไตรมาสที่)?\s*:?\s*"
     rf"(?:({DIGIT})(?![^\s:]))?\s*:?\s*(\S*)"
 )
 EVALUATION_MARK: Final = re.compile(r"\*{2,3}\s*สยป\.")
+BEFORE_LINKS: Final = re.compile(rf"\s+(?=ดูโครงการแผนปีฯ|{EVALUATION_MARK.pattern})")  # where they share a line
 UNIT_PAIR: Final = re.compile(rf"({DIGIT}{{8}})?\s*/\s*({DIGIT}{{8}})?")
+UNIT_PAIR_AT_END: Final = re.compile(rf"(.*\S)\s+({DIGIT}{{8}}/{DIGIT}{{8}})")  # in one line with the text above it
 STRATEGY_LINE: Final = re.compile(rf"(?:(ด้านที่|ยุทธศาสตร์ที่)\s*({DIGIT}+)\b|({DIGIT}+(?:\.{DIGIT}+)+)\.?)\s*[-–—]?\s*(.*)")
 NAME_IN_ENGLISH: Final = re.compile(r"(.*\S)\s*:\s*([A-Za-z][\x20-\x7e‘’“”–]*)")
 
-REPORT_LABEL: Final = "ความคืบหน้าโครงการฯ ร้อยละ"
-REPORT_NUMBER_LINE: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)")
 REPORT_START: Final = re.compile(rf"(?:\(\s*{DIGIT}+\s*\)\s*)?ความคืบหน้าโครงการฯ ร้อยละ")
 REPORT_HEADING: Final = re.compile(
     rf"\(\s*({DIGIT}+)\s*\)\s*ความคืบหน้าโครงการฯ ร้อยละ\s*:?\s*([^\s()]*)\s*\(\s*([^()]*?)\s*\)"
+    rf"(?:\s*({DIGIT}[0-9๐-๙.,]*)\s*%?)?"  # the percent again, where it stands in the same line
 )
 REPORT_RULE: Final = re.compile(r"-{3,}\s*&+\s*-{3,}")
 PROBLEMS_LINE: Final = re.compile(r"\*+\s*ปัญหาของโครงการ\s*:?\s*(.*)")
 OBSTACLES_LINE: Final = re.compile(r"\*+\s*อุปสรรคของโครงการ\s*:?\s*(.*)")
+PROBLEMS_INSIDE: Final = re.compile(r"\s\*+\s*ปัญหาของโครงการ\s*:")  # behind the note, in its line
+OBSTACLES_INSIDE: Final = re.compile(r"\s\*+\s*อุปสรรคของโครงการ\s*:")
 # As nearly all are printed, each part in lines of its own: nothing in them can be a quotation.
-OBSTACLES_AT_END: Final = re.compile(r"(.*?)\s*(\*+\s*อุปสรรคของโครงการ\s*:.*)")
 USUAL_REPORT: Final = re.compile(
     rf"\(({DIGIT}+)\) ความคืบหน้าโครงการฯ ร้อยละ ([0-9]+(?:\.[0-9]+)?) \(([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})\)\n\2\n"
-    r"((?:[^(*\n-].*\n)*)"
+    r"((?:[^(*\n-].*\n)?)"
     r"\*\* ปัญหาของโครงการ : *(.*)\n\*\* อุปสรรคของโครงการ : *(.*)\n-{3,}&+-{3,}(?:\n|$)"
 )
 
@@ -112,8 +145,9 @@ STEP_DATES_AT_END: Final = re.compile(
 )
 WEIGHT_LINE: Final = re.compile(r":?\s*([^\s%:]*)\s*%")
 WEIGHT_AT_END: Final = re.compile(r"(.*\S)\s*:\s*([^\s%:]+)\s*%")
+STEP_LINK_MARK: Final = re.compile(r"\(\s*(?:ทดสอบ|คลิก)\s*\)")
 STEP_LINKS: Final = re.compile(
-    rf"\(\s*(?:ทดสอบ|คลิก)\s*\)\s*(?:แสดงขั้นตอนการดำเนินงานโครงการ|ขั้นตอนการปฏิบัติงานของโครงการ)"
+    rf"{STEP_LINK_MARK.pattern}\s*(?:แสดงขั้นตอนการดำเนินงานโครงการ|ขั้นตอนการปฏิบัติงานของโครงการ)"
     rf"\s*(?::\s*({PROJECT_CODE})?)?"
 )
 
@@ -125,6 +159,8 @@ KPI_NAME_LINE: Final = re.compile(r"ตัวชี้วัด\s*:\s*(.*)")
 TARGET_LABEL: Final = "ค่าเป้าหมาย"
 ACHIEVED_LABEL: Final = "ผลงานที่ทำได้"
 TYPE_LABEL: Final = "ประเภทตัวชี้วัด"
+BEHIND_KPI_CODE: Final = re.compile(rf"({KPI_CODE})\s+({KPI_NAME_LABEL}\s*:.*)")  # its name in the same line
+BEFORE_TARGET: Final = re.compile(rf"\s(?={TARGET_LABEL}(?:\s[^:]*)?:)")
 ANOTHER_MEASURE: Final = re.compile(rf" (?=(?:{ACHIEVED_LABEL}|{TYPE_LABEL})(?:\s[^:]*)?:)")
 LEVEL_LINE: Final = re.compile(
     r"\(?\s*ตัวชี้วัดระดับ(?:ผลผลิต|ผลลัพธ์)?\s*(?:\(\s*(output|outcome)\s*\))?\s*\)?", re.IGNORECASE
@@ -135,19 +171,27 @@ LEVEL_AT_END: Final = re.compile(
 LEVEL_WORDS: Final[dict[str, str]] = {"ผลผลิต": "output", "ผลลัพธ์": "outcome"}
 
 QUARTER_HEADER_LABEL: Final = "ไตรมาสที่"
-QUARTER_HEADER: Final = re.compile(  # the header has an empty cell too: ␀ is parsers.page.EMPTY_CELL
-    r"ไตรมาสที่\s*\(\s*1\s*-\s*4\s*\)[\s␀]*\*\s*ผลงาน\s*\*\s*(?:\((.*?)\))?[\s␀]*"
-    r"\*\s*ผลประเมินตัวชี้วัด\s*\*[\s␀]*(?:\(([^*]*?)\)[\s␀]*)?"  # a header of two rows has the unit below
+_QUARTERS_DETAIL: Final = r"(?:\(\s*1\s*-\s*4\s*\)[\s␀]*)?"
+QUARTER_HEADER: Final = re.compile(  # with empty cells (␀: parsers.plain.EMPTY_CELL), and details in a row of their own
+    rf"ไตรมาสที่[\s␀]*{_QUARTERS_DETAIL}\*\s*ผลงาน\s*\*[\s␀]*(?:\((.*?)\)[\s␀]*)?"
+    rf"\*\s*ผลประเมินตัวชี้วัด\s*\*[\s␀]*{_QUARTERS_DETAIL}(?:\(([^*]*?)\)[\s␀]*)?"
     r"\(\s*\*\s*2\.1\s*/\s*2\.2\s*\*\s*\)",
     re.DOTALL,
 )
-QUARTER_ROW: Final = re.compile(r"\s*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*)[ \n]*/[ \t]*([^\s/]*)(?=\n|$)", re.DOTALL)
+QUARTER_HEADER_LINES: Final = 12
+"""What the lines of a header come to at most, empty cells among them."""
+QUARTER_ROW: Final = re.compile(  # the quarter, result and score, the pair; spacer rows and cells may stand between
+    r"[\s␀]*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*) */ *([^\s/]*)(?=\n|$)", re.DOTALL
+)
 
 # --- what a server prints instead of, or in the middle of, a page ---------------------------------------------------
 
 ERROR_LINE: Final = re.compile(
-    r"(?:PHP )?(?:Parse error|Fatal error|Warning|Notice|Deprecated|Strict Standards|Catchable fatal error|Recoverable "
-    r"fatal error)\s*:.* on line \d+.*"
+    r"(?:PHP |\( ! \) )?(?:Parse error|Fatal error|Warning|Notice|Deprecated|Strict Standards|Catchable fatal error|"
+    r"Recoverable fatal error)\s*(?:\(\d+\))?\s*:.*\bline \d+.*"
+    r"|A (?:PHP|Database) Error (?:was encountered|Occurred)|Severity: \w+|Message: .*|(?:File|Filename): .*\.php"
+    r"|(?:Line|Error) Number: \d+|SELECT .+ FROM .+|Resource id #\d+"
+    r"|Microsoft .+ error '[0-9a-f]{8}'.*|.*\[ODBC .*Driver.*\].*|/\S+\.aspx?, line \d+"
     r"|.*You have an error in your SQL syntax.*|.*MySQL server (?:has gone away|version for the right syntax).*"
     r"|.*\bSQLSTATE\[.*|.*Can't connect to (?:local )?MySQL.*|.*Too many connections.*"
     r"|.*\b(?:mysqli?|odbc|mssql|sqlsrv|pg)_\w+\(\).*|.*Access denied for user '.*|.*Unknown column '.*' in '.*"
@@ -158,3 +202,47 @@ ERROR_LINE: Final = re.compile(
 )
 ERROR_FIRST: Final = frozenset(ascii_letters + "#")
 """What a server's message begins with, unless a Thai sentence leads it; hardly a line of a page does."""
+ERROR_MARKS: Final = ("SQL", "on line ", "for user '", "Too many connections")
+"""What stands in messages that begin otherwise."""
+ERROR_BLOCKS: Final = (
+    re.compile(  # one cell a line, as Xdebug shows the calls
+        r"\( ! \) .*\n(?:Call Stack\n)?(?:#\nTime\n(?:Memory\n)?Function\nLocation\n)?(?:\d+\n[\d.]+\n(?:\d+\n)?.*\n.*:\d+\n)*"
+    ),
+    re.compile(r"Microsoft .+ error '[0-9a-f]{8}'.*\n(?:.*\n){0,2}?/\S+\.aspx?, line \d+\n", re.IGNORECASE),
+)
+"""Messages of several lines, of which only the first or the last is known by itself."""
+
+# --- what is printed instead of a record ----------------------------------------------------------------------------
+
+_THING = r"(?:page|url|resource|file|object|document|site|data|record|result|item|project|indicator)s?"
+NO_SUCH_RECORD: Final = re.compile(
+    r"ไม่พบ\s*(?:ข้อมูล|หน้า|เว็บ|โครงการ|กิจกรรม|ตัวชี้วัด|รายการ|รายละเอียด|เอกสาร|ไฟล์|ผลการค้นหา|รหัส|สิ่งที่|url)|^\W*ไม่พบ\W*(?:\(#?404\))?$"
+    r"|ไม่(?:มี|ปรากฏ)\s*(?:ข้อมูล|โครงการ|ตัวชี้วัด|รายการ|หน้า)|ไม่มีอยู่ในระบบ"
+    r"|(?:ข้อมูล|โครงการ|ตัวชี้วัด|รายการ|หน้า)(?:นี้|ดังกล่าว)?\s*(?:ได้)?ถูก(?:ลบ|ยกเลิก)"
+    r"|\b404\b.*(?:not found|error|ไม่พบ)|^\W*(?:error )?404\W*$|^\W*not found\b|\bno input file specified"
+    rf"|\b{_THING}\b.{{0,80}}\b(?:not|can't|cannot) (?:be )?(?:found|exist)|\b{_THING}\b.{{0,80}}n[’']t (?:be found|exist)"
+    rf"|\bno (?:such |matching )?{_THING}\b.{{0,20}}\b(?:found|available|exists?)|^0 results?\b|not found on this server",
+    re.IGNORECASE,
+)
+"""The word of the portal, or of its server, that there is no such record or page."""
+
+REFUSAL: Final = re.compile(
+    r"mod_?security|not acceptable|ปรับปรุงระบบ|ปรับปรุงเว็บ|ปิดปรับปรุง|(?:อยู่)?ระหว่าง(?:การ)?ปรับปรุง|บำรุงรักษา|ปิดระบบ|ย้ายระบบ"
+    r"|(?:ปิด|งด|เปิด)ให้บริการ|สิ้นสุดการรายงาน|ขัดข้อง|ข้อผิดพลาด|ไม่สามารถ|กรุณา(?:ลอง|เข้า|ล็อก|ติดต่อ)|เข้าสู่ระบบ|รหัสผ่าน|ชื่อผู้ใช้|ผู้ใช้งาน"
+    r"|(?:ไม่มี|ไม่ได้รับ)สิทธิ|ถูกปฏิเสธ|ถูกระงับ|หมดอายุ|ฐานข้อมูล"
+    r"|maintenance|back soon|under construction|log ?in\b|sign in|password|username|denied|forbidden|unauthori[sz]ed|unavailable"
+    r"|bad gateway|time-?d? ?out|rejected|blocked|firewall|captcha|unsuccessful|incident id|connect|database"
+    r"|server error|\berror\b",
+    re.IGNORECASE,
+)
+"""What maintenance, logins, firewalls and failures say."""
+
+UNSEEN_MESSAGE: Final = re.compile(
+    r"""\b(?:alert|confirm)\s*\(\s*(["'])(.*?)\1|<noscript\b[^>]*>(.*?)</noscript""", re.IGNORECASE | re.DOTALL
+)
+LEADS_AWAY: Final = re.compile(
+    r"""http-equiv\s*=\s*["']?refresh|\blocation(?:\.href)?\s*=(?!=)|\blocation\.(?:replace|assign|reload)\s*\(|<frame\b"""
+    r"""|type\s*=\s*["']?password|_Incapsula_|_cf_chl|captcha""",
+    re.IGNORECASE,
+)
+"""In a page that prints nothing: it sends the browser elsewhere, or asks for something."""

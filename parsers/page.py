@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
+from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from parsers.plain import BREAK, EMPTY_CELL, lines_of, plain_lines
-from parsers.thai import clean
+from parsers.thai import clean, mend_spelling
 
 _LINK = "␞"
 
@@ -28,8 +29,12 @@ _BLOCKS = (
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
     "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
 ).split()
-_NO_VALUE_INPUTS = frozenset("hidden button submit reset image checkbox radio file password range color".split())
-"""Inputs that print nothing of the record; an input of a type that no browser knows is a line of text."""
+_VALUELESS_INPUTS = frozenset(
+    ("hidden", "button", "submit", "reset", "image", "checkbox", "radio", "file", "password", "color", "range")
+)
+"""Inputs whose value is not shown or, a button's caption, never the record's; unknown types are shown as text."""
+_NEAR = 12  # nodes beside and inside a box that are looked at for a text, and boxes around a link: it is never farther
+_ICONS = 1_000  # links without text, at most: a page of more is no list
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
 _COMMON_THAI = "่้าำิีัเแกนรม"
@@ -38,9 +43,12 @@ _STYLES_APART = re.compile("display|visibility|white-space|float|position", re.I
 _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
 _KEPT_WHITE_SPACE = ("pre", "break-spaces")
-_HREF_IN_SCRIPT = re.compile(r"""location(?:\.href)?\s*=\s*['"]([^'"]+)|window\.open\(\s*['"]([^'"]+)""")
+_ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
+"""What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
+_HAS_LINK = "[href], [onclick], [data-href], [data-url]"
 
 
+_ANY_TAG = re.compile(rb"<[A-Za-z!?/]")
 _MOST_SPACERS = 20  # empty cells for each line with text, in a layout of cells
 
 _TAG = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
@@ -66,6 +74,14 @@ _SITE_END = re.compile(  # the last <footer> or <nav> of a page, with nothing pr
     re.IGNORECASE | re.DOTALL,
 )
 
+_BOXES = (b"div", b"table", b"ul", b"ol", b"dl", b"section", b"article", b"fieldset", b"pre")
+_OPENED_LAST = re.compile(
+    rb"<(?:h[1-6]|span|font|label|strong|small|b|i|u|a|div|section|legend|pre|table)(?:\s[^<>]*)?>\Z"
+)
+_HALF_LETTER = re.compile(rb"[\xc0-\xff]\Z|[\xe0-\xff][\x80-\xbf]\Z|[\xf0-\xff][\x80-\xbf]{2}\Z")  # of UTF-8
+_NEVER_CLOSED = frozenset(b"br hr img input meta link wbr area".split())
+_HABIT = 3  # ends of one element, from which on a page is known to write them
+
 _FIRST_TAG = re.compile(r"\s*<[!?A-Za-z]")
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
 _THAI_CHARSETS = frozenset(("windows-874", "cp874", "x-windows-874", "tis-620", "tis620", "iso-8859-11", "thai"))
@@ -79,7 +95,7 @@ class PrintedPage:
     links: the targets of links in page order, as written in the page
     encoding: the charset the bytes were read in, a Python codec name
     undecodable: how many characters could not be read in that charset (they are U+FFFD in the lines)
-    cut_off: whether the bytes end inside a tag or a text although the document had begun with `<html`
+    cut_off: whether the bytes end inside a tag, a text or a box that should have been closed
     line_links: for each line the indices into `links` of the links that begin in it; only where asked for
     site_end: the lines of the `<footer>` and `<nav>` that end the page; they are not in `lines`
     """
@@ -159,11 +175,21 @@ def _read(source: bytes, encoding: str, with_line_links: bool, every_element_bre
 def _read_page(
     source: bytes, encoding: str, with_line_links: bool = False, every_element_breaks: bool = False
 ) -> PrintedPage:
+    if not _ANY_TAG.search(source):
+        return _read_text(source, encoding, with_line_links)
     special = with_line_links or every_element_breaks or _is_huge(source)
     plain = None if special else plain_lines(source)
     if plain is None:
         return _read_tree(source, encoding, with_line_links, every_element_breaks)
     return PrintedPage(*plain, encoding, 0, _is_cut_off(source))
+
+
+def _read_text(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
+    """Bytes without a single tag are no HTML: a browser shows their lines as they are."""
+    text = mend_spelling(source.decode("utf-8", "replace"))
+    lines = lines_of(BREAK.join(text.splitlines()))
+    no_links: list[tuple[int, ...]] = [()] * len(lines) if with_line_links else []
+    return PrintedPage(lines, [], encoding, text.count("\ufffd"), line_links=no_links)
 
 
 def _site_end(source: bytes) -> re.Match[bytes] | None:
@@ -264,7 +290,8 @@ def _take_out(node: LexborNode) -> None:
     attributes = node.attributes if node.tag_id in (_DIALOG, _INPUT) else {}
     if node.tag_id == _DIALOG and "open" in attributes:
         return
-    if (value := attributes.get("value")) and (attributes.get("type") or "").lower() not in _NO_VALUE_INPUTS:
+    value = attributes.get("value")
+    if value and (attributes.get("type") or "").strip().lower() not in _VALUELESS_INPUTS:
         node.insert_before(value)
     node.decompose()
 
@@ -280,6 +307,14 @@ def utf_16_of(body: bytes) -> str | None:
     )
 
 
+def readable(body: bytes) -> str:
+    """The whole source of a page as text, in the charset its bytes fit."""
+    try:
+        return body.decode(utf_16_of(body) or "utf-8")
+    except UnicodeDecodeError:
+        return _as_utf8(body, None)[0].decode("utf-8", "replace")
+
+
 def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
     """The bytes of a page that is not clean UTF-8, in UTF-8, and the charset they were in.
 
@@ -288,7 +323,8 @@ def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
     """
     as_utf8 = body.decode("utf-8", "replace")
     damage = as_utf8.count("\ufffd")
-    if sum(map(as_utf8.count, _COMMON_THAI)) > 3 * damage:
+    is_cut = damage == 1 and as_utf8.endswith("\ufffd")
+    if is_cut or sum(map(as_utf8.count, _COMMON_THAI)) > 3 * damage:
         return body.removeprefix(b"\xef\xbb\xbf"), "utf-8"
     as_thai = body.decode("cp874", "replace")
     if _declared_charset(body, content_type) in _THAI_CHARSETS or as_thai.count("\ufffd") < damage:
@@ -341,7 +377,7 @@ def _apply_style(node: LexborNode, declared: dict[str, str]) -> None:
 
 
 def _set_apart(node: LexborNode) -> None:
-    if node.tag not in _BLOCKS and node.first_child is not None:
+    if node.tag not in _BLOCKS and node.tag not in ("img", "input", "wbr"):  # text goes on around those
         node.insert_before(BREAK)
         node.insert_after(BREAK)
 
@@ -373,52 +409,113 @@ def _keeps(node: LexborNode, keeping: dict[int, bool]) -> bool:
 def _mark_links(root: LexborNode) -> list[str]:
     """Collect all links of a page, scripted ones too, and leave a mark with its number before each."""
     links: list[str] = []
-    seen: set[int] = set()
-    for node in root.css("[href], [onclick]"):
-        if node.mem_id in seen:  # it has both
-            continue
-        seen.add(node.mem_id)
-        attributes = node.attributes
-        target = attributes.get("href")
-        if not target or target.startswith(("#", "javascript:")):
-            scripted = _HREF_IN_SCRIPT.search(f"{target or ''} {attributes.get('onclick') or ''}")
-            target = (scripted[1] or scripted[2]) if scripted else None
-        if target:
-            node.insert_before(f"{_LINK}{len(links)}{_LINK}")
-            links.append(target.strip())
+    marks: list[tuple[LexborNode, str]] = []
+    icons = 0
+    for node in {node.mem_id: node for node in root.css(_HAS_LINK)}.values():  # one may have both
+        if target := _target(node.attributes):
+            icons += (is_icon := not _has_text(node))
+            sign = "-" if is_icon and icons < _ICONS and _stands_below(node) else ""
+            marks.append((node, f"{_LINK}{sign}{len(links)}{_LINK}"))
+            links.append(target)
+    for node, mark in marks:
+        node.insert_before(mark)
     return links
 
 
+def _target(attributes: dict[str, str | None]) -> str | None:
+    target = (attributes.get("href") or "").strip()
+    if target and not target.lower().startswith(("#", "javascript:")):
+        return target
+    script = unquote(f"{target} {attributes.get('onclick') or ''}")
+    if found := _ADDRESS_IN_SCRIPT.search(script):
+        return found[1]
+    return (attributes.get("data-href") or attributes.get("data-url") or "").strip() or None
+
+
+def _stands_below(icon: LexborNode) -> bool:
+    """Whether a link without text is the last in its box: then it belongs to what stands above it there."""
+    box: LexborNode | None = icon
+    for _ in range(_NEAR):
+        if box is None:
+            break
+        after = any(map(_has_text, islice(_siblings(box, "next"), _NEAR)))
+        if after or any(map(_has_text, islice(_siblings(box, "prev"), _NEAR))):
+            return not after
+        box = box.parent
+    return False
+
+
+def _siblings(node: LexborNode, direction: str) -> Iterator[LexborNode]:
+    while (found := getattr(node, direction)) is not None:
+        node = found
+        yield node
+
+
+def _has_text(node: LexborNode) -> bool:
+    nodes = islice(node.traverse(include_text=True), _NEAR)
+    return any(one.is_text_node and (one.text_content or "").strip() for one in nodes)
+
+
 def _split_marks(lines: list[str]) -> tuple[list[str], list[tuple[int, ...]]]:
-    """Take the marks of links out of the lines; a line of marks alone belongs to the line after it."""
+    """Take the marks of links out of the lines; a line of marks alone belongs to the line after it, or above it."""
     kept: list[str] = []
-    owners: list[tuple[int, ...]] = []
-    waiting: tuple[int, ...] = ()
+    owners: list[list[int]] = []
+    waiting: list[int] = []
     for line in lines:
         pieces = line.split(_LINK)
-        numbers = tuple(int(piece) for piece in pieces[1::2] if piece.isdecimal())
-        text = " ".join("".join(pieces[0::2]).split()) if numbers else line
-        waiting += numbers
+        marks = [piece for piece in pieces[1::2] if piece.removeprefix("-").isdecimal()]
+        text = " ".join("".join(pieces[0::2]).split()) if marks else line
+        for mark in marks:
+            above = not text and mark[0] == "-" and owners
+            (owners[-1] if above else waiting).append(int(mark.removeprefix("-")))
         if text:
             kept.append(text)
             owners.append(waiting)
-            waiting = ()
-    return kept, owners
+            waiting = []
+    return kept, list(map(tuple, owners))
 
 
 def _is_cut_off(source: bytes) -> bool:
-    """Whether the bytes end in the middle of a tag, a text or a box although a whole document had begun."""
+    """Whether the bytes end in the middle of a tag, a text or a box."""
     end = source[-_END:].rstrip().lower()
     if end.rfind(b"<") > end.rfind(b">"):
         return True
-    if not end or b"</html" in end or b"</body" in end:
-        return False
-    if b"<html" not in source[:4096].lower():
-        return False
-    # pages of the nineties leave out </html>, and cells' ends, but not the ends of tables and boxes
+    last = max(end.rfind(b"</body"), end.rfind(b"</html") if b"</body" not in end else -1)
+    if last >= 0:  # somebody may have closed what he cut off
+        end = end[:last].rstrip()
+    if end.rfind(b"<") > end.rfind(b">") or _HALF_LETTER.search(end[-3:]):
+        return True
+    if not end or last >= 0:
+        return _ends_in_what_is_else_closed(source, end)
+    # pages of the nineties leave out </html>, and cells' ends, but not the ends of tables, lists and boxes
     lowered = source.lower()
-    unclosed = any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in (b"div", b"table"))
-    return unclosed or not end.endswith(b">")
+    if any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in _BOXES):
+        return True
+    if b"<!doctype" in lowered[:200] and b"</head" in lowered:  # written by somebody who writes ends
+        return True
+    if _has_begun(source) and (not end.endswith(b">") or _OPENED_LAST.search(end)):
+        return True
+    return _ends_in_what_is_else_closed(source, end)
+
+
+def is_open(source: bytes) -> bool:
+    """Whether a document with a whole head has no end tag; old pages leave it out."""
+    end = source[-_END:].lower()
+    return b"</html" not in end and b"</body" not in end and b"</head" in source.lower()
+
+
+def _has_begun(source: bytes) -> bool:
+    return b"<html" in source[:4096].lower()
+
+
+def _ends_in_what_is_else_closed(source: bytes, end: bytes) -> bool:
+    """Whether the end stands in an element of which the page has closed all others."""
+    last = _TAG.match(end, end.rfind(b"<")) if b"<" in end else None
+    if last is None or last[1] or last[2] in _NEVER_CLOSED:
+        return False
+    opened = sum(1 for _ in re.finditer(b"<" + last[2] + rb"[\s>/]", source, re.IGNORECASE))
+    closed = sum(1 for _ in re.finditer(b"</" + last[2] + rb"[\s>]", source, re.IGNORECASE))
+    return closed >= _HABIT and opened == closed + 1
 
 
 def _is_huge(source: bytes) -> bool:

@@ -3,7 +3,9 @@
 import hashlib
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from datetime import datetime
+from itertools import takewhile
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -12,7 +14,6 @@ from parsers.kpi import KpiPage
 from parsers.labels import (
     KPI_CODE,
     KPI_HEADINGS,
-    NAVIGATION,
     PROGRESS_LABEL,
     PROJECT_CODE,
     PROJECT_HEADINGS,
@@ -20,21 +21,25 @@ from parsers.labels import (
     TARGET_LABEL,
     YII_CODE_LABEL,
 )
-from parsers.page import PrintedPage, read_page, utf_16_of
+from parsers.page import PrintedPage, is_open, read_page, readable, utf_16_of
 from parsers.plain import EMPTY_CELL
 from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
-from parsers.sections import cut_site_end
-from parsers.verdict import Kind, Verdict, kind_of, says_not_found, take_error_lines
+from parsers.sections import cut_site_end, is_navigation
+from parsers.thai import BANGKOK
+from parsers.verdict import Kind, Verdict, error_places, is_cut_title, kind_of, message_verdict, unseen_verdict
 from parsers.yii_project import YiiProjectPage
 
 PARSER_VERSION: Final = "1"
 """Changes whenever the same bytes can give other rows."""
 
 Row = dict[str, Any]
+_Item = TypeVar("_Item")
 _Reader = ProjectPage | KpiPage | ResultListPage | YiiProjectPage
 
-_CODE_IN_URL = re.compile(rf"[?&](?:pid|project_id)=({PROJECT_CODE}|{KPI_CODE})(?![0-9-])")
+_CODE_IN_URL = re.compile(
+    rf"[?&](?:(?:pid|project_id)=({PROJECT_CODE}|{KPI_CODE})|selDEP=([0-9]{{8}}))(?![0-9-])", re.IGNORECASE
+)
 _MAGIC: Final = {
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
@@ -45,7 +50,10 @@ _MAGIC: Final = {
 }
 _RECORD_LABELS: Final = (PROGRESS_LABEL, TARGET_LABEL, RESULT_LIST_TITLE, YII_CODE_LABEL)
 _STRAY_NULS: Final = 8  # a browser leaves them out
-_LAST_HEADINGS: Final = {"project": PROJECT_HEADINGS["evaluations"], "kpi": KPI_HEADINGS["definition"]}
+_FEW: Final = 12  # lines of a template that no rule read
+_WAITS_FOR_TEXT: Final = {"kpi": [KPI_HEADINGS["definition"]], "yii_project": [PROJECT_HEADINGS["rationale"]]}
+"""The last heading of a page, below which stands a text."""
+_HEADINGS: Final = {"project": PROJECT_HEADINGS, "kpi": KPI_HEADINGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +93,22 @@ class ParsedPage:
         }
 
 
-def parse_page(body: bytes, *, url: str | None = None, content_type: str | None = None) -> ParsedPage:
+def parse_page(
+    body: bytes, *, url: str | None = None, content_type: str | None = None, fetched_at: datetime | None = None
+) -> ParsedPage:
     """Read one page of the portal.
 
     body: the entity bytes as served (content encodings undone, charset not)
     url: where the page came from; it names the result list, and a page that shows another record is suspect
     content_type: the header's value, for its charset
+    fetched_at: when the page was fetched, an aware time; a report of a later day in Bangkok is then a finding
 
     Never raises, whatever the bytes are. Which markup the page uses does not matter: only what it prints.
     """
-    page = _parse(body, url, content_type)
+    page = _parse(body, url, content_type, fetched_at)
     if page.tables or page.verdict == "not_found" or not _shows_labels(page.unclaimed):
         return page
-    by_elements = _parse(body, url, content_type, every_element_breaks=True)
+    by_elements = _parse(body, url, content_type, fetched_at, every_element_breaks=True)
     if not by_elements.tables:
         return page
     findings = Findings(by_elements.findings)
@@ -111,7 +122,14 @@ def _shows_labels(lines: list[str]) -> bool:
     return any(label in text for label in _RECORD_LABELS)
 
 
-def _parse(body: bytes, url: str | None, content_type: str | None, *, every_element_breaks: bool = False) -> ParsedPage:
+def _parse(
+    body: bytes,
+    url: str | None,
+    content_type: str | None,
+    fetched_at: datetime | None,
+    *,
+    every_element_breaks: bool = False,
+) -> ParsedPage:
     findings = Findings()
     if (binary := _binary_kind(body)) is not None:
         findings.add("not_a_page", printed=binary)
@@ -125,37 +143,49 @@ def _parse(body: bytes, url: str | None, content_type: str | None, *, every_elem
     if page.undecodable:
         findings.add("undecodable_bytes", printed=f"{page.undecodable} characters, read as {page.encoding}")
     if kind == "unknown":
-        return _without_record(page, kind, _unknown_verdict(page.lines), findings)
-    lines, errors = take_error_lines(page.lines)
-    if errors and page.line_links:
-        linked = zip(page.lines, page.line_links, strict=True)
-        page = replace(page, line_links=[links for line, links in linked if line not in errors])
+        return _without_record(page, kind, _unknown_verdict(page, body), findings)
+    lines = page.lines
+    places = error_places(lines)
+    errors = [lines[place] for place in places]
+    if places:
+        lines = _without(lines, places)
+        page = replace(page, line_links=_without(page.line_links, places))
     lines, below = cut_site_end(lines)
-    site_end, more_errors = take_error_lines(page.site_end)
-    errors += more_errors
+    site_end = page.site_end
+    if site_end:
+        places = error_places(site_end)
+        errors += [site_end[place] for place in places]
+        site_end = _without(site_end, places)
     for line in errors:
         findings.add("error_message_in_page", printed=line)
     reader = _reader(kind, lines, findings, page, url)
     if not reader.has_record:
         return _without_record(page, kind, _recordless_verdict(kind, lines, errors, reader), findings)
-    if page.cut_off:
+    if page.cut_off or (lines[-1:] == _WAITS_FOR_TEXT.get(kind) and is_open(body)):
         findings.add("page_cut_off", printed=page.lines[-1][-80:])
+    if fetched_at and isinstance(reader, ProjectPage):
+        reader.check_not_after(fetched_at.astimezone(BANGKOK).date())
     asked = _CODE_IN_URL.search(url) if url else None
-    if asked and asked[1] != reader.code:
-        findings.add("url_contradicts", key=reader.code, printed=asked[1])
-    left = [line for line in (*below, *site_end) if line != EMPTY_CELL and line not in NAVIGATION]
+    if asked and (code := asked[1] or asked[2]) != reader.code:
+        findings.add("url_contradicts", key=reader.code, printed=code)
+    left = [line for line in (*reader.unclaimed, *below, *site_end) if line != EMPTY_CELL and not is_navigation(line)]
     suspect = any(finding["severity"] == "error" for finding in findings)
     return ParsedPage(
         kind,
         "suspect" if suspect else "ok",
         reader.tables,
         list(findings),
-        reader.unclaimed + left,
+        left,
         page.links,
         page.encoding,
         reader.evaluation_quarter,
         reader.code,
     )
+
+
+def _without(items: list[_Item], places: list[int]) -> list[_Item]:
+    left_out = set(places)
+    return [item for place, item in enumerate(items) if place not in left_out]
 
 
 def _binary_kind(body: bytes) -> str | None:
@@ -186,17 +216,22 @@ def _without_record(page: PrintedPage, kind: Kind, verdict: Verdict, findings: F
     return ParsedPage(kind, verdict, {}, list(findings), unclaimed, page.links, page.encoding)
 
 
-def _unknown_verdict(lines: list[str]) -> Verdict:
-    if not any(line != EMPTY_CELL for line in lines):
-        return "empty"
-    return "not_found" if says_not_found(lines) else "blocked"
+def _unknown_verdict(page: PrintedPage, body: bytes) -> Verdict:
+    lines = [line for line in page.lines if line not in (EMPTY_CELL, "<")]  # a tag's beginning at the very end
+    if not lines:
+        return unseen_verdict(readable(body))
+    return "suspect" if is_cut_title(lines) else message_verdict(lines) or "blocked"
 
 
 def _recordless_verdict(kind: Kind, lines: list[str], errors: list[str], reader: _Reader) -> Verdict:
-    """A template without a record: an error's page, the portal's word that there is none, cut off, or just empty."""
+    """A template without a record: an error's page, the portal's word that there is none, cut off, or just empty.
+
+    In a template with texts, a message stands above them: what they say is no word of the portal.
+    """
     if errors:
         return "blocked"
-    if says_not_found(lines):
-        return "not_found"
-    last = _LAST_HEADINGS.get(kind)
-    return "suspect" if last and last not in lines else "empty"
+    headings = _HEADINGS.get(kind, {}).values()
+    above = list(takewhile(lambda line: line not in headings, lines)) if len(reader.unclaimed) > _FEW else lines
+    if (verdict := message_verdict(above)) is not None:
+        return verdict
+    return "suspect" if headings and list(headings)[-1] not in lines else "empty"

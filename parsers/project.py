@@ -1,6 +1,7 @@
 """The project page: every section of it, into the tables it feeds."""
 
 import re
+from datetime import date
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -11,7 +12,11 @@ from parsers.indicator import cut_quarter_table, number, read_measures, read_qua
 from parsers.labels import (
     ACHIEVED_LABEL,
     AGENCY_LINE,
+    AGENCY_YEAR,
     BARE_CODE_LINE,
+    BEFORE_LINKS,
+    BEFORE_TARGET,
+    BEHIND_KPI_CODE,
     EVALUATION_LINE,
     EVALUATION_MARK,
     FURNITURE,
@@ -19,28 +24,34 @@ from parsers.labels import (
     KPI_CODE,
     KPI_NAME_LABEL,
     KPI_NAME_LINE,
+    LABELLED,
     NAME_IN_ENGLISH,
-    OBSTACLES_AT_END,
+    NAVIGATION,
+    OBSTACLES_INSIDE,
     OBSTACLES_LINE,
+    PLAN_LINK,
+    PROBLEMS_INSIDE,
     PROBLEMS_LINE,
+    PROGRESS_IN_LINE,
     PROGRESS_LABEL,
     PROJECT_HEADINGS,
     REPORT_HEADING,
-    REPORT_LABEL,
-    REPORT_NUMBER_LINE,
     REPORT_RULE,
     REPORT_START,
     STEP_DATES_AT_END,
     STEP_END_LABEL,
     STEP_LABEL,
     STEP_LINE,
+    STEP_LINK_MARK,
     STEP_LINKS,
     STEP_START_LABEL,
     STRATEGY_LINE,
     SUB_OFFICE_MARK,
     TARGET_LABEL,
     TITLE_LINE,
+    TO_TOP,
     UNIT_PAIR,
+    UNIT_PAIR_AT_END,
     USUAL_REPORT,
     USUAL_STEP,
     WEIGHT_AT_END,
@@ -48,7 +59,7 @@ from parsers.labels import (
 )
 from parsers.page import next_lines
 from parsers.plain import EMPTY_CELL
-from parsers.sections import cut, without_furniture
+from parsers.sections import cut, once, without_echoes, without_furniture
 from parsers.thai import (
     BUDDHIST_OFFSET,
     NONE_WORDS,
@@ -80,6 +91,9 @@ _REPORT_FIRST = "(ค"  # what a report's heading begins with
 _PROBLEMS, _OBSTACLES = "** ปัญหาของโครงการ :", "** อุปสรรคของโครงการ :"
 _BARE_LABELS = frozenset((_PROBLEMS, _OBSTACLES, _PROBLEMS[:-2], _OBSTACLES[:-2]))
 _STEP_DATE_LABELS = (STEP_START_LABEL, STEP_END_LABEL)
+_MEASURE_LABELS = (TARGET_LABEL, ACHIEVED_LABEL)
+_DATED_NOTE = re.compile(r"[0-9๐-๙ /]+:")
+_AGENCY_WITHIN = 6  # lines below the title
 _MOST_PIECES = 8  # cells that one printed line is spread over
 _ONLY_SEPARATORS = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
 
@@ -102,8 +116,7 @@ class ProjectPage:
         return bool(self.code)
 
     def _read(self, lines: list[str]) -> None:
-        head, sections, menu = cut(lines, PROJECT_HEADINGS, _FOLLOWS)
-        self._leave(menu)
+        head, sections = cut(self._once(lines), PROJECT_HEADINGS, _FOLLOWS)
         self._read_head(head)
         if not self.code:
             self.unclaimed += [line for below in sections.values() for line in below if line != EMPTY_CELL]
@@ -120,20 +133,44 @@ class ProjectPage:
         self.tables["projects"].append(self._project)
         self._check()
 
+    def _once(self, lines: list[str]) -> list[str]:
+        first = once(lines)
+        if len(first) < len(lines):
+            self.findings.add("printed_twice", printed=lines[0])
+        return first
+
     def _leave(self, lines: Any) -> None:
         self.unclaimed.extend(line for line in lines if line != EMPTY_CELL)
+
+    def check_not_after(self, today: date) -> None:
+        """Remark on reports dated after `today`, the day of the fetch."""
+        for report in self.tables["progress_reports"]:
+            day = report["reported_on_date"]
+            if day and day > today.isoformat():
+                self.findings.add(
+                    "report_in_future",
+                    table="progress_reports",
+                    key=f"{self.code}/{report['report_index']}",
+                    column="reported_on_date",
+                    printed=day,
+                )
 
     # --- title, agency, progress, contact, evaluation ---------------------------------------------------------------
 
     def _read_head(self, lines: list[str]) -> None:
-        lines = [line for line in lines if line != EMPTY_CELL]
+        printed = [line for line in lines if line != EMPTY_CELL]
+        lines = without_echoes(printed)
+        if len(lines) < len(printed):
+            again = [line for line in without_furniture(lines) if lines.count(line) < printed.count(line)]
+            if again:
+                self.findings.add("printed_twice", table="projects", printed=again[0])
         title = find_title(lines, TITLE_LINE, BARE_CODE_LINE, _ends_head)
         if title is None:
             self._leave(line for line in lines if line not in FURNITURE)
             return
         start, end, name, code = title
         self.code = arabic_digits(code)
-        agency_end, agency, year_be = _find_agency(lines, end)
+        agency_start, agency_end, agency, year_be = _find_agency(lines, end)
         if agency is None:
             self.findings.add(
                 "part_missing",
@@ -150,10 +187,14 @@ class ProjectPage:
                 column="fiscal_year_be",
                 message="The agency's line has no fiscal year.",
             )
-        self._leave(line for line in lines[:start] if line not in FURNITURE)
-        below = without_furniture(lines[agency_end:])
+        title_lines = lines[start:end]
+        above = (*lines[:start], *lines[end:agency_start])
+        self._leave(line for line in above if line not in FURNITURE and line not in title_lines)
+        below_agency = [part for line in lines[agency_end:] for part in BEFORE_LINKS.split(line)]
+        below = [line for line in without_furniture(below_agency) if line not in NAVIGATION]
         progress, below = self._read_progress(below)
         score, contact_lines = self._read_evaluation(below)
+        contact_lines = self._own_contact(contact_lines, _below_links(below_agency))
         self._project = {
             "project_code": self.code,
             "name": name or None,
@@ -184,9 +225,18 @@ class ProjectPage:
                 }
             )
 
+    def _own_contact(self, lines: list[str], below_links: int) -> list[str]:
+        """The lines of the contact: not those below the two links, nor others' labels beside it."""
+        end = len(lines) - below_links
+        own = [line for line in lines[:end] if not LABELLED.match(line) or "โทร" in line] or lines[:1]
+        self._leave(line for place, line in enumerate(lines) if place >= end or line not in own)
+        return [] if end <= 0 else own
+
     def _read_progress(self, lines: list[str]) -> tuple[float | None, list[str]]:
         """Progress, printed alone and once more behind its label; returns it and the lines below."""
-        place = next((i for i, line in enumerate(lines) if line.startswith(PROGRESS_LABEL)), None)
+        place = _place_of_progress(lines)
+        if place is None and (parted := _part_progress(lines)) != lines:
+            return self._read_progress(parted)
         if place is None:
             self.findings.add(
                 "part_missing",
@@ -197,12 +247,12 @@ class ProjectPage:
             )
             return None, lines
         alone = [line for line in lines[:place] if parse_number(line) is not None]
-        self._leave(line for line in lines[:place] if parse_number(line) is None)
+        self._leave(line for line in lines[:place] if parse_number(line) is None and line != "-")
         printed = lines[place].removeprefix(PROGRESS_LABEL).lstrip(" :")
         below = lines[place + 1 :]
-        if not printed and below and (below[0] in alone or (not alone and parse_number(below[0]) is not None)):
+        if not printed and below and (below[0] in alone or (not alone and _is_percent(below[0]))):
             printed, below = below[0], below[1:]
-        progress = number(printed, self.findings, "projects", self.code, "progress_percent")
+        progress = self._percent(printed, "projects", self.code, "progress_percent")
         for value in alone:
             if parse_number(value) != progress:
                 self.findings.add(
@@ -217,8 +267,15 @@ class ProjectPage:
     def _read_evaluation(self, lines: list[str]) -> tuple[float | None, list[str]]:
         place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
         if place is None:
+            self.findings.add(
+                "part_missing",
+                table="projects",
+                key=self.code,
+                column="evaluation_score",
+                message="The page has no line of สยป.",
+            )
             return None, lines
-        for count in range(min(4, len(lines) - place), 0, -1):
+        for count in range(min(6, len(lines) - place), 0, -1):
             printed = " ".join(lines[place : place + count])
             found = EVALUATION_LINE.fullmatch(printed)
             if found:
@@ -234,22 +291,30 @@ class ProjectPage:
     def _read_texts(self, sections: dict[str, list[str]]) -> None:
         for key in ("rationale", "objectives", "targets"):
             lines = [line for line in sections.get(key, []) if line != EMPTY_CELL]
+            while lines and lines[-1] in TO_TOP:  # below each part
+                lines.pop()
             if key == "rationale":
                 lines = self._take_unit_pair(lines)
             self._project[key] = " ".join(lines) or None
 
     def _take_unit_pair(self, lines: list[str]) -> list[str]:
-        for count in (1, 2, 3):
-            tail = lines[-count:]
-            found = UNIT_PAIR.fullmatch(" ".join(tail)) if len(tail) == count else None
-            if found:
+        """Take the unit pair, the rationale's last line; what stands below it is nobody's."""
+        for end in range(len(lines), 0, -1):
+            for start in range(max(end - 3, 0), end):  # its halves and the stroke may stand in cells of their own
+                printed = " ".join(lines[start:end])
+                found = UNIT_PAIR.fullmatch(printed)
+                if not found or (end < len(lines) and not (found[1] and found[2])):
+                    continue
                 first, second = (arabic_digits(half) if half else None for half in found.groups())
                 self._project["unit_code"], self._project["unit_code_second"] = first, second
                 if first != second:
                     self.findings.add(
-                        "unit_codes_differ", table="projects", key=self.code, column="unit_code", printed=" ".join(tail)
+                        "unit_codes_differ", table="projects", key=self.code, column="unit_code", printed=printed
                     )
-                return lines[:-count]
+                self._leave(lines[end:])
+                return lines[:start]
+        if lines and (found := UNIT_PAIR_AT_END.fullmatch(lines[-1])):
+            return self._take_unit_pair([*lines[:-1], found[1], found[2]])
         return lines
 
     # --- strategies -------------------------------------------------------------------------------------------------
@@ -264,7 +329,9 @@ class ProjectPage:
                 items.append([line])
             elif line == EMPTY_CELL:
                 continue
-            elif (waits or (items and line[0] == ":")) and len(items[-1]) < _MOST_PIECES:
+            elif (
+                waits or (items and (line[0] == ":" or items[-1][-1][-1] == ":"))  # its English name is below
+            ) and len(items[-1]) < _MOST_PIECES:
                 items[-1].append(line)
             else:
                 self._leave([line])
@@ -294,10 +361,13 @@ class ProjectPage:
     def _read_reports(self, lines: list[str]) -> None:
         if EMPTY_CELL in lines:
             lines = [line for line in lines if line != EMPTY_CELL]
+        lines = self._once(lines)
         reports = _match_all(USUAL_REPORT, lines)
         if reports is None:
-            blocks, foreign = _split_reports(lines)
+            blocks, foreign = _split_reports(_part_reports(lines))
             self._leave(foreign)
+            for block in blocks:
+                self._leave(block.foreign)
             rows = [self._read_report(block, len(blocks) - later) for later, block in enumerate(blocks)]
         else:
             rows = [self._usual_report(report, len(reports) - later) for later, report in enumerate(reports)]
@@ -316,30 +386,50 @@ class ProjectPage:
         for count in range(1, min(5, len(lines)) + 1):
             found = REPORT_HEADING.fullmatch(lines[0] if count == 1 else " ".join(lines[:count]))
             if found:
-                heading = self._heading(index, *found.groups())
+                heading = self._heading(index, *found.groups()[:3])
                 break
         else:
             self.findings.add("heading_unreadable", table="progress_reports", key=key, printed=lines[0])
             count = 1
-        if len(lines) > count and (again := parse_number(lines[count])) is not None:
-            if again != heading[1]:
-                self.findings.add(
-                    "progress_printed_twice",
-                    table="progress_reports",
-                    key=key,
-                    column="progress_percent",
-                    printed=f"{lines[count]} | {heading[1]}",
-                )
-            count += 1
-        if block.problems is None and block.obstacles is None:
+        lines = self._own_lines(lines, count, heading[1])
+        again = found[4] if found else None
+        if again is None and len(lines) > count:
+            first, _, note = lines[count].partition(" ")
+            if parse_number(first) is not None and (not note or parse_number(first) == heading[1]):
+                again = first
+                lines[count : count + 1] = [note] if note else []
+        if again is not None and heading[1] is not None and parse_number(again) != heading[1]:
             self.findings.add(
-                "part_missing",
+                "progress_printed_twice",
                 table="progress_reports",
                 key=key,
-                column="problems",
-                message="The report ends before its lines of problems and obstacles.",
+                column="progress_percent",
+                printed=f"{again} | {heading[1]}",
             )
+        for column, text in (("problems", block.problems), ("obstacles", block.obstacles)):
+            if text is None:
+                self.findings.add(
+                    "part_missing",
+                    table="progress_reports",
+                    key=key,
+                    column=column,
+                    message=f"The report has no line of {column}.",
+                )
         return self._report_row(index, heading, " ".join(lines[count:]), block.problems, block.obstacles)
+
+    def _own_lines(self, lines: list[str], count: int, progress: float | None) -> list[str]:
+        """A report's lines without those that stand between heading and progress, or above the dated note."""
+        first = count
+        if progress is not None and any(parse_number(line) == progress for line in lines[count : count + 3]):
+            while parse_number(lines[first]) is None:
+                first += 1
+        note = first + (len(lines) > first and parse_number(lines[first]) is not None)
+        dated = next((place for place in range(note, len(lines)) if typed_dates(lines[place])), note)
+        is_dated = dated < len(lines) and _DATED_NOTE.match(lines[dated])
+        if not (is_dated and all(map(LABELLED.match, lines[note:dated]))):
+            dated = note
+        self._leave((*lines[count:first], *lines[note:dated]))
+        return [*lines[:count], *lines[first:note], *lines[dated:]]
 
     def _heading(self, index: int, number_: str, percent: str, day: str) -> _Heading:
         key = f"{self.code}/{index}"
@@ -358,12 +448,13 @@ class ProjectPage:
         report_no, percent, day = heading
         note_date, note = self._read_note(text, index)
         if note_date and day and note_date != day:
+            typed = typed_dates(text)[0][0]
             self.findings.add(
                 "note_date_differs",
                 table="progress_reports",
                 key=f"{self.code}/{index}",
                 column="note_date",
-                printed=f"{note_date} | {day}",
+                printed=f"{typed} | {day}",
             )
         return {
             "project_code": self.code,
@@ -395,7 +486,7 @@ class ProjectPage:
     # --- plan -------------------------------------------------------------------------------------------------------
 
     def _read_plan(self, lines: list[str]) -> None:
-        lines = self._take_step_links([line for line in lines if line != EMPTY_CELL])
+        lines = self._once(self._take_step_links([line for line in lines if line != EMPTY_CELL]))
         if not any(line.startswith(STEP_END_LABEL) for line in lines):
             lines = _part_dates(lines)
         used: set[int] = set()
@@ -419,6 +510,8 @@ class ProjectPage:
 
     def _take_step_links(self, lines: list[str]) -> list[str]:
         """Take out the two links below the plan, whose code must be this project's."""
+        if not all(map(STEP_LINKS.fullmatch, [line for line in lines if line[0] == "("])):
+            lines = _part_step_links(lines)
         kept: list[str] = []
         place = 0
         while place < len(lines):
@@ -486,7 +579,9 @@ class ProjectPage:
         if len(block) > text_end + start_lines + end_lines:
             taken = {*range(start or 0, (start or 0) + start_lines), *range(end or 0, (end or 0) + end_lines)}
             self._leave(block[place] for place in range(text_end, len(block)) if place not in taken)
-        return *_split_step_text(block[:text_end]), start_day, end_day
+        text, weight, foreign = _split_step_text(block[:text_end])
+        self._leave(foreign)
+        return text, weight, start_day, end_day
 
     # --- indicators the project supports ----------------------------------------------------------------------------
 
@@ -502,6 +597,8 @@ class ProjectPage:
                 below = below[1:]
             if not code_text and below and not below[0].startswith("ตัวชี้วัด"):
                 code_text, below = below[0].removeprefix(":").strip(), below[1:]
+            if found := BEHIND_KPI_CODE.fullmatch(code_text):
+                code_text, below = found[1], [found[2], *below]
             code = arabic_digits(code_text)
             if not code:
                 self.findings.add(
@@ -517,13 +614,12 @@ class ProjectPage:
             if not _KPI_CODE.fullmatch(code):
                 self.findings.add("code_shape", table="project_kpis", key=self.code, column="kpi_code", printed=code)
             if code in seen:
-                differs = "" if seen[code] == below else " They differ."
+                same = seen[code] == below
                 self.findings.add(
-                    "duplicate_key",
+                    "printed_twice" if same else "duplicate_key",
                     table="project_kpis",
                     key=f"{self.code}/{code}",
-                    printed="\n".join(block),
-                    message=f"The page lists the indicator twice; the first stands in the table.{differs}",
+                    printed=block[0] if same else "\n".join(block),
                 )
                 continue
             seen[code] = below
@@ -532,7 +628,11 @@ class ProjectPage:
     def _read_kpi(self, code: str, lines: list[str]) -> None:
         key = f"{self.code}/{code}"
         above, table = cut_quarter_table(lines)
-        name, above = self._take_kpi_name([line for line in above if line != EMPTY_CELL], key)
+        table = self._once(table)
+        above = [line for line in above if line != EMPTY_CELL]
+        if not any(line.startswith(TARGET_LABEL) for line in above):  # it stands in the line of the name
+            above = [part for line in above for part in BEFORE_TARGET.split(line)]
+        name, above = self._take_kpi_name(above, key)
         columns, left = read_measures(above, "project_kpis", key, self.findings)
         quarters, unit, rest = read_quarter_table(table, "project_kpi_quarters", key, self.findings)
         if unit and unit != columns["unit"]:
@@ -566,7 +666,8 @@ class ProjectPage:
             while name in ("", ":") and end < len(lines) and not _is_measure(lines, end):
                 name = lines[end].lstrip(" :")
                 end += 1
-            return name or None, lines[end:]
+            more = next((i for i, text in enumerate(lines) if i >= end and text.startswith(_MEASURE_LABELS)), end)
+            return " ".join([name, *lines[end:more]]) or None, lines[more:]
         self.findings.add(
             "part_missing", table="project_kpis", key=key, column="name", message="An indicator without its name."
         )
@@ -590,19 +691,11 @@ class ProjectPage:
 
     def _check(self) -> None:
         progress = self._project["progress_percent"]
-        if progress is not None and not 0 <= progress <= 100:
-            self.findings.add(
-                "percent_out_of_range",
-                table="projects",
-                key=self.code,
-                column="progress_percent",
-                printed=f"{progress:g}",
-            )
         reports = self.tables["progress_reports"]
         if reports:
             self._check_reports(reports, progress)
         weights = [step["weight_percent"] for step in self.tables["plan_steps"]]
-        if weights and None not in weights and abs(sum(weights) - 100) > 0.01:
+        if weights and None not in weights and abs(sum(weights) - 100) > 0.01 + sum(map(_rounded_off, weights)):
             self.findings.add(
                 "weights_do_not_add_up",
                 table="plan_steps",
@@ -679,20 +772,60 @@ def check_last_quarter(achieved: float | None, quarters: list[Row], table: str, 
 # --- where things stand --------------------------------------------------------------------------------------------
 
 
+def _place_of_progress(lines: list[str]) -> int | None:
+    return next((place for place, line in enumerate(lines) if line.startswith(PROGRESS_LABEL)), None)
+
+
+def _is_percent(printed: str) -> bool:
+    """Whether this can be the progress, and is no bare telephone number."""
+    value = parse_number(printed)
+    return value is not None and 0 <= value <= 100
+
+
+def _part_progress(lines: list[str]) -> list[str]:
+    """The lines with that of progress whole, where its label is in two cells or progress alone stands before it."""
+    for place in range(len(lines)):
+        for count in (1, 2):
+            if found := PROGRESS_IN_LINE.fullmatch(" ".join(lines[place : place + count])):
+                return [*lines[:place], *(part for part in found.groups() if part), *lines[place + count :]]
+    return lines
+
+
 def _ends_head(line: str) -> bool:
     """Whether this is the line of progress; a name may quote its label, but never ends with it and a number."""
     return line.startswith(PROGRESS_LABEL) and not line[len(PROGRESS_LABEL) :].strip("0123456789๐๑๒๓๔๕๖๗๘๙ .,:%")
 
 
-def _find_agency(lines: list[str], start: int) -> tuple[int, str | None, int | None]:
-    """The line after the agency's, its name, its fiscal year (Buddhist era)."""
-    for count in (1, 2, 3):
-        if start + count > len(lines):
-            break
-        found = AGENCY_LINE.fullmatch(" ".join(lines[start : start + count]))
+def _rounded_off(weight: float) -> float:
+    """What a weight may have lost when it was written with its decimals: a half of the last, or a whole hundredth."""
+    if weight == int(weight):
+        return 0
+    return 0.05 if round(weight, 1) == weight else 0.01
+
+
+def _below_links(lines: list[str]) -> int:
+    """How many lines of its own a page has between the links below the contact and the evaluation."""
+    start = next((place for place, line in enumerate(lines) if line.startswith(PLAN_LINK)), len(lines))
+    end = next((place for place in range(start, len(lines)) if EVALUATION_MARK.match(lines[place])), start)
+    return len(without_furniture(lines[start:end]))
+
+
+def _find_agency(lines: list[str], start: int) -> tuple[int, int, str | None, int | None]:
+    """Where the agency's line begins and ends, its name, its fiscal year (Buddhist era).
+
+    Name, colon and year may each have a line; lines between the title and it are nobody's.
+    """
+    for place in range(start, min(start + _AGENCY_WITHIN, len(lines))):
+        found = AGENCY_LINE.fullmatch(lines[place])
+        name, first = (found[1] if found else None), place
+        if not name and place > start and AGENCY_YEAR.fullmatch(lines[place]):
+            first = place - 2 if lines[place - 1] == ":" and place > start + 1 else place - 1
+            found = AGENCY_LINE.fullmatch(" ".join(lines[first : place + 1]))
         if found:
-            return start + count, found[1], parse_integer(found[2]) if found[2] else None
-    return start, None, None
+            return first, place + 1, found[1], parse_integer(found[2]) if found[2] else None
+        if lines[place].startswith(PROGRESS_LABEL):
+            break
+    return start, start, None, None
 
 
 def _match_all(usual: re.Pattern[str], lines: list[str]) -> list[tuple[str, ...]] | None:
@@ -710,11 +843,12 @@ def _match_all(usual: re.Pattern[str], lines: list[str]) -> list[tuple[str, ...]
 
 
 class _ReportLines(NamedTuple):
-    """The lines of one report: those above its problems, and the two texts below (None: not printed)."""
+    """The lines of one report: above its problems, the two texts below (None: not printed), and what is no part of them."""
 
     above: list[str]
     problems: str | None
     obstacles: str | None
+    foreign: list[str]
 
 
 def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
@@ -731,7 +865,7 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
         if start < 0:
             if first in _REPORT_FIRST and _is_report_start(lines, place):
                 start = place
-            else:
+            elif not REPORT_RULE.fullmatch(line):
                 foreign.append(line)
         elif first == "*":
             if _is_quoted_label(lines, place, max(problems_at, obstacles_at)):
@@ -747,12 +881,26 @@ def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
         elif obstacles_at > 0 and first in _REPORT_FIRST and _is_report_start(lines, place):
             if _is_quoted_heading(lines, place, obstacles_at):
                 continue
-            reports.append(_report_lines(lines, start, problems_at, obstacles_at, place))
+            reports.append(_without_rule(_report_lines(lines, start, problems_at, obstacles_at, place)))
             start, problems_at, obstacles_at = place, -1, -1
     if start >= 0:
         end = len(lines) - bool(REPORT_RULE.fullmatch(lines[-1]))
-        reports.append(_report_lines(lines, start, problems_at, obstacles_at, end))
+        last = _report_lines(lines, start, problems_at, obstacles_at, end)
+        reports.append(last if end < len(lines) else _without_rule(last))
     return reports, foreign
+
+
+def _part_reports(lines: list[str]) -> list[str]:
+    """The section's lines; where the labels of problems or obstacles begin none of them, parted at those inside."""
+    for label, inside in ((PROBLEMS_LINE, PROBLEMS_INSIDE), (OBSTACLES_LINE, OBSTACLES_INSIDE)):
+        if any(line[0] == "*" and label.match(line) for line in lines):
+            continue
+        parted: list[str] = []
+        for line in lines:
+            places = [found.start() for found in inside.finditer(line)][-1:]
+            parted += [line[: places[0]], line[places[0] + 1 :]] if places else [line]
+        lines = parted
+    return lines
 
 
 def _is_quoted_label(lines: list[str], place: int, label_at: int) -> bool:
@@ -776,32 +924,41 @@ def _is_quoted_heading(lines: list[str], place: int, obstacles_at: int) -> bool:
 
 def _report_lines(lines: list[str], start: int, problems_at: int, obstacles_at: int, end: int) -> _ReportLines:
     problems = obstacles = None
+    foreign: list[str] = []
     if obstacles_at > 0:
-        obstacles = _label_text(lines, obstacles_at, end, _OBSTACLES, OBSTACLES_LINE)
+        obstacles, foreign = _label_text(lines, obstacles_at, end, _OBSTACLES, OBSTACLES_LINE)
         end = obstacles_at
     if problems_at > 0:
-        problems = _label_text(lines, problems_at, end, _PROBLEMS, PROBLEMS_LINE)
-        if obstacles is None and (both := OBSTACLES_AT_END.fullmatch(problems)):  # in one line
-            problems, obstacles = both[1], _label_text([both[2]], 0, 1, _OBSTACLES, OBSTACLES_LINE)
-        end = problems_at
-    return _ReportLines(lines[start:end], problems, obstacles)
+        problems, more = _label_text(lines, problems_at, end, _PROBLEMS, PROBLEMS_LINE)
+        end, foreign = problems_at, [*more, *foreign]
+    return _ReportLines(lines[start:end], problems, obstacles, foreign)
 
 
-def _label_text(lines: list[str], place: int, end: int, label: str, pattern: re.Pattern[str]) -> str:
+def _label_text(lines: list[str], place: int, end: int, label: str, pattern: re.Pattern[str]) -> tuple[str, list[str]]:
+    """The text at a label, and the lines below that are not its own: nothing goes on behind "none"."""
     line = lines[place]
     if line.startswith(label) and end == place + 1:
-        return line[len(label) :].lstrip(" ")
+        return line[len(label) :].lstrip(" "), []
     found = pattern.fullmatch(line)
-    return " ".join([found[1] if found else "", *lines[place + 1 : end]]).strip().removeprefix(":").strip()
+    text = [found[1] if found else "", *lines[place + 1 : end]]
+    while len(text) > 1 and text[0] in ("", ":"):  # in a cell of its own
+        text.pop(0)
+    text[0] = text[0].removeprefix(":").strip()
+    own = text[:1] if text[0] in NONE_WORDS else text
+    return " ".join(own), text[len(own) :]
+
+
+def _without_rule(report: _ReportLines) -> _ReportLines:
+    """The report, where its rule stands in no line of its own but behind its obstacles."""
+    text = report.obstacles or ""
+    above = text.rpartition("&")[0].rstrip("& ").rstrip("-")
+    return report._replace(obstacles=above.rstrip()) if REPORT_RULE.fullmatch(text[len(above) :]) else report
 
 
 def _is_report_start(lines: list[str], place: int) -> bool:
-    line = lines[place]
-    if REPORT_START.match(line):
+    if REPORT_START.match(lines[place]):
         return True
-    return bool(
-        REPORT_NUMBER_LINE.fullmatch(line) and place + 1 < len(lines) and lines[place + 1].startswith(REPORT_LABEL)
-    )
+    return bool(REPORT_START.match(" ".join(lines[place : place + 3])))  # in cells of its own
 
 
 def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:
@@ -840,9 +997,23 @@ def _part_dates(lines: list[str]) -> list[str]:
     return parted
 
 
+def _part_step_links(lines: list[str]) -> list[str]:
+    """The lines with one link a line, where both stand in one, or what stands in parentheses in a cell of its own."""
+    parted: list[str] = []
+    for line in lines:
+        if parted and STEP_LINK_MARK.fullmatch(parted[-1]) and STEP_LINKS.fullmatch(f"{parted[-1]} {line}"):
+            line = f"{parted.pop()} {line}"
+        second = STEP_LINK_MARK.search(line, 1) if line[0] == "(" else None
+        if second and STEP_LINKS.fullmatch(first := line[: second.start()].rstrip()):
+            parted.append(first)
+            line = line[second.start() :]
+        parted.append(line)
+    return parted
+
+
 def _is_measure(lines: list[str], place: int) -> bool:
     """Whether a line is an indicator's target or result, not a name that quotes the label: that comes again below."""
-    for label in (TARGET_LABEL, ACHIEVED_LABEL):
+    for label in _MEASURE_LABELS:
         if lines[place].startswith(label):
             return not any(line.startswith(label) for line in lines[place + 1 :])
     return False
@@ -855,18 +1026,24 @@ def _last_label(block: list[str], label: str) -> int | None:
     return None
 
 
-def _split_step_text(lines: list[str]) -> tuple[str, str]:
-    """Description and weight of a step: `:<text>` and `:5%`, each in a line or with its colon in a cell of its own."""
-    lines = list(lines)
-    weight = ""
-    if lines and (found := WEIGHT_LINE.fullmatch(lines[-1])):
-        weight = found[1]
-        lines.pop()
-        if lines and lines[-1] == ":":
-            lines.pop()
-    elif lines and (found := WEIGHT_AT_END.fullmatch(lines[-1])):
-        lines[-1], weight = found.groups()
-    return " ".join(lines).removeprefix(":"), weight
+def _split_step_text(lines: list[str]) -> tuple[str, str, list[str]]:
+    """Description and weight of a step, and the lines that are neither.
+
+    `:<text>` and `:5%` stand each in a line, with the colon in a cell of its own, or both in one line.
+    """
+    weight, end, below = "", len(lines), len(lines)
+    for place in range(len(lines) - 1, -1, -1):
+        line, is_last = lines[place], place == len(lines) - 1
+        colon_above = place > 0 and lines[place - 1] == ":"
+        if (is_last or line[0] == ":" or colon_above) and (found := WEIGHT_LINE.fullmatch(line)):
+            weight, end, below = found[1], place - colon_above, place + 1
+            break
+        if (is_last or line[0] == ":") and (found := WEIGHT_AT_END.fullmatch(line)):
+            lines = [*lines[:place], found[1], *lines[place + 1 :]]
+            weight, end, below = found[2], place + 1, place + 1
+            break
+    start = next((place for place, line in enumerate(lines[:end]) if line[0] == ":"), 0)
+    return " ".join(lines[start:end]).removeprefix(":"), weight, [*lines[:start], *lines[below:]]
 
 
 def _step_day(block: list[str], place: int | None, label: str) -> tuple[str, int]:
@@ -882,34 +1059,40 @@ def _step_day(block: list[str], place: int | None, label: str) -> tuple[str, int
 
 def _before_reports(lines: list[str], place: int) -> bool:
     below = next_lines(lines, place + 1, 2)
-    return not below or _is_report_start(below, 0) or below[0] in _HEADINGS
+    return not below or _is_report_start(below, 0) or below[0] in _HEADINGS_BELOW["reports"]
 
 
 def _before_plan(lines: list[str], place: int) -> bool:
     below = next_lines(lines, place + 1, 1)
-    return not below or below[0].startswith(STEP_LABEL) or below[0] in _HEADINGS or bool(STEP_LINKS.match(below[0]))
+    if not below or below[0] in _HEADINGS_BELOW["plan"]:
+        return True
+    return below[0].startswith(STEP_LABEL) or bool(STEP_LINKS.match(below[0]))
 
 
 def _before_kpis(lines: list[str], place: int) -> bool:
     below = next_lines(lines, place + 1, 1)
-    return not below or below[0].startswith(KPI_BLOCK_LABEL) or below[0] in _HEADINGS
+    return not below or below[0].startswith(KPI_BLOCK_LABEL) or below[0] in _HEADINGS_BELOW["kpis"]
 
 
 def _below_progress(lines: list[str], place: int) -> bool:
-    return any(line.startswith(PROGRESS_LABEL) for line in lines[:place])
+    above = lines[:place]
+    return _place_of_progress(above) is not None or _part_progress(above) != above
 
 
 def _after_unit_pair(lines: list[str], place: int) -> bool:
-    above = next((line for line in reversed(lines[:place]) if line != EMPTY_CELL), "")
-    return bool(UNIT_PAIR.fullmatch(above))
+    above = next_lines(lines[:place][::-1], 0, 3)[::-1]
+    pair = any(UNIT_PAIR.fullmatch(" ".join(above[start:])) for start in range(len(above)))
+    return pair or bool(above and UNIT_PAIR_AT_END.fullmatch(above[-1]))
 
 
 def _before_strategies(lines: list[str], place: int) -> bool:
     below = next_lines(lines, place + 1, 1)
-    return not below or bool(STRATEGY_LINE.fullmatch(below[0])) or below[0] in _HEADINGS
+    return not below or bool(STRATEGY_LINE.fullmatch(below[0])) or below[0] in _HEADINGS_BELOW["strategies"]
 
 
-_HEADINGS = frozenset(PROJECT_HEADINGS.values())
+_HEADINGS_BELOW = {
+    key: frozenset(list(PROJECT_HEADINGS.values())[number:]) for number, key in enumerate(PROJECT_HEADINGS, 1)
+}
 _FOLLOWS = {
     "rationale": _below_progress,
     "objectives": _after_unit_pair,

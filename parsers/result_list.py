@@ -7,7 +7,17 @@ from urllib.parse import parse_qs, urlsplit
 
 from parsers.findings import Findings
 from parsers.indicator import cut_quarter_table, join_narratives, number, read_quarter_table
-from parsers.labels import DIGIT, FURNITURE, KPI_CODE, NARRATIVE_LABEL, PROJECT_CODE, RESULT_LIST_TITLE
+from parsers.labels import (
+    DIGIT,
+    FURNITURE,
+    KPI_CODE,
+    LABELLED,
+    NARRATIVE_LABEL,
+    PROJECT_CODE,
+    QUARTER_HEADER_LABEL,
+    RESULT_LIST_TITLE,
+    STRATEGY_LINE,
+)
 from parsers.page import next_lines
 from parsers.plain import EMPTY_CELL
 from parsers.thai import arabic_digits, parse_integer
@@ -17,11 +27,14 @@ Row = dict[str, Any]
 TABLES = ("result_list_items", "result_list_links", "result_list_quarters")
 
 TITLE: Final = re.compile(rf"{RESULT_LIST_TITLE}\s*(?::\s*)?(?:ของหน่วยงาน)?\s*:?\s*({DIGIT}{{8}})?")
+DIMENSION_LABEL: Final = "มิติที่"
 DIMENSION: Final = re.compile(rf"มิติที่\s*({DIGIT}+)\s*(.*)")
 ITEM_START: Final = re.compile(rf"\(\s*({DIGIT}+)\s*\)\s*(.*)")
 BRACKETS: Final = re.compile(r"\[(.*)\]")
 _LABELS: Final = {"หน่วยนับ": "unit", "เป้าหมาย": "target_value", "ผลงาน": "achieved_value"}
+_ANOTHER_LABEL: Final = re.compile(r" (?=(?:เป้าหมาย|ผลงาน)\s*:)")
 _LABEL_LINE: Final = re.compile(r"(หน่วยนับ|เป้าหมาย|ผลงาน)\s*:\s*(.*)")
+_HEADING_WITHIN = 7  # lines below an item's number
 _KPI_CODE = re.compile(KPI_CODE)
 _PROJECT_CODE = re.compile(PROJECT_CODE)
 _LIST_NAME = re.compile(r"(index1\d*)\.php", re.IGNORECASE)
@@ -66,15 +79,21 @@ class ResultListPage:
     def _read_head(self, lines: list[str]) -> list[int]:
         """Read title and dimension; returns where items begin."""
         starts = _item_starts(lines)
+        starts += [
+            place for place in range(starts[-1] + 1 if starts else 0, len(lines)) if self._is_cut_item(lines, place)
+        ]
         head = [line for line in (lines[: starts[0]] if starts else lines) if line != EMPTY_CELL]
         place = 0
         while place < len(head):
             line = head[place]
             place += 1
+            if line == DIMENSION_LABEL and place < len(head):  # its number stands in a cell of its own
+                line = f"{line} {head[place]}"
+                place += 1
             if line.startswith(RESULT_LIST_TITLE):
                 text = line
                 found = TITLE.fullmatch(text)
-                for ahead in range(1, 4):
+                for ahead in range(1, 5):
                     if found and found[1]:
                         break
                     longer = TITLE.fullmatch(" ".join(head[place - 1 : place + ahead]))
@@ -84,7 +103,7 @@ class ResultListPage:
                     self.code = arabic_digits(found[1])
                 elif not found:
                     self._leave([line])
-            elif self.dimension_no is None and (dimension := DIMENSION.fullmatch(line)):
+            elif self.code and self.dimension_no is None and (dimension := DIMENSION.fullmatch(line)):
                 self.dimension_no = parse_integer(dimension[1])
                 if not dimension[2] and place < len(head):  # in a cell of its own
                     self.dimension_name = head[place].lstrip(" :") or None
@@ -117,10 +136,11 @@ class ResultListPage:
         values: dict[str, str] = {}
         heading: str | None = None
         texts: list[str] = []
+        between: slice = slice(0, None)  # of `texts`: what stands between heading and name
         pending: str | None = None
         named_again = False
         is_name_bracketed = sum(bool(BRACKETS.fullmatch(line)) for line in above) > 1  # the heading is one by itself
-        for line in above:
+        for line in _one_a_line(above, name):
             labelled = _LABEL_LINE.fullmatch(line)
             bracketed = BRACKETS.fullmatch(line)
             if line == EMPTY_CELL:
@@ -130,7 +150,7 @@ class ResultListPage:
             ):  # it stands in a cell of its own, and may quote a label
                 name = line
             elif line == name and not named_again:  # printed again below the strategy
-                named_again = True
+                named_again, between = True, slice(between.start, len(texts))
             elif labelled and _LABELS[labelled[1]] not in values:
                 column = _LABELS[labelled[1]]
                 values[column] = labelled[2]
@@ -143,12 +163,31 @@ class ResultListPage:
                 pending = None if values[pending] else pending
             elif bracketed and heading is None:
                 heading = bracketed[1].strip() or None
+                between = slice(len(texts), None)
             elif values:
                 self._leave([line])
             else:
                 texts.append(line)
-        strategy = " ".join(texts) or None
+        missing = [label for label, column in _LABELS.items() if column not in values]
+        for part in (*missing, *(() if table else (QUARTER_HEADER_LABEL,))):
+            self.findings.add(
+                "part_missing",
+                table="result_list_items",
+                key=key,
+                column=_LABELS.get(part),
+                printed=lines[start],
+                message=f"The item has no {part}.",
+            )
+        strategy = self._strategy(texts, between if named_again else slice(None))
         quarters, _, rest = read_quarter_table(table, "result_list_quarters", key, self.findings)
+        if not table:
+            self.findings.add(
+                "part_missing",
+                table="result_list_quarters",
+                key=key,
+                printed=lines[start],
+                message="An item without its table of quarters.",
+            )
         report, narratives = _split_reports(rest)
         links = self._linked_codes(start, end)
         kpi_code = next((code for kind, code in links if kind == "kpi"), None)
@@ -186,24 +225,43 @@ class ResultListPage:
         self.tables["result_list_quarters"] += [{**identity, **row} for row in join_narratives(quarters, narratives)]
         return item_no
 
+    def _is_cut_item(self, lines: list[str], place: int) -> bool:
+        """Whether a numbered line below the last whole item leads to a record: the page is cut off behind it."""
+        return bool(_numbered(lines[place]) and self._linked_codes(place, place + 1))
+
+    def _strategy(self, texts: list[str], between: slice) -> str | None:
+        """The strategy among an item's lines: it stands between heading and name, and is like no other line there."""
+        lines = texts[between]
+        first = next((place for place, line in enumerate(lines) if STRATEGY_LINE.fullmatch(line)), 0)
+        own = lines[first : first + 1]
+        for line in lines[first + 1 :]:  # a text may have several lines
+            found = STRATEGY_LINE.fullmatch(" ".join(own))
+            if not (found and found[4] and LABELLED.match(line)):
+                own.append(line)
+        self._leave(line for line in texts if line not in own)
+        return " ".join(own) or None
+
     def _linked_codes(self, start: int, end: int) -> list[tuple[str, str]]:
         """The projects and indicators that the item's links lead to, each once, in page order: kind and code."""
         found: dict[tuple[str, str], None] = {}
         for owners in self._line_links[start:end]:
             for index in owners:
-                for pid in _pids(self._links[index]):
-                    if _KPI_CODE.fullmatch(pid):
-                        found["kpi", pid] = None
-                    elif _PROJECT_CODE.fullmatch(pid):
-                        found["project", pid] = None
+                for code in _codes(self._links[index]):
+                    if _KPI_CODE.fullmatch(code):
+                        found["kpi", code] = None
+                    elif _PROJECT_CODE.fullmatch(code):
+                        found["project", code] = None
         return list(found)
 
 
-def _pids(link: str) -> list[str]:
+def _codes(link: str) -> list[str]:
+    """The codes that a link names: as a page's parameter, or alone, where a script makes the address of it."""
     try:
-        return parse_qs(urlsplit(link).query).get("pid", [])
+        parameters = parse_qs(urlsplit(link).query)
     except ValueError:  # no address at all
         return []
+    found = parameters.get("pid", []) + parameters.get("project_id", [])
+    return [code.strip() for code in found] or [link]
 
 
 def _split_reports(lines: list[str]) -> tuple[str | None, dict[int, str | None]]:
@@ -233,9 +291,9 @@ def _item_starts(lines: list[str]) -> list[int]:
         if not found or line == name:
             continue
         alone = not found[2]
-        below_it = next_lines(lines, place + 1, 10)
-        for ahead, below in enumerate(below_it[alone:7], alone):
-            if BRACKETS.fullmatch(below) or _begins_measures(below_it[ahead:]):
+        below_it = next_lines(lines, place + 1, 14)
+        for ahead, below in enumerate(below_it[alone:10], alone):
+            if (ahead < _HEADING_WITHIN and _is_heading(below)) or _begins_measures(below_it[ahead:]):
                 starts.append(place)
                 name = below_it[0] if alone else found[2]
                 break
@@ -244,9 +302,25 @@ def _item_starts(lines: list[str]) -> list[int]:
     return starts
 
 
+def _is_heading(line: str) -> bool:
+    bracketed = BRACKETS.fullmatch(line)
+    return bool(bracketed and DIMENSION.match(bracketed[1].strip()))
+
+
 def _begins_measures(lines: list[str]) -> bool:
     """Whether these are unit and target of an item; a text may quote one of them."""
-    return lines[0].startswith("หน่วยนับ") and any(line.startswith("เป้าหมาย") for line in lines[1:4])
+    if not lines[0].startswith("หน่วยนับ"):
+        return False
+    return len(_ANOTHER_LABEL.findall(lines[0])) > 1 or any(line.startswith("เป้าหมาย") for line in lines[1:4])
+
+
+def _one_a_line(lines: list[str], name: str | None) -> list[str]:
+    """The lines above an item's quarters, where several measures stand in one line parted."""
+    parted: list[str] = []
+    for line in lines:
+        is_measures = line != name and line.startswith(("หน่วยนับ", "เป้าหมาย"))
+        parted += _ANOTHER_LABEL.split(line) if is_measures else [line]
+    return parted
 
 
 def _numbered(line: str) -> re.Match[str] | None:

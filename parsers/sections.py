@@ -2,37 +2,47 @@
 
 from collections.abc import Callable, Mapping
 
-from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION
+from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION, NAVIGATION_LINE, YII_FURNITURE
 from parsers.plain import EMPTY_CELL
+from parsers.thai import arabic_digits
 
 _NOTICE = 5  # lines of a copyright notice, at most
+
+_HEAD = 60  # lines of a page's head, at most
+_GLUED = 50  # lines that begin with a heading, at most: one has it glued to its text, a few may quote it
 
 Follows = Callable[[list[str], int], bool]
 
 
 def cut(
     lines: list[str], headings: Mapping[str, str], follows: Mapping[str, Follows]
-) -> tuple[list[str], dict[str, list[str]], list[str]]:
+) -> tuple[list[str], dict[str, list[str]]]:
     """Cut `lines` at `headings` (key → printed heading, in page order).
 
-    Returns the lines above the first heading, for each heading that is there the lines below it, and the lines of menus
-    that name headings. A heading is a line of its own. Free text may quote one: where a heading stands more than once,
-    the order of headings and `follows` (key → does what comes after line i fit?) decide, and the rest stays text. A
-    heading glued to the text behind it is split off where it stands nowhere alone.
+    Returns the lines above the first heading, and for each heading that is there the lines below it. Menus and tabs that
+    name the page's own headings are navigation, and in neither. A heading is a line of its own. Free text may quote one:
+    where a heading stands more than once, the order of headings and `follows` (key → does what comes after line i fit?)
+    decide, and the rest stays text. A heading glued to the text behind it is split off where it stands nowhere alone.
     """
     places = _places(lines, headings)
-    menu: list[str] = []
     if any(len(found) > 1 for found in places.values()):
-        lines, menu = _without_menu(lines, sorted(place for found in places.values() for place in found))
+        if twins := _twins(lines, list(places.values())):
+            lines = [line for place, line in enumerate(lines) if place not in twins]
+            places = _places(lines, headings)
+        end = places.get(list(headings)[-1], [len(lines)])[-1]  # a menu below the last heading is no heading's home
+        lines = _without_menu(lines, sorted(one for found in places.values() for one in found if one <= end))
         places = _places(lines, headings)
     missing = [key for key in headings if key not in places]
     if missing:
+        lines = _respell(lines, {_letters(headings[key]): headings[key] for key in missing})
+        places = _places(lines, headings)
+        missing = [key for key in missing if key not in places]
         lines = _split_glued(lines, headings, places, missing, follows)
         places = _places(lines, headings)
     chosen = _choose(lines, headings, places, follows)
     starts = sorted((place, key) for key, place in chosen.items())
     bounds = [*(place for place, _ in starts), len(lines)]
-    return lines[: bounds[0]], {key: lines[place + 1 : bounds[i]] for i, (place, key) in enumerate(starts, 1)}, menu
+    return lines[: bounds[0]], {key: lines[place + 1 : bounds[i]] for i, (place, key) in enumerate(starts, 1)}
 
 
 def cut_site_end(lines: list[str]) -> tuple[list[str], list[str]]:
@@ -49,8 +59,36 @@ def cut_site_end(lines: list[str]) -> tuple[list[str], list[str]]:
     return lines[:end], lines[end:]
 
 
-def _without_menu(lines: list[str], places: list[int]) -> tuple[list[str], list[str]]:
-    """Take out menus and tabs: headings one below the other that all come again. Returns the other lines first.
+def once(lines: list[str]) -> list[str]:
+    """The lines; where they are all printed twice over, as pages for two widths of screen do, those of the first time."""
+    half, odd = divmod(len(lines), 2)
+    twice = half and not odd and lines[0] == lines[half] and lines[:half] == lines[half:]
+    return lines[:half] if twice else lines
+
+
+def without_echoes(lines: list[str]) -> list[str]:
+    """The lines of a page's head; of a part that is printed twice over, one below the other, those of the first time."""
+    if len(set(lines)) == len(lines) or len(lines) > _HEAD:
+        return lines
+    place = 0
+    while place < len(lines):
+        for again in range(place + 1, len(lines)):
+            end = 2 * again - place
+            if lines[place] == lines[again] and lines[place:again] == lines[again:end]:
+                lines = lines[:again] + lines[end:]
+                break
+        else:
+            place += 1
+    return lines
+
+
+def is_navigation(line: str) -> bool:
+    """Whether a line prints only fixed furniture and the words of a site's links, one or several."""
+    return line in NAVIGATION or bool(NAVIGATION_LINE.fullmatch(line) or YII_FURNITURE.fullmatch(line))
+
+
+def _without_menu(lines: list[str], places: list[int]) -> list[str]:
+    """Take out menus and tabs: headings one below the other that all come again, above the first that is no menu's.
 
     places: where headings stand, in order
     """
@@ -60,11 +98,21 @@ def _without_menu(lines: list[str], places: list[int]) -> tuple[list[str], list[
         if run and (place == len(lines) or any(line != EMPTY_CELL for line in lines[run[-1] + 1 : place])):
             while run and lines[run[-1]] not in _later(lines, places, run[-1]):
                 run.pop()  # the real heading, right below
-            if len(run) > 1 and _later(lines, places, run[-1]).issuperset(lines[one] for one in run):
-                menu.update(run)
+            if len(run) < 2 or not _later(lines, places, run[-1]).issuperset(lines[one] for one in run):
+                break
+            menu.update(run)
             run = []
         run.append(place)
-    return [line for place, line in enumerate(lines) if place not in menu], [lines[place] for place in sorted(menu)]
+    return [line for place, line in enumerate(lines) if place not in menu]
+
+
+def _twins(lines: list[str], places: list[list[int]]) -> set[int]:
+    """Where headings stand again right below themselves, if most do: the page prints each for two widths of screen.
+
+    Of a single one it is a text that begins with its own heading.
+    """
+    twins = {place for found in map(set, places) for place in found if _line_above(lines, place) in found}
+    return twins if 2 * len(twins) > len(places) else set()
 
 
 def _later(lines: list[str], places: list[int], place: int) -> set[str]:
@@ -103,8 +151,31 @@ def _choose(
         if fitting:
             chosen[key] = bound = fitting[0]
         elif found:
-            chosen[key] = bound = found[-1]
+            place = found.pop()
+            while found and _line_above(lines, place) == found[-1]:  # the text begins with its own heading
+                place = found.pop()
+            chosen[key] = bound = place
     return chosen
+
+
+def _line_above(lines: list[str], place: int) -> int:
+    place -= 1
+    while place > 0 and lines[place] == EMPTY_CELL:
+        place -= 1
+    return place
+
+
+def _respell(lines: list[str], headings: Mapping[str, str]) -> list[str]:
+    """The lines, headings that differ in blanks or in the kind of their digits spelt as usual.
+
+    headings: letters → heading
+    """
+    longest = 2 * max(map(len, headings))
+    return [headings.get(_letters(line), line) if len(line) < longest else line for line in lines]
+
+
+def _letters(text: str) -> str:
+    return arabic_digits(text).replace(" ", "")
 
 
 def _split_glued(
@@ -122,7 +193,7 @@ def _split_glued(
         before = [place for earlier in order[: order.index(key)] for place in places.get(earlier, ())[:1]]
         after = [place for later in order[order.index(key) + 1 :] for place in places.get(later, ())[-1:]]
         low, high = max(before, default=-1) + 1, min(after, default=len(lines))
-        found = [number for number in range(low, high) if lines[number].startswith(heading)]
+        found = [number for number in range(low, high) if lines[number].startswith(heading)][:_GLUED]
         for number in sorted(found, key=split_off.__contains__):
             rest = lines[number].removeprefix(heading).lstrip(" :")
             trial = [*lines[:number], heading, *([rest] if rest else []), *lines[number + 1 :]]

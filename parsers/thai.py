@@ -6,9 +6,12 @@ vowels, which changes what was printed; date libraries read Buddhist-era years s
 
 import re
 import unicodedata
-from datetime import date
+from datetime import date, timedelta, timezone
 from functools import lru_cache
 from math import isinf
+
+BANGKOK = timezone(timedelta(hours=7))
+"""Its clocks have not been changed since 1920."""
 
 BUDDHIST_OFFSET = 543
 """Buddhist-era year minus Common-era year."""

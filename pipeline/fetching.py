@@ -119,7 +119,12 @@ def _read(
     page = replace(page, sha256=fetched.sha256, size=len(fetched.body))
     if errand.record_sha256 == page.sha256:
         return page, []
-    parsed = parse_page(fetched.body, url=ref.url, content_type=fetched.headers.get("content-type"))
+    parsed = parse_page(
+        fetched.body,
+        url=ref.url,
+        content_type=fetched.headers.get("content-type"),
+        fetched_at=fetched.fetched_at,
+    )
     has_record = bool(parsed.tables) and (parsed.kind, parsed.code) == (ref.kind, ref.code)
     if parsed.tables and not has_record:  # not what its address promises: no record of this key
         page = replace(page, error=page.error or f"the address shows the {parsed.kind} page of {parsed.code}")

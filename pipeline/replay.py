@@ -38,7 +38,7 @@ def read_again(store: Store, row: Mapping[str, Any]) -> SpooledPage:
     harvest_id, sha256 = row["record_body_harvest_id"], row["record_sha256"]
     body, record = store.body(harvest_id, sha256), store.body_record(harvest_id, sha256)
     headers = json.loads(record["headers"])
-    parsed = parse_page(body, url=row["url"], content_type=headers.get("content-type"))
+    parsed = parse_page(body, url=row["url"], content_type=headers.get("content-type"), fetched_at=record["fetched_at"])
     code = row["page_key"].rpartition("/")[2]
     has_record = bool(parsed.tables) and (parsed.kind, parsed.code) == (row["kind"], code)
     return SpooledPage(

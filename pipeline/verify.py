@@ -328,7 +328,9 @@ def _deep(store: Store) -> Iterator[VerifyProblem]:
                 yield VerifyProblem(where, str(error), _RESTORE)
                 continue
             headers = json.loads(record["headers"])
-            parsed = parse_page(body, url=page["url"], content_type=headers.get("content-type"))
+            parsed = parse_page(
+                body, url=page["url"], content_type=headers.get("content-type"), fetched_at=record["fetched_at"]
+            )
             # what another parser read is compared by `replay`: that today's reads otherwise is no damage
             if page["parser_version"] == PARSER_VERSION and facts_sha256(parsed.tables) != page["facts_sha256"]:
                 yield VerifyProblem(where, "the rows are not what the parser reads in the stored page", _RESTORE)

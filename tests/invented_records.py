@@ -432,15 +432,16 @@ def yii_projects(draw: st.DrawFn) -> Tables:
     code = draw(project_codes())
     year_be = draw(st.integers(2562, 2569))
     start = date(year_be - BUDDHIST_OFFSET - 1, 10, 1)
+    has_year = draw(st.sampled_from((True, True, True, False)))
     kpi_code = draw(st.one_of(st.none(), kpi_codes()))
     project = {
         "project_code": code,
         "name": None,
         "agency_code": code[:8],
-        "agency_name": draw(st.sampled_from(AGENCIES)),
-        "fiscal_year_be": year_be,
-        "fiscal_year_ce": year_be - BUDDHIST_OFFSET,
-        "progress_percent": draw(percents()),
+        "agency_name": draw(st.sampled_from((*AGENCIES, None))),
+        "fiscal_year_be": year_be if has_year else None,
+        "fiscal_year_ce": year_be - BUDDHIST_OFFSET if has_year else None,
+        "progress_percent": draw(st.one_of(percents(), percents(), st.none())),
         "evaluation_score": None,
         "unit_code": None,
         "unit_code_second": None,

@@ -277,11 +277,11 @@ def print_yii(tables: Tables, how: Printing) -> Printed:
     not_set = how.one_of("(ไม่ได้ตั้ง)", "(not set)", "")
     rows = {
         "รหัสโครงการ": project["project_code"],
-        "ปี": str(project["fiscal_year_be"]),
+        "ปี": str(project["fiscal_year_be"] or ""),
         "งบฯ ที่ได้รับ (บาท)": how.number(project["budget_received_baht"], commas=True),
         "งบฯ ที่ใช้ไป (บาท)": how.number(project["budget_spent_baht"], commas=True),
         "คืบหน้าล่าสุด": how.number(project["progress_percent"]),
-        "หน่วยงาน": project["agency_name"],
+        "หน่วยงาน": project["agency_name"] or "",
         "Start Date": f"{project['start_date']} 00:00:00.000" if project["start_date"] else "",
         "Finish Date": f"{project['finish_date']} 00:00:00.000" if project["finish_date"] else "",
         "Kpi ID": kpis[0]["kpi_code"] if kpis else "(ไม่ได้ตั้ง)",
@@ -720,6 +720,46 @@ def _quarter_boxes(table: Quarters, write: Writer) -> str:
     return f"<table><tr><td><table>{'<tr>' + head + '</tr>'}{rows}</table></td></tr></table>"
 
 
+def _quarter_table_two_heads(table: Quarters, write: Writer) -> str:
+    """A header of two rows: what is in parentheses stands below; a last column without a head."""
+    heads = [[pair[place].replace("{}", table.unit) for pair in _HEADER] for place in (0, 1)]
+    head = "".join(f"<tr>{''.join(f'<th>{write(part)}</th>' for part in parts)}<th></th></tr>" for parts in heads)
+    rows = "".join("<tr>" + "".join(f"<td>{write(c) if c else ''}</td>" for c in row) + "</tr>" for row in table.rows)
+    return f"<table>{head}{rows}</table>"
+
+
+def _quarter_table_spanning_head(table: Quarters, write: Writer) -> str:
+    """A header of two rows, the quarter's over both."""
+    (quarter, numbers), (result, unit), (evaluation, pair) = _HEADER
+    head = f"<tr><td rowspan=2>{write(f'{quarter} {numbers}')}</td><td>{write(result)}</td>"
+    head += f"<td colspan=2>{write(evaluation)}</td></tr><tr><td>{write(unit.replace('{}', table.unit))}</td>"
+    rows = "".join("<tr>" + "".join(f"<td>{write(c) if c else ''}</td>" for c in row) + "</tr>" for row in table.rows)
+    return f"<table>{head}<td colspan=2>{write(pair)}</td></tr>{rows}</table>"
+
+
+def _quarter_table_spaced(table: Quarters, write: Writer) -> str:
+    """Spacer cells between all columns, and the pair in three cells."""
+    gap = "<td width=4>&nbsp;</td>"
+    head = gap.join(f"<td>{cell}</td>" for cell in _header_cells(table, write, "<br>"))
+    rows = ""
+    for quarter, result, score, pair in table.rows:
+        cells = (quarter, result, score, *re.split(" (?=/)|(?<=/) ", pair))
+        rows += "<tr>" + gap.join(f"<td>{write(c) if c else ''}</td>" for c in cells[:4])
+        rows += "".join(f"<td>{write(c)}</td>" for c in cells[4:]) + "</tr>"
+    return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def _quarter_styled(table: Quarters, write: Writer) -> str:
+    """A table made of boxes by their styles."""
+
+    def row(cells: list[str]) -> str:
+        boxes = "".join(f'<span style="display:table-cell; width:5em">{cell}</span>' for cell in cells)
+        return f'<div style="display: table-row">{boxes}</div>'
+
+    rows = "".join(row([write(c) if c else "" for c in cells]) for cells in table.rows)
+    return f'<div style="display:table">{row(_header_cells(table, write, "<br>"))}{rows}</div>'
+
+
 def _quarter_rows(table: Quarters, write: Writer) -> str:
     """Each row in one line, its values in inline elements; only where no cell must be counted."""
     head = " ".join(_header_cells(table, write, " "))
@@ -733,10 +773,14 @@ QUARTER_LAYOUTS: dict[str, QuarterLayout] = {
     "nineties": _quarter_table_nineties,
     "four heads": _quarter_table_four_heads,
     "boxes": _quarter_boxes,
+    "two heads": _quarter_table_two_heads,
+    "spanning head": _quarter_table_spanning_head,
     "grid": _quarter_grid,
+    "spacer cells": _quarter_table_spaced,
+    "styled": _quarter_styled,
     "rows": _quarter_rows,
 }
-_WITHOUT_CELLS = ("grid", "rows")
+_CELLS_UNCLEAR = ("grid", "rows", "spacer cells")
 
 
 # --- what stands around a page ---------------------------------------------------------------------------------------
@@ -851,6 +895,10 @@ LINKS: dict[str, Callable[[str, str], str]] = {
     "parameters before": lambda target, text: f'<a href="{target.replace("?", "?y=2563&")}">{text}</a>',
     "scripted": lambda target, text: f"""<a href="#" onclick="window.open('{target}')">{text}</a>""",
     "javascript": lambda target, text: f"""<a href="javascript:window.open('{target}','w','width=800')">{text}</a>""",
+    "function": lambda target, text: f"""<a href="javascript:popup(800,'{target}')">{text}</a>""",
+    "code alone": lambda target, text: f"""<a onclick="show('{target.rpartition("=")[2]}');return false">{text}</a>""",
+    "escaped": lambda target, text: f"""<a href="javascript:void%20window.open(%27{target}%27)">{text}</a>""",
+    "data": lambda target, text: f"""<span class="link" data-href="{target}">{text}</span>""",
     "on click": lambda target, text: f"""<span onclick="location.href='{target}'">{text}</span>""",
 }
 
@@ -901,7 +949,7 @@ class Markup:
         write = WRITERS["plain" if literal and self.writer == "wrapped source" else self.writer]
         if isinstance(line, Quarters):
             layout = self.quarters
-            if layout in _WITHOUT_CELLS and any(score and not result for _, result, score, _ in line.rows):
+            if layout in _CELLS_UNCLEAR and any(score and not result for _, result, score, _ in line.rows):
                 layout = "table"
             return Written((QUARTER_LAYOUTS[layout](line, write),), "quarters", table=True)
         cells = tuple(self._letters(cell.strip(), write) for cell in self._cells(line))

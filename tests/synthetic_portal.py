@@ -117,6 +117,8 @@ def list_page(agency: str, projects: int) -> bytes:
         items.append(
             f"<p><a href='{link}'>({place}) ตัวชี้วัดที่ {place}</a></p><p>[มิติที่ 1 : ตัวชี้วัดเจรจา]</p><p>หน่วยนับ :ร้อยละ</p>"
             "<p>เป้าหมาย :100.00</p><p>ผลงาน :100.00</p>"
+            "<table><tr><td>ไตรมาสที่ (1 - 4)<td>*ผลงาน* (ร้อยละ)<td>*ผลประเมินตัวชี้วัด* (* 2.1 / 2.2 *)"
+            "<tr><td>1<td>100.00<td><td>100 / 100</table>"
         )
     return f"<html><body>{''.join(items)}</body></html>".encode()
 

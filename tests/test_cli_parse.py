@@ -1,6 +1,7 @@
 """`bma-progress parse`, run as a person runs it: another process, real files, real pipes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -122,7 +123,7 @@ def test_closed_pipe_is_no_mistake(fixtures_html: Path) -> None:
         process.stdout.read(10)
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
-        process.wait(60)
+        assert process.wait(60) == 0
 
 
 def test_parse_never_imports_prefect_or_pandas(fixtures_html: Path) -> None:
@@ -137,3 +138,18 @@ def test_parse_never_imports_prefect_or_pandas(fixtures_html: Path) -> None:
         [sys.executable, "-c", f"import sys\n{checked}"], capture_output=True, check=False, timeout=60
     )
     assert result.returncode == 0, result.stderr.decode()
+
+
+def test_a_name_that_is_no_text(tmp_path: Path, fixtures_html: Path) -> None:
+    page = os.fsencode(tmp_path) + b"/page\xff.html"
+    Path(os.fsdecode(page)).write_bytes((fixtures_html / "2400-1013.html").read_bytes())
+    result = run("parse", os.fsdecode(page))
+    assert (result.returncode, json.loads(result.stdout)["verdict"]) == (0, "ok")
+    assert json.loads(result.stdout)["source"].endswith("page\ufffd.html")
+
+
+def test_closed_standard_input() -> None:
+    command = f"{sys.executable} -c 'from flows.cli import main; main()' parse - <&-"
+    result = subprocess.run(command, shell=True, capture_output=True, timeout=60, check=False)
+    assert result.returncode == 2
+    assert "standard input is closed" in one_sentence(result)

@@ -286,3 +286,14 @@ def test_a_page_cut_off_anywhere_is_ok_only_with_all_its_rows() -> None:
             cut = parse_page(body[:end])
             if cut.verdict == "ok":
                 assert cut.tables == whole.tables, f"{page.name} cut at {end}"
+
+
+def test_the_printed_text_alone_reads_the_same() -> None:
+    for page in PAGES:
+        golden = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+        parsed = parse_page(page.with_suffix(".txt").read_bytes(), content_type="text/plain; charset=utf-8")
+        expected = golden["tables"]
+        if golden["kind"] == "result_list":  # the codes are in links only, and a text has none
+            expected = {"result_list_quarters": expected["result_list_quarters"]}
+        assert {table: parsed.tables[table] for table in expected} == expected, page.name
+        assert (parsed.kind, parsed.verdict, parsed.unclaimed) == (golden["kind"], "ok", [])

@@ -36,6 +36,7 @@ SEEN = {
     '<p><b style="display:table-cell">a</b><b style="display:table-cell"> </b><b style="display:table-cell">c</b>': [
         *("a", "␀", "c")
     ],
+    '<b style="display:table-cell"></b><b style="display:table-cell"></b>': ["␀", "␀"],
     '<div style="display:table-cell"><input value=1></div><div style="display:table-cell"><script>x</script></div>': [
         *("1", "␀")
     ],
