@@ -21,7 +21,7 @@ from parsers.labels import (
     TARGET_LABEL,
     YII_CODE_LABEL,
 )
-from parsers.page import PrintedPage, is_open, read_page, readable
+from parsers.page import PrintedPage, is_open, read_page, readable, utf_16_of
 from parsers.plain import EMPTY_CELL
 from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
@@ -193,11 +193,7 @@ def _binary_kind(body: bytes) -> str | None:
     for start, name in _MAGIC.items():
         if body.startswith(start):
             return name
-    return (
-        "binary data"
-        if body.count(b"\0", 0, 1024) > _STRAY_NULS and not body.startswith((b"\xff\xfe", b"\xfe\xff"))
-        else None
-    )
+    return "binary data" if body.count(b"\0", 0, 1024) > _STRAY_NULS and not utf_16_of(body) else None
 
 
 def facts_sha256(tables: dict[str, list[Row]]) -> str:
