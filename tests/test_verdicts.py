@@ -23,6 +23,7 @@ BLOCKED = [
     "กรุณาเข้าสู่ระบบ",
     "ไม่พบข้อมูลผู้ใช้งาน กรุณาใส่รหัสผ่านใหม่",
     "คำขอของท่านถูกปฏิเสธ กรุณาติดต่อผู้ดูแลระบบ",
+    "Something went wrong.",
 ]
 NOT_FOUND = [
     "404 Not Found",
@@ -41,6 +42,10 @@ NOT_FOUND = [
     "No data found",
     "Record not found",
     "0 results",
+    "HTTP 404",
+    "No records.",
+    "หน้านี้ไม่มีอยู่",
+    "รหัสโครงการไม่ถูกต้อง",
 ]
 TEMPLATES = {
     "alone": "{}",
