@@ -29,10 +29,8 @@ _BLOCKS = (
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
     "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
 ).split()
-_VALUELESS_INPUTS = frozenset(
-    ("hidden", "button", "submit", "reset", "image", "checkbox", "radio", "file", "password", "color", "range")
-)
-"""Inputs whose value is not shown or, a button's caption, never the record's; unknown types are shown as text."""
+_NO_VALUE_INPUTS = frozenset("hidden button submit reset image checkbox radio file password range color".split())
+"""Inputs that print nothing of the record; an input of a type that no browser knows is a line of text."""
 _NEAR = 12  # nodes beside and inside a box that are looked at for a text, and boxes around a link: it is never farther
 _ICONS = 1_000  # links without text, at most: a page of more is no list
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
@@ -41,11 +39,11 @@ _COMMON_THAI = "่้าำิีัเแกนรม"
 _STYLE_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 _STYLES_APART = re.compile("display|visibility|white-space|float|position", re.IGNORECASE)
 _INLINE_DISPLAYS = ("inline", "contents", "ruby")
-_ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
-_KEPT_WHITE_SPACE = ("pre", "break-spaces")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
 _HAS_LINK = "[href], [onclick], [data-href], [data-url]"
+_ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
+_KEPT_WHITE_SPACE = ("pre", "break-spaces")
 
 
 _ANY_TAG = re.compile(rb"<[A-Za-z!?/]")
@@ -290,10 +288,17 @@ def _take_out(node: LexborNode) -> None:
     attributes = node.attributes if node.tag_id in (_DIALOG, _INPUT) else {}
     if node.tag_id == _DIALOG and "open" in attributes:
         return
-    value = attributes.get("value")
-    if value and (attributes.get("type") or "").strip().lower() not in _VALUELESS_INPUTS:
+    if (value := attributes.get("value")) and (attributes.get("type") or "").strip().lower() not in _NO_VALUE_INPUTS:
         node.insert_before(value)
     node.decompose()
+
+
+def readable(body: bytes) -> str:
+    """The whole source of a page as text, in the charset its bytes fit."""
+    try:
+        return body.decode(utf_16_of(body) or "utf-8")
+    except UnicodeDecodeError:
+        return _as_utf8(body, None)[0].decode("utf-8", "replace")
 
 
 def utf_16_of(body: bytes) -> str | None:
@@ -305,14 +310,6 @@ def utf_16_of(body: bytes) -> str | None:
     return next(
         (codec for codec in ("utf-16-le", "utf-16-be") if _FIRST_TAG.match(body[:200].decode(codec, "replace"))), None
     )
-
-
-def readable(body: bytes) -> str:
-    """The whole source of a page as text, in the charset its bytes fit."""
-    try:
-        return body.decode(utf_16_of(body) or "utf-8")
-    except UnicodeDecodeError:
-        return _as_utf8(body, None)[0].decode("utf-8", "replace")
 
 
 def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
@@ -373,11 +370,11 @@ def _apply_style(node: LexborNode, declared: dict[str, str]) -> None:
         if node.tag in _BLOCKS:
             node.unwrap()
     elif stands_apart or shown:
-        _set_apart(node)
+        _set_apart(node, is_cell=shown == "table-cell")
 
 
-def _set_apart(node: LexborNode) -> None:
-    if node.tag not in _BLOCKS and node.tag not in ("img", "input", "wbr"):  # text goes on around those
+def _set_apart(node: LexborNode, *, is_cell: bool = False) -> None:
+    if node.tag not in _BLOCKS and (is_cell or node.first_child is not None):
         node.insert_before(BREAK)
         node.insert_after(BREAK)
 
@@ -410,8 +407,12 @@ def _mark_links(root: LexborNode) -> list[str]:
     """Collect all links of a page, scripted ones too, and leave a mark with its number before each."""
     links: list[str] = []
     marks: list[tuple[LexborNode, str]] = []
+    seen: set[int] = set()
     icons = 0
-    for node in {node.mem_id: node for node in root.css(_HAS_LINK)}.values():  # one may have both
+    for node in root.css(_HAS_LINK):
+        if node.mem_id in seen:  # it has several
+            continue
+        seen.add(node.mem_id)
         if target := _target(node.attributes):
             icons += (is_icon := not _has_text(node))
             sign = "-" if is_icon and icons < _ICONS and _stands_below(node) else ""
