@@ -241,7 +241,8 @@ REFUSAL: Final = re.compile(
 """What maintenance, logins, firewalls and failures say."""
 
 UNSEEN_MESSAGE: Final = re.compile(
-    r"""\b(?:alert|confirm)\s*\(\s*(["'])(.*?)\1|<noscript\b[^>]*>(.*?)</noscript""", re.IGNORECASE | re.DOTALL
+    r"""\b(?:alert|confirm)\s*\(\s*(["'])(.{,500}?)\1|<noscript\b[^>]*>(.{,2000}?)</noscript""",
+    re.IGNORECASE | re.DOTALL,
 )
 LEADS_AWAY: Final = re.compile(
     r"""http-equiv\s*=\s*["']?refresh|\blocation(?:\.href)?\s*=(?!=)|\blocation\.(?:replace|assign|reload)\s*\(|<frame\b"""

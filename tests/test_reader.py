@@ -117,6 +117,7 @@ OVER_AND_OVER = (
     ),
     *("<footer>x</footer>", "<nav>x</nav><footer>", "<optgroup>", "<ruby><rp>", "</center><svg>", "<svg><g>", "x<br>"),
     *("<td>", "<table><tr><td></td></tr>", "<li><div>", "<form><p>", "<a href=x>y", "<div hidden>", "<input value=x>"),
+    *("<noscript>", "<script>alert('", "<select><option>", "<b hidden style='display:none'>"),
 )
 
 
