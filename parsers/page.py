@@ -77,6 +77,7 @@ _OPENED_LAST = re.compile(
     rb"<(?:h[1-6]|span|font|label|strong|small|b|i|u|a|div|section|legend|pre|table)(?:\s[^<>]*)?>\Z"
 )
 _HALF_LETTER = re.compile(rb"[\xc0-\xff]\Z|[\xe0-\xff][\x80-\xbf]\Z|[\xf0-\xff][\x80-\xbf]{2}\Z")  # of UTF-8
+_END_OF_HEAD = re.compile(rb"</head[\s>]")
 _NEVER_CLOSED = frozenset(b"br hr img input meta link wbr area".split())
 _HABIT = 3  # ends of one element, from which on a page is known to write them
 
@@ -492,7 +493,7 @@ def _is_cut_off(source: bytes) -> bool:
     lowered = source.lower()
     if any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in _BOXES):
         return True
-    if b"<!doctype" in lowered[:200] and b"</head" in lowered:  # written by somebody who writes ends
+    if b"<!doctype" in lowered[:200] and _END_OF_HEAD.search(lowered):  # written by somebody who writes ends
         return True
     if _has_begun(source) and (not end.endswith(b">") or _OPENED_LAST.search(end)):
         return True
@@ -502,7 +503,13 @@ def _is_cut_off(source: bytes) -> bool:
 def is_open(source: bytes) -> bool:
     """Whether a document with a whole head has no end tag; old pages leave it out."""
     end = source[-_END:].lower()
-    return b"</html" not in end and b"</body" not in end and b"</head" in source.lower()
+    return b"</html" not in end and b"</body" not in end and bool(_END_OF_HEAD.search(source.lower()))
+
+
+def leaves_ends_out(source: bytes) -> bool:
+    """Whether the page ends in an element of which it leaves out the ends, as minified pages do."""
+    end = source[-_END:].lower()
+    return not is_open(source) and _balance_of_last(source, end)[0] >= _HABIT
 
 
 def _has_begun(source: bytes) -> bool:
@@ -511,12 +518,18 @@ def _has_begun(source: bytes) -> bool:
 
 def _ends_in_what_is_else_closed(source: bytes, end: bytes) -> bool:
     """Whether the end stands in an element of which the page has closed all others."""
+    left_open, closed = _balance_of_last(source, end)
+    return left_open == 1 and closed >= _HABIT
+
+
+def _balance_of_last(source: bytes, end: bytes) -> tuple[int, int]:
+    """Of the element that the last tag opens, how many ends the page leaves out and how many it writes."""
     last = _TAG.match(end, end.rfind(b"<")) if b"<" in end else None
     if last is None or last[1] or last[2] in _NEVER_CLOSED:
-        return False
+        return 0, 0
     opened = sum(1 for _ in re.finditer(b"<" + last[2] + rb"[\s>/]", source, re.IGNORECASE))
     closed = sum(1 for _ in re.finditer(b"</" + last[2] + rb"[\s>]", source, re.IGNORECASE))
-    return closed >= _HABIT and opened == closed + 1
+    return opened - closed, closed
 
 
 def _is_huge(source: bytes) -> bool:

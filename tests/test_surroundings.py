@@ -745,6 +745,27 @@ def test_a_page_that_ends_in_an_open_element_is_cut_off(lines: list[str], cut: s
     assert parse_page((page_of(lines).removesuffix("\n</body></html>") + "<p><li>").encode()).verdict == "ok"
 
 
+@pytest.mark.parametrize("start", ["<!doctype html><meta charset=utf-8>", "<!doctype html><html lang=th>"])
+def test_a_minified_page_may_end_in_its_last_line(start: str) -> None:
+    """Minifiers leave out what ends heads, paragraphs and pages."""
+    shown = "".join(line if line.startswith("<") else f"<p>{line}" for line in PROJECT)
+    page = parse_page(f"{start}<header><a href=/>หน้าแรก</a></header>{shown}".encode())
+    same_record(page, PROJECT)
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    assert parse_page(f"{start}{shown}"[:-4].encode()).verdict == "suspect"
+
+
+def test_the_end_of_a_header_is_no_end_of_a_head() -> None:
+    shown = "".join(line if line.startswith("<") else f"<p>{line}</p>" for line in PROJECT)
+    page = parse_page(f"<!doctype html><meta charset=utf-8><header>Home</header>{shown}".encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+
+
+def test_an_indicators_name_may_be_glued_to_its_code() -> None:
+    old = ["รายละเอียดเกี่ยวกับตัวชี้วัด : 5004-0852", "ตัวชี้วัด : จำนวนแห่ง"]
+    same_record(parse_page(page_of(instead(PROJECT, old, "".join(old))).encode()), PROJECT)
+
+
 def test_a_newer_page_shows_all_its_labels() -> None:
     for label in list(YII)[1:]:
         page = parse_page(page_of([row for row in YII_ROWS if f">{label}<" not in row]).encode())
