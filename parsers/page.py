@@ -429,8 +429,9 @@ def _ends_in_what_is_else_closed(source: bytes, end: bytes) -> bool:
     last = _TAG.match(end, end.rfind(b"<")) if b"<" in end else None
     if last is None or last[1] or last[2] in _NEVER_CLOSED:
         return False
-    opened = sum(1 for _ in re.finditer(b"<" + last[2] + rb"[\s>/]", source, re.IGNORECASE))
-    closed = sum(1 for _ in re.finditer(b"</" + last[2] + rb"[\s>]", source, re.IGNORECASE))
+    name = re.escape(last[2])  # a broken tag's may hold anything
+    opened = sum(1 for _ in re.finditer(b"<" + name + rb"[\s>/]", source, re.IGNORECASE))
+    closed = sum(1 for _ in re.finditer(b"</" + name + rb"[\s>]", source, re.IGNORECASE))
     return closed >= _HABIT and opened == closed + 1
 
 
