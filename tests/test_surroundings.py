@@ -769,6 +769,12 @@ def test_a_newer_page_may_show_its_labels_in_any_order(lines: list[str]) -> None
     assert page.unclaimed == []
 
 
+@pytest.mark.parametrize("lines", [YII_ROWS, YII_GLUED], ids=["rows", "glued"])
+def test_a_newer_page_may_mark_a_sub_office(lines: list[str]) -> None:
+    marked = [line.replace("สำนักงานเขตคลองสามวา", "** สำนักงานเขตคลองสามวา") for line in lines]
+    same_record(parse_page(page_of(marked).encode()), lines)
+
+
 def test_headings_that_a_note_quotes_are_no_menu() -> None:
     """The real ones stand one below the other where the text of the first is missing."""
     note = "<br>".join([REPORT[2], "วัตถุประสงค์ของโครงการ", "ก", "เป้าหมายของโครงการ", "ข"])
