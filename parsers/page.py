@@ -40,6 +40,8 @@ _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source 
 _COMMON_THAI = "่้าำิีัเแกนรม"
 _DISPLAY = re.compile(r"(?:^|;)\s*display\s*:\s*([a-z-]+)|(?:^|;)\s*visibility\s*:\s*(hidden|collapse)", re.IGNORECASE)
 _WHITE_SPACE = re.compile(r"(?:^|;)\s*white-space\s*:\s*(?:pre|break)", re.IGNORECASE)
+_ROW_DISPLAYS = ("flex", "grid")
+_BOXES_IN_ROWS = ("div", "span", "p", "b", "strong", "font", "label", "li", "dt", "dd", "output")  # an icon is no cell
 _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
@@ -304,6 +306,8 @@ def _apply_style(node: LexborNode) -> None:
     if _WHITE_SPACE.search(style):
         _keep_line_breaks(node)
     for shown, _ in displays:
+        if shown in _ROW_DISPLAYS:
+            _part_boxes(node)
         if shown.startswith(_INLINE_DISPLAYS):
             if node.tag in _BLOCKS and node.tag != "body":
                 node.unwrap()
@@ -313,6 +317,16 @@ def _apply_style(node: LexborNode) -> None:
             node.insert_after(BREAK)
         if shown == "table-cell" and _is_empty(node) and node.css_first("input") is None:
             node.insert_child(EMPTY_CELL)
+
+
+def _part_boxes(row: LexborNode) -> None:
+    """What stands in a row or grid of boxes is a box of its own, whatever its element; an empty one is a cell, too."""
+    for box in list(row.iter()):
+        if box.tag not in _BLOCKS and box.tag not in _NOT_SHOWN:
+            box.insert_before(BREAK)
+            box.insert_after(BREAK)
+        if box.tag in _BOXES_IN_ROWS and _is_empty(box) and box.css_first("input, img") is None:
+            box.insert_child(EMPTY_CELL)
 
 
 def _keep_line_breaks(node: LexborNode) -> None:
