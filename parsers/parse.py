@@ -107,10 +107,11 @@ def parse_page(
     Never raises, whatever the bytes are. Which markup the page uses does not matter: only what it prints.
     """
     page = _parse(body, url, content_type, fetched_at)
-    if page.tables or page.verdict == "not_found" or not _shows_labels(page.unclaimed):
+    is_glued = any(finding["rule"] == "cells_glued" for finding in page.findings)
+    if not is_glued and (page.tables or page.verdict == "not_found" or not _shows_labels(page.unclaimed)):
         return page
     by_elements = _parse(body, url, content_type, fetched_at, every_element_breaks=True)
-    if not by_elements.tables:
+    if not by_elements.tables or (is_glued and by_elements.verdict != "ok"):
         return page
     findings = Findings(by_elements.findings)
     findings.add("lines_by_elements")
