@@ -30,6 +30,7 @@ _NO_VALUES: Row = dict.fromkeys(("result_value", "score", "evaluation_2_1", "eva
 _MOST_PIECES = 8  # cells that one measure is spread over
 _QUARTERS = 4
 _ROW_PART = re.compile(r"[0-9๐-๙.,/ -]+")
+_GLUED_ROW = re.compile(r"([1-4๑-๔])[0-9๐-๙.,]+ ?/ ?[0-9๐-๙.,]*")  # the quarter, and all else of its row behind it
 _NUMBER_START = re.compile(r"[0-9๐-๙.+-]")
 
 
@@ -102,7 +103,10 @@ def read_quarter_table(
         )
     unit = " ".join((header[1] or header[2] or "").replace(EMPTY_CELL, "").split()) or None
     rest = [line for line in text[place:].split("\n") if line and line != EMPTY_CELL]
-    if rest and len(seen) < _QUARTERS and parse_integer(rest[0]) == len(seen) + 1:
+    glued = _GLUED_ROW.fullmatch(rest[0]) if rest and len(seen) < _QUARTERS else None
+    if glued and parse_integer(glued[1]) == len(seen) + 1:
+        findings.add("cells_glued", table=table, key=f"{key}/{len(seen) + 1}", printed=rest[0])
+    elif rest and len(seen) < _QUARTERS and parse_integer(rest[0]) == len(seen) + 1:
         broken = list(takewhile(_ROW_PART.fullmatch, rest))
         findings.add(
             "part_missing",

@@ -159,7 +159,7 @@ KPI_NAME_LINE: Final = re.compile(r"ตัวชี้วัด\s*:\s*(.*)")
 TARGET_LABEL: Final = "ค่าเป้าหมาย"
 ACHIEVED_LABEL: Final = "ผลงานที่ทำได้"
 TYPE_LABEL: Final = "ประเภทตัวชี้วัด"
-BEHIND_KPI_CODE: Final = re.compile(rf"({KPI_CODE})\s+({KPI_NAME_LABEL}\s*:.*)")  # its name in the same line
+BEHIND_KPI_CODE: Final = re.compile(rf"({KPI_CODE})\s*({KPI_NAME_LABEL}\s*:.*)")  # its name in the same line
 BEFORE_TARGET: Final = re.compile(rf"\s(?={TARGET_LABEL}(?:\s[^:]*)?:)")
 ANOTHER_MEASURE: Final = re.compile(rf" (?=(?:{ACHIEVED_LABEL}|{TYPE_LABEL})(?:\s[^:]*)?:)")
 LEVEL_LINE: Final = re.compile(

@@ -38,11 +38,13 @@ _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source 
 _COMMON_THAI = "่้าำิีัเแกนรม"
 _STYLE_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 _STYLES_APART = re.compile("display|visibility|white-space|float|position", re.IGNORECASE)
+_BOXES_IN_ROWS = ("div", "span", "p", "b", "strong", "font", "label", "li", "dt", "dd", "output")  # an icon is no cell
 _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
 _HAS_LINK = "[href], [onclick], [data-href], [data-url]"
 _ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
+_STYLED_ROWS = '[style*="flex" i], [style*="grid" i]'
 _KEPT_WHITE_SPACE = ("pre", "break-spaces")
 
 
@@ -80,6 +82,7 @@ _OPENED_LAST = re.compile(
     rb"<(?:h[1-6]|span|font|label|strong|small|b|i|u|a|div|section|legend|pre|table)(?:\s[^<>]*)?>\Z"
 )
 _HALF_LETTER = re.compile(rb"[\xc0-\xff]\Z|[\xe0-\xff][\x80-\xbf]\Z|[\xf0-\xff][\x80-\xbf]{2}\Z")  # of UTF-8
+_END_OF_HEAD = re.compile(rb"</head[\s>]")
 _NEVER_CLOSED = frozenset(b"br hr img input meta link wbr area".split())
 _HABIT = 3  # ends of one element, from which on a page is known to write them
 
@@ -266,11 +269,12 @@ def _leave_shown(root: LexborNode) -> list[LexborNode]:
     for node in reversed(root.css("[hidden]")):
         if node.tag != "body":
             node.decompose()
-    has_white_space = has_cells = False
+    has_white_space = has_cells = has_rows = False
     for node in reversed(root.css("[style]")):
         if declared := _declarations(node.attributes.get("style") or ""):
             has_white_space = has_white_space or "white-space" in declared
             has_cells = has_cells or declared.get("display") == "table-cell"
+            has_rows = has_rows or declared.get("display") in _ROWS_OF_BOXES
             _apply_style(node, declared)
     nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
     unseen = [node for node in nodes if node.tag_id in _TAKEN_OUT]
@@ -284,7 +288,16 @@ def _leave_shown(root: LexborNode) -> list[LexborNode]:
         _keep_line_breaks(root)
     if has_cells:
         _mark_empty(root.css('[style*="table-cell" i]'))
+    if has_rows:
+        _mark_empty([box for row in root.css(_STYLED_ROWS) for box in _boxes_of(row)])
     return [node for node in nodes if node.tag_id not in _STAYING]
+
+
+def _boxes_of(row: LexborNode) -> list[LexborNode]:
+    """The boxes in a row or a grid of boxes that are cells, where they are empty."""
+    if _declarations(row.attributes.get("style") or "").get("display") not in _ROWS_OF_BOXES:
+        return []
+    return [box for box in row.iter() if box.tag in _BOXES_IN_ROWS and box.css_first("img") is None]
 
 
 def _take_out(node: LexborNode) -> None:
@@ -363,7 +376,7 @@ def _apply_style(node: LexborNode, declared: dict[str, str]) -> None:
         return
     if shown in _ROWS_OF_BOXES:
         for child in list(node.iter()):
-            _set_apart(child)
+            _set_apart(child, is_cell=child.tag in _BOXES_IN_ROWS)
     stands_apart = (
         declared.get("float") in ("left", "right")
         or declared.get("position") in ("absolute", "fixed")
@@ -495,7 +508,7 @@ def _is_cut_off(source: bytes) -> bool:
     lowered = source.lower()
     if any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in _BOXES):
         return True
-    if b"<!doctype" in lowered[:200] and b"</head" in lowered:  # written by somebody who writes ends
+    if b"<!doctype" in lowered[:200] and _END_OF_HEAD.search(lowered):  # written by somebody who writes ends
         return True
     if _has_begun(source) and (not end.endswith(b">") or _OPENED_LAST.search(end)):
         return True
@@ -505,7 +518,13 @@ def _is_cut_off(source: bytes) -> bool:
 def is_open(source: bytes) -> bool:
     """Whether a document with a whole head has no end tag; old pages leave it out."""
     end = source[-_END:].lower()
-    return b"</html" not in end and b"</body" not in end and b"</head" in source.lower()
+    return b"</html" not in end and b"</body" not in end and bool(_END_OF_HEAD.search(source.lower()))
+
+
+def leaves_ends_out(source: bytes) -> bool:
+    """Whether the page ends in an element of which it leaves out the ends, as minified pages do."""
+    end = source[-_END:].lower()
+    return not is_open(source) and _balance_of_last(source, end)[0] >= _HABIT
 
 
 def _has_begun(source: bytes) -> bool:
@@ -514,13 +533,19 @@ def _has_begun(source: bytes) -> bool:
 
 def _ends_in_what_is_else_closed(source: bytes, end: bytes) -> bool:
     """Whether the end stands in an element of which the page has closed all others."""
+    left_open, closed = _balance_of_last(source, end)
+    return left_open == 1 and closed >= _HABIT
+
+
+def _balance_of_last(source: bytes, end: bytes) -> tuple[int, int]:
+    """Of the element that the last tag opens, how many ends the page leaves out and how many it writes."""
     last = _TAG.match(end, end.rfind(b"<")) if b"<" in end else None
     if last is None or last[1] or last[2] in _NEVER_CLOSED:
-        return False
-    name = re.escape(last[2])  # which may hold anything
+        return 0, 0
+    name = re.escape(last[2])  # a broken tag's may hold anything
     opened = sum(1 for _ in re.finditer(b"<" + name + rb"[\s>/]", source, re.IGNORECASE))
     closed = sum(1 for _ in re.finditer(b"</" + name + rb"[\s>]", source, re.IGNORECASE))
-    return closed >= _HABIT and opened == closed + 1
+    return opened - closed, closed
 
 
 def _is_huge(source: bytes) -> bool:

@@ -21,7 +21,7 @@ from parsers.labels import (
     TARGET_LABEL,
     YII_CODE_LABEL,
 )
-from parsers.page import PrintedPage, is_open, read_page, readable, utf_16_of
+from parsers.page import PrintedPage, is_open, leaves_ends_out, read_page, readable, utf_16_of
 from parsers.plain import EMPTY_CELL
 from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
@@ -53,6 +53,7 @@ _STRAY_NULS: Final = 8  # a browser leaves them out
 _FEW: Final = 12  # lines of a template that no rule read
 _WAITS_FOR_TEXT: Final = {"kpi": [KPI_HEADINGS["definition"]], "yii_project": [PROJECT_HEADINGS["rationale"]]}
 """The last heading of a page, below which stands a text."""
+_LAST_HEADING: Final = [PROJECT_HEADINGS["evaluations"]]
 _HEADINGS: Final = {"project": PROJECT_HEADINGS, "kpi": KPI_HEADINGS}
 
 
@@ -106,10 +107,11 @@ def parse_page(
     Never raises, whatever the bytes are. Which markup the page uses does not matter: only what it prints.
     """
     page = _parse(body, url, content_type, fetched_at)
-    if page.tables or page.verdict == "not_found" or not _shows_labels(page.unclaimed):
+    is_glued = any(finding["rule"] == "cells_glued" for finding in page.findings)
+    if not is_glued and (page.tables or page.verdict == "not_found" or not _shows_labels(page.unclaimed)):
         return page
     by_elements = _parse(body, url, content_type, fetched_at, every_element_breaks=True)
-    if not by_elements.tables:
+    if not by_elements.tables or (is_glued and by_elements.verdict != "ok"):
         return page
     findings = Findings(by_elements.findings)
     findings.add("lines_by_elements")
@@ -161,7 +163,9 @@ def _parse(
     reader = _reader(kind, lines, findings, page, url)
     if not reader.has_record:
         return _without_record(page, kind, _recordless_verdict(kind, lines, errors, reader), findings)
-    if page.cut_off or (lines[-1:] == _WAITS_FOR_TEXT.get(kind) and is_open(body)):
+    ends_in = lines[-1:]
+    is_whole = kind == "project" and ends_in == _LAST_HEADING and leaves_ends_out(body)
+    if (page.cut_off and not is_whole) or (ends_in == _WAITS_FOR_TEXT.get(kind) and is_open(body)):
         findings.add("page_cut_off", printed=page.lines[-1][-80:])
     if fetched_at and isinstance(reader, ProjectPage):
         reader.check_not_after(fetched_at.astimezone(BANGKOK).date())

@@ -35,6 +35,7 @@ _LABELS: Final = {"หน่วยนับ": "unit", "เป้าหมาย"
 _ANOTHER_LABEL: Final = re.compile(r" (?=(?:เป้าหมาย|ผลงาน)\s*:)")
 _LABEL_LINE: Final = re.compile(r"(หน่วยนับ|เป้าหมาย|ผลงาน)\s*:\s*(.*)")
 _MOST_PIECES = 8  # cells that a code and its name are spread over
+_BROKEN_HEADING = re.compile(r"\[\s*มิติที่[^\[\]]*\]")
 _HEADING_WITHIN = 7  # lines below an item's number
 _KPI_CODE = re.compile(KPI_CODE)
 _PROJECT_CODE = re.compile(PROJECT_CODE)
@@ -320,7 +321,13 @@ def _begins_measures(lines: list[str]) -> bool:
 
 
 def _one_a_line(lines: list[str], name: str | None) -> list[str]:
-    """The lines above an item's quarters, where several measures stand in one line parted."""
+    """The lines above an item's quarters: several measures in one line parted, a heading over several cells joined."""
+    start = next((place for place, line in enumerate(lines) if line[0] == "["), len(lines))
+    for end in range(start + 2, min(start + 4, len(lines)) + 1):
+        heading = " ".join(lines[start:end])
+        if _BROKEN_HEADING.fullmatch(heading):
+            lines = [*lines[:start], heading, *lines[end:]]
+            break
     parted: list[str] = []
     for line in lines:
         is_measures = line != name and line.startswith(("หน่วยนับ", "เป้าหมาย"))

@@ -5,7 +5,15 @@ from typing import Any, Final
 
 from parsers.findings import Findings
 from parsers.indicator import number
-from parsers.labels import FURNITURE, KPI_CODE, PROJECT_CODE, YII_CODE_LABEL, YII_CODE_LINE, YII_FURNITURE
+from parsers.labels import (
+    FURNITURE,
+    KPI_CODE,
+    PROJECT_CODE,
+    SUB_OFFICE_MARK,
+    YII_CODE_LABEL,
+    YII_CODE_LINE,
+    YII_FURNITURE,
+)
 from parsers.plain import EMPTY_CELL
 from parsers.project import TABLES as PROJECT_TABLES
 from parsers.thai import BUDDHIST_OFFSET, arabic_digits, parse_integer, parse_iso_day
@@ -104,7 +112,7 @@ class YiiProjectPage:
             "project_code": self.code,
             "name": values.get("name"),
             "agency_code": self.code[:8],
-            "agency_name": values.get("agency_name"),
+            "agency_name": SUB_OFFICE_MARK.sub("", values.get("agency_name") or "", count=1) or None,
             "fiscal_year_be": year,
             "fiscal_year_ce": year - BUDDHIST_OFFSET if year else None,
             "progress_percent": self._percent(values, "progress_percent"),

@@ -161,6 +161,12 @@ def test_a_lists_lines_may_be_joined_or_parted(old: list[str], new: list[str]) -
     assert page.unclaimed == []
 
 
+@pytest.mark.parametrize("heading", ["<span>[มิติที่ 1 :</span><span>ก]</span>", "<span>[</span><b>มิติที่ 1 : ก</b><i>]</i>"])
+def test_an_items_heading_may_stand_in_several_boxes(heading: str) -> None:
+    boxes = f'<div style="display: flex">{heading}</div>'
+    same_record(parse_page(page_of(instead(LIST, ["[มิติที่ 1 : ก]"], boxes)).encode()), LIST)
+
+
 def test_an_item_without_its_quarters_is_not_whole() -> None:
     page = parse_page(page_of(instead(LIST, [QUARTERS])).encode())
     assert page.verdict == "suspect"
@@ -440,6 +446,53 @@ def test_an_empty_pair_is_no_half_of_one(score: float | None) -> None:
 )
 def test_quarters_may_be_spaced(spaced: str) -> None:
     same_record(parse_page(page_of(instead(PROJECT, [QUARTERS], spaced)).encode()), PROJECT)
+
+
+QUARTERS_IN_BOXES = {
+    "boxes of a row": '<div style="{style}"><div>{}</div><div>{}</div><div>{}</div><div>{}</div></div>',
+    "inline boxes of a row": '<div style="{style}"><span>{}</span><span>{}</span><b>{}</b><span>{}</span></div>',
+}
+
+
+@pytest.mark.parametrize("row", QUARTERS_IN_BOXES)
+@pytest.mark.parametrize("style", ["display:flex", "display: grid; grid-template-columns: repeat(4, 1fr)"])
+@pytest.mark.parametrize("result", [1.0, None])
+@pytest.mark.parametrize("score", [50.0, None])
+def test_the_boxes_of_a_row_are_cells(row: str, style: str, result: float | None, score: float | None) -> None:
+    """An empty result is as good as an empty score: the boxes are counted."""
+    cells = [(quarter, result or "", score or "", "20 / 20") for quarter in range(1, 5)]
+    heads = ("ไตรมาสที่<br>(1 - 4)", "*ผลงาน*<br>(แห่ง)", "", "*ผลประเมินตัวชี้วัด*<br>(* 2.1 / 2.2 *)")
+    rows = [QUARTERS_IN_BOXES[row].format(*each, style=style) for each in (heads, *cells)]
+    page = parse_page(page_of(instead(KPI, [QUARTERS], *rows)).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    read = [
+        tuple(row[column] for column in ("quarter", "result_value", "score")) for row in page.tables["kpi_quarters"]
+    ]
+    assert read == [(quarter, result, score) for quarter in range(1, 5)]
+
+
+@pytest.mark.parametrize("lines", [KPI, PROJECT], ids=["kpi", "project"])
+def test_rows_of_quarters_that_only_a_stylesheet_parts_are_read(lines: list[str]) -> None:
+    row = "<div class=row><span>{}</span><span>1.00</span><span></span><span>20 / 20</span></div>"
+    head = '<div class="row head">' + "".join(
+        f"<span>{one}</span>" for one in ("ไตรมาสที่<br>(1 - 4)", "*ผลงาน*<br>(แห่ง)")
+    )
+    rows = [
+        f"{head}<span>*ผลประเมินตัวชี้วัด*<br>(* 2.1 / 2.2 *)</span></div>",
+        *(row.format(quarter) for quarter in range(1, 5)),
+    ]
+    page = parse_page(page_of(instead(lines, [QUARTERS], *rows)).encode())
+    same_record(page, lines)
+    assert page.unclaimed == []
+    assert page.findings[-1]["rule"] == "lines_by_elements"
+
+
+def test_rows_of_quarters_without_any_marks_between_cells_are_told() -> None:
+    rows = [f"{quarter}1.00{score}20 / 20" for quarter, score in enumerate(("", "50.00", "", ""), 1)]
+    for lines in (KPI, LIST):
+        page = parse_page(page_of(instead(lines, [QUARTERS], f"<table>{HEADER}</table>", *rows)).encode())
+        assert page.verdict == "suspect"
+        assert "cells_glued" in [finding["rule"] for finding in page.findings]
 
 
 REPORT_SHAPES = {
@@ -745,6 +798,27 @@ def test_a_page_that_ends_in_an_open_element_is_cut_off(lines: list[str], cut: s
     assert parse_page((page_of(lines).removesuffix("\n</body></html>") + "<p><li>").encode()).verdict == "ok"
 
 
+@pytest.mark.parametrize("start", ["<!doctype html><meta charset=utf-8>", "<!doctype html><html lang=th>"])
+def test_a_minified_page_may_end_in_its_last_line(start: str) -> None:
+    """Minifiers leave out what ends heads, paragraphs and pages."""
+    shown = "".join(line if line.startswith("<") else f"<p>{line}" for line in PROJECT)
+    page = parse_page(f"{start}<header><a href=/>หน้าแรก</a></header>{shown}".encode())
+    same_record(page, PROJECT)
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    assert parse_page(f"{start}{shown}"[:-4].encode()).verdict == "suspect"
+
+
+def test_the_end_of_a_header_is_no_end_of_a_head() -> None:
+    shown = "".join(line if line.startswith("<") else f"<p>{line}</p>" for line in PROJECT)
+    page = parse_page(f"<!doctype html><meta charset=utf-8><header>Home</header>{shown}".encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+
+
+def test_an_indicators_name_may_be_glued_to_its_code() -> None:
+    old = ["รายละเอียดเกี่ยวกับตัวชี้วัด : 5004-0852", "ตัวชี้วัด : จำนวนแห่ง"]
+    same_record(parse_page(page_of(instead(PROJECT, old, "".join(old))).encode()), PROJECT)
+
+
 def test_a_newer_page_shows_all_its_labels() -> None:
     for label in list(YII)[1:]:
         page = parse_page(page_of([row for row in YII_ROWS if f">{label}<" not in row]).encode())
@@ -768,6 +842,12 @@ def test_a_newer_page_may_show_its_labels_in_any_order(lines: list[str]) -> None
     page = parse_page(page_of([*lines[1:4], lines[0], *lines[4:]]).encode())
     same_record(page, lines)
     assert page.unclaimed == []
+
+
+@pytest.mark.parametrize("lines", [YII_ROWS, YII_GLUED], ids=["rows", "glued"])
+def test_a_newer_page_may_mark_a_sub_office(lines: list[str]) -> None:
+    marked = [line.replace("สำนักงานเขตคลองสามวา", "** สำนักงานเขตคลองสามวา") for line in lines]
+    same_record(parse_page(page_of(marked).encode()), lines)
 
 
 def test_headings_that_a_note_quotes_are_no_menu() -> None:
