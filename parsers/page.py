@@ -52,18 +52,21 @@ _ANY_TAG = re.compile(rb"<[A-Za-z!?/]")
 _MOST_SPACERS = 20  # empty cells for each line with text, in a layout of cells
 
 _TAG = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
-_LONG_TAG = re.compile(rb"(<[A-Za-z][^\s/<>]*)[^<>]{50000,}")
+_LONG_TAG = re.compile(rb"(<[A-Za-z][^\s/<>]*+)[^<>]{50000,}+")
 _MOST_ATTRIBUTES = 1_000
 _LARGE = 100_000  # bytes; below that even the deepest page costs a fraction of a second
 _MANY_TAGS = 5_000  # a real page has one to three thousand
 _MAX_DEPTH = 500
-_MAX_INLINE_DEPTH = 30  # a browser opens those left open again in each paragraph
-_NOT_NESTING = frozenset(  # void elements, and those whose end tag may be left out
+_MAX_INLINE_DEPTH = 20  # a browser opens those left open again in each paragraph
+_NOT_NESTING = frozenset(  # void elements, those whose end tag may be left out, and those that hold no elements
     b"a area base br col embed hr img input link meta nobr param source track wbr p li dd dt option colgroup html head "
-    b"body".split()
+    b"body script style noscript iframe noframes noembed title select textarea xmp".split()
 )
 _TABLE_PARTS = frozenset(b"td th tr tbody thead tfoot caption".split())
-_NEST_APART = frozenset(b"table object applet marquee template".split())  # an end tag inside ends nothing outside
+_DRAWINGS = (b"svg", b"math")  # an HTML element in one ends it
+_NEST_APART = frozenset(
+    (b"table", b"object", b"applet", b"marquee", b"template", *_DRAWINGS)
+)  # an end tag inside ends nothing outside
 
 _TAIL = 20_000  # bytes at a page's end, where the site's own footer stands
 _END = 4_096  # and where that ends
@@ -129,7 +132,7 @@ _ACTIONS: dict[int, str] = {
 """What is done to an element that is no plain block; every other one is inline and gives its place to its content."""
 _KEEPING = frozenset(_tag_ids(_PREFORMATTED))
 _PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _ACTIONS.keys() - _KEEPING
-_NESTING_BLOCKS = frozenset(name.encode() for name in _BLOCKS) | _NEST_APART - _NOT_NESTING - _TABLE_PARTS
+_NESTING_BLOCKS = frozenset(name.encode() for name in (*_BLOCKS, *_NOT_SHOWN)) | _NEST_APART
 _DIALOG, _INPUT = _tag_ids(("dialog", "input"))
 _TAKEN_OUT = frozenset((_COMMENT, _DIALOG, _INPUT, *_tag_ids(_NOT_SHOWN)))
 _STAYING = _KEEPING | {_DIALOG}
@@ -587,7 +590,7 @@ class _Nesting:
                 self._inline[name] -= 1
                 self._inline_depth -= 1
         elif self._inline_depth >= _MAX_INLINE_DEPTH:
-            return b"<img"  # shows nothing, anywhere
+            return b"<?" if self._boxes[-1][0] in _DRAWINGS else b"<img"  # both show nothing
         else:
             self._inline[name] = self._inline.get(name, 0) + 1
             self._inline_depth += 1

@@ -208,6 +208,8 @@ def gives_a_verdict(body: bytes) -> None:
 @given(st.binary(max_size=3000))
 @example(b"")
 @example(b"\xff\xfe<")
+@example(b"<p>a</p><a\\q>b")
+@example(b"<p>a</p><a(b>b</a(b></html>")
 @example(b"<pre>" + b"\n" * 3000)
 @example("<p>ค่าเป้าหมาย</p><a\\g<b(".encode() + b">")
 def test_random_bytes_get_a_verdict(body: bytes) -> None:

@@ -86,6 +86,7 @@ LEFT_OPEN = {
     "a font in a paragraph": "<p><font color=red><span>{}</p>",
     "a font in the page": "<center><font>{}<br></center>",
     "bold words in boxes": "<div><b>{}</div>",
+    "fonts among what is not shown": "<font>{}<br><script>x('ก')</script><select><option>ข</select><svg><text>ค</svg>",
 }
 
 
@@ -127,6 +128,13 @@ def test_one_tag_over_and_over_costs_no_more_than_its_length(piece: str) -> None
     start = time.process_time()
     parse_page(body.encode())
     assert time.process_time() - start < 2  # twenty times that, where it grows with the square
+
+
+def test_a_long_name_of_a_tag_costs_no_more_than_its_length() -> None:
+    body = b"<p" + b"a" * 40_000 + b" " * 40_000 + b"<p" + b"b" * 40_000
+    start = time.process_time()
+    read_page(body)
+    assert time.process_time() - start < 1
 
 
 def test_a_tag_of_thousands_of_attributes_costs_no_more_than_its_length() -> None:
