@@ -73,6 +73,7 @@ _OPENED_LAST = re.compile(
     rb"<(?:h[1-6]|span|font|label|strong|small|b|i|u|a|div|section|legend|pre|table)(?:\s[^<>]*)?>\Z"
 )
 _HALF_LETTER = re.compile(rb"[\xc0-\xff]\Z|[\xe0-\xff][\x80-\xbf]\Z|[\xf0-\xff][\x80-\xbf]{2}\Z")  # of UTF-8
+_HALF_ENTITY = re.compile(rb"&#x?[0-9a-f]*\Z")
 _NEVER_CLOSED = frozenset(b"br hr img input meta link wbr area".split())
 _HABIT = 3  # ends of one element, from which on a page is known to write them
 
@@ -413,7 +414,7 @@ def _is_cut_off(source: bytes) -> bool:
     last = max(end.rfind(b"</body"), end.rfind(b"</html") if b"</body" not in end else -1)
     if last >= 0:  # somebody may have closed what he cut off
         end = end[:last].rstrip()
-    if end.rfind(b"<") > end.rfind(b">") or _HALF_LETTER.search(end[-3:]):
+    if end.rfind(b"<") > end.rfind(b">") or _HALF_LETTER.search(end[-3:]) or _HALF_ENTITY.search(end[-9:]):
         return True
     if not end or last >= 0:
         return _ends_in_what_is_else_closed(source, end)
@@ -440,13 +441,18 @@ def _has_begun(source: bytes) -> bool:
 
 def _ends_in_what_is_else_closed(source: bytes, end: bytes) -> bool:
     """Whether the end stands in an element of which the page has closed all others."""
-    last = _TAG.match(end, end.rfind(b"<")) if b"<" in end else None
-    if last is None or last[1] or last[2] in _NEVER_CLOSED:
+    last, place = None, len(end)
+    while (last is None or last[2] in _NEVER_CLOSED) and (place := end.rfind(b"<", 0, place)) >= 0:
+        last = _TAG.match(end, place)
+        if last is None:
+            return False
+    if last is None or last[1]:
         return False
     name = re.escape(last[2])  # a broken tag's may hold anything
     opened = sum(1 for _ in re.finditer(b"<" + name + rb"[\s>/]", source, re.IGNORECASE))
     closed = sum(1 for _ in re.finditer(b"</" + name + rb"[\s>]", source, re.IGNORECASE))
-    return closed >= _HABIT and opened == closed + 1
+    # boxes that hold the last one are open, too; of paragraphs and cells some people close only a few
+    return closed >= _HABIT and (opened == closed + 1 or (opened > closed and last[2] not in _NOT_NESTING))
 
 
 def _is_huge(source: bytes) -> bool:

@@ -14,6 +14,7 @@ from parsers.kpi import KpiPage
 from parsers.labels import (
     KPI_CODE,
     KPI_HEADINGS,
+    NARRATIVE_LABEL,
     PROGRESS_LABEL,
     PROJECT_CODE,
     PROJECT_HEADINGS,
@@ -162,7 +163,7 @@ def _parse(
     reader = _reader(kind, lines, findings, page, url)
     if not reader.has_record:
         return _without_record(page, kind, _recordless_verdict(kind, lines, errors, reader), findings)
-    if page.cut_off or (lines[-1:] == _WAITS_FOR_TEXT.get(kind) and is_open(body)):
+    if page.cut_off or (_waits_for_text(kind, lines) and is_open(body)):
         findings.add("page_cut_off", printed=page.lines[-1][-80:])
     if fetched_at and isinstance(reader, ProjectPage):
         reader.check_not_after(fetched_at.astimezone(BANGKOK).date())
@@ -182,6 +183,13 @@ def _parse(
         reader.evaluation_quarter,
         reader.code,
     )
+
+
+def _waits_for_text(kind: Kind, lines: list[str]) -> bool:
+    """Whether a page ends in a heading below which a text stands."""
+    if kind == "result_list":
+        return bool(NARRATIVE_LABEL.fullmatch(lines[-1]))
+    return lines[-1:] == _WAITS_FOR_TEXT.get(kind)
 
 
 def _without(items: list[_Item], places: list[int]) -> list[_Item]:

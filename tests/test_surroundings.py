@@ -797,6 +797,27 @@ def test_a_page_that_ends_in_an_open_element_is_cut_off(lines: list[str], cut: s
     assert parse_page((page_of(lines).removesuffix("\n</body></html>") + "<p><li>").encode()).verdict == "ok"
 
 
+CLOSED_BEHIND = {
+    "in a box of boxes": "<div><div><div>ก</div></div></div><div><div>ค<br>ว",
+    "below a line's end": "<p>ก</p><p>ข</p><p>ค</p><p>ง<br>จ<br>ฉ",
+    "in a letter": "<p>ก</p><p>ข &#36",
+    "in a letter's sign": "<p>ก</p><p>ข &#xe",
+}
+
+
+@pytest.mark.parametrize("cut", CLOSED_BEHIND)
+def test_a_page_that_was_closed_behind_the_cut_is_cut_off(cut: str) -> None:
+    page = parse_page(page_of([*KPI, CLOSED_BEHIND[cut]]).encode())
+    assert (page.verdict, page.findings[-1]["rule"]) == ("suspect", "page_cut_off")
+
+
+def test_a_list_that_ends_in_a_reports_heading_is_cut_off() -> None:
+    whole = page_of([*LIST[:-1], "รายงานผลฯ ไตรมาสที่ 1", "ก", "รายงานผลฯ ไตรมาสที่ 2"])
+    assert parse_page(whole.encode()).verdict == "ok"
+    page = parse_page(whole.removesuffix("\n</body></html>").encode())
+    assert (page.verdict, page.findings[-1]["rule"]) == ("suspect", "page_cut_off")
+
+
 def test_a_newer_page_shows_all_its_labels() -> None:
     for label in list(YII)[1:]:
         page = parse_page(page_of([row for row in YII_ROWS if f">{label}<" not in row]).encode())
