@@ -115,6 +115,7 @@ def read_quarter_table(
             printed=" ".join(broken),
             message="A row of the table of quarters is not whole.",
         )
+        rest = rest[len(broken) :]
     return rows, unit, rest
 
 

@@ -159,7 +159,7 @@ KPI_NAME_LINE: Final = re.compile(r"ตัวชี้วัด\s*:\s*(.*)")
 TARGET_LABEL: Final = "ค่าเป้าหมาย"
 ACHIEVED_LABEL: Final = "ผลงานที่ทำได้"
 TYPE_LABEL: Final = "ประเภทตัวชี้วัด"
-BEHIND_KPI_CODE: Final = re.compile(rf"({KPI_CODE})\s+({KPI_NAME_LABEL}\s*:.*)")  # its name in the same line
+BEHIND_KPI_CODE: Final = re.compile(rf"({KPI_CODE})\s*({KPI_NAME_LABEL}\s*:.*)")  # its name in the same line
 BEFORE_TARGET: Final = re.compile(rf"\s(?={TARGET_LABEL}(?:\s[^:]*)?:)")
 ANOTHER_MEASURE: Final = re.compile(rf" (?=(?:{ACHIEVED_LABEL}|{TYPE_LABEL})(?:\s[^:]*)?:)")
 LEVEL_LINE: Final = re.compile(
@@ -216,29 +216,33 @@ ERROR_BLOCKS: Final = (
 
 _THING = r"(?:page|url|resource|file|object|document|site|data|record|result|item|project|indicator)s?"
 NO_SUCH_RECORD: Final = re.compile(
-    r"ไม่พบ\s*(?:ข้อมูล|หน้า|เว็บ|โครงการ|กิจกรรม|ตัวชี้วัด|รายการ|รายละเอียด|เอกสาร|ไฟล์|ผลการค้นหา|รหัส|สิ่งที่|url)|^\W*ไม่พบ\W*(?:\(#?404\))?$"
-    r"|ไม่(?:มี|ปรากฏ)\s*(?:ข้อมูล|โครงการ|ตัวชี้วัด|รายการ|หน้า)|ไม่มีอยู่ในระบบ"
+    r"ไม่พบ\s*(?:ข้อมูล|หน้า|เว็บ|โครงการ|กิจกรรม|ตัวชี้วัด|รายการ|รายละเอียด|เอกสาร|ไฟล์|เพจ|ผล(?:การค้นหา|ลัพธ์)|รหัส|สิ่งที่|url)|^\W*ไม่พบ\W*(?:\(#?404\))?$"
+    r"|ไม่(?:มี|ปรากฏ)\s*(?:ข้อมูล|โครงการ|ตัวชี้วัด|รายการ|หน้า|ผลลัพธ์)|ไม่มีอยู่(?:ในระบบ|หรือ|$)|รหัส.{0,30}ไม่ถูกต้อง"
     r"|(?:ข้อมูล|โครงการ|ตัวชี้วัด|รายการ|หน้า)(?:นี้|ดังกล่าว)?\s*(?:ได้)?ถูก(?:ลบ|ยกเลิก)"
-    r"|\b404\b.*(?:not found|error|ไม่พบ)|^\W*(?:error )?404\W*$|^\W*not found\b|\bno input file specified"
+    r"|\b404\b.*(?:not found|error|ไม่พบ)|^\W*(?:error |http )?404\b.{0,20}$|^\W*not found\b|\bno input file specified"
     rf"|\b{_THING}\b.{{0,80}}\b(?:not|can't|cannot) (?:be )?(?:found|exist)|\b{_THING}\b.{{0,80}}n[’']t (?:be found|exist)"
-    rf"|\bno (?:such |matching )?{_THING}\b.{{0,20}}\b(?:found|available|exists?)|^0 results?\b|not found on this server",
+    rf"|\bno (?:such |matching )?{_THING}\b.{{0,20}}\b(?:found|available|exists?)|^0 results?\b|not found on this server"
+    r"|^\W*(?:nothing found|no (?:records|rows|results|data)\b|empty result)|isn[’']t available|unable to resolve the request"
+    r"|invalid (?:project|indicator|kpi)? ?(?:code|id)\b",
     re.IGNORECASE,
 )
 """The word of the portal, or of its server, that there is no such record or page."""
 
 REFUSAL: Final = re.compile(
-    r"mod_?security|not acceptable|ปรับปรุงระบบ|ปรับปรุงเว็บ|ปิดปรับปรุง|(?:อยู่)?ระหว่าง(?:การ)?ปรับปรุง|บำรุงรักษา|ปิดระบบ|ย้ายระบบ"
-    r"|(?:ปิด|งด|เปิด)ให้บริการ|สิ้นสุดการรายงาน|ขัดข้อง|ข้อผิดพลาด|ไม่สามารถ|กรุณา(?:ลอง|เข้า|ล็อก|ติดต่อ)|เข้าสู่ระบบ|รหัสผ่าน|ชื่อผู้ใช้|ผู้ใช้งาน"
-    r"|(?:ไม่มี|ไม่ได้รับ)สิทธิ|ถูกปฏิเสธ|ถูกระงับ|หมดอายุ|ฐานข้อมูล"
-    r"|maintenance|back soon|under construction|log ?in\b|sign in|password|username|denied|forbidden|unauthori[sz]ed|unavailable"
-    r"|bad gateway|time-?d? ?out|rejected|blocked|firewall|captcha|unsuccessful|incident id|connect|database"
-    r"|server error|\berror\b",
+    r"mod_?security|not acceptable|(?:ปิด|กำลัง|ระหว่าง(?:การ)?)(?:ดำเนินการ)?(?:ปรับปรุง|แก้ไข|บำรุงรักษา)|เพื่อบำรุงรักษา|ปิดระบบ|ย้ายระบบ"
+    r"|(?:ปิด|งด|เปิด)ให้บริการ|สิ้นสุดการรายงาน|ขัดข้อง|ผิดพลาด|ไม่สามารถ|ขออภัย|กรุณา(?:ลอง|เข้า|ล็อก|ติดต่อ|รอ)|กำลังโหลด|เข้าสู่ระบบ"
+    r"|รหัสผ่าน|ชื่อผู้ใช้|ผู้ใช้งาน|(?:ไม่มี|ไม่ได้รับ)(?:สิทธิ|อนุญาต)|ถูกปฏิเสธ|ถูกระงับ|หมดอายุ"
+    r"|maintenance|(?:back|coming) soon|under construction|log ?in\b|sign in|password|username|denied|forbidden|unauthori[sz]ed"
+    r"|unavailable|bad (?:gateway|request)|time-?d? ?out|rejected|blocked|firewall|protection|suspicious|captcha|are (?:a )?human"
+    r"|javascript|unsuccessful|incident id|exceeded|expired|it works|default .*page|welcome to|connect|database|driver|sql server"
+    r"|invalid (?:url|hostname)|wrong|undefined|loading|redirecting|server error|error\b",
     re.IGNORECASE,
 )
 """What maintenance, logins, firewalls and failures say."""
 
 UNSEEN_MESSAGE: Final = re.compile(
-    r"""\b(?:alert|confirm)\s*\(\s*(["'])(.*?)\1|<noscript\b[^>]*>(.*?)</noscript""", re.IGNORECASE | re.DOTALL
+    r"""\b(?:alert|confirm)\s*\(\s*(["'])(.{,500}?)\1|<noscript\b[^>]*>(.{,2000}?)</noscript""",
+    re.IGNORECASE | re.DOTALL,
 )
 LEADS_AWAY: Final = re.compile(
     r"""http-equiv\s*=\s*["']?refresh|\blocation(?:\.href)?\s*=(?!=)|\blocation\.(?:replace|assign|reload)\s*\(|<frame\b"""

@@ -8,6 +8,7 @@ browser does not show is not there: scripts, styles, templates, `hidden`, `displ
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import islice
 from urllib.parse import unquote
 
@@ -28,40 +29,44 @@ _BLOCKS = (
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
     "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
 ).split()
-_VALUELESS_INPUTS = frozenset(
-    ("hidden", "button", "submit", "reset", "image", "checkbox", "radio", "file", "password", "color", "range")
-)
-"""Inputs whose value is not shown or, a button's caption, never the record's; unknown types are shown as text."""
-_STYLED = '[hidden], [style*="display" i], [style*="visibility" i], [style*="white-space" i]'
+_NO_VALUE_INPUTS = frozenset("hidden button submit reset image checkbox radio file password range color".split())
+"""Inputs that print nothing of the record; an input of a type that no browser knows is a line of text."""
 _NEAR = 12  # nodes beside and inside a box that are looked at for a text, and boxes around a link: it is never farther
 _ICONS = 1_000  # links without text, at most: a page of more is no list
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
 _COMMON_THAI = "่้าำิีัเแกนรม"
-_DISPLAY = re.compile(r"(?:^|;)\s*display\s*:\s*([a-z-]+)|(?:^|;)\s*visibility\s*:\s*(hidden|collapse)", re.IGNORECASE)
-_WHITE_SPACE = re.compile(r"(?:^|;)\s*white-space\s*:\s*(?:pre|break)", re.IGNORECASE)
-_ROW_DISPLAYS = ("flex", "grid")
-_BOXES_IN_ROWS = ("div", "span", "p", "b", "strong", "font", "label", "li", "dt", "dd", "output")  # an icon is no cell
+_STYLE_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
+_STYLES_APART = re.compile("display|visibility|white-space|float|position", re.IGNORECASE)
 _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
 _HAS_LINK = "[href], [onclick], [data-href], [data-url]"
+_CELLS_OF_ROWS = ("div", "span", "p", "b", "strong", "font", "label", "li", "dt", "dd", "output")  # an icon is none
+_ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
+_KEPT_WHITE_SPACE = ("pre", "break-spaces")
 
 
 _ANY_TAG = re.compile(rb"<[A-Za-z!?/]")
 _MOST_SPACERS = 20  # empty cells for each line with text, in a layout of cells
 
 _TAG = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
+_LONG_TAG = re.compile(rb"(<[A-Za-z][^\s/<>]*)[^<>]{50000,}")
+_MOST_ATTRIBUTES = 1_000
 _LARGE = 100_000  # bytes; below that even the deepest page costs a fraction of a second
 _MANY_TAGS = 5_000  # a real page has one to three thousand
 _MAX_DEPTH = 500
+_MAX_INLINE_DEPTH = 30  # a browser opens those left open again in each paragraph
 _NOT_NESTING = frozenset(  # void elements, and those whose end tag may be left out
-    b"area base br col embed hr img input link meta param source track wbr p li dd dt td th tr tbody thead tfoot "
-    b"option optgroup colgroup rp rt html head body".split()
+    b"a area base br col embed hr img input link meta nobr param source track wbr p li dd dt option colgroup html head "
+    b"body".split()
 )
+_TABLE_PARTS = frozenset(b"td th tr tbody thead tfoot caption".split())
+_NEST_APART = frozenset(b"table object applet marquee template".split())  # an end tag inside ends nothing outside
 
 _TAIL = 20_000  # bytes at a page's end, where the site's own footer stands
 _END = 4_096  # and where that ends
+_MOST_ENDS = 9
 _SITE_END = re.compile(  # the last <footer> or <nav> of a page, with nothing printed behind it
     rb"<(footer|nav)\b[^>]*>(?:(?!</?\1\b).)*</\1\s*>"
     rb"(?=(?:\s|</[a-z][a-z0-9]*\s*>|<!--(?:(?!-->).)*-->|<script\b(?:(?!</script).)*</script\s*>)*\Z)",
@@ -74,9 +79,11 @@ _OPENED_LAST = re.compile(
 )
 _HALF_LETTER = re.compile(rb"[\xc0-\xff]\Z|[\xe0-\xff][\x80-\xbf]\Z|[\xf0-\xff][\x80-\xbf]{2}\Z")  # of UTF-8
 _HALF_ENTITY = re.compile(rb"&#x?[0-9a-f]*\Z")
+_END_OF_HEAD = re.compile(rb"</head[\s>]")
 _NEVER_CLOSED = frozenset(b"br hr img input meta link wbr area".split())
 _HABIT = 3  # ends of one element, from which on a page is known to write them
 
+_FIRST_TAG = re.compile(r"\s*<[!?A-Za-z]")
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
 _THAI_CHARSETS = frozenset(("windows-874", "cp874", "x-windows-874", "tis-620", "tis620", "iso-8859-11", "thai"))
 
@@ -116,16 +123,19 @@ def _tag_ids(names: Iterable[str]) -> Iterator[int]:
 
 
 _ACTIONS: dict[int, str] = {
-    **dict.fromkeys(_tag_ids(_NOT_SHOWN), "out"),
-    **dict.fromkeys(_tag_ids(_PREFORMATTED), "lines"),
     **dict.fromkeys(_tag_ids(("td", "th")), "cell"),
     **dict.fromkeys(_tag_ids(("a", "area")), "link"),
-    **dict.fromkeys(_tag_ids(("dialog",)), "dialog"),
-    **dict.fromkeys(_tag_ids(("input",)), "input"),
-    _COMMENT: "out",
 }
 """What is done to an element that is no plain block; every other one is inline and gives its place to its content."""
-_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - frozenset(_ACTIONS)
+_KEEPING = frozenset(_tag_ids(_PREFORMATTED))
+_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _ACTIONS.keys() - _KEEPING
+_NESTING_BLOCKS = frozenset(name.encode() for name in _BLOCKS) | _NEST_APART - _NOT_NESTING - _TABLE_PARTS
+_DIALOG, _INPUT = _tag_ids(("dialog", "input"))
+_TAKEN_OUT = frozenset((_COMMENT, _DIALOG, _INPUT, *_tag_ids(_NOT_SHOWN)))
+_STAYING = _KEEPING | {_DIALOG}
+_HOLD_NO_ELEMENTS = frozenset(
+    (_COMMENT, _INPUT, *_tag_ids("script style noscript iframe noframes noembed title".split()))
+)
 
 
 def read_page(
@@ -136,21 +146,31 @@ def read_page(
     every_element_breaks: for pages whose lines are made by stylesheets that nobody has; an inline element breaks too
     """
     how = (with_line_links, every_element_breaks)
-    page = _read(body.removeprefix(b"\xef\xbb\xbf"), "utf-8", *how)
-    if not page.undecodable and not body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return page
-    source, encoding = _as_utf8(body, content_type)
+    if not (utf_16 := utf_16_of(body)):
+        page = _read(body.removeprefix(b"\xef\xbb\xbf"), "utf-8", *how)
+        if not page.undecodable:
+            return page
+    source, encoding = (
+        (body.decode(utf_16, "replace").encode("utf-8", "replace"), utf_16) if utf_16 else _as_utf8(body, content_type)
+    )
     return _read(source, encoding, *how)
 
 
 def _read(source: bytes, encoding: str, with_line_links: bool, every_element_breaks: bool = False) -> PrintedPage:
-    site_end = _site_end(source)
-    if site_end is None:
-        return _read_page(source, encoding, with_line_links, every_element_breaks)
-    rest = source[: site_end.start()] + source[site_end.end() :]
-    page = _read(rest, encoding, with_line_links, every_element_breaks)
-    below = _read_page(site_end[0], encoding)
-    return replace(page, links=page.links + below.links, site_end=page.site_end + below.lines)
+    ends: list[bytes] = []  # the lowest first
+    while len(ends) < _MOST_ENDS and (site_end := _site_end(source)):
+        ends.append(site_end[0])
+        source = source[: site_end.start()] + source[site_end.end() :]
+    page = _read_page(source, encoding, with_line_links, every_element_breaks)
+    for end in reversed(ends):
+        below = _read_page(end, encoding)
+        page = replace(
+            page,
+            links=page.links + below.links,
+            undecodable=page.undecodable + below.undecodable,
+            site_end=page.site_end + below.lines,
+        )
+    return page
 
 
 def _read_page(
@@ -191,20 +211,20 @@ def _read_tree(
     root = tree.body
     if root is None:  # a frameset, or nothing
         return PrintedPage([], [], encoding, source.count(b"\xef\xbf\xbd"))
-    for node in root.css(_STYLED):
-        _apply_style(node)
-    nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
-    if with_line_links:
-        links = _mark_links(root)
-        cells = _leave_lines(nodes, [], every_element_breaks)
-    else:
-        links = []
-        cells = _leave_lines(nodes, links, every_element_breaks)
-        links.reverse()
+    nodes = _leave_shown(root)
+    links = _mark_links(root) if with_line_links else []
+    cells: list[LexborNode] = []
+    for node in nodes:
+        action = _ACTIONS.get(node.tag_id)
+        if action == "cell":
+            cells.append(node)
+            continue
+        if action == "link" and not with_line_links and (target := node.attributes.get("href")):
+            links.append(target.strip())
+        if not every_element_breaks:  # each text node left is then one piece of one line
+            node.unwrap(delete_empty=True)
     tree.merge_text_nodes()
-    for cell in cells:
-        if _is_empty(cell):
-            cell.insert_child(EMPTY_CELL)
+    _mark_empty(cells)
     printed = clean(root.text(separator=BREAK, strip=True, skip_empty=True))
     lines = lines_of(printed)
     line_links: list[tuple[int, ...]] = []
@@ -213,54 +233,65 @@ def _read_tree(
     return PrintedPage(lines, links, encoding, printed.count("\ufffd"), _is_cut_off(source), line_links)
 
 
-def _leave_lines(nodes: list[LexborNode], links: list[str], every_element_breaks: bool) -> list[LexborNode]:
-    """Leave only elements that break lines, so that each text node left is one piece of one line.
-
-    Goes from the page's end to its beginning, so that nothing is touched after what held it was taken out. Appends
-    the links' targets to `links`, last first; returns the table cells.
-    """
-    cells: list[LexborNode] = []
-    for node in reversed(nodes):
-        action = _ACTIONS.get(node.tag_id)
-        if action is None:
-            if not every_element_breaks:
-                node.unwrap(delete_empty=True)
-        elif action == "cell":
-            cells.append(node)
-        elif action == "link":
-            if target := node.attributes.get("href"):
-                links.append(target.strip())
-            if not every_element_breaks:
-                node.unwrap(delete_empty=True)
-        elif action == "out":
-            node.decompose()
-        elif action == "lines":
-            _keep_line_breaks(node)
-        else:
-            _show_special(node, action)
-    return cells
-
-
 def _is_empty(cell: LexborNode) -> bool:
     """Whether a cell shows no text: it holds nothing, or blanks, `<br>`, or boxes that hold no more."""
     child = cell.first_child
     if child is None:
         return True
-    if child.is_text_node and (child.next is None or not (child.text_content or "").isspace()):
-        text = (child.text_content or "").strip()
-    else:
-        text = cell.text(strip=True)
-    return not text or not (text.isprintable() or clean(text))
+    if child.is_text_node and child.next is None:
+        return not _shows(child)
+    texts = cell.traverse(include_text=True, skip_empty=True)
+    return not any(text.is_text_node and _shows(text) for text in texts)
 
 
-def _show_special(node: LexborNode, action: str) -> None:
-    attributes = node.attributes
-    if action == "dialog":
-        if "open" not in attributes:
+def _shows(text_node: LexborNode) -> bool:
+    text = (text_node.text_content or "").strip()
+    if BREAK in text:
+        text = text.replace(BREAK, " ").strip()
+    return bool(text) and (text.isprintable() or bool(clean(text)))
+
+
+def _mark_empty(cells: list[LexborNode]) -> None:
+    for cell in reversed(cells):  # a cell that holds cells is not empty
+        if _is_empty(cell):
+            cell.insert_child(EMPTY_CELL)
+
+
+def _leave_shown(root: LexborNode) -> list[LexborNode]:
+    """Take out what is not shown, and put breaks and empty cells where styles make them.
+
+    Returns the elements left that are cells, links or inline, in page order.
+    Each time from the page's end to its beginning, so that nothing is touched after what held it was taken out.
+    """
+    for node in reversed(root.css("[hidden]")):
+        if node.tag != "body":
             node.decompose()
+    has_white_space = has_cells = False
+    for node in reversed(root.css("[style]")):
+        if declared := _declarations(node.attributes.get("style") or ""):
+            has_white_space = has_white_space or "white-space" in declared
+            has_cells = has_cells or declared.get("display") == "table-cell"
+            _apply_style(node, declared)
+    nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
+    unseen = [node for node in nodes if node.tag_id in _TAKEN_OUT]
+    holds_elements = not all(node.tag_id in _HOLD_NO_ELEMENTS for node in unseen)
+    nodes = [node for node in nodes if node.tag_id not in _TAKEN_OUT]
+    for node in reversed(unseen):
+        _take_out(node)
+    if holds_elements:
+        nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
+    if has_white_space or any(node.tag_id in _KEEPING for node in nodes):
+        _keep_line_breaks(root)
+    if has_cells:
+        _mark_empty(root.css('[style*="table-cell" i]'))
+    return [node for node in nodes if node.tag_id not in _STAYING]
+
+
+def _take_out(node: LexborNode) -> None:
+    attributes = node.attributes if node.tag_id in (_DIALOG, _INPUT) else {}
+    if node.tag_id == _DIALOG and "open" in attributes:
         return
-    value = attributes.get("value")
-    if value and (attributes.get("type") or "").strip().lower() not in _VALUELESS_INPUTS:
+    if (value := attributes.get("value")) and (attributes.get("type") or "").strip().lower() not in _NO_VALUE_INPUTS:
         node.insert_before(value)
     node.decompose()
 
@@ -268,9 +299,20 @@ def _show_special(node: LexborNode, action: str) -> None:
 def readable(body: bytes) -> str:
     """The whole source of a page as text, in the charset its bytes fit."""
     try:
-        return body.decode()
+        return body.decode(utf_16_of(body) or "utf-8")
     except UnicodeDecodeError:
         return _as_utf8(body, None)[0].decode("utf-8", "replace")
+
+
+def utf_16_of(body: bytes) -> str | None:
+    """The codec of a page in UTF-16, by its mark or, where it has none, by the first tag; None for any other page."""
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\0" not in body[:2]:
+        return None
+    return next(
+        (codec for codec in ("utf-16-le", "utf-16-be") if _FIRST_TAG.match(body[:200].decode(codec, "replace"))), None
+    )
 
 
 def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
@@ -279,8 +321,6 @@ def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
     Valid UTF-8 is UTF-8 whatever the labels say: Thai in a one-byte charset practically never is. Otherwise a label
     that names a Thai charset is believed, unless the page is plainly UTF-8 with some damage.
     """
-    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return body.decode("utf-16", "replace").encode("utf-8", "replace"), "utf-16"
     as_utf8 = body.decode("utf-8", "replace")
     damage = as_utf8.count("\ufffd")
     is_cut = damage == 1 and as_utf8.endswith("\ufffd")
@@ -297,52 +337,87 @@ def _declared_charset(body: bytes, content_type: str | None) -> str:
     return declared[1].decode("ascii").lower() if declared else ""
 
 
-def _apply_style(node: LexborNode) -> None:
-    attributes = node.attributes
-    style = attributes.get("style") or ""
-    displays = [(shown.lower(), unseen) for shown, unseen in _DISPLAY.findall(style)]
-    if "hidden" in attributes or any(unseen or shown == "none" for shown, unseen in displays):
+@lru_cache(maxsize=500)  # a portal's pages share a few styles
+def _declarations(style: str) -> dict[str, str]:
+    """The declarations of a style attribute, as CSS reads them: the last of a kind counts, or the last important one.
+
+    Empty where the style has no say in what is shown, and where.
+    """
+    if not _STYLES_APART.search(style):
+        return {}
+    declared: dict[str, str] = {}
+    important: dict[str, str] = {}
+    for declaration in _STYLE_COMMENT.sub("", style.lower()).split(";"):
+        name, _, value = declaration.partition(":")
+        value, mark, _ = value.partition("!")
+        (important if mark else declared)[name.strip()] = value.strip()
+    return declared | important
+
+
+def _apply_style(node: LexborNode, declared: dict[str, str]) -> None:
+    shown = declared.get("display", "")
+    if node.tag == "body":  # shown by a script, once all is there
+        return
+    if shown == "none" or declared.get("visibility") in ("hidden", "collapse"):
         node.decompose()
         return
-    if _WHITE_SPACE.search(style):
-        _keep_line_breaks(node)
-    for shown, _ in displays:
-        if shown in _ROW_DISPLAYS:
-            _part_boxes(node)
-        if shown.startswith(_INLINE_DISPLAYS):
-            if node.tag in _BLOCKS and node.tag != "body":
-                node.unwrap()
-                return
-        elif node.tag not in _BLOCKS:
-            node.insert_before(BREAK)
-            node.insert_after(BREAK)
-        if shown == "table-cell" and _is_empty(node) and node.css_first("input") is None:
-            node.insert_child(EMPTY_CELL)
+    if shown in _ROWS_OF_BOXES:
+        for child in list(node.iter()):
+            if child.tag in _CELLS_OF_ROWS and _is_empty(child) and child.css_first("input, img") is None:
+                child.insert_child(EMPTY_CELL)
+            _set_apart(child)
+    stands_apart = (
+        declared.get("float") in ("left", "right")
+        or declared.get("position") in ("absolute", "fixed")
+        or (shown.startswith("inline-") and "width" in declared)  # a column
+    )
+    if not stands_apart and shown.startswith(_INLINE_DISPLAYS):
+        if node.tag in _BLOCKS:
+            node.unwrap()
+    elif stands_apart or shown:
+        _set_apart(node, is_cell=shown == "table-cell")
 
 
-def _part_boxes(row: LexborNode) -> None:
-    """What stands in a row or grid of boxes is a box of its own, whatever its element; an empty one is a cell, too."""
-    for box in list(row.iter()):
-        if box.tag not in _BLOCKS and box.tag not in _NOT_SHOWN:
-            box.insert_before(BREAK)
-            box.insert_after(BREAK)
-        if box.tag in _BOXES_IN_ROWS and _is_empty(box) and box.css_first("input, img") is None:
-            box.insert_child(EMPTY_CELL)
+def _set_apart(node: LexborNode, *, is_cell: bool = False) -> None:
+    if node.tag not in _BLOCKS and (is_cell or node.first_child is not None):
+        node.insert_before(BREAK)
+        node.insert_after(BREAK)
 
 
-def _keep_line_breaks(node: LexborNode) -> None:
-    for text in [child for child in node.traverse(include_text=True) if child.is_text_node]:
+def _keep_line_breaks(root: LexborNode) -> None:
+    """Break lines where the source does, in the boxes that keep its white space."""
+    keeping = {root.mem_id: False}
+    for box in (*root.css(", ".join(_PREFORMATTED)), *root.css('[style*="white-space" i]')):
+        declared = _declarations(box.attributes.get("style") or "").get("white-space")
+        keeping[box.mem_id] = declared.startswith(_KEPT_WHITE_SPACE) if declared else box.tag in _PREFORMATTED
+    for text in [child for child in root.traverse(include_text=True) if child.is_text_node]:
         content = text.text_content or ""
-        if "\n" in content or "\r" in content:
-            text.replace_with(BREAK.join(content.splitlines()) + (BREAK if content.endswith("\n") else ""))
+        if ("\n" in content or "\r" in content) and _keeps(text, keeping):
+            text.replace_with(content.replace("\r\n", "\n").replace("\r", "\n").replace("\n", BREAK))
+
+
+def _keeps(node: LexborNode, keeping: dict[int, bool]) -> bool:
+    """Whether a node's nearest box of a known kind keeps white space; what was found out on the way is kept."""
+    passed: list[int] = []
+    place: LexborNode | None = node
+    while place is not None and place.mem_id not in keeping:
+        passed.append(place.mem_id)
+        place = place.parent
+    kept = place is not None and keeping[place.mem_id]
+    keeping.update(dict.fromkeys(passed, kept))
+    return kept
 
 
 def _mark_links(root: LexborNode) -> list[str]:
     """Collect all links of a page, scripted ones too, and leave a mark with its number before each."""
     links: list[str] = []
     marks: list[tuple[LexborNode, str]] = []
+    seen: set[int] = set()
     icons = 0
     for node in root.css(_HAS_LINK):
+        if node.mem_id in seen:  # it has several
+            continue
+        seen.add(node.mem_id)
         if target := _target(node.attributes):
             icons += (is_icon := not _has_text(node))
             sign = "-" if is_icon and icons < _ICONS and _stands_below(node) else ""
@@ -422,7 +497,7 @@ def _is_cut_off(source: bytes) -> bool:
     lowered = source.lower()
     if any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in _BOXES):
         return True
-    if b"<!doctype" in lowered[:200] and b"</head" in lowered:  # written by somebody who writes ends
+    if b"<!doctype" in lowered[:200] and _END_OF_HEAD.search(lowered):  # written by somebody who writes ends
         return True
     if _has_begun(source) and (not end.endswith(b">") or _OPENED_LAST.search(end)):
         return True
@@ -432,7 +507,13 @@ def _is_cut_off(source: bytes) -> bool:
 def is_open(source: bytes) -> bool:
     """Whether a document with a whole head has no end tag; old pages leave it out."""
     end = source[-_END:].lower()
-    return b"</html" not in end and b"</body" not in end and b"</head" in source.lower()
+    return b"</html" not in end and b"</body" not in end and bool(_END_OF_HEAD.search(source.lower()))
+
+
+def leaves_ends_out(source: bytes) -> bool:
+    """Whether the page ends in an element of which it leaves out the ends, as minified pages do."""
+    end = source[-_END:].lower()
+    return not is_open(source) and _balance_of_last(source, end)[0] >= _HABIT
 
 
 def _has_begun(source: bytes) -> bool:
@@ -441,18 +522,33 @@ def _has_begun(source: bytes) -> bool:
 
 def _ends_in_what_is_else_closed(source: bytes, end: bytes) -> bool:
     """Whether the end stands in an element of which the page has closed all others."""
-    last, place = None, len(end)
-    while (last is None or last[2] in _NEVER_CLOSED) and (place := end.rfind(b"<", 0, place)) >= 0:
-        last = _TAG.match(end, place)
-        if last is None:
-            return False
-    if last is None or last[1]:
+    left_open, closed = _balance_of_last(source, end)
+    if closed < _HABIT or left_open < 1:
         return False
+    last = _last_tag(end)
+    nests = last is not None and last[2] not in _NOT_NESTING
+    return left_open == 1 or nests  # the boxes that hold the last one are open, too
+
+
+def _balance_of_last(source: bytes, end: bytes) -> tuple[int, int]:
+    """Of the element that the last tag opens, how many ends the page leaves out and how many it writes."""
+    last = _last_tag(end)
+    if last is None or last[1]:
+        return 0, 0
     name = re.escape(last[2])  # a broken tag's may hold anything
     opened = sum(1 for _ in re.finditer(b"<" + name + rb"[\s>/]", source, re.IGNORECASE))
     closed = sum(1 for _ in re.finditer(b"</" + name + rb"[\s>]", source, re.IGNORECASE))
-    # boxes that hold the last one are open, too; of paragraphs and cells some people close only a few
-    return closed >= _HABIT and (opened == closed + 1 or (opened > closed and last[2] not in _NOT_NESTING))
+    return opened - closed, closed
+
+
+def _last_tag(end: bytes) -> re.Match[bytes] | None:
+    """The last tag of an element that can be closed."""
+    place = len(end)
+    while (place := end.rfind(b"<", 0, place)) >= 0:
+        last = _TAG.match(end, place)
+        if last is None or last[2] not in _NEVER_CLOSED:
+            return last
+    return None
 
 
 def _is_huge(source: bytes) -> bool:
@@ -460,22 +556,80 @@ def _is_huge(source: bytes) -> bool:
 
 
 def _limit_depth(source: bytes) -> bytes:
-    """Replace start tags nested deeper than browsers go by `<br>`.
+    """Replace start tags nested deeper than browsers go by `<br>` or `<img>`, and tags of thousands of attributes.
 
-    lexbor's time grows with the square of the depth (100,000 open `<div>` take 20 s); browsers stop at 512 too.
+    lexbor's time grows with the square of the depth (100,000 open `<div>` take 20 s), and of the attributes; browsers
+    stop at 512 elements too.
     """
-    if not _is_huge(source):
+    if len(source) < _LARGE:
         return source
-    depth = 0
+    source = _LONG_TAG.sub(lambda tag: tag[1] if tag[0].count(b"=") > _MOST_ATTRIBUTES else tag[0], source)
+    return _TAG.sub(_Nesting().limit, source) if _is_huge(source) else source
 
-    def flatten(match: re.Match[bytes]) -> bytes:
-        nonlocal depth
-        if match[1]:
-            depth = max(depth - 1, 0)
-        elif match[2].lower() not in _NOT_NESTING:
-            depth += 1
-            if depth > _MAX_DEPTH:
-                return b"<br" if match[2].decode("ascii", "replace").lower() in _BLOCKS else b"<wbr"
-        return match[0]
 
-    return _TAG.sub(flatten, source)
+class _Nesting:
+    """Which elements are open while a page's tags go by, about as a browser counts them."""
+
+    def __init__(self) -> None:
+        self._boxes: list[tuple[bytes, list[bytes]]] = [(b"", [])]  # tables and the like, and what is open in each
+        self._depth = 0
+        self._inline: dict[bytes, int] = {}
+        self._inline_depth = 0
+
+    def limit(self, tag: re.Match[bytes]) -> bytes:
+        """The tag, or what stands for it where it would nest too deep."""
+        name = tag[2].lower()
+        if name in _NOT_NESTING:
+            return tag[0]
+        if name in _TABLE_PARTS:
+            self._leave_open()
+        elif name in _NESTING_BLOCKS:
+            if tag[1]:
+                self._end(name)
+            elif not self._start(name):
+                return b"<br"
+        elif tag[1]:
+            if self._inline.get(name):
+                self._inline[name] -= 1
+                self._inline_depth -= 1
+        elif self._inline_depth >= _MAX_INLINE_DEPTH:
+            return b"<img"  # shows nothing, anywhere
+        else:
+            self._inline[name] = self._inline.get(name, 0) + 1
+            self._inline_depth += 1
+        return tag[0]
+
+    def _start(self, name: bytes) -> bool:
+        if self._depth >= _MAX_DEPTH:
+            return False
+        self._depth += 1
+        if name in _NEST_APART:
+            self._boxes.append((name, []))
+        else:
+            self._boxes[-1][1].append(name)
+        return True
+
+    def _end(self, name: bytes) -> None:
+        if name in _NEST_APART:
+            if any(name == box for box, _ in self._boxes):
+                while self._leave_open() != name:
+                    self._depth -= 1
+                    self._boxes.pop()
+                self._depth -= 1
+                self._boxes.pop()
+            return
+        opened = self._boxes[-1][1]
+        if name in opened:
+            while opened.pop() != name:
+                self._depth -= 1
+            self._depth -= 1
+
+    def _leave_open(self) -> bytes:
+        """What is open in a table's cell ends with it, whether it has an end tag or not."""
+        box, opened = self._boxes[-1]
+        if box:
+            self._depth -= len(opened)
+            opened.clear()
+            self._inline.clear()
+            self._inline_depth = 0
+        return box

@@ -22,7 +22,7 @@ from parsers.labels import (
     TARGET_LABEL,
     YII_CODE_LABEL,
 )
-from parsers.page import PrintedPage, is_open, read_page, readable
+from parsers.page import PrintedPage, is_open, leaves_ends_out, read_page, readable, utf_16_of
 from parsers.plain import EMPTY_CELL
 from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
@@ -54,6 +54,7 @@ _STRAY_NULS: Final = 8  # a browser leaves them out
 _FEW: Final = 12  # lines of a template that no rule read
 _WAITS_FOR_TEXT: Final = {"kpi": [KPI_HEADINGS["definition"]], "yii_project": [PROJECT_HEADINGS["rationale"]]}
 """The last heading of a page, below which stands a text."""
+_LAST_HEADING: Final = [PROJECT_HEADINGS["evaluations"]]
 _HEADINGS: Final = {"project": PROJECT_HEADINGS, "kpi": KPI_HEADINGS}
 
 
@@ -163,7 +164,9 @@ def _parse(
     reader = _reader(kind, lines, findings, page, url)
     if not reader.has_record:
         return _without_record(page, kind, _recordless_verdict(kind, lines, errors, reader), findings)
-    if page.cut_off or (_waits_for_text(kind, lines) and is_open(body)):
+    ends_in = lines[-1:]
+    is_whole = kind == "project" and ends_in == _LAST_HEADING and leaves_ends_out(body)
+    if (page.cut_off and not is_whole) or (_waits_for_text(kind, lines) and is_open(body)):
         findings.add("page_cut_off", printed=page.lines[-1][-80:])
     if fetched_at and isinstance(reader, ProjectPage):
         reader.check_not_after(fetched_at.astimezone(BANGKOK).date())
@@ -202,11 +205,7 @@ def _binary_kind(body: bytes) -> str | None:
     for start, name in _MAGIC.items():
         if body.startswith(start):
             return name
-    return (
-        "binary data"
-        if body.count(b"\0", 0, 1024) > _STRAY_NULS and not body.startswith((b"\xff\xfe", b"\xfe\xff"))
-        else None
-    )
+    return "binary data" if body.count(b"\0", 0, 1024) > _STRAY_NULS and not utf_16_of(body) else None
 
 
 def facts_sha256(tables: dict[str, list[Row]]) -> str:

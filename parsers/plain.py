@@ -147,6 +147,8 @@ _TAG: Final = re.compile(
     rb"(/?[a-zA-Z][a-zA-Z0-9]*)((?:%b+%b(?:%b*=%b*%b)?)*)%b*(/?)" % (_BLANK, _NAME, _BLANK, _BLANK, _VALUE, _BLANK)
 )
 _STYLES_APART: Final = re.compile(rb"display|visibility|white-space|&", re.IGNORECASE)
+_FLOATS: Final = re.compile(rb"float|position", re.IGNORECASE)  # makes a box of an inline element
+_FLOATING: Final = frozenset(_OPEN[kind] for kind in ("inline", "a", "button"))
 _ODD_IN_LINK: Final = re.compile(rb"&(?!amp;|[a-zA-Z0-9_]+=)|\r")
 _MOST: Final = 10_000  # tags remembered; a portal's pages share some hundreds
 _LONGEST: Final = 300  # bytes of one
@@ -270,6 +272,7 @@ def _read_tag(tag: bytes) -> _Tag:
         letter is None
         or b"hidden" in attributes
         or _STYLES_APART.search(attributes.get(b"style", b""))
+        or (letter in _FLOATING and _FLOATS.search(attributes.get(b"style", b"")))
         or (name[:1] == b"/" and attributes)
         or (closes and name not in _VOID)
     ):

@@ -581,7 +581,17 @@ class ProjectPage:
             self._leave(block[place] for place in range(text_end, len(block)) if place not in taken)
         text, weight, foreign = _split_step_text(block[:text_end])
         self._leave(foreign)
-        return text, weight, start_day, end_day
+        for line in text[1:]:
+            if LABELLED.match(line):  # the text's second line, or somebody's label
+                self.findings.add(
+                    "line_not_understood",
+                    table="plan_steps",
+                    key=f"{self.code}/{parse_integer(step_no)}",
+                    column="description",
+                    printed=line,
+                    message="A line that reads like a label of its own; it stands in the description.",
+                )
+        return " ".join(text).removeprefix(":"), weight, start_day, end_day
 
     # --- indicators the project supports ----------------------------------------------------------------------------
 
@@ -1026,8 +1036,8 @@ def _last_label(block: list[str], label: str) -> int | None:
     return None
 
 
-def _split_step_text(lines: list[str]) -> tuple[str, str, list[str]]:
-    """Description and weight of a step, and the lines that are neither.
+def _split_step_text(lines: list[str]) -> tuple[list[str], str, list[str]]:
+    """The lines of a step's description, its weight, and the lines that are neither.
 
     `:<text>` and `:5%` stand each in a line, with the colon in a cell of its own, or both in one line.
     """
@@ -1043,7 +1053,7 @@ def _split_step_text(lines: list[str]) -> tuple[str, str, list[str]]:
             weight, end, below = found[2], place + 1, place + 1
             break
     start = next((place for place, line in enumerate(lines[:end]) if line[0] == ":"), 0)
-    return " ".join(lines[start:end]).removeprefix(":"), weight, [*lines[:start], *lines[below:]]
+    return lines[start:end], weight, [*lines[:start], *lines[below:]]
 
 
 def _step_day(block: list[str], place: int | None, label: str) -> tuple[str, int]:

@@ -35,6 +35,7 @@ _LABELS: Final = {"หน่วยนับ": "unit", "เป้าหมาย"
 _ANOTHER_LABEL: Final = re.compile(r" (?=(?:เป้าหมาย|ผลงาน)\s*:)")
 _LABEL_LINE: Final = re.compile(r"(หน่วยนับ|เป้าหมาย|ผลงาน)\s*:\s*(.*)")
 _BROKEN_HEADING = re.compile(r"\[\s*มิติที่[^\[\]]*\]")
+_MOST_PIECES = 8  # cells that a code and its name are spread over
 _HEADING_WITHIN = 7  # lines below an item's number
 _KPI_CODE = re.compile(KPI_CODE)
 _PROJECT_CODE = re.compile(PROJECT_CODE)
@@ -235,11 +236,15 @@ class ResultListPage:
         lines = texts[between]
         first = next((place for place, line in enumerate(lines) if STRATEGY_LINE.fullmatch(line)), 0)
         own = lines[first : first + 1]
+        is_named = False
         for line in lines[first + 1 :]:  # a text may have several lines
-            found = STRATEGY_LINE.fullmatch(" ".join(own))
-            if not (found and found[4] and LABELLED.match(line)):
+            if not is_named and len(own) <= _MOST_PIECES:
+                found = STRATEGY_LINE.fullmatch(" ".join(own))
+                is_named = bool(found and found[4])
+            if not (is_named and LABELLED.match(line)):
                 own.append(line)
-        self._leave(line for line in texts if line not in own)
+        taken = set(own)
+        self._leave(line for line in texts if line not in taken)
         return " ".join(own) or None
 
     def _linked_codes(self, start: int, end: int) -> list[tuple[str, str]]:

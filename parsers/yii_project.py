@@ -42,7 +42,7 @@ LABELS: Final[dict[str, str]] = {
 }
 """The printed labels, and the columns their values go to."""
 
-_ON_EVERY_PAGE: Final = (
+ON_EVERY_PAGE: Final = (
     *("ปี", "งบฯ ที่ได้รับ (บาท)", "งบฯ ที่ใช้ไป (บาท)", "คืบหน้าล่าสุด", "หน่วยงาน", "Start Date", "Finish Date", "Kpi ID"),
     "หลักการและเหตุผล",
 )
@@ -87,7 +87,7 @@ class YiiProjectPage:
                 self.findings.add("code_shape", table="projects", column="project_code", printed=code)
             return
         self.code = code
-        for label in _ON_EVERY_PAGE:
+        for label in ON_EVERY_PAGE:
             name = LABELS[label]
             if name not in printed:
                 self.findings.add(

@@ -616,6 +616,15 @@ def _captions(lines: list[Written]) -> str:
     return "".join(parts)
 
 
+def _side_by_side(box: str, part: str, end: str = "</div>") -> Layout:
+    """Label and value stand apart by their styles alone."""
+
+    def write(lines: list[Written]) -> str:
+        return "\n".join(box + "".join(part.format(cell) for cell in line.cells) + end for line in lines)
+
+    return write
+
+
 LAYOUTS: dict[str, Layout] = {
     "divs": _each("<div class=x>{}</div>"),
     "paragraphs": _each("<p>{}\n"),
@@ -629,6 +638,9 @@ LAYOUTS: dict[str, Layout] = {
     "bars": _each('<div class="progress"><div class="progress-bar" style="width: 60%;">{}</div></div>'),
     "rules": _each("<div>{}</div>", "<hr>"),
     "boxes in cells": _each("<table><tr><td><div><p>{}</p></div></td></tr></table>"),
+    "flex": _side_by_side('<div style="display:flex">', "<span>{}</span>"),
+    "floats": _side_by_side("<div>", '<b style="float:left">{}</b>', '<br style="clear:both"></div>'),
+    "columns": _side_by_side("<div>", '<span style="display:inline-block; width:45%">{}</span>'),
     "buttons": _each('<div><button type="button" class="btn">{}</button></div>'),
     "breaks": _breaks,
     "double breaks": _double_breaks,

@@ -108,3 +108,10 @@ def test_a_blank_measure_takes_no_foreign_line(place: int, column: str) -> None:
     page = parse_page(page_of(instead(KPI, [MEASURES[place]], blank, FOREIGN)).encode())
     assert (page.tables["kpis"][0][column], page.tables["kpis"][0]["unit"]) == (None, "แห่ง")
     assert page.unclaimed == [FOREIGN]
+
+
+def test_a_label_in_a_steps_text_is_told() -> None:
+    page = parse_page(page_of(after(PROJECT, ":สำรวจ", FOREIGN)).encode())
+    assert page.verdict == "ok"
+    assert page.tables["plan_steps"][0]["description"] == f"สำรวจ {FOREIGN}"
+    assert [f["printed"] for f in page.findings if f["rule"] == "line_not_understood"] == [FOREIGN]

@@ -274,7 +274,10 @@ def test_a_smaller_page_cut_short_never_shows_rows_it_did_not_print(
         reads_back(tables, page, kind)
 
 
-LIST = ["ผลการปฏิบัติราชการประจำปีของหน่วยงาน : 09000000", "(1) ร้อยละของ", "หน่วยนับ :ร้อยละ", "เป้าหมาย :100.00"]
+LIST = [
+    *("ผลการปฏิบัติราชการประจำปีของหน่วยงาน : 09000000", "(1) ร้อยละของ", "[มิติที่ 1 : ตัวชี้วัดเจรจา]", "ก", "ร้อยละของ"),
+    *("หน่วยนับ :ร้อยละ", "เป้าหมาย :100.00", "ผลงาน :100.00"),
+]
 YII = ["รหัสโครงการ50460000-3697", "ปี2566", "งบฯ ที่ได้รับ (บาท)120,000", "คืบหน้าล่าสุด80", "หลักการและเหตุผลก"]
 SKELETONS = {"project": PROJECT, "kpi": KPI, "result_list": LIST, "yii_project": YII}
 WORST = (
@@ -297,6 +300,8 @@ WORST = (
 @given(st.sampled_from(WORST), st.integers(0, 40), st.booleans())
 @example("9", 2, False)
 @example("(1)", 23, True)
+@example("9", 3, True)
+@example("ก<br>", 4, False)
 @example(":5%", 22, True)
 @example("โทร.7033 ", 8, False)
 def test_one_thing_over_and_over_gets_a_verdict(kind: str, piece: str, place: int, in_lines: bool) -> None:

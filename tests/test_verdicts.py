@@ -4,7 +4,7 @@ import pytest
 from test_surroundings import HARDSHIPS, HEADER, ITEM, KPI, LIST, MEASURES, PROJECT, QUARTERS, after, instead, page_of
 
 from parsers import parse_page
-from parsers.yii_project import ALWAYS
+from parsers.yii_project import ON_EVERY_PAGE
 
 BLOCKED = [
     "The requested URL was rejected. Please consult with your administrator.",
@@ -23,6 +23,7 @@ BLOCKED = [
     "กรุณาเข้าสู่ระบบ",
     "ไม่พบข้อมูลผู้ใช้งาน กรุณาใส่รหัสผ่านใหม่",
     "คำขอของท่านถูกปฏิเสธ กรุณาติดต่อผู้ดูแลระบบ",
+    "Something went wrong.",
 ]
 NOT_FOUND = [
     "404 Not Found",
@@ -41,6 +42,10 @@ NOT_FOUND = [
     "No data found",
     "Record not found",
     "0 results",
+    "HTTP 404",
+    "No records.",
+    "หน้านี้ไม่มีอยู่",
+    "รหัสโครงการไม่ถูกต้อง",
 ]
 TEMPLATES = {
     "alone": "{}",
@@ -164,9 +169,9 @@ def test_an_item_without_its_parts_is_no_text_of_the_item_above(cut: int) -> Non
     assert parse_page("<br>".join(LIST).encode()).verdict == "ok"
 
 
-@pytest.mark.parametrize("label", [*ALWAYS])
+@pytest.mark.parametrize("label", [*ON_EVERY_PAGE])
 def test_a_newer_page_without_one_of_its_labels_is_suspect(label: str) -> None:
-    rows = {"รหัสโครงการ": "50460000-3697", **dict.fromkeys(ALWAYS, ""), "ปี": "2566", "คืบหน้าล่าสุด": "80"}
+    rows = {"รหัสโครงการ": "50460000-3697", **dict.fromkeys(ON_EVERY_PAGE, ""), "ปี": "2566", "คืบหน้าล่าสุด": "80"}
     whole = page_of([f"{name}{value}" for name, value in rows.items()])
     assert parse_page(whole.encode()).verdict == "ok"
     assert parse_page(page_of([f"{n}{v}" for n, v in rows.items() if n != label]).encode()).verdict == "suspect"
