@@ -43,6 +43,9 @@ _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
 _HAS_LINK = "[href], [onclick], [data-href], [data-url]"
 _CELLS_OF_ROWS = ("div", "span", "p", "b", "strong", "font", "label", "li", "dt", "dd", "output")  # an icon is none
+_CELLS_IN_ROWS = ", ".join(
+    f'[style*="display" i][style*="{row}" i] > {cell}' for row in ("flex", "grid") for cell in _CELLS_OF_ROWS
+)
 _ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
 _KEPT_WHITE_SPACE = ("pre", "break-spaces")
 
@@ -128,9 +131,9 @@ _ACTIONS: dict[int, str] = {
 }
 """What is done to an element that is no plain block; every other one is inline and gives its place to its content."""
 _KEEPING = frozenset(_tag_ids(_PREFORMATTED))
-_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _ACTIONS.keys() - _KEEPING
-_NESTING_BLOCKS = frozenset(name.encode() for name in _BLOCKS) | _NEST_APART - _NOT_NESTING - _TABLE_PARTS
 _DIALOG, _INPUT = _tag_ids(("dialog", "input"))
+_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _ACTIONS.keys() - _KEEPING - {_DIALOG}
+_NESTING_BLOCKS = frozenset(name.encode() for name in _BLOCKS) | _NEST_APART - _NOT_NESTING - _TABLE_PARTS
 _TAKEN_OUT = frozenset((_COMMENT, _DIALOG, _INPUT, *_tag_ids(_NOT_SHOWN)))
 _STAYING = _KEEPING | {_DIALOG}
 _HOLD_NO_ELEMENTS = frozenset(
@@ -266,11 +269,13 @@ def _leave_shown(root: LexborNode) -> list[LexborNode]:
     for node in reversed(root.css("[hidden]")):
         if node.tag != "body":
             node.decompose()
-    has_white_space = has_cells = False
+    has_white_space = has_cells = has_rows = False
     for node in reversed(root.css("[style]")):
         if declared := _declarations(node.attributes.get("style") or ""):
             has_white_space = has_white_space or "white-space" in declared
-            has_cells = has_cells or declared.get("display") == "table-cell"
+            shown = declared.get("display")
+            has_cells = has_cells or shown == "table-cell"
+            has_rows = has_rows or shown in _ROWS_OF_BOXES
             _apply_style(node, declared)
     nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
     unseen = [node for node in nodes if node.tag_id in _TAKEN_OUT]
@@ -284,6 +289,8 @@ def _leave_shown(root: LexborNode) -> list[LexborNode]:
         _keep_line_breaks(root)
     if has_cells:
         _mark_empty(root.css('[style*="table-cell" i]'))
+    if has_rows:
+        _mark_empty(root.css(_CELLS_IN_ROWS))
     return [node for node in nodes if node.tag_id not in _STAYING]
 
 
@@ -363,9 +370,7 @@ def _apply_style(node: LexborNode, declared: dict[str, str]) -> None:
         return
     if shown in _ROWS_OF_BOXES:
         for child in list(node.iter()):
-            if child.tag in _CELLS_OF_ROWS and _is_empty(child) and child.css_first("input, img") is None:
-                child.insert_child(EMPTY_CELL)
-            _set_apart(child)
+            _set_apart(child, is_cell=child.tag in _CELLS_OF_ROWS)
     stands_apart = (
         declared.get("float") in ("left", "right")
         or declared.get("position") in ("absolute", "fixed")
