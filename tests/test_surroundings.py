@@ -167,6 +167,29 @@ def test_an_items_heading_may_stand_in_several_boxes(heading: str) -> None:
     same_record(parse_page(page_of(instead(LIST, ["[มิติที่ 1 : ก]"], boxes)).encode()), LIST)
 
 
+def test_an_items_name_may_be_numbered_and_lead_to_its_record() -> None:
+    name = "(1) <a href='mykpi.php?pid=5004-0852'>(2) จำนวนแห่ง</a>"
+    again = name.removeprefix("(1) ")
+    lines = [*LIST[:2], f"<p>{name}</p>", *LIST[3:5], f"<p>{again}</p>", *LIST[6:]]
+    page = parse_page(page_of(lines).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    assert [row["name"] for row in page.tables["result_list_items"]] == ["(2) จำนวนแห่ง"]
+
+
+@pytest.mark.parametrize("label", ["<dt>หน่วยนับ :</dt>", "<dt>หน่วยนับ</dt>", "<dt>หน่วยนับ</dt><dd>:</dd>"])
+def test_an_items_unit_may_be_called_like_its_result(label: str) -> None:
+    lines = instead(LIST, ["หน่วยนับ :แห่ง"], f"<dl>{label}<dd>ผลงาน</dd></dl>")
+    page = parse_page(page_of(lines).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    assert [(row["unit"], row["achieved_value"]) for row in page.tables["result_list_items"]] == [("ผลงาน", 3.0)]
+
+
+def test_a_links_parameter_may_be_written_in_capitals() -> None:
+    lines = instead(LIST, ["(1) จำนวนแห่ง"], "<p>(1) <A HREF='MyKpi.php?Y=1&amp;PID=5004-0852'>จำนวนแห่ง</A></p>")
+    page = parse_page(page_of(lines).encode())
+    assert [row["kpi_code"] for row in page.tables["result_list_items"]] == ["5004-0852"]
+
+
 def test_an_item_without_its_quarters_is_not_whole() -> None:
     page = parse_page(page_of(instead(LIST, [QUARTERS])).encode())
     assert page.verdict == "suspect"
