@@ -89,6 +89,13 @@ class ResultListPage:
             place for place in range(behind, len(lines)) if lines[place] != name and self._is_cut_item(lines, place)
         ]
         head = [line for line in (lines[: starts[0]] if starts else lines) if line != EMPTY_CELL]
+        if cut_quarter_table(head)[1]:
+            self.findings.add(
+                "part_missing",
+                table="result_list_items",
+                printed=QUARTER_HEADER_LABEL,
+                message="A table of quarters that belongs to no item.",
+            )
         place = 0
         while place < len(head):
             line = head[place]
@@ -308,7 +315,7 @@ def _item_starts(lines: list[str]) -> list[int]:
         alone = not found[2]
         below_it = next_lines(lines, place + 1, 14)
         for ahead, below in enumerate(below_it[alone:10], alone):
-            if (ahead < _HEADING_WITHIN and _is_heading(below)) or _begins_measures(below_it[ahead:]):
+            if (ahead < _HEADING_WITHIN and _begins_heading(below_it[ahead:])) or _begins_measures(below_it[ahead:]):
                 starts.append(place)
                 name = _name_at(lines, place)
                 break
@@ -323,9 +330,14 @@ def _name_at(lines: list[str], place: int) -> str:
     return (found[2] if found else "") or next(iter(next_lines(lines, place + 1, 1)), "")
 
 
-def _is_heading(line: str) -> bool:
-    bracketed = BRACKETS.fullmatch(line)
-    return bool(bracketed and DIMENSION.match(bracketed[1].strip()))
+def _begins_heading(lines: list[str]) -> bool:
+    """Whether these begin with an item's heading, in one line or over a few cells."""
+    if lines[0][0] != "[":
+        return False
+    bracketed = BRACKETS.fullmatch(lines[0])
+    if bracketed:
+        return bool(DIMENSION.match(bracketed[1].strip()))
+    return any(_BROKEN_HEADING.fullmatch(" ".join(lines[:count])) for count in (2, 3, 4))
 
 
 def _begins_measures(lines: list[str]) -> bool:

@@ -167,6 +167,19 @@ def test_an_items_heading_may_stand_in_several_boxes(heading: str) -> None:
     same_record(parse_page(page_of(instead(LIST, ["[มิติที่ 1 : ก]"], boxes)).encode()), LIST)
 
 
+@pytest.mark.parametrize("heading", [["[", "มิติที่ 1 : ก", "]"], ["[มิติที่ 1 :", "ก]"]])
+def test_an_item_without_its_unit_is_told_whatever_its_heading(heading: list[str]) -> None:
+    lines = instead(instead(LIST, ["[มิติที่ 1 : ก]"], *heading), ["หน่วยนับ :แห่ง"])
+    page = parse_page(page_of([*lines, *(line.replace("(1)", "(2)") for line in ITEM)]).encode())
+    assert page.verdict == "suspect"
+    assert [row["item_no"] for row in page.tables["result_list_items"]] == [1, 2]
+
+
+def test_quarters_that_belong_to_no_item_are_told() -> None:
+    page = parse_page(page_of([*LIST[:2], "จำนวนแห่ง", QUARTERS, *LIST[2:]]).encode())
+    assert (page.verdict, page.findings[0]["rule"]) == ("suspect", "part_missing")
+
+
 def test_an_items_name_may_be_numbered_and_lead_to_its_record() -> None:
     name = "(1) <a href='mykpi.php?pid=5004-0852'>(2) จำนวนแห่ง</a>"
     again = name.removeprefix("(1) ")
