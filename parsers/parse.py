@@ -238,12 +238,15 @@ def _unknown_verdict(page: PrintedPage, body: bytes) -> Verdict:
 def _recordless_verdict(kind: Kind, lines: list[str], errors: list[str], reader: _Reader) -> Verdict:
     """A template without a record: an error's page, the portal's word that there is none, cut off, or just empty.
 
-    In a template with texts, a message stands above them: what they say is no word of the portal.
+    In a template with texts, a message stands above them: what they say is no word of the portal. A link to log in is
+    none either, where the template's own parts are there.
     """
     if errors:
         return "blocked"
     headings = _HEADINGS.get(kind, {}).values()
     above = list(takewhile(lambda line: line not in headings, lines)) if len(reader.unclaimed) > _FEW else lines
+    if kind == "result_list" or any(line in headings for line in lines):
+        above = [line for line in above if not is_navigation(line)]
     if (verdict := message_verdict(above)) is not None:
         return verdict
     return "suspect" if headings and list(headings)[-1] not in lines else "empty"
