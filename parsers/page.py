@@ -38,15 +38,13 @@ _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source 
 _COMMON_THAI = "่้าำิีัเแกนรม"
 _STYLE_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 _STYLES_APART = re.compile("display|visibility|white-space|float|position", re.IGNORECASE)
+_BOXES_IN_ROWS = ("div", "span", "p", "b", "strong", "font", "label", "li", "dt", "dd", "output")  # an icon is no cell
 _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
 _HAS_LINK = "[href], [onclick], [data-href], [data-url]"
-_CELLS_OF_ROWS = ("div", "span", "p", "b", "strong", "font", "label", "li", "dt", "dd", "output")  # an icon is none
-_CELLS_IN_ROWS = ", ".join(
-    f'[style*="display" i][style*="{row}" i] > {cell}' for row in ("flex", "grid") for cell in _CELLS_OF_ROWS
-)
 _ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
+_STYLED_ROWS = '[style*="flex" i], [style*="grid" i]'
 _KEPT_WHITE_SPACE = ("pre", "break-spaces")
 
 
@@ -273,9 +271,8 @@ def _leave_shown(root: LexborNode) -> list[LexborNode]:
     for node in reversed(root.css("[style]")):
         if declared := _declarations(node.attributes.get("style") or ""):
             has_white_space = has_white_space or "white-space" in declared
-            shown = declared.get("display")
-            has_cells = has_cells or shown == "table-cell"
-            has_rows = has_rows or shown in _ROWS_OF_BOXES
+            has_cells = has_cells or declared.get("display") == "table-cell"
+            has_rows = has_rows or declared.get("display") in _ROWS_OF_BOXES
             _apply_style(node, declared)
     nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
     unseen = [node for node in nodes if node.tag_id in _TAKEN_OUT]
@@ -290,8 +287,15 @@ def _leave_shown(root: LexborNode) -> list[LexborNode]:
     if has_cells:
         _mark_empty(root.css('[style*="table-cell" i]'))
     if has_rows:
-        _mark_empty(root.css(_CELLS_IN_ROWS))
+        _mark_empty([box for row in root.css(_STYLED_ROWS) for box in _boxes_of(row)])
     return [node for node in nodes if node.tag_id not in _STAYING]
+
+
+def _boxes_of(row: LexborNode) -> list[LexborNode]:
+    """The boxes in a row or a grid of boxes that are cells, where they are empty."""
+    if _declarations(row.attributes.get("style") or "").get("display") not in _ROWS_OF_BOXES:
+        return []
+    return [box for box in row.iter() if box.tag in _BOXES_IN_ROWS and box.css_first("img") is None]
 
 
 def _take_out(node: LexborNode) -> None:
@@ -370,7 +374,7 @@ def _apply_style(node: LexborNode, declared: dict[str, str]) -> None:
         return
     if shown in _ROWS_OF_BOXES:
         for child in list(node.iter()):
-            _set_apart(child, is_cell=child.tag in _CELLS_OF_ROWS)
+            _set_apart(child, is_cell=child.tag in _BOXES_IN_ROWS)
     stands_apart = (
         declared.get("float") in ("left", "right")
         or declared.get("position") in ("absolute", "fixed")

@@ -35,8 +35,8 @@ BRACKETS: Final = re.compile(r"\[(.*)\]")
 _LABELS: Final = {"หน่วยนับ": "unit", "เป้าหมาย": "target_value", "ผลงาน": "achieved_value"}
 _ANOTHER_LABEL: Final = re.compile(r" (?=(?:เป้าหมาย|ผลงาน)\s*:)")
 _LABEL_LINE: Final = re.compile(r"(หน่วยนับ|เป้าหมาย|ผลงาน)\s*:\s*(.*)")
-_BROKEN_HEADING = re.compile(r"\[\s*มิติที่[^\[\]]*\]")
 _MOST_PIECES = 8  # cells that a code and its name are spread over
+_BROKEN_HEADING = re.compile(r"\[\s*มิติที่[^\[\]]*\]")
 _HEADING_WITHIN = 7  # lines below an item's number
 _KPI_CODE = re.compile(KPI_CODE)
 _PROJECT_CODE = re.compile(PROJECT_CODE)
