@@ -82,6 +82,7 @@ _OPENED_LAST = re.compile(
     rb"<(?:h[1-6]|span|font|label|strong|small|b|i|u|a|div|section|legend|pre|table)(?:\s[^<>]*)?>\Z"
 )
 _HALF_LETTER = re.compile(rb"[\xc0-\xff]\Z|[\xe0-\xff][\x80-\xbf]\Z|[\xf0-\xff][\x80-\xbf]{2}\Z")  # of UTF-8
+_HALF_ENTITY = re.compile(rb"&#x?[0-9a-f]*\Z")
 _END_OF_HEAD = re.compile(rb"</head[\s>]")
 _NEVER_CLOSED = frozenset(b"br hr img input meta link wbr area".split())
 _HABIT = 3  # ends of one element, from which on a page is known to write them
@@ -131,9 +132,9 @@ _ACTIONS: dict[int, str] = {
 }
 """What is done to an element that is no plain block; every other one is inline and gives its place to its content."""
 _KEEPING = frozenset(_tag_ids(_PREFORMATTED))
-_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _ACTIONS.keys() - _KEEPING
-_NESTING_BLOCKS = frozenset(name.encode() for name in (*_BLOCKS, *_NOT_SHOWN)) | _NEST_APART
 _DIALOG, _INPUT = _tag_ids(("dialog", "input"))
+_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _ACTIONS.keys() - _KEEPING - {_DIALOG}
+_NESTING_BLOCKS = frozenset(name.encode() for name in (*_BLOCKS, *_NOT_SHOWN)) | _NEST_APART
 _TAKEN_OUT = frozenset((_COMMENT, _DIALOG, _INPUT, *_tag_ids(_NOT_SHOWN)))
 _STAYING = _KEEPING | {_DIALOG}
 _HOLD_NO_ELEMENTS = frozenset(
@@ -500,7 +501,7 @@ def _is_cut_off(source: bytes) -> bool:
     last = max(end.rfind(b"</body"), end.rfind(b"</html") if b"</body" not in end else -1)
     if last >= 0:  # somebody may have closed what he cut off
         end = end[:last].rstrip()
-    if end.rfind(b"<") > end.rfind(b">") or _HALF_LETTER.search(end[-3:]):
+    if end.rfind(b"<") > end.rfind(b">") or _HALF_LETTER.search(end[-3:]) or _HALF_ENTITY.search(end[-9:]):
         return True
     if not end or last >= 0:
         return _ends_in_what_is_else_closed(source, end)
@@ -534,18 +535,32 @@ def _has_begun(source: bytes) -> bool:
 def _ends_in_what_is_else_closed(source: bytes, end: bytes) -> bool:
     """Whether the end stands in an element of which the page has closed all others."""
     left_open, closed = _balance_of_last(source, end)
-    return left_open == 1 and closed >= _HABIT
+    if closed < _HABIT or left_open < 1:
+        return False
+    last = _last_tag(end)
+    nests = last is not None and last[2] not in _NOT_NESTING
+    return left_open == 1 or nests  # the boxes that hold the last one are open, too
 
 
 def _balance_of_last(source: bytes, end: bytes) -> tuple[int, int]:
     """Of the element that the last tag opens, how many ends the page leaves out and how many it writes."""
-    last = _TAG.match(end, end.rfind(b"<")) if b"<" in end else None
-    if last is None or last[1] or last[2] in _NEVER_CLOSED:
+    last = _last_tag(end)
+    if last is None or last[1]:
         return 0, 0
     name = re.escape(last[2])  # a broken tag's may hold anything
     opened = sum(1 for _ in re.finditer(b"<" + name + rb"[\s>/]", source, re.IGNORECASE))
     closed = sum(1 for _ in re.finditer(b"</" + name + rb"[\s>]", source, re.IGNORECASE))
     return opened - closed, closed
+
+
+def _last_tag(end: bytes) -> re.Match[bytes] | None:
+    """The last tag of an element that can be closed."""
+    place = len(end)
+    while (place := end.rfind(b"<", 0, place)) >= 0:
+        last = _TAG.match(end, place)
+        if last is None or last[2] not in _NEVER_CLOSED:
+            return last
+    return None
 
 
 def _is_huge(source: bytes) -> bool:

@@ -14,6 +14,7 @@ from parsers.kpi import KpiPage
 from parsers.labels import (
     KPI_CODE,
     KPI_HEADINGS,
+    NARRATIVE_LABEL,
     PROGRESS_LABEL,
     PROJECT_CODE,
     PROJECT_HEADINGS,
@@ -165,7 +166,7 @@ def _parse(
         return _without_record(page, kind, _recordless_verdict(kind, lines, errors, reader), findings)
     ends_in = lines[-1:]
     is_whole = kind == "project" and ends_in == _LAST_HEADING and leaves_ends_out(body)
-    if (page.cut_off and not is_whole) or (ends_in == _WAITS_FOR_TEXT.get(kind) and is_open(body)):
+    if (page.cut_off and not is_whole) or (_waits_for_text(kind, lines) and is_open(body)):
         findings.add("page_cut_off", printed=page.lines[-1][-80:])
     if fetched_at and isinstance(reader, ProjectPage):
         reader.check_not_after(fetched_at.astimezone(BANGKOK).date())
@@ -185,6 +186,13 @@ def _parse(
         reader.evaluation_quarter,
         reader.code,
     )
+
+
+def _waits_for_text(kind: Kind, lines: list[str]) -> bool:
+    """Whether a page ends in a heading below which a text stands."""
+    if kind == "result_list":
+        return bool(NARRATIVE_LABEL.fullmatch(lines[-1]))
+    return lines[-1:] == _WAITS_FOR_TEXT.get(kind)
 
 
 def _without(items: list[_Item], places: list[int]) -> list[_Item]:
@@ -230,12 +238,15 @@ def _unknown_verdict(page: PrintedPage, body: bytes) -> Verdict:
 def _recordless_verdict(kind: Kind, lines: list[str], errors: list[str], reader: _Reader) -> Verdict:
     """A template without a record: an error's page, the portal's word that there is none, cut off, or just empty.
 
-    In a template with texts, a message stands above them: what they say is no word of the portal.
+    In a template with texts, a message stands above them: what they say is no word of the portal. A link to log in is
+    none either, where the template's own parts are there.
     """
     if errors:
         return "blocked"
     headings = _HEADINGS.get(kind, {}).values()
     above = list(takewhile(lambda line: line not in headings, lines)) if len(reader.unclaimed) > _FEW else lines
+    if kind == "result_list" or any(line in headings for line in lines):
+        above = [line for line in above if not is_navigation(line)]
     if (verdict := message_verdict(above)) is not None:
         return verdict
     return "suspect" if headings and list(headings)[-1] not in lines else "empty"

@@ -1,6 +1,7 @@
 """The result list: one agency's indicators of one dimension. Its text prints no indicator's code: only its links do."""
 
 import re
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -39,6 +40,7 @@ _BROKEN_HEADING = re.compile(r"\[\s*มิติที่[^\[\]]*\]")
 _HEADING_WITHIN = 7  # lines below an item's number
 _KPI_CODE = re.compile(KPI_CODE)
 _PROJECT_CODE = re.compile(PROJECT_CODE)
+_CODE_PARAMETERS = ("pid", "project_id")
 _LIST_NAME = re.compile(r"(index1\d*)\.php", re.IGNORECASE)
 
 
@@ -81,10 +83,19 @@ class ResultListPage:
     def _read_head(self, lines: list[str]) -> list[int]:
         """Read title and dimension; returns where items begin."""
         starts = _item_starts(lines)
+        behind = starts[-1] + 1 if starts else 0
+        name = _name_at(lines, starts[-1]) if starts else ""  # it is printed again, and may be numbered, too
         starts += [
-            place for place in range(starts[-1] + 1 if starts else 0, len(lines)) if self._is_cut_item(lines, place)
+            place for place in range(behind, len(lines)) if lines[place] != name and self._is_cut_item(lines, place)
         ]
         head = [line for line in (lines[: starts[0]] if starts else lines) if line != EMPTY_CELL]
+        if cut_quarter_table(head)[1]:
+            self.findings.add(
+                "part_missing",
+                table="result_list_items",
+                printed=QUARTER_HEADER_LABEL,
+                message="A table of quarters that belongs to no item.",
+            )
         place = 0
         while place < len(head):
             line = head[place]
@@ -157,7 +168,7 @@ class ResultListPage:
                 column = _LABELS[labelled[1]]
                 values[column] = labelled[2]
                 pending = None if labelled[2] else column
-            elif line in _LABELS and _LABELS[line] not in values:
+            elif line in _LABELS and _LABELS[line] not in values and not _is_unit(line, pending, values):
                 pending = _LABELS[line]
                 values[pending] = ""
             elif pending:
@@ -260,14 +271,19 @@ class ResultListPage:
         return list(found)
 
 
+def _is_unit(line: str, pending: str | None, values: Mapping[str, str]) -> bool:
+    """Whether a line is the unit, though it reads like the label of the result: the target stands between them."""
+    return pending == "unit" and line == "ผลงาน" and "target_value" not in values
+
+
 def _codes(link: str) -> list[str]:
     """The codes that a link names: as a page's parameter, or alone, where a script makes the address of it."""
     try:
         parameters = parse_qs(urlsplit(link).query)
     except ValueError:  # no address at all
         return []
-    found = parameters.get("pid", []) + parameters.get("project_id", [])
-    return [code.strip() for code in found] or [link]
+    found = [code.strip() for name, codes in parameters.items() if name.lower() in _CODE_PARAMETERS for code in codes]
+    return found or [link]
 
 
 def _split_reports(lines: list[str]) -> tuple[str | None, dict[int, str | None]]:
@@ -299,18 +315,29 @@ def _item_starts(lines: list[str]) -> list[int]:
         alone = not found[2]
         below_it = next_lines(lines, place + 1, 14)
         for ahead, below in enumerate(below_it[alone:10], alone):
-            if (ahead < _HEADING_WITHIN and _is_heading(below)) or _begins_measures(below_it[ahead:]):
+            if (ahead < _HEADING_WITHIN and _begins_heading(below_it[ahead:])) or _begins_measures(below_it[ahead:]):
                 starts.append(place)
-                name = below_it[0] if alone else found[2]
+                name = _name_at(lines, place)
                 break
             if _numbered(below):
                 break
     return starts
 
 
-def _is_heading(line: str) -> bool:
-    bracketed = BRACKETS.fullmatch(line)
-    return bool(bracketed and DIMENSION.match(bracketed[1].strip()))
+def _name_at(lines: list[str], place: int) -> str:
+    """The name of the item that begins at a line, behind its number or in a cell of its own below it."""
+    found = _numbered(lines[place])
+    return (found[2] if found else "") or next(iter(next_lines(lines, place + 1, 1)), "")
+
+
+def _begins_heading(lines: list[str]) -> bool:
+    """Whether these begin with an item's heading, in one line or over a few cells."""
+    if lines[0][0] != "[":
+        return False
+    bracketed = BRACKETS.fullmatch(lines[0])
+    if bracketed:
+        return bool(DIMENSION.match(bracketed[1].strip()))
+    return any(_BROKEN_HEADING.fullmatch(" ".join(lines[:count])) for count in (2, 3, 4))
 
 
 def _begins_measures(lines: list[str]) -> bool:

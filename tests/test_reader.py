@@ -32,7 +32,16 @@ SEEN = {
         "c",
     ],
     '<b style="display:inline-block">a</b><div style="display:inline-block">b</div>c': ["abc"],
+    # a dialog is there once it is opened
+    "a<dialog><p>b</p><input value=c></dialog>d<dialog open>e<b hidden>f</b></dialog>": ["ad", "e"],
     # boxes that a style makes cells are counted
+    '<div style="display:flex"><b>a</b><b></b><i class=icon></i><b> <u hidden>x</u></b><b>d</b></div>': [
+        "a",
+        "␀",
+        "␀",
+        "d",
+    ],
+    '<div style="display:grid"><div>a</div><div>&nbsp;</div><p></p><span></span></div>': ["a", "␀", "␀", "␀"],
     '<p><b style="display:table-cell">a</b><b style="display:table-cell"> </b><b style="display:table-cell">c</b>': [
         *("a", "␀", "c")
     ],

@@ -167,6 +167,42 @@ def test_an_items_heading_may_stand_in_several_boxes(heading: str) -> None:
     same_record(parse_page(page_of(instead(LIST, ["[มิติที่ 1 : ก]"], boxes)).encode()), LIST)
 
 
+@pytest.mark.parametrize("heading", [["[", "มิติที่ 1 : ก", "]"], ["[มิติที่ 1 :", "ก]"]])
+def test_an_item_without_its_unit_is_told_whatever_its_heading(heading: list[str]) -> None:
+    lines = instead(instead(LIST, ["[มิติที่ 1 : ก]"], *heading), ["หน่วยนับ :แห่ง"])
+    page = parse_page(page_of([*lines, *(line.replace("(1)", "(2)") for line in ITEM)]).encode())
+    assert page.verdict == "suspect"
+    assert [row["item_no"] for row in page.tables["result_list_items"]] == [1, 2]
+
+
+def test_quarters_that_belong_to_no_item_are_told() -> None:
+    page = parse_page(page_of([*LIST[:2], "จำนวนแห่ง", QUARTERS, *LIST[2:]]).encode())
+    assert (page.verdict, page.findings[0]["rule"]) == ("suspect", "part_missing")
+
+
+def test_an_items_name_may_be_numbered_and_lead_to_its_record() -> None:
+    name = "(1) <a href='mykpi.php?pid=5004-0852'>(2) จำนวนแห่ง</a>"
+    again = name.removeprefix("(1) ")
+    lines = [*LIST[:2], f"<p>{name}</p>", *LIST[3:5], f"<p>{again}</p>", *LIST[6:]]
+    page = parse_page(page_of(lines).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    assert [row["name"] for row in page.tables["result_list_items"]] == ["(2) จำนวนแห่ง"]
+
+
+@pytest.mark.parametrize("label", ["<dt>หน่วยนับ :</dt>", "<dt>หน่วยนับ</dt>", "<dt>หน่วยนับ</dt><dd>:</dd>"])
+def test_an_items_unit_may_be_called_like_its_result(label: str) -> None:
+    lines = instead(LIST, ["หน่วยนับ :แห่ง"], f"<dl>{label}<dd>ผลงาน</dd></dl>")
+    page = parse_page(page_of(lines).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    assert [(row["unit"], row["achieved_value"]) for row in page.tables["result_list_items"]] == [("ผลงาน", 3.0)]
+
+
+def test_a_links_parameter_may_be_written_in_capitals() -> None:
+    lines = instead(LIST, ["(1) จำนวนแห่ง"], "<p>(1) <A HREF='MyKpi.php?Y=1&amp;PID=5004-0852'>จำนวนแห่ง</A></p>")
+    page = parse_page(page_of(lines).encode())
+    assert [row["kpi_code"] for row in page.tables["result_list_items"]] == ["5004-0852"]
+
+
 def test_an_item_without_its_quarters_is_not_whole() -> None:
     page = parse_page(page_of(instead(LIST, [QUARTERS])).encode())
     assert page.verdict == "suspect"
@@ -450,6 +486,7 @@ def test_quarters_may_be_spaced(spaced: str) -> None:
 
 QUARTERS_IN_BOXES = {
     "boxes of a row": '<div style="{style}"><div>{}</div><div>{}</div><div>{}</div><div>{}</div></div>',
+    "boxes of one kind": '<div style="{style}"><span>{}</span><span>{}</span><span>{}</span><span>{}</span></div>',
     "inline boxes of a row": '<div style="{style}"><span>{}</span><span>{}</span><b>{}</b><span>{}</span></div>',
 }
 
@@ -796,6 +833,27 @@ def test_a_page_that_ends_in_an_open_element_is_cut_off(lines: list[str], cut: s
     page = parse_page((page_of(lines).removesuffix("\n</body></html>") + cut).encode())
     assert (page.verdict, page.findings[-1]["rule"]) == ("suspect", "page_cut_off")
     assert parse_page((page_of(lines).removesuffix("\n</body></html>") + "<p><li>").encode()).verdict == "ok"
+
+
+CLOSED_BEHIND = {
+    "in a box of boxes": "<div><div><div>ก</div></div></div><div><div>ค<br>ว",
+    "below a line's end": "<p>ก</p><p>ข</p><p>ค</p><p>ง<br>จ<br>ฉ",
+    "in a letter": "<p>ก</p><p>ข &#36",
+    "in a letter's sign": "<p>ก</p><p>ข &#xe",
+}
+
+
+@pytest.mark.parametrize("cut", CLOSED_BEHIND)
+def test_a_page_that_was_closed_behind_the_cut_is_cut_off(cut: str) -> None:
+    page = parse_page(page_of([*KPI, CLOSED_BEHIND[cut]]).encode())
+    assert (page.verdict, page.findings[-1]["rule"]) == ("suspect", "page_cut_off")
+
+
+def test_a_list_that_ends_in_a_reports_heading_is_cut_off() -> None:
+    whole = page_of([*LIST[:-1], "รายงานผลฯ ไตรมาสที่ 1", "ก", "รายงานผลฯ ไตรมาสที่ 2"])
+    assert parse_page(whole.encode()).verdict == "ok"
+    page = parse_page(whole.removesuffix("\n</body></html>").encode())
+    assert (page.verdict, page.findings[-1]["rule"]) == ("suspect", "page_cut_off")
 
 
 @pytest.mark.parametrize("start", ["<!doctype html><meta charset=utf-8>", "<!doctype html><html lang=th>"])

@@ -121,6 +121,13 @@ def test_a_message_in_a_template_with_all_labels_is_heard() -> None:
     assert parse_page(page_of(after(blank, "Back Home", "ไม่พบข้อมูล")).encode()).verdict == "not_found"
 
 
+@pytest.mark.parametrize("link", ["เข้าสู่ระบบ", "<a href='login.php'>Login</a>", "หน้าแรก | เข้าสู่ระบบ"])
+@pytest.mark.parametrize("lines", [LIST[:2], instead(KPI, ["จำนวนแห่ง : 5004-0852"])], ids=["list", "kpi"])
+def test_a_link_to_log_in_is_no_message_of_an_empty_template(lines: list[str], link: str) -> None:
+    assert parse_page(page_of([link, *lines]).encode()).verdict == "empty"
+    assert parse_page(page_of([link, "กรุณาเข้าสู่ระบบ", *lines]).encode()).verdict == "blocked"
+
+
 @pytest.mark.parametrize("title", [PROJECT[0], KPI[0], LIST[0], "รหัสโครงการ50460000-3697"])
 @pytest.mark.parametrize("letters", [6, 9])
 @pytest.mark.parametrize("rest", [b"", "ก".encode()[:2], b"</"])
