@@ -41,6 +41,7 @@ _COMMON_THAI = "่้าำิีัเแกนรม"
 _DISPLAY = re.compile(r"(?:^|;)\s*display\s*:\s*([a-z-]+)|(?:^|;)\s*visibility\s*:\s*(hidden|collapse)", re.IGNORECASE)
 _WHITE_SPACE = re.compile(r"(?:^|;)\s*white-space\s*:\s*(?:pre|break)", re.IGNORECASE)
 _INLINE_DISPLAYS = ("inline", "contents", "ruby")
+_NO_ITEMS = frozenset((*_NOT_SHOWN, "area", "br", "dialog", "hr", "img", "input", "link", "meta", "wbr"))
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
 _HAS_LINK = "[href], [onclick], [data-href], [data-url]"
@@ -305,6 +306,8 @@ def _apply_style(node: LexborNode) -> None:
     if _WHITE_SPACE.search(style):
         _keep_line_breaks(node)
     for shown, _ in displays:
+        if shown.endswith(("flex", "grid")):
+            _break_items(node)
         if shown.startswith(_INLINE_DISPLAYS):
             if node.tag in _BLOCKS and node.tag != "body":
                 node.unwrap()
@@ -314,6 +317,18 @@ def _apply_style(node: LexborNode) -> None:
             node.insert_after(BREAK)
         if shown == "table-cell" and _is_empty(node) and node.css_first("input") is None:
             node.insert_child(EMPTY_CELL)
+
+
+def _break_items(box: LexborNode) -> None:
+    """Show what stands side by side in a flexible box or a grid as cells: each is a box, whatever its element is."""
+    for item in list(box.iter()):
+        if item.tag in _NO_ITEMS:
+            continue
+        if item.tag not in _BLOCKS:
+            item.insert_before(BREAK)
+            item.insert_after(BREAK)
+        if _is_empty(item) and item.css_first("input") is None:
+            item.insert_child(EMPTY_CELL)
 
 
 def _keep_line_breaks(node: LexborNode) -> None:
