@@ -765,6 +765,13 @@ def test_an_indicators_name_may_be_glued_to_its_code() -> None:
     same_record(parse_page(page_of(instead(PROJECT, old, "".join(old))).encode()), PROJECT)
 
 
+@pytest.mark.parametrize("heading", ["วัตถุประสงค์ของโครงการ", "เป้าหมายของโครงการ"])
+def test_a_heading_may_be_glued_to_its_text_below_a_rationale_without_unit(heading: str) -> None:
+    lines = instead(PROJECT, ["50040000/50040000"])
+    text = lines[lines.index(heading) + 1]
+    same_record(parse_page(page_of(instead(lines, [heading, text], f"{heading} {text}")).encode()), lines)
+
+
 def test_a_newer_page_shows_all_its_labels() -> None:
     for label in list(YII)[1:]:
         page = parse_page(page_of([row for row in YII_ROWS if f">{label}<" not in row]).encode())
