@@ -373,6 +373,20 @@ def test_the_quarters_header_has_any_shape(header: str) -> None:
         same_record(parse_page(page_of(instead(lines, [QUARTERS], QUARTERS.replace(HEADER, header))).encode()), lines)
 
 
+@pytest.mark.parametrize(
+    ("contact", "phone"),
+    [
+        ("นายสมมติ มือถือ 08 1234 5678", "08 1234 5678"),
+        ("นายสมมติ หมายเลขโทรศัพท์ 6541", "6541"),
+        ("นายสมมติ ต่อ 6541", "6541"),
+        ("นายสมมติ (ต่อ 6541)", "6541"),
+    ],
+)
+def test_the_word_before_a_telephone_is_no_name(contact: str, phone: str) -> None:
+    lines = instead(PROJECT, ["นายสมมติ"], contact)
+    assert value(lines, "contacts", "contact_name", "contact_phone") == ("นายสมมติ", phone)
+
+
 def test_two_telephones_stay_together() -> None:
     lines = instead(PROJECT, ["นายสมมติ"], "นายสมมติ โทร. 6541 และ 6542")
     assert value(lines, "contacts", "contact_name", "contact_phone") == ("นายสมมติ", "6541 และ 6542")
