@@ -263,6 +263,33 @@ def test_lines_that_a_stylesheet_makes_are_found(lines: list[str], line: str) ->
     assert page.findings[-1]["rule"] == "lines_by_elements"
 
 
+GLUED = {
+    "head": (5, 9),
+    "step": (PROJECT.index("ขั้นตอน 1"), PROJECT.index("สนับสนุนตัวชี้วัดตามแผนฯ")),
+    "indicator": (PROJECT.index("ตัวชี้วัด : จำนวนแห่ง"), PROJECT.index(QUARTERS)),
+}
+
+
+@pytest.mark.parametrize("part", GLUED)
+def test_a_part_whose_lines_only_a_stylesheet_makes_is_found(part: str) -> None:
+    """`.row { display: flex }`, and the elements in it inline, without a blank between them."""
+    start, end = GLUED[part]
+    row = "".join(f"<span>{line}</span>" for line in PROJECT[start:end])
+    text = "ต<i>ัว</i>เอน เหตุผล"
+    lines = instead([*PROJECT[:start], f"<div class=row>{row}</div>", *PROJECT[end:]], ["เหตุผล"], text)
+    page = parse_page(page_of(lines).encode())
+    same_record(page, instead(PROJECT, ["เหตุผล"], "ตัวเอน เหตุผล"))
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+
+
+def test_rows_of_quarters_that_only_a_stylesheet_parts_are_found() -> None:
+    cells = HEADER.replace("<br>", " "), *re.findall("<tr>.*?</tr>", ROWS)
+    rows = "".join(row.replace("tr>", "div>").replace("td>", "span>") for row in cells)
+    page = parse_page(page_of(instead(PROJECT, [QUARTERS], rows)).encode())
+    same_record(page, PROJECT)
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+
+
 @pytest.mark.parametrize("place", ["ความคืบหน้าโครงการ/กิจกรรม", "FusionCharts will render here", "นายสมมติ", PROJECT[9]])
 def test_a_menu_of_headings_is_no_section(place: str) -> None:
     menu = "<ul>{}</ul>".format("".join(f"<li><a href='#{n}'>{text}</a></li>" for n, text in enumerate(HEADINGS)))
