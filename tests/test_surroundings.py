@@ -263,6 +263,23 @@ def test_lines_that_a_stylesheet_makes_are_found(lines: list[str], line: str) ->
     assert page.findings[-1]["rule"] == "lines_by_elements"
 
 
+@pytest.mark.parametrize(
+    "menu",
+    [
+        "☰ เกี่ยวกับเรา | แผนผังเว็บไซต์",
+        "<a href=#main>Skip to main content</a>",
+        "ไทย | EN",
+        "<b>×</b>",
+        "ลงทะเบียน<br>ช่วยเหลือ",
+    ],
+)
+@pytest.mark.parametrize("lines", [KPI, PROJECT], ids=["kpi", "project"])
+def test_the_words_of_menus_are_known(lines: list[str], menu: str) -> None:
+    page = parse_page(page_of([f"<div>{menu}</div>", *lines]).encode())
+    same_record(page, lines)
+    assert page.unclaimed == []
+
+
 GLUED = {
     "head": (5, 9),
     "step": (PROJECT.index("ขั้นตอน 1"), PROJECT.index("สนับสนุนตัวชี้วัดตามแผนฯ")),
