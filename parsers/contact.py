@@ -2,7 +2,8 @@
 
 Rules, in order:
 
-1. a number behind `โทร` (`โทร. 7033`, `โทร.6541`, `โทร 6888`, `/ โทร.6375`) is a telephone number;
+1. a number behind `โทร` (`โทร. 7033`, `โทร.6541`, `โทร 6888`, `/ โทร.6375`), `มือถือ`
+   or a `ต่อ` of its own (`ต่อ 6541`) is a telephone number;
 2. so is a number alone in parentheses (`(3027)`), with three digits or more;
 3. so is a bare number of four digits or more (`6914`, `0 2643 3159`).
 
@@ -18,8 +19,10 @@ from parsers.thai import arabic_digits
 _DIGIT = "[0-9๐-๙]"
 _RUN = rf"{_DIGIT}(?:[0-9๐-๙ .,/–-]*{_DIGIT})?"
 _PHONE = rf"{_RUN}(?:\s*(?:ต่อ|[Ee]xt\.?|และ|หรือ)\s*{_RUN})*"
-_LABEL = r"(?:เบอร์)?(?:โทรศัพท์|โทร|[Tt][Ee][Ll])\s*\.?\s*:?\s*"
-_TELEPHONE = re.compile(rf"[/,]?\s*{_LABEL}({_PHONE})|\(\s*({_PHONE})\s*\)|[/,]?\s*(?<![0-9๐-๙])({_PHONE})")
+_LABEL = r"(?:หมายเลข|เบอร์)?(?:โทรศัพท์|โทร|มือถือ|[Tt][Ee][Ll])\s*\.?\s*:?\s*"
+_TELEPHONE = re.compile(
+    rf"[/,]?\s*(?:{_LABEL}|(?<![^\s(/,])ต่อ\s*)({_PHONE})|\(\s*({_PHONE})\s*\)|[/,]?\s*(?<![0-9๐-๙])({_PHONE})"
+)
 _LABEL_ALONE = re.compile(rf"[/,]?\s*(?:{_LABEL})(?=[\s)/,-]|$)")
 _EMPTY_PARENTHESES = re.compile(r"\(\s*\)")
 _LEAST_DIGITS = (1, 3, 4)  # by the rules above: labelled, in parentheses, bare

@@ -76,7 +76,26 @@ NAVIGATION: Final = FURNITURE - {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE} | frozenset
         *("เข้าสู่ระบบ", "เมนู", "ค้นหา", "ติดต่อเรา", "Login", "Menu", "Search"),
     )
 )
-_SITE_WORDS: Final = sorted(NAVIGATION | {PROJECT_PAGE_TITLE, KPI_PAGE_TITLE}, key=len, reverse=True)
+_MENU_WORDS: Final = (  # of any site: known where no rule read them, but never taken out of a record
+    *("เกี่ยวกับเรา", "แผนผังเว็บไซต์", "ข่าวประชาสัมพันธ์", "คู่มือการใช้งาน", "คำถามที่พบบ่อย", "ช่วยเหลือ", "ลงทะเบียน", "สมัครสมาชิก"),
+    *("กลับสู่หน้าหลัก", "กลับสู่ด้านบน", "ข้ามไปยังเนื้อหาหลัก", "ภาษาไทย", "ไทย", "กำลังโหลด..."),
+    *(
+        "About",
+        "About us",
+        "Contact",
+        "Contact us",
+        "Sitemap",
+        "Help",
+        "Sign in",
+        "Sign out",
+        "Register",
+        "English",
+        "EN",
+        "TH",
+    ),
+    *("Skip to content", "Skip to main content", "Toggle navigation", "Loading...", "×", "☰", "▲", "▼"),
+)
+_SITE_WORDS: Final = sorted({*NAVIGATION, *_MENU_WORDS, PROJECT_PAGE_TITLE, KPI_PAGE_TITLE}, key=len, reverse=True)
 NAVIGATION_LINE: Final = re.compile(  # one of them, or several in a line: `หน้าแรก | เข้าสู่ระบบ`
     rf"(?:[\s:|/<>«»‹›•·]|{'|'.join(map(re.escape, _SITE_WORDS))})++"
 )

@@ -51,6 +51,8 @@ _MAGIC: Final = {
 }
 _RECORD_LABELS: Final = (PROGRESS_LABEL, TARGET_LABEL, RESULT_LIST_TITLE, YII_CODE_LABEL)
 _STRAY_NULS: Final = 8  # a browser leaves them out
+_GLUED_QUARTER: Final = re.compile(r"[1-4๑-๔][0-9๐-๙.,]* ?/ ?[0-9๐-๙.,]+")
+"""A row of quarters whose cells only a stylesheet parts."""
 _FEW: Final = 12  # lines of a template that no rule read
 _WAITS_FOR_TEXT: Final = {"kpi": [KPI_HEADINGS["definition"]], "yii_project": [PROJECT_HEADINGS["rationale"]]}
 """The last heading of a page, below which stands a text."""
@@ -108,15 +110,44 @@ def parse_page(
     Never raises, whatever the bytes are. Which markup the page uses does not matter: only what it prints.
     """
     page = _parse(body, url, content_type, fetched_at)
-    is_glued = any(finding["rule"] == "cells_glued" for finding in page.findings)
-    if not is_glued and (page.tables or page.verdict == "not_found" or not _shows_labels(page.unclaimed)):
+    if page.tables:
+        seems_glued = _may_be_glued(page) or any(finding["rule"] == "cells_glued" for finding in page.findings)
+    else:
+        seems_glued = page.verdict != "not_found" and _shows_labels(page.unclaimed)
+    if not seems_glued:
         return page
     by_elements = _parse(body, url, content_type, fetched_at, every_element_breaks=True)
-    if not by_elements.tables or (is_glued and by_elements.verdict != "ok"):
+    left = set(by_elements.unclaimed)
+    if not by_elements.tables or (page.tables and not (by_elements.verdict == "ok" and left <= set(page.unclaimed))):
         return page
     findings = Findings(by_elements.findings)
     findings.add("lines_by_elements")
-    return replace(by_elements, findings=list(findings))
+    return replace(by_elements, findings=list(findings), tables=_respaced(by_elements.tables, page.tables))
+
+
+def _may_be_glued(page: ParsedPage) -> bool:
+    """Whether parts of a record may be missing because only a stylesheet parts them, as it does in a row of quarters.
+
+    A page that is suspect for more stays so: a server's message is in pieces where each element is taken for a line.
+    """
+    errors = {finding["rule"] for finding in page.findings if finding["severity"] == "error"}
+    return errors == {"part_missing"} or (not errors and any(map(_GLUED_QUARTER.fullmatch, page.unclaimed)))
+
+
+def _respaced(tables: dict[str, list[Row]], usual: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """The tables; their texts with the blanks that the usual reading finds, where the letters are the same."""
+    texts = {value for rows in usual.values() for row in rows for value in row.values() if isinstance(value, str)}
+    by_letters = {text.replace(" ", ""): text for text in texts}
+
+    def respaced(value: Any) -> Any:
+        if not isinstance(value, str) or value in texts:
+            return value
+        return by_letters.get(value.replace(" ", ""), value)
+
+    return {
+        table: [{column: respaced(value) for column, value in row.items()} for row in rows]
+        for table, rows in tables.items()
+    }
 
 
 def _shows_labels(lines: list[str]) -> bool:

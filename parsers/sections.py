@@ -198,7 +198,7 @@ def _split_glued(
             rest = lines[number].removeprefix(heading).lstrip(" :")
             trial = [*lines[:number], heading, *([rest] if rest else []), *lines[number + 1 :]]
             fits = follows.get(key)
-            if not fits or fits(trial, number):
+            if not fits or fits(trial, number) or found == [number]:
                 more = len(trial) - len(lines)
                 split_off = {place + more if place > number else place for place in split_off - {number}}
                 split_off |= {number + 1} if rest else set()

@@ -772,6 +772,23 @@ def _quarter_styled(table: Quarters, write: Writer) -> str:
     return f'<div style="display:table">{row(_header_cells(table, write, "<br>"))}{rows}</div>'
 
 
+def _quarter_flexible(table: Quarters, write: Writer) -> str:
+    """A flexible box for each row: what stands side by side in it are boxes, though their elements are inline."""
+
+    def row(cells: list[str]) -> str:
+        boxes = "".join(f"<span>{cell}</span>" for cell in cells)
+        return f'<div style="display: flex; gap: 1em">{boxes}</div>'
+
+    rows = "".join(row([write(c) if c else "" for c in cells]) for cells in table.rows)
+    return row(_header_cells(table, write, "<br>")) + rows
+
+
+def _quarter_in_css_grid(table: Quarters, write: Writer) -> str:
+    heads = [f"<b>{cell}</b>" for cell in _header_cells(table, write, "<br>")]
+    boxes = [f"<span>{write(c) if c else ''}</span>" for cells in table.rows for c in cells]
+    return f'<section style="display:grid;grid-template-columns:repeat(4,1fr)">{"".join(heads + boxes)}</section>'
+
+
 def _quarter_rows(table: Quarters, write: Writer) -> str:
     """Each row in one line, its values in inline elements; only where no cell must be counted."""
     head = " ".join(_header_cells(table, write, " "))
@@ -790,9 +807,14 @@ QUARTER_LAYOUTS: dict[str, QuarterLayout] = {
     "grid": _quarter_grid,
     "spacer cells": _quarter_table_spaced,
     "styled": _quarter_styled,
+    "flexible": _quarter_flexible,
+    "css grid": _quarter_in_css_grid,
     "rows": _quarter_rows,
 }
 _CELLS_UNCLEAR = ("grid", "rows", "spacer cells")
+_BOXES_BY_STYLE = ("flexible", "css grid")
+_REACHING_ON = ("unclosed font", "misnested")
+"""Writers whose elements go on around what is beside them: browsers then show all of it as one box."""
 
 
 # --- what stands around a page ---------------------------------------------------------------------------------------
@@ -963,6 +985,8 @@ class Markup:
             layout = self.quarters
             if layout in _CELLS_UNCLEAR and any(score and not result for _, result, score, _ in line.rows):
                 layout = "table"
+            if layout in _BOXES_BY_STYLE and self.writer in _REACHING_ON:
+                layout = "styled"
             return Written((QUARTER_LAYOUTS[layout](line, write),), "quarters", table=True)
         cells = tuple(self._letters(cell.strip(), write) for cell in self._cells(line))
         if line.links:

@@ -305,6 +305,50 @@ def test_lines_that_a_stylesheet_makes_are_found(lines: list[str], line: str) ->
     assert page.findings[-1]["rule"] == "lines_by_elements"
 
 
+@pytest.mark.parametrize(
+    "menu",
+    [
+        "☰ เกี่ยวกับเรา | แผนผังเว็บไซต์",
+        "<a href=#main>Skip to main content</a>",
+        "ไทย | EN",
+        "<b>×</b>",
+        "ลงทะเบียน<br>ช่วยเหลือ",
+    ],
+)
+@pytest.mark.parametrize("lines", [KPI, PROJECT], ids=["kpi", "project"])
+def test_the_words_of_menus_are_known(lines: list[str], menu: str) -> None:
+    page = parse_page(page_of([f"<div>{menu}</div>", *lines]).encode())
+    same_record(page, lines)
+    assert page.unclaimed == []
+
+
+GLUED = {
+    "head": (5, 9),
+    "step": (PROJECT.index("ขั้นตอน 1"), PROJECT.index("สนับสนุนตัวชี้วัดตามแผนฯ")),
+    "indicator": (PROJECT.index("ตัวชี้วัด : จำนวนแห่ง"), PROJECT.index(QUARTERS)),
+}
+
+
+@pytest.mark.parametrize("part", GLUED)
+def test_a_part_whose_lines_only_a_stylesheet_makes_is_found(part: str) -> None:
+    """`.row { display: flex }`, and the elements in it inline, without a blank between them."""
+    start, end = GLUED[part]
+    row = "".join(f"<span>{line}</span>" for line in PROJECT[start:end])
+    text = "ต<i>ัว</i>เอน เหตุผล"
+    lines = instead([*PROJECT[:start], f"<div class=row>{row}</div>", *PROJECT[end:]], ["เหตุผล"], text)
+    page = parse_page(page_of(lines).encode())
+    same_record(page, instead(PROJECT, ["เหตุผล"], "ตัวเอน เหตุผล"))
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+
+
+def test_rows_of_quarters_that_only_a_stylesheet_parts_are_found() -> None:
+    cells = HEADER.replace("<br>", " "), *re.findall("<tr>.*?</tr>", ROWS)
+    rows = "".join(row.replace("tr>", "div>").replace("td>", "span>") for row in cells)
+    page = parse_page(page_of(instead(PROJECT, [QUARTERS], rows)).encode())
+    same_record(page, PROJECT)
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+
+
 @pytest.mark.parametrize("place", ["ความคืบหน้าโครงการ/กิจกรรม", "FusionCharts will render here", "นายสมมติ", PROJECT[9]])
 def test_a_menu_of_headings_is_no_section(place: str) -> None:
     menu = "<ul>{}</ul>".format("".join(f"<li><a href='#{n}'>{text}</a></li>" for n, text in enumerate(HEADINGS)))
@@ -414,6 +458,20 @@ TWO_ROWS = (
 def test_the_quarters_header_has_any_shape(header: str) -> None:
     for lines in (KPI, PROJECT):
         same_record(parse_page(page_of(instead(lines, [QUARTERS], QUARTERS.replace(HEADER, header))).encode()), lines)
+
+
+@pytest.mark.parametrize(
+    ("contact", "phone"),
+    [
+        ("นายสมมติ มือถือ 08 1234 5678", "08 1234 5678"),
+        ("นายสมมติ หมายเลขโทรศัพท์ 6541", "6541"),
+        ("นายสมมติ ต่อ 6541", "6541"),
+        ("นายสมมติ (ต่อ 6541)", "6541"),
+    ],
+)
+def test_the_word_before_a_telephone_is_no_name(contact: str, phone: str) -> None:
+    lines = instead(PROJECT, ["นายสมมติ"], contact)
+    assert value(lines, "contacts", "contact_name", "contact_phone") == ("นายสมมติ", phone)
 
 
 def test_two_telephones_stay_together() -> None:
@@ -875,6 +933,13 @@ def test_the_end_of_a_header_is_no_end_of_a_head() -> None:
 def test_an_indicators_name_may_be_glued_to_its_code() -> None:
     old = ["รายละเอียดเกี่ยวกับตัวชี้วัด : 5004-0852", "ตัวชี้วัด : จำนวนแห่ง"]
     same_record(parse_page(page_of(instead(PROJECT, old, "".join(old))).encode()), PROJECT)
+
+
+@pytest.mark.parametrize("heading", ["วัตถุประสงค์ของโครงการ", "เป้าหมายของโครงการ"])
+def test_a_heading_may_be_glued_to_its_text_below_a_rationale_without_unit(heading: str) -> None:
+    lines = instead(PROJECT, ["50040000/50040000"])
+    text = lines[lines.index(heading) + 1]
+    same_record(parse_page(page_of(instead(lines, [heading, text], f"{heading} {text}")).encode()), lines)
 
 
 def test_a_newer_page_shows_all_its_labels() -> None:
