@@ -253,6 +253,6 @@ def _unit_and_value(parts: list[str]) -> tuple[str | None, str | None]:
     unit, colon, value = text.rpartition(":")
     if not colon:  # no colon: the value is what looks like a number at the end
         unit, _, value = text.rpartition(" ")
-        if not _NUMBER_START.match(value):
+        if not _NUMBER_START.match(value) or value.endswith(")"):  # or the end of a unit: `คะแนน (เต็ม 5)`
             unit, value = text, ""
     return unit.strip().removesuffix(":").strip() or None, value.strip() or None

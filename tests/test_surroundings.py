@@ -420,6 +420,17 @@ def value(lines: list[str], table: str, *columns: str) -> tuple[Any, ...]:
     return tuple(page.tables[table][0][column] for column in columns)
 
 
+def test_a_unit_that_ends_in_a_number_stays_whole_where_the_value_is_blank() -> None:
+    measures = [
+        "<dl><dt>ค่าเป้าหมาย คะแนน (เต็ม 5)</dt><dd>5</dd></dl>",
+        "<dl><dt>ผลงานที่ทำได้ คะแนน (เต็ม 5)</dt><dd></dd></dl>",
+    ]
+    page = parse_page(page_of(instead(KPI, MEASURES[:2], *measures)).encode())
+    row = page.tables["kpis"][0]
+    assert (row["unit"], row["target_value"], row["achieved_value"]) == ("คะแนน (เต็ม 5)", 5.0, None)
+    assert (page.findings, page.unclaimed) == ([], [])
+
+
 def test_measures_in_one_line_are_parted() -> None:
     lines = instead(KPI, MEASURES, " ".join(MEASURES))
     columns = ("unit", "target_value", "achieved_value", "kpi_type")
