@@ -10,7 +10,7 @@ from test_surroundings import PROJECT, after, instead, page_of
 
 import parsers
 from parsers import parse_page
-from parsers.yii_project import ALWAYS
+from parsers.yii_project import ON_EVERY_PAGE
 from pipeline import fetching, replay, verify
 from pipeline.embedded_portal import EmbeddedPortal
 from pipeline.harvest import Night, Scope, run_night
@@ -90,7 +90,7 @@ def test_progress_over_a_hundred_is_found_as_printed() -> None:
     lines = [line.replace("80.00", "120.00") if "ร้อยละ 80.00" in line or line == "80.00" else line for line in GOOD]
     lines = instead(lines, ["80", "ความคืบหน้าโครงการ ร้อยละ 80"], "120.00", "ความคืบหน้าโครงการ ร้อยละ 120.00")
     assert rules(lines) == [("percent_out_of_range", "120.00")] * 2
-    rows = {"รหัสโครงการ": "50460000-3697", **dict.fromkeys(ALWAYS, ""), "คืบหน้าล่าสุด": "120.00"}
+    rows = {"รหัสโครงการ": "50460000-3697", **dict.fromkeys(ON_EVERY_PAGE, ""), "คืบหน้าล่าสุด": "120.00"}
     assert rules([f"{label}{value}" for label, value in rows.items()]) == [("percent_out_of_range", "120.00")]
 
 
