@@ -52,6 +52,7 @@ _RECORD_LABELS: Final = (PROGRESS_LABEL, TARGET_LABEL, RESULT_LIST_TITLE, YII_CO
 _STRAY_NULS: Final = 8  # a browser leaves them out
 _GLUED_QUARTER: Final = re.compile(r"[1-4๑-๔][0-9๐-๙.,]* ?/ ?[0-9๐-๙.,]+")
 """A row of quarters whose cells only a stylesheet parts."""
+_HUGE: Final = 200_000  # bytes; hardly a real page is, and none such is read twice for a part of its record
 _FEW: Final = 12  # lines of a template that no rule read
 _WAITS_FOR_TEXT: Final = {"kpi": [KPI_HEADINGS["definition"]], "yii_project": [PROJECT_HEADINGS["rationale"]]}
 """The last heading of a page, below which stands a text."""
@@ -109,7 +110,8 @@ def parse_page(
     Never raises, whatever the bytes are. Which markup the page uses does not matter: only what it prints.
     """
     page = _parse(body, url, content_type, fetched_at)
-    if not (_may_be_glued(page) if page.tables else page.verdict != "not_found" and _shows_labels(page.unclaimed)):
+    may_be_glued = len(body) < _HUGE and _may_be_glued(page)
+    if not (may_be_glued if page.tables else page.verdict != "not_found" and _shows_labels(page.unclaimed)):
         return page
     by_elements = _parse(body, url, content_type, fetched_at, every_element_breaks=True)
     left = set(by_elements.unclaimed)
