@@ -53,6 +53,7 @@ _RECORD_LABELS: Final = (PROGRESS_LABEL, TARGET_LABEL, RESULT_LIST_TITLE, YII_CO
 _STRAY_NULS: Final = 8  # a browser leaves them out
 _GLUED_QUARTER: Final = re.compile(r"[1-4๑-๔][0-9๐-๙.,]* ?/ ?[0-9๐-๙.,]+")
 """A row of quarters whose cells only a stylesheet parts."""
+_HUGE: Final = 200_000  # bytes; hardly a real page is, and none such is read twice for a part of its record
 _FEW: Final = 12  # lines of a template that no rule read
 _WAITS_FOR_TEXT: Final = {"kpi": [KPI_HEADINGS["definition"]], "yii_project": [PROJECT_HEADINGS["rationale"]]}
 """The last heading of a page, below which stands a text."""
@@ -111,7 +112,7 @@ def parse_page(
     """
     page = _parse(body, url, content_type, fetched_at)
     if page.tables:
-        seems_glued = _may_be_glued(page) or any(finding["rule"] == "cells_glued" for finding in page.findings)
+        seems_glued = len(body) < _HUGE and _may_be_glued(page)
     else:
         seems_glued = page.verdict != "not_found" and _shows_labels(page.unclaimed)
     if not seems_glued:
@@ -131,7 +132,9 @@ def _may_be_glued(page: ParsedPage) -> bool:
     A page that is suspect for more stays so: a server's message is in pieces where each element is taken for a line.
     """
     errors = {finding["rule"] for finding in page.findings if finding["severity"] == "error"}
-    return errors == {"part_missing"} or (not errors and any(map(_GLUED_QUARTER.fullmatch, page.unclaimed)))
+    if errors:
+        return errors <= {"part_missing", "cells_glued"}
+    return any(map(_GLUED_QUARTER.fullmatch, page.unclaimed))
 
 
 def _respaced(tables: dict[str, list[Row]], usual: dict[str, list[Row]]) -> dict[str, list[Row]]:

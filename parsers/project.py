@@ -677,7 +677,9 @@ class ProjectPage:
                 name = lines[end].lstrip(" :")
                 end += 1
             more = next((i for i, text in enumerate(lines) if i >= end and text.startswith(_MEASURE_LABELS)), end)
-            return " ".join([name, *lines[end:more]]) or None, lines[more:]
+            self._leave(line for line in lines[end:more] if LABELLED.match(line))
+            own = [line for line in lines[end:more] if not LABELLED.match(line)]
+            return " ".join([name, *own]) or None, lines[more:]
         self.findings.add(
             "part_missing", table="project_kpis", key=key, column="name", message="An indicator without its name."
         )

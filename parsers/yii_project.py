@@ -171,7 +171,8 @@ def _read_values(lines: list[str], printed: dict[str, str], in_columns: bool) ->
     unread: list[str] = []
     column: str | None = None
     for line in lines:
-        in_text = column is not None and (not printed[column] or column in _LONG_TEXTS)
+        waits = column is not None and in_columns and not printed[column]
+        in_text = waits or column in _LONG_TEXTS
         label = _label_of(line, printed, in_text and in_columns)
         if label:
             column = LABELS[label]
