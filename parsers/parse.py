@@ -12,6 +12,7 @@ import orjson
 from parsers.findings import Finding, Findings
 from parsers.kpi import KpiPage
 from parsers.labels import (
+    COPYRIGHT,
     KPI_CODE,
     KPI_HEADINGS,
     NARRATIVE_LABEL,
@@ -207,7 +208,8 @@ def _parse(
     asked = _CODE_IN_URL.search(url) if url else None
     if asked and (code := asked[1] or asked[2]) != reader.code:
         findings.add("url_contradicts", key=reader.code, printed=code)
-    left = [line for line in (*reader.unclaimed, *below, *site_end) if line != EMPTY_CELL and not is_navigation(line)]
+    of_the_site = [line for line in (*below, *site_end) if not COPYRIGHT.match(line)]
+    left = [line for line in (*reader.unclaimed, *of_the_site) if line != EMPTY_CELL and not is_navigation(line)]
     suspect = any(finding["severity"] == "error" for finding in findings)
     return ParsedPage(
         kind,
