@@ -132,6 +132,7 @@ def _printed(code: int) -> int:
 
 
 _PRINTED: Final = bytes(map(_printed, range(256)))
+_WRAPPED: Final = re.compile(rb"\n *")
 _BREAK_RUN: Final = re.compile(rb"[\x02-\x04][\x02-\x04 \0]*")
 _EMPTY_CELL: Final = re.compile(_CELL_START + b"[" + _BREAKS + b" \0]*" + _CELL_END)
 _REFERENCE: Final = re.compile("&(?:[a-zA-Z][a-zA-Z0-9]*|#0?39|#34);?")
@@ -175,7 +176,7 @@ class _NotPlainError(Exception):
 
 def plain_lines(source: bytes) -> tuple[list[str], list[str]] | None:
     """The printed lines of a page in UTF-8 and its links' targets; None where only a tree can tell."""
-    if b"\0" in source or b"\xef\xbf\xbd" in source:
+    if b"\0" in source or (b"\xef" in source and b"\xef\xbf\xbd" in source):  # to look for one byte is far quicker
         return None
     try:
         skeleton, texts, links = _take_apart(source)
@@ -187,10 +188,10 @@ def plain_lines(source: bytes) -> tuple[list[str], list[str]] | None:
 def lines_of(printed: str) -> list[str]:
     """The lines of a text in right spelling that has `BREAK` between them, cleaned."""
     lines = [line for piece in printed.split(BREAK) if (line := piece.strip())]
-    if "  " in printed or not printed.isprintable():
+    if not printed.isprintable():
         lines = [line if line.isprintable() and "  " not in line else _clean_line(line) for line in lines]
         return [line for line in lines if line]
-    return lines
+    return [" ".join(line.split()) if "  " in line else line for line in lines] if "  " in printed else lines
 
 
 def _clean_line(line: str) -> str:
@@ -354,14 +355,14 @@ def _print(skeleton: bytes, texts: list[bytes]) -> list[str]:
 
 
 def _fill(skeleton: bytes, texts: list[bytes]) -> str:
-    """The texts in right spelling, with what the tags print between them; white space is not collapsed yet."""
+    """The texts in right spelling, with what the tags print between them; some blanks may be double."""
     printed = _EMPTY_CELL.sub(_EMPTY, skeleton.translate(_PRINTED))
     printed = printed.replace(_EMPTY, _BREAKS + _EMPTY + _BREAKS)
     printed = _BREAK_RUN.sub(_ENCODED_BREAK, printed).replace(_EMPTY, _ENCODED_EMPTY)
     pieces = [b""] * (2 * len(texts) + 1)
     pieces[::2] = printed.split(_TEXT)
     pieces[1::2] = texts
-    text = b"".join(pieces).decode()
+    text = _WRAPPED.sub(b" ", b"".join(pieces)).decode()
     if "&" in text:
         if _ODD_REFERENCE.search(text):
             raise _NotPlainError

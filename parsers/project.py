@@ -190,7 +190,9 @@ class ProjectPage:
         title_lines = lines[start:end]
         above = (*lines[:start], *lines[end:agency_start])
         self._leave(line for line in above if line not in FURNITURE and line not in title_lines)
-        below_agency = [part for line in lines[agency_end:] for part in BEFORE_LINKS.split(line)]
+        below_agency = lines[agency_end:]
+        if any(f" {PLAN_LINK}" in line or " **" in line for line in below_agency):
+            below_agency = [part for line in below_agency for part in BEFORE_LINKS.split(line)]
         below = [line for line in without_furniture(below_agency) if line not in NAVIGATION]
         progress, below = self._read_progress(below)
         score, contact_lines = self._read_evaluation(below)
