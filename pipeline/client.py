@@ -189,7 +189,8 @@ class _Breaker:
         self._failures = 0
         self._pauses = 0
         self._down: str | None = None
-        self._trial = asyncio.Lock()
+        self._closed = asyncio.Event()  # as of a switch: all may pass
+        self._closed.set()
         # several, asked in turn, so that none is asked again and again
         self._good: deque[str] = deque(good, maxlen=_GOOD_PAGES)
 
@@ -201,13 +202,11 @@ class _Breaker:
     @property
     def open(self) -> bool:
         """Whether nobody may ask now: it is being found out whether the portal is down, or it is."""
-        return self._trial.locked() or self._down is not None
+        return not self._closed.is_set() or self._down is not None
 
     async def admit(self) -> None:
         """Wait until asking is allowed. Raises PortalDownError when the portal is down."""
-        if self._trial.locked():
-            async with self._trial:
-                pass
+        await self._closed.wait()
         if self._down:
             raise PortalDownError(self._down)
 
@@ -222,30 +221,36 @@ class _Breaker:
         self._failures += 1
         if self._failures < self._settings.breaker_failures:
             return
-        async with self._trial:
-            if self._down:
-                raise PortalDownError(self._down)
-            if self._failures < self._settings.breaker_failures:
-                return  # another failure has just had this answered
-            if await self._good_page_comes(answers):
+        if self.open:  # an earlier failure is having this answered
+            await self.admit()
+            return
+        self._closed.clear()
+        try:
+            await self._find_out(why, answers)
+        finally:
+            self._closed.set()
+
+    async def _find_out(self, why: str, answers: Callable[[str], Awaitable[bool]]) -> None:
+        """Return when the portal may be asked again. Raises PortalDownError when it is down."""
+        if await self._good_page_comes(answers):
+            return
+        while self._pauses < self._settings.breaker_pauses:
+            self._pauses += 1
+            self._traffic.pauses += 1
+            await self._clock.hold(self._settings.breaker_pause)
+            await asyncio.sleep(self._settings.breaker_pause)
+            if not self._good:  # no page has come yet that could be asked for: the next one decides
+                self._failures = self._settings.breaker_failures - 1
                 return
-            while self._pauses < self._settings.breaker_pauses:
-                self._pauses += 1
-                self._traffic.pauses += 1
-                await self._clock.hold(self._settings.breaker_pause)
-                await asyncio.sleep(self._settings.breaker_pause)
-                if not self._good:  # no page has come yet that could be asked for: the next one decides
-                    self._failures = self._settings.breaker_failures - 1
-                    return
-                if await self._good_page_comes(answers):
-                    self._pauses = 0
-                    return
-            self._down = (
-                f"the portal failed {self._failures} times running and did not come back after {self._pauses} pauses of "
-                f"{self._settings.breaker_pause:g} s (last: {why}); try again later: what was fetched is kept and the "
-                "next start goes on from there"
-            )
-            raise PortalDownError(self._down)
+            if await self._good_page_comes(answers):
+                self._pauses = 0
+                return
+        self._down = (
+            f"the portal failed {self._failures} times running and did not come back after {self._pauses} pauses of "
+            f"{self._settings.breaker_pause:g} s (last: {why}); try again later: what was fetched is kept and the "
+            "next start goes on from there"
+        )
+        raise PortalDownError(self._down)
 
     async def _good_page_comes(self, answers: Callable[[str], Awaitable[bool]]) -> bool:
         if not self._good:
