@@ -256,3 +256,15 @@ def _unit_and_value(parts: list[str]) -> tuple[str | None, str | None]:
         if not _NUMBER_START.match(value) or value.endswith(")"):  # or the end of a unit: `คะแนน (เต็ม 5)`
             unit, value = text, ""
     return unit.strip().removesuffix(":").strip() or None, value.strip() or None
+
+
+def check_last_quarter(achieved: float | None, quarters: list[Row], table: str, key: str, findings: Findings) -> None:
+    """The overall result need not be the last quarter's, but where it is not, that is worth a note."""
+    if quarters and achieved is not None and quarters[-1]["result_value"] not in (None, achieved):
+        findings.add(
+            "result_not_last_quarter",
+            table=table,
+            key=key,
+            column="achieved_value",
+            printed=f"{achieved:g} | {quarters[-1]['result_value']:g}",
+        )

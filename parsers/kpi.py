@@ -4,7 +4,14 @@ import re
 from typing import Any
 
 from parsers.findings import Findings
-from parsers.indicator import cut_quarter_table, join_narratives, number, read_measures, read_quarter_table
+from parsers.indicator import (
+    check_last_quarter,
+    cut_quarter_table,
+    join_narratives,
+    number,
+    read_measures,
+    read_quarter_table,
+)
 from parsers.labels import (
     EVALUATION_LINE,
     EVALUATION_MARK,
@@ -16,7 +23,6 @@ from parsers.labels import (
     TARGET_LABEL,
 )
 from parsers.plain import EMPTY_CELL
-from parsers.project import check_last_quarter
 from parsers.sections import cut, without_furniture
 from parsers.thai import arabic_digits, parse_integer, parse_number
 from parsers.title import find_title

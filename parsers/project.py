@@ -4,11 +4,11 @@ import re
 from datetime import date
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from parsers.contact import split_contact
 from parsers.findings import Findings
-from parsers.indicator import cut_quarter_table, number, read_measures, read_quarter_table
+from parsers.indicator import check_last_quarter, cut_quarter_table, number, read_measures, read_quarter_table
 from parsers.labels import (
     ACHIEVED_LABEL,
     AGENCY_LINE,
@@ -27,22 +27,13 @@ from parsers.labels import (
     LABELLED,
     NAME_IN_ENGLISH,
     NAVIGATION,
-    OBSTACLES_INSIDE,
-    OBSTACLES_LINE,
     PLAN_LINK,
-    PROBLEMS_INSIDE,
-    PROBLEMS_LINE,
     PROGRESS_IN_LINE,
     PROGRESS_LABEL,
     PROJECT_HEADINGS,
     REPORT_HEADING,
-    REPORT_RULE,
-    REPORT_START,
-    STEP_DATES_AT_END,
     STEP_END_LABEL,
     STEP_LABEL,
-    STEP_LINE,
-    STEP_LINK_MARK,
     STEP_LINKS,
     STEP_START_LABEL,
     STRATEGY_LINE,
@@ -54,12 +45,12 @@ from parsers.labels import (
     UNIT_PAIR_AT_END,
     USUAL_REPORT,
     USUAL_STEP,
-    WEIGHT_AT_END,
-    WEIGHT_LINE,
 )
 from parsers.page import next_lines
 from parsers.plain import EMPTY_CELL
+from parsers.reports import ReportLines, is_report_start, part_reports, split_reports
 from parsers.sections import cut, once, without_echoes, without_furniture
+from parsers.steps import last_label, part_dates, part_step_links, split_step_text, step_day, step_starts
 from parsers.thai import (
     BUDDHIST_OFFSET,
     NONE_WORDS,
@@ -87,10 +78,6 @@ TABLES = (
 )
 
 _KPI_CODE = re.compile(KPI_CODE)
-_REPORT_FIRST = "(ค"  # what a report's heading begins with
-_PROBLEMS, _OBSTACLES = "** ปัญหาของโครงการ :", "** อุปสรรคของโครงการ :"
-_BARE_LABELS = frozenset((_PROBLEMS, _OBSTACLES, _PROBLEMS[:-2], _OBSTACLES[:-2]))
-_STEP_DATE_LABELS = (STEP_START_LABEL, STEP_END_LABEL)
 _MEASURE_LABELS = (TARGET_LABEL, ACHIEVED_LABEL)
 _DATED_NOTE = re.compile(r"[0-9๐-๙ /]+:")
 _AGENCY_WITHIN = 6  # lines below the title
@@ -366,7 +353,7 @@ class ProjectPage:
         lines = self._once(lines)
         reports = _match_all(USUAL_REPORT, lines)
         if reports is None:
-            blocks, foreign = _split_reports(_part_reports(lines))
+            blocks, foreign = split_reports(part_reports(lines))
             self._leave(foreign)
             for block in blocks:
                 self._leave(block.foreign)
@@ -381,7 +368,7 @@ class ProjectPage:
         text = note[:-1].replace("\n", " ")
         return self._report_row(index, self._heading(index, number_, percent, day), text, problems, obstacles)
 
-    def _read_report(self, block: "_ReportLines", index: int) -> Row:
+    def _read_report(self, block: "ReportLines", index: int) -> Row:
         key = f"{self.code}/{index}"
         lines = block.above
         heading: _Heading = (None, None, None)
@@ -490,7 +477,7 @@ class ProjectPage:
     def _read_plan(self, lines: list[str]) -> None:
         lines = self._once(self._take_step_links([line for line in lines if line != EMPTY_CELL]))
         if not any(line.startswith(STEP_END_LABEL) for line in lines):
-            lines = _part_dates(lines)
+            lines = part_dates(lines)
         used: set[int] = set()
         last = 0
         rows = self.tables["plan_steps"]
@@ -513,7 +500,7 @@ class ProjectPage:
     def _take_step_links(self, lines: list[str]) -> list[str]:
         """Take out the two links below the plan, whose code must be this project's."""
         if not all(map(STEP_LINKS.fullmatch, [line for line in lines if line[0] == "("])):
-            lines = _part_step_links(lines)
+            lines = part_step_links(lines)
         kept: list[str] = []
         place = 0
         while place < len(lines):
@@ -558,7 +545,7 @@ class ProjectPage:
 
     def _split_steps(self, lines: list[str]) -> list[_StepParts]:
         """The parts of the steps, in whatever lines they stand."""
-        starts = _step_starts(lines)
+        starts = step_starts(lines)
         self._leave(lines[: starts[0][0]] if starts else lines)
         steps: list[_StepParts] = []
         for (_, text_start, step_no, glued), following in pairwise([*starts, (len(lines), 0, "", None)]):
@@ -567,7 +554,7 @@ class ProjectPage:
         return steps
 
     def _split_step(self, block: list[str], step_no: str) -> tuple[str, str, str, str]:
-        start, end = _last_label(block, STEP_START_LABEL), _last_label(block, STEP_END_LABEL)
+        start, end = last_label(block, STEP_START_LABEL), last_label(block, STEP_END_LABEL)
         if start is None or end is None or end < start:
             self.findings.add(
                 "part_missing",
@@ -576,12 +563,12 @@ class ProjectPage:
                 message="The step ends before its two dates.",
             )
         text_end = min((place for place in (start, end) if place is not None), default=len(block))
-        start_day, start_lines = _step_day(block, start, STEP_START_LABEL)
-        end_day, end_lines = _step_day(block, end, STEP_END_LABEL)
+        start_day, start_lines = step_day(block, start, STEP_START_LABEL)
+        end_day, end_lines = step_day(block, end, STEP_END_LABEL)
         if len(block) > text_end + start_lines + end_lines:
             taken = {*range(start or 0, (start or 0) + start_lines), *range(end or 0, (end or 0) + end_lines)}
             self._leave(block[place] for place in range(text_end, len(block)) if place not in taken)
-        text, weight, foreign = _split_step_text(block[:text_end])
+        text, weight, foreign = split_step_text(block[:text_end])
         self._leave(foreign)
         for line in text[1:]:
             if LABELLED.match(line):  # the text's second line, or somebody's label
@@ -771,18 +758,6 @@ class ProjectPage:
             earlier = report
 
 
-def check_last_quarter(achieved: float | None, quarters: list[Row], table: str, key: str, findings: Findings) -> None:
-    """The overall result need not be the last quarter's, but where it is not, that is worth a note."""
-    if quarters and achieved is not None and quarters[-1]["result_value"] not in (None, achieved):
-        findings.add(
-            "result_not_last_quarter",
-            table=table,
-            key=key,
-            column="achieved_value",
-            printed=f"{achieved:g} | {quarters[-1]['result_value']:g}",
-        )
-
-
 # --- where things stand --------------------------------------------------------------------------------------------
 
 
@@ -856,173 +831,11 @@ def _match_all(usual: re.Pattern[str], lines: list[str]) -> list[tuple[str, ...]
     return blocks
 
 
-class _ReportLines(NamedTuple):
-    """The lines of one report: above its problems, the two texts below (None: not printed), and what is no part of them."""
-
-    above: list[str]
-    problems: str | None
-    obstacles: str | None
-    foreign: list[str]
-
-
-def _split_reports(lines: list[str]) -> tuple[list[_ReportLines], list[str]]:
-    """Split the section into reports; returns them and the lines that belong to none.
-
-    A report begins at its heading and ends at its rule, or at the next heading once its obstacles are told. A note
-    may quote headings and labels: what stands above the *last* labels of problems and obstacles is the note.
-    """
-    reports: list[_ReportLines] = []
-    foreign: list[str] = []
-    start = problems_at = obstacles_at = -1
-    for place, line in enumerate(lines):
-        first = line[0]
-        if start < 0:
-            if first in _REPORT_FIRST and _is_report_start(lines, place):
-                start = place
-            elif not REPORT_RULE.fullmatch(line):
-                foreign.append(line)
-        elif first == "*":
-            if _is_quoted_label(lines, place, max(problems_at, obstacles_at)):
-                continue
-            if line.startswith(_PROBLEMS) or PROBLEMS_LINE.match(line):
-                problems_at, obstacles_at = place, -1
-            elif line.startswith(_OBSTACLES) or OBSTACLES_LINE.match(line):
-                obstacles_at = place
-        elif first == "-":
-            if obstacles_at > 0 and REPORT_RULE.fullmatch(line):
-                reports.append(_report_lines(lines, start, problems_at, obstacles_at, place))
-                start = problems_at = obstacles_at = -1
-        elif obstacles_at > 0 and first in _REPORT_FIRST and _is_report_start(lines, place):
-            if _is_quoted_heading(lines, place, obstacles_at):
-                continue
-            reports.append(_without_rule(_report_lines(lines, start, problems_at, obstacles_at, place)))
-            start, problems_at, obstacles_at = place, -1, -1
-    if start >= 0:
-        end = len(lines) - bool(REPORT_RULE.fullmatch(lines[-1]))
-        last = _report_lines(lines, start, problems_at, obstacles_at, end)
-        reports.append(last if end < len(lines) else _without_rule(last))
-    return reports, foreign
-
-
-def _part_reports(lines: list[str]) -> list[str]:
-    """The section's lines; where the labels of problems or obstacles begin none of them, parted at those inside."""
-    for label, inside in ((PROBLEMS_LINE, PROBLEMS_INSIDE), (OBSTACLES_LINE, OBSTACLES_INSIDE)):
-        if any(line[0] == "*" and label.match(line) for line in lines):
-            continue
-        parted: list[str] = []
-        for line in lines:
-            places = [found.start() for found in inside.finditer(line)][-1:]
-            parted += [line[: places[0]], line[places[0] + 1 :]] if places else [line]
-        lines = parted
-    return lines
-
-
-def _is_quoted_label(lines: list[str], place: int, label_at: int) -> bool:
-    """Whether a label stands in the text, in a cell of its own, of the bare label at `label_at`.
-
-    Problems without text are followed by the label of obstacles: only that cannot be told from a quotation.
-    """
-    if label_at < 0 or place - label_at > 2 or (place - label_at == 2 and lines[place - 1] != ":"):
-        return False
-    above = lines[label_at]
-    return above in _BARE_LABELS and (above.startswith(_OBSTACLES[:-2]) or bool(PROBLEMS_LINE.match(lines[place])))
-
-
-def _is_quoted_heading(lines: list[str], place: int, obstacles_at: int) -> bool:
-    """Whether a heading is the text of the bare label of obstacles above it, on a page that ends its reports by rules."""
-    between = lines[obstacles_at + 1 : place]
-    if between not in ([], [":"]) or lines[obstacles_at] not in _BARE_LABELS:
-        return False
-    return any(REPORT_RULE.fullmatch(line) for line in lines[place:])
-
-
-def _report_lines(lines: list[str], start: int, problems_at: int, obstacles_at: int, end: int) -> _ReportLines:
-    problems = obstacles = None
-    foreign: list[str] = []
-    if obstacles_at > 0:
-        obstacles, foreign = _label_text(lines, obstacles_at, end, _OBSTACLES, OBSTACLES_LINE)
-        end = obstacles_at
-    if problems_at > 0:
-        problems, more = _label_text(lines, problems_at, end, _PROBLEMS, PROBLEMS_LINE)
-        end, foreign = problems_at, [*more, *foreign]
-    return _ReportLines(lines[start:end], problems, obstacles, foreign)
-
-
-def _label_text(lines: list[str], place: int, end: int, label: str, pattern: re.Pattern[str]) -> tuple[str, list[str]]:
-    """The text at a label, and the lines below that are not its own: nothing goes on behind "none"."""
-    line = lines[place]
-    if line.startswith(label) and end == place + 1:
-        return line[len(label) :].lstrip(" "), []
-    found = pattern.fullmatch(line)
-    text = [found[1] if found else "", *lines[place + 1 : end]]
-    while len(text) > 1 and text[0] in ("", ":"):  # in a cell of its own
-        text.pop(0)
-    text[0] = text[0].removeprefix(":").strip()
-    own = text[:1] if text[0] in NONE_WORDS else text
-    return " ".join(own), text[len(own) :]
-
-
-def _without_rule(report: _ReportLines) -> _ReportLines:
-    """The report, where its rule stands in no line of its own but behind its obstacles."""
-    text = report.obstacles or ""
-    above = text.rpartition("&")[0].rstrip("& ").rstrip("-")
-    return report._replace(obstacles=above.rstrip()) if REPORT_RULE.fullmatch(text[len(above) :]) else report
-
-
-def _is_report_start(lines: list[str], place: int) -> bool:
-    if REPORT_START.match(lines[place]):
-        return True
-    return bool(REPORT_START.match(" ".join(lines[place : place + 3])))  # in cells of its own
-
-
 def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:
     """Whether dates beside the leading one head entries of their own: `25/2/2563 : … 26/2/2563 : …`, or adjoin it."""
     if _ONLY_SEPARATORS.fullmatch(text[dates[0].end() : dates[1].start()]):
         return True
     return any(text[found.end() :].lstrip().startswith(":") for found in dates[1:])
-
-
-def _step_starts(lines: list[str]) -> list[tuple[int, int, str, str | None]]:
-    """Where steps begin: first line, first line of the text, number, text glued to the number.
-
-    A step begins only once the one above has its end: a description may quote the label.
-    """
-    starts: list[tuple[int, int, str, str | None]] = []
-    ended = True
-    for place, line in enumerate(lines):
-        if line.startswith(STEP_END_LABEL):
-            ended = True
-        elif ended and line.startswith(STEP_LABEL):
-            if found := STEP_LINE.fullmatch(line):
-                starts.append((place, place + 1, found[1], found[2]))
-                ended = False
-            elif line == STEP_LABEL and place + 1 < len(lines) and parse_integer(lines[place + 1]) is not None:
-                starts.append((place, place + 2, lines[place + 1], None))
-                ended = False
-    return starts
-
-
-def _part_dates(lines: list[str]) -> list[str]:
-    """The plan's lines where a step's dates stand in one line, or all of a step does: its two dates parted off."""
-    parted: list[str] = []
-    for line in lines:
-        found = STEP_DATES_AT_END.fullmatch(line)
-        parted += [part for part in found.groups() if part] if found else [line]
-    return parted
-
-
-def _part_step_links(lines: list[str]) -> list[str]:
-    """The lines with one link a line, where both stand in one, or what stands in parentheses in a cell of its own."""
-    parted: list[str] = []
-    for line in lines:
-        if parted and STEP_LINK_MARK.fullmatch(parted[-1]) and STEP_LINKS.fullmatch(f"{parted[-1]} {line}"):
-            line = f"{parted.pop()} {line}"
-        second = STEP_LINK_MARK.search(line, 1) if line[0] == "(" else None
-        if second and STEP_LINKS.fullmatch(first := line[: second.start()].rstrip()):
-            parted.append(first)
-            line = line[second.start() :]
-        parted.append(line)
-    return parted
 
 
 def _is_measure(lines: list[str], place: int) -> bool:
@@ -1033,47 +846,9 @@ def _is_measure(lines: list[str], place: int) -> bool:
     return False
 
 
-def _last_label(block: list[str], label: str) -> int | None:
-    for place in range(len(block) - 1, -1, -1):
-        if block[place].startswith(label):
-            return place
-    return None
-
-
-def _split_step_text(lines: list[str]) -> tuple[list[str], str, list[str]]:
-    """The lines of a step's description, its weight, and the lines that are neither.
-
-    `:<text>` and `:5%` stand each in a line, with the colon in a cell of its own, or both in one line.
-    """
-    weight, end, below = "", len(lines), len(lines)
-    for place in range(len(lines) - 1, -1, -1):
-        line, is_last = lines[place], place == len(lines) - 1
-        colon_above = place > 0 and lines[place - 1] == ":"
-        if (is_last or line[0] == ":" or colon_above) and (found := WEIGHT_LINE.fullmatch(line)):
-            weight, end, below = found[1], place - colon_above, place + 1
-            break
-        if (is_last or line[0] == ":") and (found := WEIGHT_AT_END.fullmatch(line)):
-            lines = [*lines[:place], found[1], *lines[place + 1 :]]
-            weight, end, below = found[2], place + 1, place + 1
-            break
-    start = next((place for place, line in enumerate(lines[:end]) if line[0] == ":"), 0)
-    return lines[start:end], weight, [*lines[:start], *lines[below:]]
-
-
-def _step_day(block: list[str], place: int | None, label: str) -> tuple[str, int]:
-    """What is printed at a step's label, and how many lines it took."""
-    if place is None:
-        return "", 0
-    printed, taken = block[place].removeprefix(label).lstrip(" :"), 1
-    while not printed and place + taken < len(block) and not block[place + taken].startswith(_STEP_DATE_LABELS):
-        printed = block[place + taken].lstrip(" :")
-        taken += 1
-    return printed, taken
-
-
 def _before_reports(lines: list[str], place: int) -> bool:
     below = next_lines(lines, place + 1, 2)
-    return not below or _is_report_start(below, 0) or below[0] in _HEADINGS_BELOW["reports"]
+    return not below or is_report_start(below, 0) or below[0] in _HEADINGS_BELOW["reports"]
 
 
 def _before_plan(lines: list[str], place: int) -> bool:
