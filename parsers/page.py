@@ -18,6 +18,7 @@ from parsers.plain import BREAK, EMPTY_CELL, lines_of, plain_lines
 from parsers.thai import clean, mend_spelling
 
 _LINK = "␞"
+_MARK = re.compile(f"{_LINK}(-?)([0-9]{{1,7}}){_LINK}")
 
 _NOT_SHOWN = (
     "script style template noscript iframe noframes noembed object audio video canvas svg math select datalist "
@@ -233,7 +234,7 @@ def _read_tree(
     lines = lines_of(printed)
     line_links: list[tuple[int, ...]] = []
     if with_line_links:
-        lines, line_links = _split_marks(lines)
+        lines, line_links = _split_marks(lines, len(links))
     return PrintedPage(lines, links, encoding, printed.count("\ufffd"), _is_cut_off(source), line_links)
 
 
@@ -474,18 +475,17 @@ def _has_text(node: LexborNode) -> bool:
     return any(one.is_text_node and (one.text_content or "").strip() for one in nodes)
 
 
-def _split_marks(lines: list[str]) -> tuple[list[str], list[tuple[int, ...]]]:
-    """Take the marks of links out of the lines; a line of marks alone belongs to the line after it, or above it."""
+def _split_marks(lines: list[str], count: int) -> tuple[list[str], list[tuple[int, ...]]]:
+    """Take the marks of `count` links out of the lines; a line of marks alone belongs to the line after or above it."""
     kept: list[str] = []
     owners: list[list[int]] = []
     waiting: list[int] = []
     for line in lines:
-        pieces = line.split(_LINK)
-        marks = [piece for piece in pieces[1::2] if piece.removeprefix("-").isdecimal()]
-        text = " ".join("".join(pieces[0::2]).split()) if marks else line
-        for mark in marks:
-            above = not text and mark[0] == "-" and owners
-            (owners[-1] if above else waiting).append(int(mark.removeprefix("-")))
+        marks = [mark for mark in _MARK.findall(line) if int(mark[1]) < count]  # a page may print the sign itself
+        text = " ".join(_MARK.sub("", line).split()) if marks else line
+        for sign, number in marks:
+            above = not text and sign and owners
+            (owners[-1] if above else waiting).append(int(number))
         if text:
             kept.append(text)
             owners.append(waiting)

@@ -151,3 +151,11 @@ def test_a_tag_of_thousands_of_attributes_costs_no_more_than_its_length() -> Non
     start = time.process_time()
     assert read_page(body).lines == ["xy"]
     assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize("sign", ["␞8", "␞99␞", "␞-0", "␞" + "9" * 5_000 + "␞", "&#9246;7&#9246;"])
+def test_a_page_may_print_the_sign_that_marks_links(sign: str) -> None:
+    body = f"<p><a href=x>ก</a> ข</p><p>{sign}</p><p><a href=y>ค</a></p>".encode()
+    page = read_page(body, with_line_links=True)
+    assert (page.lines[0], page.lines[-1], page.links) == ("ก ข", "ค", ["x", "y"])
+    assert [page.line_links[0], page.line_links[-1]] == [(0,), (1,)]
