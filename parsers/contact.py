@@ -2,7 +2,7 @@
 
 Rules, in order:
 
-1. a number behind `โทร` (`โทร. 7033`, `โทร.6541`, `โทร 6888`, `/ โทร.6375`), `มือถือ`
+1. a number behind `โทร` (`โทร. 7033`, `โทร.6541`, `โทร 6888`, `/ โทร.6375`), `โทรสาร`, `มือถือ`
    or a `ต่อ` of its own (`ต่อ 6541`) is a telephone number;
 2. so is a number alone in parentheses (`(3027)`), with three digits or more;
 3. so is a bare number of four digits or more (`6914`, `0 2643 3159`).
@@ -18,10 +18,12 @@ from parsers.thai import arabic_digits
 
 _DIGIT = "[0-9๐-๙]"
 _RUN = rf"{_DIGIT}(?:[0-9๐-๙ .,/–-]*{_DIGIT})?"
-_PHONE = rf"{_RUN}(?:\s*(?:ต่อ|[Ee]xt\.?|และ|หรือ)\s*{_RUN})*"
-_LABEL = r"(?:หมายเลข|เบอร์)?(?:โทรศัพท์|โทร|มือถือ|[Tt][Ee][Ll])\s*\.?\s*:?\s*"
+_AREA = rf"\(\s*[0๐]{_DIGIT}{{0,2}}\s*\)[ -]*"  # of Bangkok, in parentheses
+_PHONE = rf"(?:{_AREA})?{_RUN}(?:\s*(?:ต่อ|[Ee]xt\.?|และ|หรือ)\s*{_RUN})*"
+_LABEL = r"(?:หมายเลข|เบอร์)?(?:โทรศัพท์|โทรสาร|โทร|มือถือ|[Tt][Ee][Ll])\s*\.?\s*:?\s*"
 _TELEPHONE = re.compile(
-    rf"[/,]?\s*(?:{_LABEL}|(?<![^\s(/,])ต่อ\s*)({_PHONE})|\(\s*({_PHONE})\s*\)|[/,]?\s*(?<![0-9๐-๙])({_PHONE})"
+    rf"[/,]?\s*(?:{_LABEL}|(?<![^\s(/,])ต่อ\s*)({_PHONE})|(?!{_AREA}{_DIGIT})\(\s*({_PHONE})\s*\)"
+    rf"|[/,]?\s*(?<![0-9๐-๙])({_PHONE})"
 )
 _LABEL_ALONE = re.compile(rf"[/,]?\s*(?:{_LABEL})(?=[\s)/,-]|$)")
 _EMPTY_PARENTHESES = re.compile(r"\(\s*\)")
@@ -38,7 +40,7 @@ def split_contact(contact: str) -> tuple[str | None, str | None]:
 
     def take(match: re.Match[str]) -> str:
         rule = next(i for i, group in enumerate(match.groups()) if group)
-        phone = match[rule + 1].strip()
+        phone = " ".join(match[rule + 1].replace("(", "").replace(")", " ").split())
         if sum(character.isdigit() for character in arabic_digits(phone)) < _LEAST_DIGITS[rule]:
             return match[0]
         phones.append(phone)

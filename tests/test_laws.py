@@ -380,5 +380,8 @@ def test_a_contact_loses_no_letter_but_its_label_and_no_digit(text: str) -> None
     kept = (name or "") + (phone or "")
     digits = [c for c in contact if c.isdigit()]
     assert sorted(c for c in kept if c.isdigit()) == sorted(digits)
-    kept, printed = (re.sub("(?:เบอร์)?โทร(?:ศัพท์)?|tel", "", one, flags=re.IGNORECASE) for one in (kept, contact))
+    kept, printed = (
+        re.sub("(?:เบอร์|หมายเลข)?(?:โทร(?:ศัพท์|สาร)?|มือถือ|tel)|ต่อ", "", one, flags=re.IGNORECASE)
+        for one in (kept, contact)
+    )
     assert sorted(c for c in kept if c.isalpha()) == sorted(c for c in printed if c.isalpha())

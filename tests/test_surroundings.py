@@ -1016,3 +1016,18 @@ def test_an_indicators_lines_may_be_one(joined: tuple[int, int]) -> None:
     page = parse_page(page_of(instead(PROJECT, block, *new)).encode())
     same_record(page, PROJECT)
     assert page.unclaimed == []
+
+
+@pytest.mark.parametrize(
+    ("contact", "name", "phone"),
+    [
+        ("โทร. (02) 643-3159", None, "02 643-3159"),
+        ("นายสมมติ (0) 2643 3159", "นายสมมติ", "0 2643 3159"),
+        ("นายสมมติ (02) 643-3159 ต่อ 12", "นายสมมติ", "02 643-3159 ต่อ 12"),
+        ("นายสมมติ (3027)", "นายสมมติ", "3027"),
+        ("นายสมมติ (02)", "นายสมมติ (02)", None),
+        ("โทร. 0 2225 7612 โทรสาร 0 2225 7613", None, "0 2225 7612, 0 2225 7613"),
+    ],
+)
+def test_area_codes_and_telefaxes_are_no_part_of_a_name(contact: str, name: str | None, phone: str | None) -> None:
+    assert value(instead(PROJECT, ["นายสมมติ"], contact), "contacts", "contact_name", "contact_phone") == (name, phone)
