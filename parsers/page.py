@@ -86,6 +86,8 @@ _HALF_LETTER = re.compile(rb"[\xc0-\xff]\Z|[\xe0-\xff][\x80-\xbf]\Z|[\xf0-\xff][
 _HALF_ENTITY = re.compile(rb"&#x?[0-9a-f]*\Z")
 _END_OF_HEAD = re.compile(rb"</head[\s>]")
 _NEVER_CLOSED = frozenset(b"br hr img input meta link wbr area".split())
+_OPTIONAL_END = re.compile(rb"</(?:p|li|t[dhr]|d[td])[\s>]")
+_MAY_STAY_OPEN = re.compile(rb"<(?:p|li|t[dhr]|d[td])[\s>]")
 _HABIT = 3  # ends of one element, from which on a page is known to write them
 
 _FIRST_TAG = re.compile(r"\s*<[!?A-Za-z]")
@@ -509,6 +511,8 @@ def _is_cut_off(source: bytes) -> bool:
     lowered = source.lower()
     if any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in _BOXES):
         return True
+    if _leaves_ends_out(lowered):
+        return False
     if b"<!doctype" in lowered[:200] and _END_OF_HEAD.search(lowered):  # written by somebody who writes ends
         return True
     if _has_begun(source) and (not end.endswith(b">") or _OPENED_LAST.search(end)):
@@ -522,10 +526,9 @@ def is_open(source: bytes) -> bool:
     return b"</html" not in end and b"</body" not in end and bool(_END_OF_HEAD.search(source.lower()))
 
 
-def leaves_ends_out(source: bytes) -> bool:
-    """Whether the page ends in an element of which it leaves out the ends, as minified pages do."""
-    end = source[-_END:].lower()
-    return not is_open(source) and _balance_of_last(source, end)[0] >= _HABIT
+def _leaves_ends_out(source: bytes) -> bool:
+    """Whether this is a page of somebody who never writes the ends that may be left out, that of the page among them."""
+    return not _OPTIONAL_END.search(source) and len(_MAY_STAY_OPEN.findall(source)) >= _HABIT
 
 
 def _has_begun(source: bytes) -> bool:

@@ -23,7 +23,7 @@ from parsers.labels import (
     TARGET_LABEL,
     YII_CODE_LABEL,
 )
-from parsers.page import PrintedPage, is_open, leaves_ends_out, read_page, readable, utf_16_of
+from parsers.page import PrintedPage, is_open, read_page, readable, utf_16_of
 from parsers.plain import EMPTY_CELL
 from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
@@ -200,7 +200,7 @@ def _parse(
     if not reader.has_record:
         return _without_record(page, kind, _recordless_verdict(kind, lines, errors, reader), findings)
     ends_in = lines[-1:]
-    is_whole = kind == "project" and ends_in == _LAST_HEADING and leaves_ends_out(body)
+    is_whole = kind == "project" and ends_in == _LAST_HEADING  # nothing of a record stands below it
     if (page.cut_off and not is_whole) or (_waits_for_text(kind, lines) and is_open(body)):
         findings.add("page_cut_off", printed=page.lines[-1][-80:])
     if fetched_at and isinstance(reader, ProjectPage):

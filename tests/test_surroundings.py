@@ -1031,3 +1031,16 @@ def test_an_indicators_lines_may_be_one(joined: tuple[int, int]) -> None:
 )
 def test_area_codes_and_telefaxes_are_no_part_of_a_name(contact: str, name: str | None, phone: str | None) -> None:
     assert value(instead(PROJECT, ["นายสมมติ"], contact), "contacts", "contact_name", "contact_phone") == (name, phone)
+
+
+@pytest.mark.parametrize("doctype", ["", '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2//EN">'])
+@pytest.mark.parametrize("start", ["<P>", "<LI>", "<TABLE><TR><TD>"])
+@pytest.mark.parametrize("lines", [KPI, PROJECT], ids=["kpi", "project"])
+def test_a_page_that_never_writes_an_end_is_whole(lines: list[str], start: str, doctype: str) -> None:
+    """As pages of the nineties do not; the project's last heading tells the same where even tables stay open."""
+    lines = [line.replace("</td>", "").replace("</tr>", "").replace("</th>", "") for line in lines]
+    if "TABLE" in start and lines[0] == KPI[0]:
+        lines.append("</TABLE>")
+    parts = "".join(f"{start if place == 0 else start[-4:]}{line}" for place, line in enumerate(lines))
+    page = parse_page(f"{doctype}<HTML><HEAD><TITLE>x</TITLE></HEAD><BODY>{parts}".encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
