@@ -27,7 +27,6 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "page_cut_off": ("error", "The bytes end in the middle of a tag or a text."),
     "part_missing": ("error", "A part that every page of this kind has is missing."),
     "cells_glued": ("error", "The cells of a row of quarters stand in one line, and cannot be told apart."),
-    "part_repeated": ("warning", "A part that a page has once is there again; the first was taken."),
     "code_contradicts": ("error", "The page names another code in its title than in its links."),
     "url_contradicts": ("error", "The page shows another record than its URL asked for."),
     "code_shape": ("warning", "The code does not have the usual shape."),
