@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from parsers.findings import Findings
 from parsers.labels import (
     ACHIEVED_LABEL,
     ANOTHER_MEASURE,
+    EVALUATION_LINE,
+    EVALUATION_MARK,
     LABELLED,
     LEVEL_AT_END,
     LEVEL_LINE,
@@ -42,6 +44,41 @@ def number(printed: str | None, findings: Findings, table: str, key: str, column
     if value is None:
         findings.add("number_unreadable", table=table, key=key, column=column, printed=printed)
     return value
+
+
+def percentage(printed: str | None, findings: Findings, table: str, key: str, column: str) -> float | None:
+    """Read a number as `number` does; one below 0 or above 100 is a finding, too."""
+    value = number(printed, findings, table, key, column)
+    if value is not None and not 0 <= value <= 100:
+        findings.add("percent_out_of_range", table=table, key=key, column=column, printed=printed)
+    return value
+
+
+class Evaluation(NamedTuple):
+    """What the line of สยป. says, the lines above and below it, and what of it could not be read."""
+
+    score: float | None
+    quarter: int | None
+    above: list[str]
+    below: list[str]
+    unread: list[str]
+
+
+def read_evaluation(lines: list[str], table: str, key: str, findings: Findings) -> Evaluation:
+    """Read the line of สยป., whole or in cells of its own; every page prints it, with a score or without."""
+    place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
+    if place is None:
+        findings.add(
+            "part_missing", table=table, key=key, column="evaluation_score", message="The page has no line of สยป."
+        )
+        return Evaluation(None, None, lines, [], [])
+    for count in range(min(6, len(lines) - place), 0, -1):
+        found = EVALUATION_LINE.fullmatch(" ".join(lines[place : place + count]))
+        if found:
+            score = number(found[2], findings, table, key, "evaluation_score")
+            quarter = parse_integer(found[1]) if found[1] else None
+            return Evaluation(score, quarter, lines[:place], lines[place + count :], [])
+    return Evaluation(None, None, lines[:place], lines[place + 1 :], lines[place : place + 1])
 
 
 def _is_value(printed: str) -> bool:

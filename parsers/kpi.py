@@ -8,13 +8,11 @@ from parsers.indicator import (
     check_last_quarter,
     cut_quarter_table,
     join_narratives,
-    number,
+    read_evaluation,
     read_measures,
     read_quarter_table,
 )
 from parsers.labels import (
-    EVALUATION_LINE,
-    EVALUATION_MARK,
     FURNITURE,
     KPI_CODE,
     KPI_HEADINGS,
@@ -24,7 +22,7 @@ from parsers.labels import (
 )
 from parsers.plain import EMPTY_CELL
 from parsers.sections import cut, without_furniture
-from parsers.thai import arabic_digits, parse_integer, parse_number
+from parsers.thai import arabic_digits, parse_number
 from parsers.title import find_title
 
 Row = dict[str, Any]
@@ -67,7 +65,10 @@ class KpiPage:
                 self.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
         self._leave(line for line in head[:start] if line not in FURNITURE)
         below = without_furniture(head[end:])
-        score, below = self._read_evaluation(below)
+        evaluation = read_evaluation(below, "kpis", self.code, self.findings)
+        self._leave(evaluation.unread)
+        self.evaluation_quarter = evaluation.quarter
+        below = evaluation.above + evaluation.below
         columns, left = read_measures(below, "kpis", self.code, self.findings)
         chart = next((place for place, line in enumerate(left) if parse_number(line) == 0), None)
         self._leave(line for place, line in enumerate(left) if place != chart)  # a lone 0 is what a dead chart leaves
@@ -78,33 +79,13 @@ class KpiPage:
                 "kpi_code": self.code,
                 "name": name or None,
                 **columns,
-                "evaluation_score": score,
+                "evaluation_score": evaluation.score,
                 "definition": _text(sections.get("definition", [])),
                 "summary": _text(sections.get("summary", [])),
             }
         )
         self.tables["kpi_quarters"] += [{"kpi_code": self.code, **row} for row in join_narratives(quarters, narratives)]
         check_last_quarter(columns["achieved_value"], quarters, "kpis", self.code, self.findings)
-
-    def _read_evaluation(self, lines: list[str]) -> tuple[float | None, list[str]]:
-        place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
-        if place is None:
-            self.findings.add(
-                "part_missing",
-                table="kpis",
-                key=self.code,
-                column="evaluation_score",
-                message="The page has no line of สยป.",
-            )
-            return None, lines
-        for count in range(min(6, len(lines) - place), 0, -1):
-            found = EVALUATION_LINE.fullmatch(" ".join(lines[place : place + count]))
-            if found:
-                self.evaluation_quarter = parse_integer(found[1]) if found[1] else None
-                score = number(found[2], self.findings, "kpis", self.code, "evaluation_score")
-                return score, lines[:place] + lines[place + count :]
-        self._leave(lines[place : place + 1])
-        return None, lines[:place] + lines[place + 1 :]
 
     def _read_quarters(self, sections: dict[str, list[str]]) -> list[Row]:
         above, table = cut_quarter_table(sections.get("quarters", []))

@@ -232,7 +232,7 @@ def _read_tree(
             node.unwrap(delete_empty=True)
     tree.merge_text_nodes()
     _mark_empty(cells)
-    printed = clean(root.text(separator=BREAK, strip=True, skip_empty=True))
+    printed = mend_spelling(root.text(separator=BREAK, strip=True, skip_empty=True))
     lines = lines_of(printed)
     line_links: list[tuple[int, ...]] = []
     if with_line_links:

@@ -199,8 +199,7 @@ def _parse(
     reader = _reader(kind, lines, findings, page, url)
     if not reader.has_record:
         return _without_record(page, kind, _recordless_verdict(kind, lines, errors, reader), findings)
-    ends_in = lines[-1:]
-    is_whole = kind == "project" and ends_in == _LAST_HEADING  # nothing of a record stands below it
+    is_whole = kind == "project" and lines[-1:] == _LAST_HEADING  # nothing of a record stands below it
     if (page.cut_off and not is_whole) or (_waits_for_text(kind, lines) and is_open(body)):
         findings.add("page_cut_off", printed=page.lines[-1][-80:])
     if fetched_at and isinstance(reader, ProjectPage):

@@ -8,7 +8,14 @@ from typing import Any
 
 from parsers.contact import split_contact
 from parsers.findings import Findings
-from parsers.indicator import check_last_quarter, cut_quarter_table, number, read_measures, read_quarter_table
+from parsers.indicator import (
+    check_last_quarter,
+    cut_quarter_table,
+    percentage,
+    read_evaluation,
+    read_measures,
+    read_quarter_table,
+)
 from parsers.labels import (
     ACHIEVED_LABEL,
     AGENCY_LINE,
@@ -17,7 +24,6 @@ from parsers.labels import (
     BEFORE_LINKS,
     BEFORE_TARGET,
     BEHIND_KPI_CODE,
-    EVALUATION_LINE,
     EVALUATION_MARK,
     FURNITURE,
     KPI_BLOCK_LABEL,
@@ -182,8 +188,10 @@ class ProjectPage:
             below_agency = [part for line in below_agency for part in BEFORE_LINKS.split(line)]
         below = [line for line in without_furniture(below_agency) if line not in NAVIGATION]
         progress, below = self._read_progress(below)
-        score, contact_lines = self._read_evaluation(below)
-        contact_lines = self._own_contact(contact_lines, _below_links(below_agency))
+        evaluation = read_evaluation(below, "projects", self.code, self.findings)
+        self._leave([*evaluation.unread, *evaluation.below])
+        self.evaluation_quarter = evaluation.quarter
+        contact_lines = self._own_contact(evaluation.above, _below_links(below_agency))
         self._project = {
             "project_code": self.code,
             "name": name or None,
@@ -192,7 +200,7 @@ class ProjectPage:
             "fiscal_year_be": year_be,
             "fiscal_year_ce": year_be - BUDDHIST_OFFSET if year_be else None,
             "progress_percent": progress,
-            "evaluation_score": score,
+            "evaluation_score": evaluation.score,
             "unit_code": None,
             "unit_code_second": None,
             "rationale": None,
@@ -241,7 +249,7 @@ class ProjectPage:
         below = lines[place + 1 :]
         if not printed and below and (below[0] in alone or (not alone and _is_percent(below[0]))):
             printed, below = below[0], below[1:]
-        progress = self._percent(printed, "projects", self.code, "progress_percent")
+        progress = percentage(printed, self.findings, "projects", self.code, "progress_percent")
         for value in alone:
             if parse_number(value) != progress:
                 self.findings.add(
@@ -252,28 +260,6 @@ class ProjectPage:
                     printed=f"{value} | {printed}",
                 )
         return progress, below
-
-    def _read_evaluation(self, lines: list[str]) -> tuple[float | None, list[str]]:
-        place = next((i for i, line in enumerate(lines) if EVALUATION_MARK.match(line)), None)
-        if place is None:
-            self.findings.add(
-                "part_missing",
-                table="projects",
-                key=self.code,
-                column="evaluation_score",
-                message="The page has no line of สยป.",
-            )
-            return None, lines
-        for count in range(min(6, len(lines) - place), 0, -1):
-            printed = " ".join(lines[place : place + count])
-            found = EVALUATION_LINE.fullmatch(printed)
-            if found:
-                self._leave(lines[place + count :])
-                self.evaluation_quarter = parse_integer(found[1]) if found[1] else None
-                score = number(found[2], self.findings, "projects", self.code, "evaluation_score")
-                return score, lines[:place]
-        self._leave(lines[place:])
-        return None, lines[:place]
 
     # --- long texts and the unit pair -------------------------------------------------------------------------------
 
@@ -429,7 +415,7 @@ class ProjectPage:
             )
         return (
             report_no,
-            self._percent(percent, "progress_reports", key, "progress_percent"),
+            percentage(percent, self.findings, "progress_reports", key, "progress_percent"),
             self._iso_day(day, "progress_reports", key, "reported_on_date"),
         )
 
@@ -538,7 +524,7 @@ class ProjectPage:
             "project_code": self.code,
             "step_no": step_no,
             "description": text.strip() or None,
-            "weight_percent": self._percent(weight, "plan_steps", key, "weight_percent"),
+            "weight_percent": percentage(weight, self.findings, "plan_steps", key, "weight_percent"),
             "start_date": start_date,
             "end_date": end_date,
         }
@@ -675,12 +661,6 @@ class ProjectPage:
         return None, lines
 
     # --- reading single values --------------------------------------------------------------------------------------
-
-    def _percent(self, printed: str | None, table: str, key: str, column: str) -> float | None:
-        value = number(printed, self.findings, table, key, column)
-        if value is not None and not 0 <= value <= 100:
-            self.findings.add("percent_out_of_range", table=table, key=key, column=column, printed=printed)
-        return value
 
     def _iso_day(self, printed: str, table: str, key: str, column: str) -> str | None:
         day = parse_iso_day(printed)

@@ -182,12 +182,12 @@ class ResultListPage:
             else:
                 texts.append(line)
         missing = [label for label, column in _LABELS.items() if column not in values]
-        for part in (*missing, *(() if table else (QUARTER_HEADER_LABEL,))):
+        for part in missing:
             self.findings.add(
                 "part_missing",
                 table="result_list_items",
                 key=key,
-                column=_LABELS.get(part),
+                column=_LABELS[part],
                 printed=lines[start],
                 message=f"The item has no {part}.",
             )

@@ -4,7 +4,7 @@ import re
 from typing import Any, Final
 
 from parsers.findings import Findings
-from parsers.indicator import number
+from parsers.indicator import number, percentage
 from parsers.labels import (
     FURNITURE,
     KPI_CODE,
@@ -73,9 +73,8 @@ class YiiProjectPage:
 
     def _read(self, lines: list[str]) -> None:
         printed: dict[str, str] = {}
-        lines = [
-            line for line in _labels_first(lines) if line != EMPTY_CELL
-        ]  # a spacer, or no value: the next line tells
+        # an empty cell is a spacer, or no value: the next line tells
+        lines = [line for line in _labels_first(lines) if line != EMPTY_CELL]
         above, lines = _cut_furniture(lines)
         in_columns = any(line.rstrip(" :") == YII_CODE_LABEL for line in lines)
         unread = _read_values(lines, printed, in_columns)
@@ -115,7 +114,9 @@ class YiiProjectPage:
             "agency_name": SUB_OFFICE_MARK.sub("", values.get("agency_name") or "", count=1) or None,
             "fiscal_year_be": year,
             "fiscal_year_ce": year - BUDDHIST_OFFSET if year else None,
-            "progress_percent": self._percent(values, "progress_percent"),
+            "progress_percent": percentage(
+                values.get("progress_percent"), self.findings, "projects", self.code, "progress_percent"
+            ),
             "evaluation_score": None,
             "unit_code": None,
             "unit_code_second": None,
@@ -149,14 +150,6 @@ class YiiProjectPage:
 
     def _number(self, values: dict[str, str | None], column: str) -> float | None:
         return number(values.get(column), self.findings, "projects", self.code, column)
-
-    def _percent(self, values: dict[str, str | None], column: str) -> float | None:
-        value = self._number(values, column)
-        if value is not None and not 0 <= value <= 100:
-            self.findings.add(
-                "percent_out_of_range", table="projects", key=self.code, column=column, printed=values[column]
-            )
-        return value
 
     def _day(self, values: dict[str, str | None], column: str) -> str | None:
         printed = values.get(column)
