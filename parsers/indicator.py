@@ -23,13 +23,13 @@ from parsers.labels import (
     TYPE_LABEL,
 )
 from parsers.plain import EMPTY_CELL
+from parsers.sections import MOST_PIECES
 from parsers.thai import parse_integer, parse_number
 
 Row = dict[str, Any]
 
 _LABELS = {TARGET_LABEL: "target_value", ACHIEVED_LABEL: "achieved_value", TYPE_LABEL: "kpi_type"}
 _NO_VALUES: Row = dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
-_MOST_PIECES = 8  # cells that one measure is spread over
 _QUARTERS = 4
 _ROW_PART = re.compile(r"[0-9๐-๙.,/ -]+")
 _GLUED_ROW = re.compile(r"([1-4๑-๔])[0-9๐-๙.,]+ ?/ ?[0-9๐-๙.,]*")  # the quarter, and all else of its row behind it
@@ -219,7 +219,7 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
             continue
         elif (
             current is not None
-            and len(current) < _MOST_PIECES
+            and len(current) < MOST_PIECES
             and (_is_open(current) or line[0] == ":")
             and not _is_anothers(current, line)
         ):

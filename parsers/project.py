@@ -55,7 +55,7 @@ from parsers.labels import (
 from parsers.page import next_lines
 from parsers.plain import EMPTY_CELL
 from parsers.reports import ReportLines, is_report_start, part_reports, split_reports
-from parsers.sections import cut, once, without_echoes, without_furniture
+from parsers.sections import MOST_PIECES, cut, once, without_echoes, without_furniture
 from parsers.steps import last_label, part_dates, part_step_links, split_step_text, step_day, step_starts
 from parsers.thai import (
     BUDDHIST_OFFSET,
@@ -87,7 +87,6 @@ _KPI_CODE = re.compile(KPI_CODE)
 _MEASURE_LABELS = (TARGET_LABEL, ACHIEVED_LABEL)
 _DATED_NOTE = re.compile(r"[0-9๐-๙ /]+:")
 _AGENCY_WITHIN = 6  # lines below the title
-_MOST_PIECES = 8  # cells that one printed line is spread over
 _ONLY_SEPARATORS = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
 
 
@@ -306,7 +305,7 @@ class ProjectPage:
                 continue
             elif (
                 waits or (items and (line[0] == ":" or items[-1][-1][-1] == ":"))  # its English name is below
-            ) and len(items[-1]) < _MOST_PIECES:
+            ) and len(items[-1]) < MOST_PIECES:
                 items[-1].append(line)
             else:
                 self._leave([line])

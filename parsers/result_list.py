@@ -21,6 +21,7 @@ from parsers.labels import (
 )
 from parsers.page import next_lines
 from parsers.plain import EMPTY_CELL
+from parsers.sections import MOST_PIECES
 from parsers.thai import arabic_digits, parse_integer
 
 Row = dict[str, Any]
@@ -35,7 +36,6 @@ BRACKETS: Final = re.compile(r"\[(.*)\]")
 _LABELS: Final = {"หน่วยนับ": "unit", "เป้าหมาย": "target_value", "ผลงาน": "achieved_value"}
 _ANOTHER_LABEL: Final = re.compile(r" (?=(?:เป้าหมาย|ผลงาน)\s*:)")
 _LABEL_LINE: Final = re.compile(r"(หน่วยนับ|เป้าหมาย|ผลงาน)\s*:\s*(.*)")
-_MOST_PIECES = 8  # cells that a code and its name are spread over
 _BROKEN_HEADING = re.compile(r"\[\s*มิติที่[^\[\]]*\]")
 _HEADING_WITHIN = 7  # lines below an item's number
 _KPI_CODE = re.compile(KPI_CODE)
@@ -249,7 +249,7 @@ class ResultListPage:
         own = lines[first : first + 1]
         is_named = False
         for line in lines[first + 1 :]:  # a text may have several lines
-            if not is_named and len(own) <= _MOST_PIECES:
+            if not is_named and len(own) <= MOST_PIECES:
                 found = STRATEGY_LINE.fullmatch(" ".join(own))
                 is_named = bool(found and found[4])
             if not (is_named and LABELLED.match(line)):

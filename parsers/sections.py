@@ -6,6 +6,8 @@ from parsers.labels import COPYRIGHT, FURNITURE, NAVIGATION, NAVIGATION_LINE, YI
 from parsers.plain import EMPTY_CELL
 from parsers.thai import arabic_digits
 
+MOST_PIECES = 8
+"""Cells that one printed line is spread over, at most."""
 _NOTICE = 5  # lines of a copyright notice, at most
 
 _HEAD = 60  # lines of a page's head, at most
