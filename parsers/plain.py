@@ -9,7 +9,8 @@ one letter of a *skeleton*, and the skeleton must cancel out to nothing. Every o
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import product
 from typing import Final, NamedTuple, TypeVar
 
@@ -100,7 +101,6 @@ _FRAMES: Final = _frames()
 _NOT_IN_ITSELF: Final = [  # a browser ends the outer one, or drops the inner
     (_OPEN[kind] * 2, bytes(_ALL - {_OPEN[kind][0], _CLOSE[kind][0]})) for kind in ("a", "button", "form")
 ]
-_IN_PHRASES: Final = _TEXT + _LINE_END
 _PHRASES: Final = [_OPEN[kind] + _CLOSE[kind] for kind in ("inline", "a", "button")]
 _OF_PHRASES: Final = [(_OPEN[kind], _OPEN[kind] + _CLOSE[kind]) for kind in ("p", "h")]
 _COMMON_PAIRS: Final = [_OPEN[kind] + _CLOSE[kind] for kind in ("td", "th", "tr", "li", "div")]
@@ -135,8 +135,8 @@ _PRINTED: Final = bytes(map(_printed, range(256)))
 _WRAPPED: Final = re.compile(rb"\n *")
 _BREAK_RUN: Final = re.compile(rb"[\x02-\x04][\x02-\x04 \0]*")
 _EMPTY_CELL: Final = re.compile(_CELL_START + b"[" + _BREAKS + b" \0]*" + _CELL_END)
-_REFERENCE: Final = re.compile("&(?:[a-zA-Z][a-zA-Z0-9]*|#0?39|#34);?")
-_ODD_REFERENCE: Final = re.compile("&#(?!0?39;|34;)|&[#a-zA-Z0-9]*\0")
+_REFERENCE: Final = re.compile("&#?[a-zA-Z0-9]*[;\0]?")
+_USUAL_NUMBERS: Final = frozenset(("&#39;", "&#039;", "&#34;"))  # of quotation marks, as PHP writes them
 
 # --- single tags ----------------------------------------------------------------------------------------------------
 
@@ -180,14 +180,15 @@ def plain_lines(source: bytes) -> tuple[list[str], list[str]] | None:
         return None
     try:
         skeleton, texts, links = _take_apart(source)
-        return (_print(skeleton, texts), links) if _is_sound(skeleton) else None
+        runs = skeleton.split(_TEXT)
+        return (_print(runs, texts), links) if _is_sound(list(map(_structures.__getitem__, runs))) else None
     except (_NotPlainError, UnicodeDecodeError):
         return None
 
 
 def lines_of(printed: str) -> list[str]:
     """The lines of a text in right spelling that has `BREAK` between them, cleaned."""
-    lines = [line for piece in printed.split(BREAK) if (line := piece.strip())]
+    lines = [line for line in map(str.strip, printed.split(BREAK)) if line]
     if not printed.isprintable():
         lines = [line if line.isprintable() and "  " not in line else _clean_line(line) for line in lines]
         return [line for line in lines if line]
@@ -303,18 +304,24 @@ def _keep(memory: dict[bytes, _Value], key: bytes, value: _Value) -> None:
         memory[key] = value
 
 
-def _is_sound(skeleton: bytes) -> bool:
-    """Whether a browser would build just the tree that the tags say."""
-    skeleton = skeleton.translate(None, _SPACE + _NOTHING)
+def _structure(run: bytes) -> bytes:
+    """Of the letters between two texts those that open and close elements. Raises _NotPlainError where one is misplaced."""
+    letters = run.translate(None, _SPACE + _NOTHING)
+    between_texts = _TEXT + letters + _TEXT
+    if _MISPLACED.search(between_texts) or _MISPLACED_AFTER.search(between_texts):
+        raise _NotPlainError
+    return letters.translate(None, _LINE_END)
+
+
+def _is_sound(structures: list[bytes]) -> bool:
+    """Whether a browser would build just the tree that the tags say. structures: see `_structure`"""
+    skeleton = b"".join(structures)
     frame = _FRAMES.get(skeleton.translate(None, _NO_FRAME))
-    if frame is None or not (skeleton.startswith(frame[0]) and skeleton.endswith(frame[1])):
-        return False
-    if _MISPLACED.search(skeleton) or _MISPLACED_AFTER.search(skeleton):
+    if frame is None or not (structures[0].startswith(frame[0]) and structures[-1].endswith(frame[1])):
         return False
     if any(twice in skeleton.translate(None, others) for twice, others in _NOT_IN_ITSELF):
         return False
-    rest = skeleton.translate(None, _IN_PHRASES)
-    before = 0
+    rest, before = skeleton, 0
     while len(rest) != before:
         before = len(rest)
         for pair in _PHRASES:
@@ -324,11 +331,8 @@ def _is_sound(skeleton: bytes) -> bool:
         if letter in rest:
             return False
     rest = rest.translate(None, _UNPAIRED)
-    before = 0
-    while len(rest) != before:  # most of it goes by these, and quicker than tag by tag
-        before = len(rest)
-        for pair in _COMMON_PAIRS:
-            rest = rest.replace(pair, b"")
+    for pair in 2 * _COMMON_PAIRS:  # most of it goes by these, and quicker than tag by tag
+        rest = rest.replace(pair, b"")
     return _is_balanced(rest)
 
 
@@ -343,46 +347,73 @@ def _is_balanced(letters: bytes) -> bool:
     return not waiting
 
 
-def _print(skeleton: bytes, texts: list[bytes]) -> list[str]:
-    """The printed lines."""
-    text = _fill(skeleton, texts)
+def _print(runs: list[bytes], texts: list[bytes]) -> list[str]:
+    """The printed lines of a page: its texts, and the letters around them."""
+    text = _fill(runs, texts)
     lines = lines_of(text)
     shows_all = text.strip(f"{BREAK} \n\r\t\f").count(BREAK) < len(lines)
-    if shows_all or not any(cell in skeleton for cell in _CELLS):
+    if shows_all or not any(cell in run for run in runs for cell in _CELLS):
         return lines
     # a cell that holds no more than a no-break blank is an empty one
-    return lines_of(_fill(*_without_blank_texts(skeleton, texts)))
+    return lines_of(_fill(*_without_blank_texts(runs, texts)))
 
 
-def _fill(skeleton: bytes, texts: list[bytes]) -> str:
-    """The texts in right spelling, with what the tags print between them; some blanks may be double."""
-    printed = _EMPTY_CELL.sub(_EMPTY, skeleton.translate(_PRINTED))
+def _printed_run(run: bytes) -> bytes:
+    """What the letters between two texts print; some blanks may be double."""
+    printed = _EMPTY_CELL.sub(_EMPTY, run.translate(_PRINTED))
     printed = printed.replace(_EMPTY, _BREAKS + _EMPTY + _BREAKS)
-    printed = _BREAK_RUN.sub(_ENCODED_BREAK, printed).replace(_EMPTY, _ENCODED_EMPTY)
+    lines = _BREAK_RUN.sub(_ENCODED_BREAK, printed).replace(_EMPTY, _ENCODED_EMPTY)
+    return lines.lstrip(b" \0") if _ENCODED_BREAK in lines else lines
+
+
+def _fill(runs: list[bytes], texts: list[bytes]) -> str:
+    """The texts in right spelling, with what the tags print between them; some blanks may be double."""
     pieces = [b""] * (2 * len(texts) + 1)
-    pieces[::2] = printed.split(_TEXT)
+    pieces[::2] = map(_printed_runs.__getitem__, runs)
     pieces[1::2] = texts
     text = _WRAPPED.sub(b" ", b"".join(pieces)).decode()
     if "&" in text:
-        if _ODD_REFERENCE.search(text):
-            raise _NotPlainError
-        text = _REFERENCE.sub(_reference, text)
-    return mend_spelling(text.replace(_JOINT, ""))
+        text = _REFERENCE.sub(_referenced, text)
+    return mend_spelling(text.replace(_JOINT, "") if _JOINT in text else text)
 
 
-def _reference(found: re.Match[str]) -> str:
-    return html.unescape(found[0])
+def _referenced(found: re.Match[str]) -> str:
+    return _character(found[0])
 
 
-def _without_blank_texts(skeleton: bytes, texts: list[bytes]) -> tuple[bytes, list[bytes]]:
-    """Skeleton and texts without the texts that show nothing."""
+@lru_cache(maxsize=1_000)
+def _character(reference: str) -> str:
+    """What a reference stands for, such as `&amp;`. Raises _NotPlainError for one of a number, or with a tag in it."""
+    if reference.endswith(_JOINT) or (reference[1:2] == "#" and reference not in _USUAL_NUMBERS):
+        raise _NotPlainError
+    return html.unescape(reference)
+
+
+def _without_blank_texts(runs: list[bytes], texts: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Letters and texts without the texts that show nothing."""
     kept: list[bytes] = []
-    letters = skeleton.split(_TEXT)
+    letters = list(runs)
     for place, text in enumerate(texts):
-        shown = _REFERENCE.sub(_reference, text.decode())
+        shown = _REFERENCE.sub(_referenced, text.decode())
         if clean(shown):
             kept.append(text)
             letters[place] += _TEXT
         elif any(map(str.isspace, shown)):
             letters[place] += _SPACE
-    return b"".join(letters), kept
+    return b"".join(letters).split(_TEXT), kept
+
+
+class _Runs(dict[bytes, bytes]):
+    """What is made of the letters between two texts; most of them come again on every page."""
+
+    def __init__(self, make: Callable[[bytes], bytes]) -> None:
+        self._make = make
+
+    def __missing__(self, run: bytes) -> bytes:
+        made = self._make(run)
+        _keep(self, run, made)
+        return made
+
+
+_structures: Final = _Runs(_structure)
+_printed_runs: Final = _Runs(_printed_run)
