@@ -16,6 +16,11 @@ from typing import Final, NamedTuple, TypeVar
 
 from parsers.thai import clean, mend_spelling
 
+try:
+    from parsers._speedups import weave as _weave_in_c
+except ImportError:  # it is not compiled
+    _weave_in_c = None  # type: ignore[assignment]
+
 BREAK: Final = "␤"  # printable on purpose: one isprintable() then tells whether a page holds invisible characters
 EMPTY_CELL: Final = "␀"
 """A line that stands for a table cell (or a box of a grid) without text: cells must be counted."""
@@ -109,13 +114,12 @@ _UNPAIRED: Final = _RULE + _DOCTYPE + _HEAD + _HEAD_END
 # --- what the letters print -----------------------------------------------------------------------------------------
 
 _BREAKS, _CELL_START, _CELL_END, _EMPTY = (bytes([code]) for code in range(2, 6))
-_JOINT: Final = "\0"  # between two texts of one line, so that two halves of a letter do not make one
 _ENCODED_BREAK: Final = BREAK.encode()
 _ENCODED_EMPTY: Final = EMPTY_CELL.encode()
 
 
 _CELLS: Final = (_OPEN["td"], _OPEN["th"])
-_INLINE_LETTERS: Final = frozenset((_NOTHING, *(f[k] for k in ("inline", "a", "button") for f in (_OPEN, _CLOSE))))
+_INLINE_LETTERS: Final = b"".join((_NOTHING, *(f[k] for k in ("inline", "a", "button") for f in (_OPEN, _CLOSE))))
 
 
 def _printed(code: int) -> int:
@@ -128,14 +132,16 @@ def _printed(code: int) -> int:
         return _CELL_START[0]
     if letter in (_CLOSE["td"], _CLOSE["th"]):
         return _CELL_END[0]
-    return ord(_JOINT) if letter in _INLINE_LETTERS else _BREAKS[0]
+    return _BREAKS[0]
 
 
 _PRINTED: Final = bytes(map(_printed, range(256)))
 _WRAPPED: Final = re.compile(rb"\n *")
-_BREAK_RUN: Final = re.compile(rb"[\x02-\x04][\x02-\x04 \0]*")
-_EMPTY_CELL: Final = re.compile(_CELL_START + b"[" + _BREAKS + b" \0]*" + _CELL_END)
-_REFERENCE: Final = re.compile("&#?[a-zA-Z0-9]*[;\0]?")
+_BREAK_RUN: Final = re.compile(rb"[\x02-\x04]+")
+_EMPTY_CELL: Final = re.compile(_CELL_START + _BREAKS + b"*" + _CELL_END)
+_REFERENCE: Final = re.compile("&#?[a-zA-Z0-9]*;?")
+_OPEN_REFERENCE: Final = re.compile(rb"&[#a-zA-Z0-9]*")
+_REST_OF_LETTER: Final = re.compile(rb"[\x80-\xbf]")
 _USUAL_NUMBERS: Final = frozenset(("&#39;", "&#039;", "&#34;"))  # of quotation marks, as PHP writes them
 
 # --- single tags ----------------------------------------------------------------------------------------------------
@@ -159,15 +165,16 @@ _before_text: dict[bytes, bytes] = {}  # a tag → its letter and that of a text
 
 
 class _Tag(NamedTuple):
-    """What a tag means: its letter, a link's target, the end tag of what holds no markup."""
+    """What a tag means: its letter, a link's target, the name (as written) of what holds no markup."""
 
     letter: bytes
     target: str | None = None
-    raw_end: bytes = b""
+    raw: bytes = b""
 
 
 _specials: dict[bytes, _Tag] = {}  # a link, or a tag before what is no markup
 _Value = TypeVar("_Value", bytes, _Tag)
+_Woven = tuple[bytes, list[bytes], list[str]]
 
 
 class _NotPlainError(Exception):
@@ -179,9 +186,8 @@ def plain_lines(source: bytes) -> tuple[list[str], list[str]] | None:
     if b"\0" in source or (b"\xef" in source and b"\xef\xbf\xbd" in source):  # to look for one byte is far quicker
         return None
     try:
-        skeleton, texts, links = _take_apart(source)
-        runs = skeleton.split(_TEXT)
-        return (_print(runs, texts), links) if _is_sound(list(map(_structures.__getitem__, runs))) else None
+        woven, structures, links = _weave(source)
+        return (_print(source, woven, structures), links) if _is_sound(structures) else None
     except (_NotPlainError, UnicodeDecodeError):
         return None
 
@@ -198,6 +204,39 @@ def lines_of(printed: str) -> list[str]:
 def _clean_line(line: str) -> str:
     line = " ".join(line.split())
     return line if line.isprintable() else clean(line)
+
+
+def _weave(source: bytes) -> _Woven:
+    """The texts of a page with what the tags print between them, the structures between the texts, and the links."""
+    if _weave_in_c is None:
+        return _weave_in_python(source)
+    woven = _weave_in_c(source, _read_tag, _INLINE_LETTERS, _printed_runs, _structures)
+    if woven is None:
+        raise _NotPlainError
+    return woven
+
+
+def _weave_in_python(source: bytes) -> _Woven:
+    skeleton, texts, links = _take_apart(source)
+    runs = skeleton.split(_TEXT)
+    return _interlace(runs, texts), list(map(_structures.__getitem__, runs)), links
+
+
+def _interlace(runs: list[bytes], texts: list[bytes]) -> bytes:
+    """The texts with what the letters print around them; some blanks may be double."""
+    printed = list(map(_printed_runs.__getitem__, runs))
+    for place, between in enumerate(printed[1:-1]):
+        if not between and not _may_adjoin(texts[place], texts[place + 1]):
+            raise _NotPlainError
+    pieces = [b""] * (2 * len(texts) + 1)
+    pieces[::2] = printed
+    pieces[1::2] = texts
+    return _WRAPPED.sub(b" ", b"".join(pieces))
+
+
+def _may_adjoin(text: bytes, following: bytes) -> bool:
+    """Whether two texts stay what they are without the tags between them: not halves of a letter or of a reference."""
+    return not _REST_OF_LETTER.match(following) and not _OPEN_REFERENCE.fullmatch(text, max(text.rfind(b"&"), 0))
 
 
 def _take_apart(source: bytes) -> tuple[bytes, list[bytes], list[str]]:
@@ -222,8 +261,8 @@ def _take_apart(source: bytes) -> tuple[bytes, list[bytes], list[str]]:
                 letter = special.letter + _TEXT
                 if special.target is not None:
                     links.append(special.target)
-                elif special.raw_end and end:
-                    text = _skip_raw(pieces, special.raw_end)
+                elif special.raw and end:
+                    text = _skip_raw(pieces, b"/" + special.raw)
             if text and not text.isspace():
                 add_text(text)
             elif not end:
@@ -264,7 +303,7 @@ def _read_tag(tag: bytes) -> _Tag:
         raise _NotPlainError
     name, closes = found[1].lower(), found[3]
     if name in _RAW and not closes:
-        return _special(tag, _Tag(_NOTHING, raw_end=b"/" + found[1]))
+        return _special(tag, _Tag(_NOTHING, raw=found[1]))
     attributes: dict[bytes, bytes] = {}
     for key, value in _ATTRIBUTE.findall(found[2]):
         attributes.setdefault(key.lower(), value.strip(value[:1]) if value[:1] in (b"'", b'"') else value)
@@ -347,34 +386,32 @@ def _is_balanced(letters: bytes) -> bool:
     return not waiting
 
 
-def _print(runs: list[bytes], texts: list[bytes]) -> list[str]:
-    """The printed lines of a page: its texts, and the letters around them."""
-    text = _fill(runs, texts)
+def _print(source: bytes, woven: bytes, structures: list[bytes]) -> list[str]:
+    """The printed lines of a page."""
+    text = _spelt(woven)
     lines = lines_of(text)
     shows_all = text.strip(f"{BREAK} \n\r\t\f").count(BREAK) < len(lines)
-    if shows_all or not any(cell in run for run in runs for cell in _CELLS):
+    if shows_all or not any(cell in structure for structure in structures for cell in _CELLS):
         return lines
     # a cell that holds no more than a no-break blank is an empty one
-    return lines_of(_fill(*_without_blank_texts(runs, texts)))
+    skeleton, texts, _ = _take_apart(source)
+    return lines_of(_spelt(_interlace(*_without_blank_texts(skeleton.split(_TEXT), texts))))
 
 
 def _printed_run(run: bytes) -> bytes:
-    """What the letters between two texts print; some blanks may be double."""
-    printed = _EMPTY_CELL.sub(_EMPTY, run.translate(_PRINTED))
-    printed = printed.replace(_EMPTY, _BREAKS + _EMPTY + _BREAKS)
-    lines = _BREAK_RUN.sub(_ENCODED_BREAK, printed).replace(_EMPTY, _ENCODED_EMPTY)
-    return lines.lstrip(b" \0") if _ENCODED_BREAK in lines else lines
+    """What the letters between two texts print."""
+    printed = run.translate(_PRINTED, _INLINE_LETTERS)
+    breaks = printed.replace(b" ", b"")
+    if not breaks:
+        return printed[:1]
+    breaks = _EMPTY_CELL.sub(_EMPTY, breaks).replace(_EMPTY, _BREAKS + _EMPTY + _BREAKS)
+    return _BREAK_RUN.sub(_ENCODED_BREAK, breaks).replace(_EMPTY, _ENCODED_EMPTY)
 
 
-def _fill(runs: list[bytes], texts: list[bytes]) -> str:
-    """The texts in right spelling, with what the tags print between them; some blanks may be double."""
-    pieces = [b""] * (2 * len(texts) + 1)
-    pieces[::2] = map(_printed_runs.__getitem__, runs)
-    pieces[1::2] = texts
-    text = _WRAPPED.sub(b" ", b"".join(pieces)).decode()
-    if "&" in text:
-        text = _REFERENCE.sub(_referenced, text)
-    return mend_spelling(text.replace(_JOINT, "") if _JOINT in text else text)
+def _spelt(woven: bytes) -> str:
+    """The text in right spelling."""
+    text = woven.decode()
+    return mend_spelling(_REFERENCE.sub(_referenced, text) if "&" in text else text)
 
 
 def _referenced(found: re.Match[str]) -> str:
@@ -383,8 +420,8 @@ def _referenced(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=1_000)
 def _character(reference: str) -> str:
-    """What a reference stands for, such as `&amp;`. Raises _NotPlainError for one of a number, or with a tag in it."""
-    if reference.endswith(_JOINT) or (reference[1:2] == "#" and reference not in _USUAL_NUMBERS):
+    """What a reference stands for, such as `&amp;`. Raises _NotPlainError for one of a number."""
+    if reference[1:2] == "#" and reference not in _USUAL_NUMBERS:
         raise _NotPlainError
     return html.unescape(reference)
 

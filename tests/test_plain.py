@@ -1,6 +1,10 @@
 """The quick road and the tree give the same lines and links, for every page that the quick road takes."""
 
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,9 +19,22 @@ FIXTURES = Path(__file__).parent.parent / "fixtures_html"
 PAGES = sorted(FIXTURES.rglob("*.html"))
 
 
+COMPILED = plain._weave_in_c is not None
+
+
+def woven(weave: Callable[[bytes], Any], body: bytes) -> Any:
+    try:
+        printed, *others = weave(body)
+    except (plain._NotPlainError, UnicodeDecodeError):
+        return None
+    return re.sub(b" +", b" ", printed), others
+
+
 def is_plain(body: bytes) -> bool:
     """Whether the quick road takes a page; where it does, both roads must agree."""
     body = body.removeprefix(b"\xef\xbb\xbf")
+    if COMPILED:
+        assert woven(plain._weave_in_python, body) == woven(plain._weave, body)
     quick = plain_lines(body)
     if quick is None:
         return False
@@ -25,6 +42,10 @@ def is_plain(body: bytes) -> bool:
     assert quick == (tree.lines, tree.links)
     assert tree.undecodable == 0
     return True
+
+
+def test_the_quick_weaving_is_compiled_where_it_must_be() -> None:
+    assert COMPILED or not os.environ.get("REQUIRE_SPEEDUPS")
 
 
 def test_most_saved_pages_are_plain() -> None:

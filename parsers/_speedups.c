@@ -1,0 +1,259 @@
+/* `weave` of parsers.plain in C, for installations that can compile it: the same results, sooner.
+
+   Nothing of HTML is decided here. The page is cut at its tags; what a tag means is asked of `read_tag` and remembered,
+   and what the tags between two texts print and build is looked up in dictionaries that make what they miss. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <string.h>
+
+static const char SPACE = 2; /* the letter of a blank, as in parsers.plain */
+
+/* Tags met before. Each may stand in a few slots; where all are taken, who comes later takes one over: so there are never
+   too many. */
+enum { SLOTS = 4096, TRIED = 8, LONGEST = 500 };
+
+typedef struct {
+    PyObject *tag;     /* bytes without their angles; NULL in an empty slot */
+    PyObject *meaning; /* tuple: letter, a link's target or None, the name of what holds no markup */
+    unsigned long long hash;
+} Known;
+
+typedef struct {
+    Known known[SLOTS];
+} State;
+
+typedef struct {
+    char *start;
+    Py_ssize_t length, room;
+} Buffer;
+
+typedef struct {
+    PyObject *read_tag, *inline_letters, *printed, *structures; /* borrowed */
+    PyObject *built, *links;                                    /* lists */
+    Buffer run;                                                 /* the letters since the last text */
+    Buffer woven;
+    const char *text, *text_end; /* the last text; NULL before the first */
+} Page;
+
+static int reserve(Buffer *buffer, Py_ssize_t more) {
+    if (buffer->room - buffer->length >= more) return 0;
+    Py_ssize_t room = buffer->room + buffer->room / 2 + more + 1024;
+    char *start = PyMem_Realloc(buffer->start, room);
+    if (start == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    buffer->start = start;
+    buffer->room = room;
+    return 0;
+}
+
+static int append(Buffer *buffer, const char *from, Py_ssize_t length) {
+    if (length == 0) return 0;
+    if (reserve(buffer, length)) return -1;
+    memcpy(buffer->start + buffer->length, from, length);
+    buffer->length += length;
+    return 0;
+}
+
+static const char *find(const char *from, const char *end, char wanted) {
+    const char *found = memchr(from, wanted, end - from);
+    return found == NULL ? end : found;
+}
+
+static int is_space(char one) { return one == ' ' || (one >= '\t' && one <= '\r'); }
+
+static int is_blank(const char *from, const char *end) {
+    while (from < end && is_space(*from)) from++;
+    return from == end;
+}
+
+static int is_of_reference(char one) {
+    return one == '#' || (one >= '0' && one <= '9') || (one >= 'a' && one <= 'z') || (one >= 'A' && one <= 'Z');
+}
+
+/* Whether two texts are halves of a letter in UTF-8, or the first ends in an open reference such as `&amp`. */
+static int are_halves(const char *text, const char *text_end, const char *following) {
+    if (((unsigned char)*following & 0xc0) == 0x80) return 1;
+    while (text_end > text && is_of_reference(text_end[-1])) text_end--;
+    return text_end > text && text_end[-1] == '&';
+}
+
+/* End the run of letters: print what it prints, and keep what it builds. Returns how many bytes it printed, or -1. */
+static Py_ssize_t end_run(Page *page) {
+    PyObject *run = PyBytes_FromStringAndSize(page->run.start, page->run.length);
+    if (run == NULL) return -1;
+    page->run.length = 0;
+    PyObject *printed = PyObject_GetItem(page->printed, run);
+    PyObject *structure = printed == NULL ? NULL : PyObject_GetItem(page->structures, run);
+    Py_DECREF(run);
+    Py_ssize_t length = -1;
+    if (structure != NULL && !PyBytes_Check(printed))
+        PyErr_SetString(PyExc_TypeError, "what tags print must be bytes");
+    else if (structure != NULL && PyList_Append(page->built, structure) == 0 &&
+             append(&page->woven, PyBytes_AS_STRING(printed), PyBytes_GET_SIZE(printed)) == 0)
+        length = PyBytes_GET_SIZE(printed);
+    Py_XDECREF(printed);
+    Py_XDECREF(structure);
+    return length;
+}
+
+/* Print a text, each line break in it and the blanks behind that as one blank. Returns 1; 0 where it is not plain; -1. */
+static int add_text(Page *page, const char *from, const char *end) {
+    Py_ssize_t between = end_run(page);
+    if (between < 0) return -1;
+    if (between == 0 && page->text != NULL && are_halves(page->text, page->text_end, from)) return 0;
+    page->text = from;
+    page->text_end = end;
+    if (reserve(&page->woven, end - from)) return -1; /* it does not get longer: nothing below can fail */
+    while (from < end) {
+        const char *wrap = find(from, end, '\n');
+        append(&page->woven, from, wrap - from);
+        if (wrap < end) {
+            append(&page->woven, " ", 1);
+            for (wrap++; wrap < end && *wrap == ' ';) wrap++;
+        }
+        from = wrap;
+    }
+    return 1;
+}
+
+/* Where the text behind `</name>` begins, the end of what holds no markup; NULL where that is not plain to see. */
+static const char *behind_raw(const char *from, const char *end, PyObject *name) {
+    Py_ssize_t length = PyBytes_GET_SIZE(name);
+    for (from = find(from, end, '<'); from < end; from = find(from + 1, end, '<')) {
+        if (end - from >= 4 && memcmp(from, "<!--", 4) == 0) return NULL; /* in a script, a comment can hide its end */
+        if (end - from > length + 2 && from[1] == '/' && memcmp(from + 2, PyBytes_AS_STRING(name), length) == 0)
+            return from[2 + length] == '>' ? from + length + 3 : NULL;
+    }
+    return NULL;
+}
+
+static unsigned long long hash_of(const char *from, Py_ssize_t length) {
+    unsigned long long word, hash = 14695981039346656037ULL ^ (unsigned long long)length;
+    for (; length >= 8; from += 8, length -= 8) {
+        memcpy(&word, from, 8);
+        hash = (hash ^ word) * 1099511628211ULL;
+        hash ^= hash >> 29;
+    }
+    for (; length > 0; from++, length--) hash = (hash ^ (unsigned char)*from) * 1099511628211ULL;
+    return hash ^ (hash >> 32);
+}
+
+/* What a tag means, as a new reference; NULL with an exception set. */
+static PyObject *meaning_of(State *state, PyObject *read_tag, const char *tag, Py_ssize_t length) {
+    unsigned long long hash = hash_of(tag, length);
+    Known *known = NULL;
+    for (int tried = 0; tried < TRIED; tried++) {
+        known = &state->known[(hash + tried) % SLOTS];
+        if (known->tag == NULL) break;
+        if (known->hash == hash && PyBytes_GET_SIZE(known->tag) == length &&
+            memcmp(PyBytes_AS_STRING(known->tag), tag, length) == 0)
+            return Py_NewRef(known->meaning);
+    }
+    PyObject *bytes = PyBytes_FromStringAndSize(tag, length);
+    if (bytes == NULL) return NULL;
+    PyObject *meaning = PyObject_CallOneArg(read_tag, bytes);
+    if (meaning != NULL && !(PyTuple_Check(meaning) && PyTuple_GET_SIZE(meaning) == 3 &&
+                             PyBytes_Check(PyTuple_GET_ITEM(meaning, 0)) && PyBytes_GET_SIZE(PyTuple_GET_ITEM(meaning, 0)) == 1 &&
+                             PyBytes_Check(PyTuple_GET_ITEM(meaning, 2)))) {
+        PyErr_SetString(PyExc_TypeError, "a tag's meaning must be its letter, a target and a name");
+        Py_CLEAR(meaning);
+    }
+    if (meaning != NULL && length <= LONGEST) {
+        Py_XSETREF(known->tag, Py_NewRef(bytes));
+        Py_XSETREF(known->meaning, Py_NewRef(meaning));
+        known->hash = hash;
+    }
+    Py_DECREF(bytes);
+    return meaning;
+}
+
+/* Weave one page. Returns 1; 0 where it is not plain; -1 with an exception set. */
+static int weave_page(Page *page, State *state, const char *place, const char *end) {
+    const char *next = find(place, end, '<');
+    if (!is_blank(place, next)) {
+        int added = add_text(page, place, next);
+        if (added != 1) return added;
+    }
+    while (next < end) {
+        const char *tag = next + 1, *tag_end = find(tag, end, '>');
+        if (tag_end == end || find(tag, tag_end, '<') < tag_end) return 0;
+        PyObject *meaning = meaning_of(state, page->read_tag, tag, tag_end - tag);
+        if (meaning == NULL) return -1;
+        char letter = PyBytes_AS_STRING(PyTuple_GET_ITEM(meaning, 0))[0];
+        PyObject *target = PyTuple_GET_ITEM(meaning, 1), *raw = PyTuple_GET_ITEM(meaning, 2);
+        const char *text = tag_end + 1;
+        int failed = target != Py_None && PyList_Append(page->links, target);
+        if (PyBytes_GET_SIZE(raw)) text = behind_raw(text, end, raw);
+        Py_DECREF(meaning);
+        if (failed || append(&page->run, &letter, 1)) return -1;
+        if (text == NULL) return 0;
+        next = find(text, end, '<');
+        if (text == next) continue;
+        if (!is_blank(text, next)) {
+            int added = add_text(page, text, next);
+            if (added != 1) return added;
+        } else if (memchr(PyBytes_AS_STRING(page->inline_letters), letter, PyBytes_GET_SIZE(page->inline_letters))) {
+            if (append(&page->run, &SPACE, 1)) return -1;
+        }
+    }
+    return end_run(page) < 0 ? -1 : 1;
+}
+
+PyDoc_STRVAR(weave_doc,
+             "weave(source, read_tag, inline_letters, printed, structures, /)\n--\n\n"
+             "See parsers.plain: the woven texts, the structures and the links of a page; None where it is not plain.");
+
+static PyObject *weave(PyObject *module, PyObject *arguments) {
+    PyObject *source;
+    Page page = {0};
+    if (!PyArg_ParseTuple(arguments, "SOSOO", &source, &page.read_tag, &page.inline_letters, &page.printed,
+                          &page.structures))
+        return NULL;
+    PyObject *result = NULL;
+    page.built = PyList_New(0);
+    page.links = PyList_New(0);
+    if (page.built != NULL && page.links != NULL) {
+        const char *start = PyBytes_AS_STRING(source);
+        int woven = weave_page(&page, PyModule_GetState(module), start, start + PyBytes_GET_SIZE(source));
+        if (woven == 1)
+            result = Py_BuildValue("y#OO", page.woven.start == NULL ? "" : page.woven.start, page.woven.length,
+                                   page.built, page.links);
+        else if (woven == 0)
+            result = Py_NewRef(Py_None);
+    }
+    Py_XDECREF(page.built);
+    Py_XDECREF(page.links);
+    PyMem_Free(page.run.start);
+    PyMem_Free(page.woven.start);
+    return result;
+}
+
+static int clear(PyObject *module) {
+    State *state = PyModule_GetState(module);
+    for (int slot = 0; slot < SLOTS; slot++) {
+        Py_CLEAR(state->known[slot].tag);
+        Py_CLEAR(state->known[slot].meaning);
+    }
+    return 0;
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg) {
+    State *state = PyModule_GetState(module);
+    for (int slot = 0; slot < SLOTS; slot++) {
+        Py_VISIT(state->known[slot].tag);
+        Py_VISIT(state->known[slot].meaning);
+    }
+    return 0;
+}
+
+static void free_module(void *module) { clear(module); }
+
+static PyMethodDef methods[] = {{"weave", weave, METH_VARARGS, weave_doc}, {NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "parsers._speedups", NULL, sizeof(State), methods, NULL, traverse, clear, free_module};
+
+PyMODINIT_FUNC PyInit__speedups(void) { return PyModule_Create(&definition); }
