@@ -11,7 +11,7 @@ static const char SPACE = 2; /* the letter of a blank, as in parsers.plain */
 
 /* Tags met before. Each may stand in a few slots; where all are taken, who comes later takes one over: so there are never
    too many. */
-enum { SLOTS = 4096, TRIED = 8, LONGEST = 500 };
+enum { SLOTS = 1024, TRIED = 8, LONGEST = 500 };
 
 typedef struct {
     PyObject *tag;     /* bytes without their angles; NULL in an empty slot */
@@ -144,9 +144,10 @@ static unsigned long long hash_of(const char *from, Py_ssize_t length) {
 /* What a tag means, as a new reference; NULL with an exception set. */
 static PyObject *meaning_of(State *state, PyObject *read_tag, const char *tag, Py_ssize_t length) {
     unsigned long long hash = hash_of(tag, length);
+    unsigned long long step = hash >> 40 | 1;
     Known *known = NULL;
     for (int tried = 0; tried < TRIED; tried++) {
-        known = &state->known[(hash + tried) % SLOTS];
+        known = &state->known[(hash + tried * step) % SLOTS];
         if (known->tag == NULL) break;
         if (known->hash == hash && PyBytes_GET_SIZE(known->tag) == length &&
             memcmp(PyBytes_AS_STRING(known->tag), tag, length) == 0)
