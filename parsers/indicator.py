@@ -19,6 +19,7 @@ from parsers.labels import (
     QUARTER_HEADER_LABEL,
     QUARTER_HEADER_LINES,
     QUARTER_ROW,
+    USUAL_QUARTER,
     TARGET_LABEL,
     TYPE_LABEL,
 )
@@ -29,6 +30,7 @@ from parsers.thai import parse_integer, parse_number
 Row = dict[str, Any]
 
 _LABELS = {TARGET_LABEL: "target_value", ACHIEVED_LABEL: "achieved_value", TYPE_LABEL: "kpi_type"}
+_ANY_LABEL = tuple(_LABELS)
 _NO_VALUES: Row = dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
 _QUARTERS = 4
 _ROW_PART = re.compile(r"[0-9๐-๙.,/ -]+")
@@ -48,8 +50,10 @@ def number(printed: str | None, findings: Findings, table: str, key: str, column
 
 def percentage(printed: str | None, findings: Findings, table: str, key: str, column: str) -> float | None:
     """Read a number as `number` does; one below 0 or above 100 is a finding, too."""
-    value = number(printed, findings, table, key, column)
-    if value is not None and not 0 <= value <= 100:
+    value = parse_number(printed) if printed else None
+    if value is None:
+        value = number(printed, findings, table, key, column)
+    elif not 0 <= value <= 100:
         findings.add("percent_out_of_range", table=table, key=key, column=column, printed=printed)
     return value
 
@@ -110,9 +114,9 @@ def read_quarter_table(
     rows: list[Row] = []
     seen: set[int] = set()
     place = header.end()
-    while row := QUARTER_ROW.match(text, place):
+    while row := USUAL_QUARTER.match(text, place) or QUARTER_ROW.match(text, place):
         quarter_no = parse_integer(row[1]) or 0
-        cells, pair, end = _row_parts(row)
+        cells, pair, end = ([row[2], row[3]], (row[4], row[5]), row.end()) if row.re is USUAL_QUARTER else _row_parts(row)
         row_key = f"{key}/{quarter_no}"
         if len(cells) > 2:
             shown = [cell for cell in cells if cell != EMPTY_CELL]  # the others are spacers
@@ -206,7 +210,7 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
     current: list[str] | None = None
     level: str | None = None
     for line in _one_a_line(lines):
-        if line.startswith(tuple(_LABELS)):
+        if line.startswith(_ANY_LABEL):
             label = next(label for label in _LABELS if line.startswith(label))
             if label in values:
                 rest.append(line)

@@ -145,11 +145,11 @@ PROBLEMS_LINE: Final = re.compile(r"\*+\s*ปัญหาของโครง�
 OBSTACLES_LINE: Final = re.compile(r"\*+\s*อุปสรรคของโครงการ\s*:?\s*(.*)")
 PROBLEMS_INSIDE: Final = re.compile(r"\s\*+\s*ปัญหาของโครงการ\s*:")  # behind the note, in its line
 OBSTACLES_INSIDE: Final = re.compile(r"\s\*+\s*อุปสรรคของโครงการ\s*:")
-# As nearly all are printed, each part in lines of its own: nothing in them can be a quotation.
+# As nearly all are printed, each part in lines of its own: nothing in them can be a quotation. The first group is all of it.
 USUAL_REPORT: Final = re.compile(
-    rf"\(({DIGIT}+)\) ความคืบหน้าโครงการฯ ร้อยละ ([0-9]+(?:\.[0-9]+)?) \(([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})\)\n\2\n"
-    r"((?:[^(*\n-].*\n)?)"
-    r"\*\* ปัญหาของโครงการ : *(.*)\n\*\* อุปสรรคของโครงการ : *(.*)\n-{3,}&+-{3,}(?:\n|$)"
+    rf"(\(({DIGIT}+)\) ความคืบหน้าโครงการฯ ร้อยละ ([0-9]+(?:\.[0-9]+)?) \(([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})\)\n\3\n"
+    rf"(?:((?:([0-9]{{1,2}}/[0-9]{{1,2}}/[0-9]{{4}})(?!{DIGIT}|/) ?:? ?([^/\n]*)|[^(*\n-].*))\n)?"  # the note, its one date and text
+    r"\*\* ปัญหาของโครงการ : *(.*)\n\*\* อุปสรรคของโครงการ : *(.*)\n-{3,}&+-{3,}(?:\n|$))"
 )
 
 STEP_LABEL: Final = "ขั้นตอน"
@@ -157,7 +157,7 @@ STEP_LINE: Final = re.compile(rf"ขั้นตอน\s*({DIGIT}+)(?:\s*(:.*))?
 STEP_START_LABEL: Final = "เริ่มต้น"
 STEP_END_LABEL: Final = "สิ้นสุด"
 USUAL_STEP: Final = re.compile(
-    rf"ขั้นตอน ({DIGIT}+)\n:(.*)\n:([0-9.]+)%\nเริ่มต้น :([0-9]{{4}}-[0-9 :-]+)\nสิ้นสุด :([0-9]{{4}}-[0-9 :-]+)(?:\n|$)"
+    rf"(ขั้นตอน ({DIGIT}+)\n:(.*)\n:([0-9.]+)%\nเริ่มต้น :([0-9]{{4}}-[0-9 :-]+)\nสิ้นสุด :([0-9]{{4}}-[0-9 :-]+)(?:\n|$))"
 )
 STEP_DATES_AT_END: Final = re.compile(
     r"(.*?)\s*(เริ่มต้น\s*:\s*[0-9๐-๙: .-]*?)\s*(สิ้นสุด\s*:\s*[0-9๐-๙: .-]*)"  # where all stand in one line
@@ -199,6 +199,7 @@ QUARTER_HEADER: Final = re.compile(  # with empty cells (␀: parsers.plain.EMPT
 )
 QUARTER_HEADER_LINES: Final = 12
 """What the lines of a header come to at most, empty cells among them."""
+USUAL_QUARTER: Final = re.compile(r"\n([1-4])\n([0-9.,]+|-|␀)\n([0-9.,]+|-|␀)\n([0-9.,]+) / ([0-9.,]+)(?=\n|$)")
 QUARTER_ROW: Final = re.compile(  # the quarter, result and score, the pair; spacer rows and cells may stand between
     r"[\s␀]*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*) */ *([^\s/]*)(?=\n|$)", re.DOTALL
 )

@@ -71,7 +71,7 @@ from parsers.title import find_title
 
 Row = dict[str, Any]
 _Heading = tuple[int | None, float | None, str | None]  # a report's number, progress and day
-_StepParts = tuple[str, str, str, str, str]  # as printed: number, description, weight, first day, last day
+_StepParts = tuple[str, str, str, str, str, str]  # as printed: all of it where that is usual, number, description, weight, first day, last day
 
 TABLES = (
     "projects",
@@ -295,18 +295,20 @@ class ProjectPage:
 
     def _read_strategies(self, lines: list[str]) -> None:
         items: list[list[str]] = []
+        above: re.Match[str] | None = None
         for line in lines:
-            above = STRATEGY_LINE.fullmatch(" ".join(items[-1])) if items else None
             waits = bool(above and not above[4])  # for its name, which stands in a cell of its own
             found = STRATEGY_LINE.fullmatch(line)
             if found and not (waits and above and not (found[3] or "").startswith(f"{above[2] or above[3]}.")):
                 items.append([line])
+                above = found
             elif line == EMPTY_CELL:
                 continue
             elif (
                 waits or (items and (line[0] == ":" or items[-1][-1][-1] == ":"))  # its English name is below
             ) and len(items[-1]) < MOST_PIECES:
                 items[-1].append(line)
+                above = STRATEGY_LINE.fullmatch(" ".join(items[-1]))
             else:
                 self._leave([line])
         for position, item in enumerate(items, 1):
@@ -349,9 +351,13 @@ class ProjectPage:
         self.tables["progress_reports"] += rows
 
     def _usual_report(self, report: tuple[str, ...], index: int) -> Row:
-        number_, percent, day, note, problems, obstacles = report
-        text = note[:-1].replace("\n", " ")
-        return self._report_row(index, self._heading(index, number_, percent, day), text, problems, obstacles)
+        _, number_, percent, day, note, typed, text, problems, obstacles = report
+        heading = parse_integer(number_), parse_number(percent), parse_iso_day(day)
+        if None in heading or not 0 <= heading[1] <= 100:
+            heading = self._heading(index, number_, percent, day)
+        if typed and (note_date := typed_date_day(typed)) and note_date == heading[2]:
+            return self._row(index, heading, note_date, text or None, problems, obstacles)
+        return self._report_row(index, heading, note, problems, obstacles)
 
     def _read_report(self, block: "ReportLines", index: int) -> Row:
         key = f"{self.code}/{index}"
@@ -419,7 +425,7 @@ class ProjectPage:
         )
 
     def _report_row(self, index: int, heading: _Heading, text: str, problems: str | None, obstacles: str | None) -> Row:
-        report_no, percent, day = heading
+        day = heading[2]
         note_date, note = self._read_note(text, index)
         if note_date and day and note_date != day:
             typed = typed_dates(text)[0][0]
@@ -430,6 +436,18 @@ class ProjectPage:
                 column="note_date",
                 printed=f"{typed} | {day}",
             )
+        return self._row(index, heading, note_date, note, problems, obstacles)
+
+    def _row(
+        self,
+        index: int,
+        heading: _Heading,
+        note_date: str | None,
+        note: str | None,
+        problems: str | None,
+        obstacles: str | None,
+    ) -> Row:
+        report_no, percent, day = heading
         return {
             "project_code": self.code,
             "report_index": index,
@@ -467,19 +485,19 @@ class ProjectPage:
         last = 0
         rows = self.tables["plan_steps"]
         for step in _match_all(USUAL_STEP, lines) or self._split_steps(lines):
-            step_no = parse_integer(step[0])
+            step_no = parse_integer(step[1])
             if step_no is None or step_no in used:
                 self.findings.add(
                     "step_renumbered",
                     table="plan_steps",
                     key=f"{self.code}/{last + 1 if step_no is None else step_no}",
                     column="step_no",
-                    printed=step[0],
+                    printed=step[1],
                 )
                 step_no = last + 1
             used.add(step_no)
             last = max(last, step_no)
-            rows.append(self._step_row(step_no, *step[1:]))
+            rows.append(self._step_row(step_no, *step[2:]))
         rows.sort(key=itemgetter("step_no"))
 
     def _take_step_links(self, lines: list[str]) -> list[str]:
@@ -488,12 +506,12 @@ class ProjectPage:
             lines = part_step_links(lines)
         kept: list[str] = []
         place = 0
-        while place < len(lines):
-            found = STEP_LINKS.fullmatch(lines[place]) if lines[place][0] == "(" else None
-            place += 1
+        for start in [start for start, line in enumerate(lines) if line[0] == "("]:
+            found = STEP_LINKS.fullmatch(lines[start])
             if not found:
-                kept.append(lines[place - 1])
                 continue
+            kept += lines[place:start]
+            place = start + 1
             code = found[1]
             while code is None and place < len(lines):
                 bare = BARE_CODE_LINE.fullmatch(lines[place].removeprefix(":").strip())
@@ -505,7 +523,7 @@ class ProjectPage:
                 self.findings.add(
                     "code_contradicts", table="projects", key=self.code, column="project_code", printed=code
                 )
-        return kept
+        return kept + lines[place:]
 
     def _step_row(self, step_no: int, text: str, weight: str, start: str, end: str) -> Row:
         key = f"{self.code}/{step_no}"
@@ -535,7 +553,7 @@ class ProjectPage:
         steps: list[_StepParts] = []
         for (_, text_start, step_no, glued), following in pairwise([*starts, (len(lines), 0, "", None)]):
             body = lines[text_start : following[0]]
-            steps.append((step_no, *self._split_step([glued, *body] if glued else body, step_no)))
+            steps.append(("", step_no, *self._split_step([glued, *body] if glued else body, step_no)))
         return steps
 
     def _split_step(self, block: list[str], step_no: str) -> tuple[str, str, str, str]:
@@ -704,15 +722,15 @@ class ProjectPage:
                 printed=", ".join(map(str, numbers)),
             )
         year = self._project["fiscal_year_ce"]
+        first_day, last_day = (f"{year - 1}-10-01", f"{year}-09-30") if year else ("", "9999")
         earlier: Row | None = None
         for report in reports:
-            key = f"{self.code}/{report['report_index']}"
             day = report["reported_on_date"]
-            if year and day and not f"{year - 1}-10-01" <= day <= f"{year}-09-30":
+            if day and not first_day <= day <= last_day:
                 self.findings.add(
                     "report_outside_fiscal_year",
                     table="progress_reports",
-                    key=key,
+                    key=f"{self.code}/{report['report_index']}",
                     column="reported_on_date",
                     printed=day,
                 )
@@ -722,7 +740,7 @@ class ProjectPage:
                     self.findings.add(
                         "progress_fell",
                         table="progress_reports",
-                        key=key,
+                        key=f"{self.code}/{report['report_index']}",
                         column="progress_percent",
                         printed=f"{before:g} | {now:g}",
                     )
@@ -730,7 +748,7 @@ class ProjectPage:
                     self.findings.add(
                         "report_dates_order",
                         table="progress_reports",
-                        key=key,
+                        key=f"{self.code}/{report['report_index']}",
                         column="reported_on_date",
                         printed=f"{earlier['reported_on_date']} | {day}",
                     )
@@ -799,15 +817,8 @@ def _find_agency(lines: list[str], start: int) -> tuple[int, int, str | None, in
 def _match_all(usual: re.Pattern[str], lines: list[str]) -> list[tuple[str, ...]] | None:
     """The parts of all blocks of a section where each is printed as usual; None where one is not."""
     text = "\n".join(lines)
-    blocks: list[tuple[str, ...]] = []
-    place = 0
-    while place < len(text):
-        found = usual.match(text, place)
-        if not found:
-            return None
-        blocks.append(found.groups())
-        place = found.end()
-    return blocks
+    blocks: list[tuple[str, ...]] = usual.findall(text)
+    return blocks if sum(len(block[0]) for block in blocks) == len(text) else None
 
 
 def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:

@@ -44,11 +44,14 @@ def _next_title(
 ) -> Title | None:
     for place in range(first, len(lines)):
         line = lines[place]
-        found = title_line.fullmatch(line)
+        has_code = "-" in line
+        found = title_line.fullmatch(line) if has_code else None
         if found and found[1] and _code_below(lines, place, code_line) in (None, found[2]):
             return Title(place, place + 1, found[1], found[2])
         if ends_head(line) and not _code_below(lines, place, code_line):  # a name may begin like that line
             return None
+        if not has_code:
+            continue
         bare = found[2] if found and not found[1] else line if code_line.fullmatch(line) else None
         if bare is None or (found is None and _code_below(lines, place, code_line)):  # a name can be a code itself
             continue
