@@ -1,7 +1,7 @@
 /* `weave` of parsers.plain in C, for installations that can compile it: the same results, sooner.
 
-   Nothing of HTML is decided here. The page is cut at its tags; what a tag means is asked of `read_tag` and remembered,
-   and what the tags between two texts print and build is looked up in dictionaries that make what they miss. */
+   Nothing of HTML is decided here. The page is cut at its tags. What a tag means, and what the tags between two texts
+   print and build, is looked up in dictionaries that make what they miss. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -9,8 +9,8 @@
 
 static const char SPACE = 2; /* the letter of a blank, as in parsers.plain */
 
-/* Tags met before. Each may stand in a few slots; where all are taken, who comes later takes one over: so there are never
-   too many. */
+/* Tags met before: the dictionary's, found without making an object of each. A tag may stand in a few slots; where all are
+   taken, it takes one over. */
 enum { SLOTS = 1024, TRIED = 8, LONGEST = 500 };
 
 typedef struct {
@@ -29,9 +29,9 @@ typedef struct {
 } Buffer;
 
 typedef struct {
-    PyObject *read_tag, *inline_letters, *printed, *structures; /* borrowed */
-    PyObject *built, *links;                                    /* lists */
-    Buffer run;                                                 /* the letters since the last text */
+    PyObject *tags, *inline_letters, *printed, *structures; /* borrowed */
+    PyObject *built, *links;                                /* lists */
+    Buffer run;                                             /* the letters since the last text */
     Buffer woven;
     const char *text, *text_end; /* the last text; NULL before the first */
 } Page;
@@ -142,7 +142,7 @@ static unsigned long long hash_of(const char *from, Py_ssize_t length) {
 }
 
 /* What a tag means, as a new reference; NULL with an exception set. */
-static PyObject *meaning_of(State *state, PyObject *read_tag, const char *tag, Py_ssize_t length) {
+static PyObject *meaning_of(State *state, PyObject *tags, const char *tag, Py_ssize_t length) {
     unsigned long long hash = hash_of(tag, length);
     unsigned long long step = hash >> 40 | 1;
     Known *known = NULL;
@@ -155,7 +155,7 @@ static PyObject *meaning_of(State *state, PyObject *read_tag, const char *tag, P
     }
     PyObject *bytes = PyBytes_FromStringAndSize(tag, length);
     if (bytes == NULL) return NULL;
-    PyObject *meaning = PyObject_CallOneArg(read_tag, bytes);
+    PyObject *meaning = PyObject_GetItem(tags, bytes);
     if (meaning != NULL && !(PyTuple_Check(meaning) && PyTuple_GET_SIZE(meaning) == 3 &&
                              PyBytes_Check(PyTuple_GET_ITEM(meaning, 0)) && PyBytes_GET_SIZE(PyTuple_GET_ITEM(meaning, 0)) == 1 &&
                              PyBytes_Check(PyTuple_GET_ITEM(meaning, 2)))) {
@@ -181,7 +181,7 @@ static int weave_page(Page *page, State *state, const char *place, const char *e
     while (next < end) {
         const char *tag = next + 1, *tag_end = find(tag, end, '>');
         if (tag_end == end || find(tag, tag_end, '<') < tag_end) return 0;
-        PyObject *meaning = meaning_of(state, page->read_tag, tag, tag_end - tag);
+        PyObject *meaning = meaning_of(state, page->tags, tag, tag_end - tag);
         if (meaning == NULL) return -1;
         char letter = PyBytes_AS_STRING(PyTuple_GET_ITEM(meaning, 0))[0];
         PyObject *target = PyTuple_GET_ITEM(meaning, 1), *raw = PyTuple_GET_ITEM(meaning, 2);
@@ -204,13 +204,13 @@ static int weave_page(Page *page, State *state, const char *place, const char *e
 }
 
 PyDoc_STRVAR(weave_doc,
-             "weave(source, read_tag, inline_letters, printed, structures, /)\n--\n\n"
+             "weave(source, tags, inline_letters, printed, structures, /)\n--\n\n"
              "See parsers.plain: the woven texts, the structures and the links of a page; None where it is not plain.");
 
 static PyObject *weave(PyObject *module, PyObject *arguments) {
     PyObject *source;
     Page page = {0};
-    if (!PyArg_ParseTuple(arguments, "SOSOO", &source, &page.read_tag, &page.inline_letters, &page.printed,
+    if (!PyArg_ParseTuple(arguments, "SOSOO", &source, &page.tags, &page.inline_letters, &page.printed,
                           &page.structures))
         return NULL;
     PyObject *result = NULL;

@@ -1,8 +1,8 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 def weave(
     source: bytes,
-    read_tag: Callable[[bytes], tuple[bytes, str | None, bytes]],
+    tags: Mapping[bytes, tuple[bytes, str | None, bytes]],
     inline_letters: bytes,
     printed: Mapping[bytes, bytes],
     structures: Mapping[bytes, bytes],

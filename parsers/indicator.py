@@ -19,9 +19,9 @@ from parsers.labels import (
     QUARTER_HEADER_LABEL,
     QUARTER_HEADER_LINES,
     QUARTER_ROW,
-    USUAL_QUARTER,
     TARGET_LABEL,
     TYPE_LABEL,
+    USUAL_QUARTER,
 )
 from parsers.plain import EMPTY_CELL
 from parsers.sections import MOST_PIECES
@@ -116,7 +116,9 @@ def read_quarter_table(
     place = header.end()
     while row := USUAL_QUARTER.match(text, place) or QUARTER_ROW.match(text, place):
         quarter_no = parse_integer(row[1]) or 0
-        cells, pair, end = ([row[2], row[3]], (row[4], row[5]), row.end()) if row.re is USUAL_QUARTER else _row_parts(row)
+        cells, pair, end = (
+            ([row[2], row[3]], (row[4], row[5]), row.end()) if row.re is USUAL_QUARTER else _row_parts(row)
+        )
         row_key = f"{key}/{quarter_no}"
         if len(cells) > 2:
             shown = [cell for cell in cells if cell != EMPTY_CELL]  # the others are spacers

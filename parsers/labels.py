@@ -145,10 +145,11 @@ PROBLEMS_LINE: Final = re.compile(r"\*+\s*ปัญหาของโครง�
 OBSTACLES_LINE: Final = re.compile(r"\*+\s*อุปสรรคของโครงการ\s*:?\s*(.*)")
 PROBLEMS_INSIDE: Final = re.compile(r"\s\*+\s*ปัญหาของโครงการ\s*:")  # behind the note, in its line
 OBSTACLES_INSIDE: Final = re.compile(r"\s\*+\s*อุปสรรคของโครงการ\s*:")
-# As nearly all are printed, each part in lines of its own: nothing in them can be a quotation. The first group is all of it.
+# As nearly all are printed, each part in lines of its own: nothing in them can be a quotation. The groups: all of it;
+# number, percentage, day; the note, and where one date heads it that and its text; problems, obstacles.
 USUAL_REPORT: Final = re.compile(
     rf"(\(({DIGIT}+)\) ความคืบหน้าโครงการฯ ร้อยละ ([0-9]+(?:\.[0-9]+)?) \(([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})\)\n\3\n"
-    rf"(?:((?:([0-9]{{1,2}}/[0-9]{{1,2}}/[0-9]{{4}})(?!{DIGIT}|/) ?:? ?([^/\n]*)|[^(*\n-].*))\n)?"  # the note, its one date and text
+    rf"(?:((?:([0-9]{{1,2}}/[0-9]{{1,2}}/[0-9]{{4}})(?!{DIGIT}|/) ?:? ?([^/\n]*)|[^(*\n-].*))\n)?"
     r"\*\* ปัญหาของโครงการ : *(.*)\n\*\* อุปสรรคของโครงการ : *(.*)\n-{3,}&+-{3,}(?:\n|$))"
 )
 

@@ -157,11 +157,8 @@ _STYLES_APART: Final = re.compile(rb"display|visibility|white-space|&", re.IGNOR
 _FLOATS: Final = re.compile(rb"float|position", re.IGNORECASE)  # makes a box of an inline element
 _FLOATING: Final = frozenset(_OPEN[kind] for kind in ("inline", "a", "button"))
 _ODD_IN_LINK: Final = re.compile(rb"&(?!amp;|[a-zA-Z0-9_]+=)|\r")
-_MOST: Final = 10_000  # tags remembered; a portal's pages share some hundreds
-_LONGEST: Final = 300  # bytes of one
-
-_before_blank: dict[bytes, bytes] = {}  # a tag and the blank behind it → letters
-_before_text: dict[bytes, bytes] = {}  # a tag → its letter and that of a text
+_MOST: Final = 10_000  # tags remembered, and runs of letters; a portal's pages share some hundreds
+_LONGEST: Final = 500  # bytes of one
 
 
 class _Tag(NamedTuple):
@@ -172,13 +169,27 @@ class _Tag(NamedTuple):
     raw: bytes = b""
 
 
-_specials: dict[bytes, _Tag] = {}  # a link, or a tag before what is no markup
-_Value = TypeVar("_Value", bytes, _Tag)
+_Made = TypeVar("_Made")
 _Woven = tuple[bytes, list[bytes], list[str]]
 
 
 class _NotPlainError(Exception):
     """The page needs a repair rule of HTML, or holds something that this road does not know."""
+
+
+class _Memory(dict[bytes, _Made]):
+    """What was made of tags, or of the letters between two texts: most of them come again on every page."""
+
+    def __init__(self, make: Callable[[bytes], _Made]) -> None:
+        self._make = make
+
+    def __missing__(self, key: bytes) -> _Made:
+        made = self._make(key)
+        if len(self) >= _MOST:
+            self.clear()
+        if len(key) <= _LONGEST:
+            self[key] = made
+        return made
 
 
 def plain_lines(source: bytes) -> tuple[list[str], list[str]] | None:
@@ -210,7 +221,7 @@ def _weave(source: bytes) -> _Woven:
     """The texts of a page with what the tags print between them, the structures between the texts, and the links."""
     if _weave_in_c is None:
         return _weave_in_python(source)
-    woven = _weave_in_c(source, _read_tag, _INLINE_LETTERS, _printed_runs, _structures)
+    woven = _weave_in_c(source, _tags, _INLINE_LETTERS, _printed_runs, _structures)
     if woven is None:
         raise _NotPlainError
     return woven
@@ -249,31 +260,23 @@ def _take_apart(source: bytes) -> tuple[bytes, list[bytes], list[str]]:
     if first and not first.isspace():
         letters.append(_TEXT)
         texts.append(first)
-    before_blank, before_text = _before_blank.get, _before_text.get
-    add_letter, add_text = letters.append, texts.append
     for piece in pieces:
-        letter = before_blank(piece)
-        if letter is None:
-            tag, end, text = piece.partition(b">")
-            letter = before_text(tag)
-            if letter is None:
-                special = _specials.get(tag) or _read_tag(tag)
-                letter = special.letter + _TEXT
-                if special.target is not None:
-                    links.append(special.target)
-                elif special.raw and end:
-                    text = _skip_raw(pieces, b"/" + special.raw)
-            if text and not text.isspace():
-                add_text(text)
-            elif not end:
-                raise _NotPlainError
-            else:
-                letter = letter[:-1]
-                if text and letter in _INLINE_LETTERS:
-                    letter += _SPACE
-                if tag in _before_text:
-                    _keep(_before_blank, piece, letter)
-        add_letter(letter)
+        tag, end, text = piece.partition(b">")
+        if not end:
+            raise _NotPlainError
+        letter, target, raw = _tags[tag]
+        letters.append(letter)
+        if target is not None:
+            links.append(target)
+        if raw:
+            text = _skip_raw(pieces, b"/" + raw)
+        if not text:
+            continue
+        if not text.isspace():
+            letters.append(_TEXT)
+            texts.append(text)
+        elif letter in _INLINE_LETTERS:
+            letters.append(_SPACE)
     return b"".join(letters), texts, links
 
 
@@ -291,19 +294,19 @@ def _skip_raw(pieces: Iterator[bytes], end_tag: bytes) -> bytes:
 
 
 def _read_tag(tag: bytes) -> _Tag:
-    """Read a tag that was not met before, without its angles. Raises _NotPlainError."""
+    """Read a tag, given without its angles. Raises _NotPlainError."""
     if tag.startswith(b"!--"):
         if not tag.endswith(b"--") or len(tag) < 5:
             raise _NotPlainError
-        return _plain(tag, _NOTHING)
+        return _Tag(_NOTHING)
     if tag[:8].lower() == b"!doctype":
-        return _plain(tag, _DOCTYPE)
+        return _Tag(_DOCTYPE)
     found = _TAG.fullmatch(tag)
     if not found:
         raise _NotPlainError
     name, closes = found[1].lower(), found[3]
     if name in _RAW and not closes:
-        return _special(tag, _Tag(_NOTHING, raw=found[1]))
+        return _Tag(_NOTHING, raw=found[1])
     attributes: dict[bytes, bytes] = {}
     for key, value in _ATTRIBUTE.findall(found[2]):
         attributes.setdefault(key.lower(), value.strip(value[:1]) if value[:1] in (b"'", b'"') else value)
@@ -320,27 +323,10 @@ def _read_tag(tag: bytes) -> _Tag:
         raise _NotPlainError
     target = attributes.get(b"href") if name == b"a" else None
     if not target:
-        return _plain(tag, letter)
+        return _Tag(letter)
     if _ODD_IN_LINK.search(target):
         raise _NotPlainError
-    return _special(tag, _Tag(letter, target.replace(b"&amp;", b"&").decode().strip()))
-
-
-def _plain(tag: bytes, letter: bytes) -> _Tag:
-    _keep(_before_text, tag, letter + _TEXT)
-    return _Tag(letter)
-
-
-def _special(tag: bytes, special: _Tag) -> _Tag:
-    _keep(_specials, tag, special)
-    return special
-
-
-def _keep(memory: dict[bytes, _Value], key: bytes, value: _Value) -> None:
-    if len(memory) >= _MOST:
-        memory.clear()
-    if len(key) <= _LONGEST:
-        memory[key] = value
+    return _Tag(letter, target.replace(b"&amp;", b"&").decode().strip())
 
 
 def _structure(run: bytes) -> bytes:
@@ -440,17 +426,6 @@ def _without_blank_texts(runs: list[bytes], texts: list[bytes]) -> tuple[list[by
     return b"".join(letters).split(_TEXT), kept
 
 
-class _Runs(dict[bytes, bytes]):
-    """What is made of the letters between two texts; most of them come again on every page."""
-
-    def __init__(self, make: Callable[[bytes], bytes]) -> None:
-        self._make = make
-
-    def __missing__(self, run: bytes) -> bytes:
-        made = self._make(run)
-        _keep(self, run, made)
-        return made
-
-
-_structures: Final = _Runs(_structure)
-_printed_runs: Final = _Runs(_printed_run)
+_tags: Final = _Memory(_read_tag)
+_structures: Final = _Memory(_structure)
+_printed_runs: Final = _Memory(_printed_run)

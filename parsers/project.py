@@ -71,7 +71,7 @@ from parsers.title import find_title
 
 Row = dict[str, Any]
 _Heading = tuple[int | None, float | None, str | None]  # a report's number, progress and day
-_StepParts = tuple[str, str, str, str, str, str]  # as printed: all of it where that is usual, number, description, weight, first day, last day
+_StepParts = tuple[str, str, str, str, str, str]  # all of it if usual; number, description, weight, first and last day
 
 TABLES = (
     "projects",
@@ -352,8 +352,9 @@ class ProjectPage:
 
     def _usual_report(self, report: tuple[str, ...], index: int) -> Row:
         _, number_, percent, day, note, typed, text, problems, obstacles = report
-        heading = parse_integer(number_), parse_number(percent), parse_iso_day(day)
-        if None in heading or not 0 <= heading[1] <= 100:
+        progress = parse_number(percent)
+        heading = parse_integer(number_), progress, parse_iso_day(day)
+        if progress is None or progress > 100 or None in heading:
             heading = self._heading(index, number_, percent, day)
         if typed and (note_date := typed_date_day(typed)) and note_date == heading[2]:
             return self._row(index, heading, note_date, text or None, problems, obstacles)
