@@ -1,7 +1,7 @@
 /* `weave` of parsers.plain in C, for installations that can compile it: the same results, sooner.
 
-   Nothing of HTML is decided here. The page is cut at its tags. What a tag means, and what the tags between two texts
-   print and build, is looked up in dictionaries that make what they miss. */
+   Nothing of HTML is decided here. The page is cut at its tags. What a tag or a reference means, and what the tags between
+   two texts print and build, is looked up in dictionaries that make what they miss. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -29,9 +29,9 @@ typedef struct {
 } Buffer;
 
 typedef struct {
-    PyObject *tags, *inline_letters, *printed, *structures; /* borrowed */
-    PyObject *built, *links;                                /* lists */
-    Buffer run;                                             /* the letters since the last text */
+    PyObject *tags, *references, *printed, *structures, *inline_letters; /* borrowed */
+    PyObject *built, *links;                                             /* lists */
+    Buffer run;                                                          /* the letters since the last text */
     Buffer woven;
     const char *text, *text_end; /* the last text; NULL before the first */
 } Page;
@@ -99,6 +99,23 @@ static Py_ssize_t end_run(Page *page) {
     return length;
 }
 
+/* Print what a reference such as `&amp;` stands for. Returns its end, or NULL. */
+static const char *add_reference(Page *page, const char *from, const char *end) {
+    const char *reference_end = from + 1;
+    while (reference_end < end && is_of_reference(*reference_end)) reference_end++;
+    if (reference_end < end && *reference_end == ';') reference_end++;
+    PyObject *reference = PyBytes_FromStringAndSize(from, reference_end - from);
+    if (reference == NULL) return NULL;
+    PyObject *printed = PyObject_GetItem(page->references, reference);
+    Py_DECREF(reference);
+    if (printed != NULL && !PyBytes_Check(printed))
+        PyErr_SetString(PyExc_TypeError, "what a reference stands for must be bytes");
+    else if (printed != NULL && append(&page->woven, PyBytes_AS_STRING(printed), PyBytes_GET_SIZE(printed)) == 0)
+        from = reference_end;
+    Py_XDECREF(printed);
+    return PyErr_Occurred() ? NULL : from;
+}
+
 /* Print a text, each line break in it and the blanks behind that as one blank. Returns 1; 0 where it is not plain; -1. */
 static int add_text(Page *page, const char *from, const char *end) {
     Py_ssize_t between = end_run(page);
@@ -106,15 +123,18 @@ static int add_text(Page *page, const char *from, const char *end) {
     if (between == 0 && page->text != NULL && are_halves(page->text, page->text_end, from)) return 0;
     page->text = from;
     page->text_end = end;
-    if (reserve(&page->woven, end - from)) return -1; /* it does not get longer: nothing below can fail */
     while (from < end) {
-        const char *wrap = find(from, end, '\n');
-        append(&page->woven, from, wrap - from);
-        if (wrap < end) {
-            append(&page->woven, " ", 1);
-            for (wrap++; wrap < end && *wrap == ' ';) wrap++;
+        const char *special = from;
+        while (special < end && *special != '\n' && *special != '&') special++;
+        if (append(&page->woven, from, special - from)) return -1;
+        from = special;
+        if (from < end && *from == '&') {
+            from = add_reference(page, from, end);
+            if (from == NULL) return -1;
+        } else if (from < end) {
+            if (append(&page->woven, " ", 1)) return -1;
+            for (from++; from < end && *from == ' ';) from++;
         }
-        from = wrap;
     }
     return 1;
 }
@@ -204,14 +224,14 @@ static int weave_page(Page *page, State *state, const char *place, const char *e
 }
 
 PyDoc_STRVAR(weave_doc,
-             "weave(source, tags, inline_letters, printed, structures, /)\n--\n\n"
+             "weave(source, tags, references, printed, structures, inline_letters, /)\n--\n\n"
              "See parsers.plain: the woven texts, the structures and the links of a page; None where it is not plain.");
 
 static PyObject *weave(PyObject *module, PyObject *arguments) {
     PyObject *source;
     Page page = {0};
-    if (!PyArg_ParseTuple(arguments, "SOSOO", &source, &page.tags, &page.inline_letters, &page.printed,
-                          &page.structures))
+    if (!PyArg_ParseTuple(arguments, "SOOOOS", &source, &page.tags, &page.references, &page.printed, &page.structures,
+                          &page.inline_letters))
         return NULL;
     PyObject *result = NULL;
     page.built = PyList_New(0);

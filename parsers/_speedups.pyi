@@ -3,8 +3,9 @@ from collections.abc import Mapping
 def weave(
     source: bytes,
     tags: Mapping[bytes, tuple[bytes, str | None, bytes]],
-    inline_letters: bytes,
+    references: Mapping[bytes, bytes],
     printed: Mapping[bytes, bytes],
     structures: Mapping[bytes, bytes],
+    inline_letters: bytes,
     /,
 ) -> tuple[bytes, list[bytes], list[str]] | None: ...

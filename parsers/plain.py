@@ -10,7 +10,6 @@ one letter of a *skeleton*, and the skeleton must cancel out to nothing. Every o
 import html
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from itertools import product
 from typing import Final, NamedTuple, TypeVar
 
@@ -139,10 +138,9 @@ _PRINTED: Final = bytes(map(_printed, range(256)))
 _WRAPPED: Final = re.compile(rb"\n *")
 _BREAK_RUN: Final = re.compile(rb"[\x02-\x04]+")
 _EMPTY_CELL: Final = re.compile(_CELL_START + _BREAKS + b"*" + _CELL_END)
-_REFERENCE: Final = re.compile("&#?[a-zA-Z0-9]*;?")
-_OPEN_REFERENCE: Final = re.compile(rb"&[#a-zA-Z0-9]*")
+_REFERENCE: Final = re.compile(rb"&[#a-zA-Z0-9]*;?")
 _REST_OF_LETTER: Final = re.compile(rb"[\x80-\xbf]")
-_USUAL_NUMBERS: Final = frozenset(("&#39;", "&#039;", "&#34;"))  # of quotation marks, as PHP writes them
+_USUAL_NUMBERS: Final = frozenset((b"&#39;", b"&#039;", b"&#34;"))  # of quotation marks, as PHP writes them
 
 # --- single tags ----------------------------------------------------------------------------------------------------
 
@@ -221,7 +219,7 @@ def _weave(source: bytes) -> _Woven:
     """The texts of a page with what the tags print between them, the structures between the texts, and the links."""
     if _weave_in_c is None:
         return _weave_in_python(source)
-    woven = _weave_in_c(source, _tags, _INLINE_LETTERS, _printed_runs, _structures)
+    woven = _weave_in_c(source, _tags, _references, _printed_runs, _structures, _INLINE_LETTERS)
     if woven is None:
         raise _NotPlainError
     return woven
@@ -241,13 +239,14 @@ def _interlace(runs: list[bytes], texts: list[bytes]) -> bytes:
             raise _NotPlainError
     pieces = [b""] * (2 * len(texts) + 1)
     pieces[::2] = printed
-    pieces[1::2] = texts
+    pieces[1::2] = map(_dereferenced, texts)
     return _WRAPPED.sub(b" ", b"".join(pieces))
 
 
 def _may_adjoin(text: bytes, following: bytes) -> bool:
     """Whether two texts stay what they are without the tags between them: not halves of a letter or of a reference."""
-    return not _REST_OF_LETTER.match(following) and not _OPEN_REFERENCE.fullmatch(text, max(text.rfind(b"&"), 0))
+    last = _REFERENCE.fullmatch(text, max(text.rfind(b"&"), 0))
+    return not _REST_OF_LETTER.match(following) and (last is None or last[0].endswith(b";"))
 
 
 def _take_apart(source: bytes) -> tuple[bytes, list[bytes], list[str]]:
@@ -374,14 +373,14 @@ def _is_balanced(letters: bytes) -> bool:
 
 def _print(source: bytes, woven: bytes, structures: list[bytes]) -> list[str]:
     """The printed lines of a page."""
-    text = _spelt(woven)
+    text = mend_spelling(woven.decode())
     lines = lines_of(text)
     shows_all = text.strip(f"{BREAK} \n\r\t\f").count(BREAK) < len(lines)
     if shows_all or not any(cell in structure for structure in structures for cell in _CELLS):
         return lines
     # a cell that holds no more than a no-break blank is an empty one
     skeleton, texts, _ = _take_apart(source)
-    return lines_of(_spelt(_interlace(*_without_blank_texts(skeleton.split(_TEXT), texts))))
+    return lines_of(mend_spelling(_interlace(*_without_blank_texts(skeleton.split(_TEXT), texts)).decode()))
 
 
 def _printed_run(run: bytes) -> bytes:
@@ -394,22 +393,15 @@ def _printed_run(run: bytes) -> bytes:
     return _BREAK_RUN.sub(_ENCODED_BREAK, breaks).replace(_EMPTY, _ENCODED_EMPTY)
 
 
-def _spelt(woven: bytes) -> str:
-    """The text in right spelling."""
-    text = woven.decode()
-    return mend_spelling(_REFERENCE.sub(_referenced, text) if "&" in text else text)
+def _dereferenced(text: bytes) -> bytes:
+    return _REFERENCE.sub(lambda found: _references[found[0]], text) if b"&" in text else text
 
 
-def _referenced(found: re.Match[str]) -> str:
-    return _character(found[0])
-
-
-@lru_cache(maxsize=1_000)
-def _character(reference: str) -> str:
-    """What a reference stands for, such as `&amp;`. Raises _NotPlainError for one of a number."""
-    if reference[1:2] == "#" and reference not in _USUAL_NUMBERS:
+def _referenced(reference: bytes) -> bytes:
+    """What a reference such as `&amp;` stands for. Raises _NotPlainError where that takes more than its name."""
+    if b"#" in reference and reference not in _USUAL_NUMBERS:
         raise _NotPlainError
-    return html.unescape(reference)
+    return html.unescape(reference.decode()).replace("\n", " ").encode()
 
 
 def _without_blank_texts(runs: list[bytes], texts: list[bytes]) -> tuple[list[bytes], list[bytes]]:
@@ -417,7 +409,7 @@ def _without_blank_texts(runs: list[bytes], texts: list[bytes]) -> tuple[list[by
     kept: list[bytes] = []
     letters = list(runs)
     for place, text in enumerate(texts):
-        shown = _REFERENCE.sub(_referenced, text.decode())
+        shown = _dereferenced(text).decode()
         if clean(shown):
             kept.append(text)
             letters[place] += _TEXT
@@ -427,5 +419,6 @@ def _without_blank_texts(runs: list[bytes], texts: list[bytes]) -> tuple[list[by
 
 
 _tags: Final = _Memory(_read_tag)
+_references: Final = _Memory(_referenced)
 _structures: Final = _Memory(_structure)
 _printed_runs: Final = _Memory(_printed_run)
