@@ -29,9 +29,9 @@ typedef struct {
 } Buffer;
 
 typedef struct {
-    PyObject *tags, *references, *printed, *structures, *inline_letters; /* borrowed */
-    PyObject *built, *links;                                             /* lists */
-    Buffer run;                                                          /* the letters since the last text */
+    PyObject *tags, *references, *runs, *inline_letters; /* borrowed */
+    PyObject *structures, *links;                        /* lists */
+    Buffer run;                                          /* the letters since the last text */
     Buffer woven;
     const char *text, *text_end; /* the last text; NULL before the first */
 } Page;
@@ -57,6 +57,10 @@ static int append(Buffer *buffer, const char *from, Py_ssize_t length) {
     return 0;
 }
 
+static int ends_in_blank(const Buffer *buffer) {
+    return buffer->length > 0 && buffer->start[buffer->length - 1] == ' ';
+}
+
 static const char *find(const char *from, const char *end, char wanted) {
     const char *found = memchr(from, wanted, end - from);
     return found == NULL ? end : found;
@@ -80,22 +84,30 @@ static int are_halves(const char *text, const char *text_end, const char *follow
     return text_end > text && text_end[-1] == '&';
 }
 
-/* End the run of letters: print what it prints, and keep what it builds. Returns how many bytes it printed, or -1. */
+/* Whether something is a tuple of so many items, of which those at two places are bytes. */
+static int is_tuple_of_bytes(PyObject *object, Py_ssize_t size, Py_ssize_t first, Py_ssize_t second) {
+    return PyTuple_Check(object) && PyTuple_GET_SIZE(object) == size && PyBytes_Check(PyTuple_GET_ITEM(object, first)) &&
+           PyBytes_Check(PyTuple_GET_ITEM(object, second));
+}
+
+/* End the run of letters: print what it prints, and keep its structure. Returns how many bytes it prints, or -1. */
 static Py_ssize_t end_run(Page *page) {
     PyObject *run = PyBytes_FromStringAndSize(page->run.start, page->run.length);
     if (run == NULL) return -1;
     page->run.length = 0;
-    PyObject *printed = PyObject_GetItem(page->printed, run);
-    PyObject *structure = printed == NULL ? NULL : PyObject_GetItem(page->structures, run);
+    PyObject *known = PyObject_GetItem(page->runs, run); /* what it prints, its structure */
     Py_DECREF(run);
+    if (known == NULL) return -1;
     Py_ssize_t length = -1;
-    if (structure != NULL && !PyBytes_Check(printed))
-        PyErr_SetString(PyExc_TypeError, "what tags print must be bytes");
-    else if (structure != NULL && PyList_Append(page->built, structure) == 0 &&
-             append(&page->woven, PyBytes_AS_STRING(printed), PyBytes_GET_SIZE(printed)) == 0)
+    if (!is_tuple_of_bytes(known, 2, 0, 1)) {
+        PyErr_SetString(PyExc_TypeError, "a run must be what it prints and its structure");
+    } else if (PyList_Append(page->structures, PyTuple_GET_ITEM(known, 1)) == 0) {
+        PyObject *printed = PyTuple_GET_ITEM(known, 0);
         length = PyBytes_GET_SIZE(printed);
-    Py_XDECREF(printed);
-    Py_XDECREF(structure);
+        int is_second_blank = length == 1 && PyBytes_AS_STRING(printed)[0] == ' ' && ends_in_blank(&page->woven);
+        if (!is_second_blank && append(&page->woven, PyBytes_AS_STRING(printed), length)) length = -1;
+    }
+    Py_DECREF(known);
     return length;
 }
 
@@ -123,17 +135,21 @@ static int add_text(Page *page, const char *from, const char *end) {
     if (between == 0 && page->text != NULL && are_halves(page->text, page->text_end, from)) return 0;
     page->text = from;
     page->text_end = end;
+    const char *wrap = find(from, end, '\n'), *reference = find(from, end, '&');
+    if (from < wrap && *from == ' ' && ends_in_blank(&page->woven)) from++;
     while (from < end) {
-        const char *special = from;
-        while (special < end && *special != '\n' && *special != '&') special++;
+        const char *special = wrap < reference ? wrap : reference;
         if (append(&page->woven, from, special - from)) return -1;
         from = special;
-        if (from < end && *from == '&') {
+        if (from == end) break;
+        if (special == wrap) {
+            if (!ends_in_blank(&page->woven) && append(&page->woven, " ", 1)) return -1;
+            for (from++; from < end && *from == ' ';) from++;
+            wrap = find(from, end, '\n');
+        } else {
             from = add_reference(page, from, end);
             if (from == NULL) return -1;
-        } else if (from < end) {
-            if (append(&page->woven, " ", 1)) return -1;
-            for (from++; from < end && *from == ' ';) from++;
+            reference = find(from, end, '&');
         }
     }
     return 1;
@@ -176,9 +192,8 @@ static PyObject *meaning_of(State *state, PyObject *tags, const char *tag, Py_ss
     PyObject *bytes = PyBytes_FromStringAndSize(tag, length);
     if (bytes == NULL) return NULL;
     PyObject *meaning = PyObject_GetItem(tags, bytes);
-    if (meaning != NULL && !(PyTuple_Check(meaning) && PyTuple_GET_SIZE(meaning) == 3 &&
-                             PyBytes_Check(PyTuple_GET_ITEM(meaning, 0)) && PyBytes_GET_SIZE(PyTuple_GET_ITEM(meaning, 0)) == 1 &&
-                             PyBytes_Check(PyTuple_GET_ITEM(meaning, 2)))) {
+    if (meaning != NULL &&
+        !(is_tuple_of_bytes(meaning, 3, 0, 2) && PyBytes_GET_SIZE(PyTuple_GET_ITEM(meaning, 0)) == 1)) {
         PyErr_SetString(PyExc_TypeError, "a tag's meaning must be its letter, a target and a name");
         Py_CLEAR(meaning);
     }
@@ -224,28 +239,27 @@ static int weave_page(Page *page, State *state, const char *place, const char *e
 }
 
 PyDoc_STRVAR(weave_doc,
-             "weave(source, tags, references, printed, structures, inline_letters, /)\n--\n\n"
+             "weave(source, tags, references, runs, inline_letters, /)\n--\n\n"
              "See parsers.plain: the woven texts, the structures and the links of a page; None where it is not plain.");
 
 static PyObject *weave(PyObject *module, PyObject *arguments) {
     PyObject *source;
     Page page = {0};
-    if (!PyArg_ParseTuple(arguments, "SOOOOS", &source, &page.tags, &page.references, &page.printed, &page.structures,
-                          &page.inline_letters))
+    if (!PyArg_ParseTuple(arguments, "SOOOS", &source, &page.tags, &page.references, &page.runs, &page.inline_letters))
         return NULL;
     PyObject *result = NULL;
-    page.built = PyList_New(0);
+    page.structures = PyList_New(0);
     page.links = PyList_New(0);
-    if (page.built != NULL && page.links != NULL) {
+    if (page.structures != NULL && page.links != NULL) {
         const char *start = PyBytes_AS_STRING(source);
         int woven = weave_page(&page, PyModule_GetState(module), start, start + PyBytes_GET_SIZE(source));
         if (woven == 1)
             result = Py_BuildValue("y#OO", page.woven.start == NULL ? "" : page.woven.start, page.woven.length,
-                                   page.built, page.links);
+                                   page.structures, page.links);
         else if (woven == 0)
             result = Py_NewRef(Py_None);
     }
-    Py_XDECREF(page.built);
+    Py_XDECREF(page.structures);
     Py_XDECREF(page.links);
     PyMem_Free(page.run.start);
     PyMem_Free(page.woven.start);

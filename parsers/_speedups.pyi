@@ -4,8 +4,7 @@ def weave(
     source: bytes,
     tags: Mapping[bytes, tuple[bytes, str | None, bytes]],
     references: Mapping[bytes, bytes],
-    printed: Mapping[bytes, bytes],
-    structures: Mapping[bytes, bytes],
+    runs: Mapping[bytes, tuple[bytes, bytes]],
     inline_letters: bytes,
     /,
 ) -> tuple[bytes, list[bytes], list[str]] | None: ...

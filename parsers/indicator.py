@@ -21,6 +21,7 @@ from parsers.labels import (
     QUARTER_ROW,
     TARGET_LABEL,
     TYPE_LABEL,
+    USUAL_MEASURES,
     USUAL_QUARTER,
 )
 from parsers.plain import EMPTY_CELL
@@ -207,10 +208,14 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
     The unit stands inside the label (`ค่าเป้าหมาย ร้อยละ : 100`). A label whose value stands in a line of its own
     reads the same.
     """
+    usual = USUAL_MEASURES.fullmatch("\n".join(lines))
+    if usual and not any(label in usual[1] for label in _ANY_LABEL):
+        unit, target, achieved, kpi_type, level = usual.groups()
+        return _measures(unit, target, achieved, kpi_type, level, table, key, findings), []
     values: dict[str, list[str]] = {}
     rest: list[str] = []
     current: list[str] | None = None
-    level: str | None = None
+    level = None
     for line in _one_a_line(lines):
         if line.startswith(_ANY_LABEL):
             label = next(label for label in _LABELS if line.startswith(label))
@@ -251,14 +256,26 @@ def read_measures(lines: list[str], table: str, key: str, findings: Findings) ->
         kpi_type, printed_level = found.groups()
         if one := LEVEL_LINE.fullmatch(printed_level):
             level = _level(printed_level, one, table, key, findings)
-    columns: Row = {
-        "unit": unit or unit_2,
+    return _measures(unit or unit_2, target, achieved, kpi_type or None, level, table, key, findings), rest
+
+
+def _measures(
+    unit: str | None,
+    target: str | None,
+    achieved: str | None,
+    kpi_type: str | None,
+    level: str | None,
+    table: str,
+    key: str,
+    findings: Findings,
+) -> Row:
+    return {
+        "unit": unit,
         "target_value": number(target, findings, table, key, "target_value"),
         "achieved_value": number(achieved, findings, table, key, "achieved_value"),
-        "kpi_type": kpi_type or None,
+        "kpi_type": kpi_type,
         "kpi_level": level,
     }
-    return columns, rest
 
 
 def _one_a_line(lines: list[str]) -> list[str]:

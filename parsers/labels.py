@@ -188,6 +188,10 @@ LEVEL_LINE: Final = re.compile(
 LEVEL_AT_END: Final = re.compile(
     r"(.*?)\s*(\(?\s*ตัวชี้วัดระดับ(?:ผลผลิต|ผลลัพธ์)\s*(?:\(\s*(?:output|outcome)\s*\))?\s*\)?)", re.IGNORECASE
 )
+USUAL_MEASURES: Final = re.compile(  # each in a line of its own; the unit, target, result, type, level
+    rf"{TARGET_LABEL} ([^\s:][^:\n]*) : ([^\s:]+)\n{ACHIEVED_LABEL} \1 : ([^\s:]+)\n{TYPE_LABEL} : ([^\s:][^:\n]*)\n"
+    r"ตัวชี้วัดระดับ(?:ผลผลิต|ผลลัพธ์) \((output|outcome)\)"
+)
 LEVEL_WORDS: Final[dict[str, str]] = {"ผลผลิต": "output", "ผลลัพธ์": "outcome"}
 
 QUARTER_HEADER_LABEL: Final = "ไตรมาสที่"

@@ -167,6 +167,13 @@ class _Tag(NamedTuple):
     raw: bytes = b""
 
 
+class _Run(NamedTuple):
+    """What the letters between two texts print, and those of them that open and close elements."""
+
+    printed: bytes
+    structure: bytes
+
+
 _Made = TypeVar("_Made")
 _Woven = tuple[bytes, list[bytes], list[str]]
 
@@ -219,7 +226,7 @@ def _weave(source: bytes) -> _Woven:
     """The texts of a page with what the tags print between them, the structures between the texts, and the links."""
     if _weave_in_c is None:
         return _weave_in_python(source)
-    woven = _weave_in_c(source, _tags, _references, _printed_runs, _structures, _INLINE_LETTERS)
+    woven = _weave_in_c(source, _tags, _references, _runs, _INLINE_LETTERS)
     if woven is None:
         raise _NotPlainError
     return woven
@@ -228,12 +235,12 @@ def _weave(source: bytes) -> _Woven:
 def _weave_in_python(source: bytes) -> _Woven:
     skeleton, texts, links = _take_apart(source)
     runs = skeleton.split(_TEXT)
-    return _interlace(runs, texts), list(map(_structures.__getitem__, runs)), links
+    return _interlace(runs, texts), [_runs[run].structure for run in runs], links
 
 
 def _interlace(runs: list[bytes], texts: list[bytes]) -> bytes:
     """The texts with what the letters print around them; some blanks may be double."""
-    printed = list(map(_printed_runs.__getitem__, runs))
+    printed = [_runs[run].printed for run in runs]
     for place, between in enumerate(printed[1:-1]):
         if not between and not _may_adjoin(texts[place], texts[place + 1]):
             raise _NotPlainError
@@ -328,6 +335,10 @@ def _read_tag(tag: bytes) -> _Tag:
     return _Tag(letter, target.replace(b"&amp;", b"&").decode().strip())
 
 
+def _read_run(run: bytes) -> _Run:
+    return _Run(_printed_run(run), _structure(run))
+
+
 def _structure(run: bytes) -> bytes:
     """Of the letters between two texts those that open and close elements. Raises _NotPlainError where one is misplaced."""
     letters = run.translate(None, _SPACE + _NOTHING)
@@ -420,5 +431,4 @@ def _without_blank_texts(runs: list[bytes], texts: list[bytes]) -> tuple[list[by
 
 _tags: Final = _Memory(_read_tag)
 _references: Final = _Memory(_referenced)
-_structures: Final = _Memory(_structure)
-_printed_runs: Final = _Memory(_printed_run)
+_runs: Final = _Memory(_read_run)

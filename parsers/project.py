@@ -503,7 +503,7 @@ class ProjectPage:
 
     def _take_step_links(self, lines: list[str]) -> list[str]:
         """Take out the two links below the plan, whose code must be this project's."""
-        if not all(map(STEP_LINKS.fullmatch, [line for line in lines if line[0] == "("])):
+        if not all(STEP_LINKS.fullmatch(line) for line in lines if line[0] == "("):
             lines = part_step_links(lines)
         kept: list[str] = []
         place = 0

@@ -132,9 +132,8 @@ def without_furniture(lines: list[str]) -> list[str]:
 
 def _places(lines: list[str], headings: Mapping[str, str]) -> dict[str, list[int]]:
     keys = {heading: key for key, heading in headings.items()}
-    longest = max(map(len, keys))
     places: dict[str, list[int]] = {}
-    for number in [number for number, line in enumerate(lines) if len(line) <= longest and line in keys]:
+    for number in [number for number, line in enumerate(lines) if line in keys]:
         places.setdefault(keys[lines[number]], []).append(number)
     return places
 

@@ -27,7 +27,7 @@ def find_title(
     ends_head: whether a line stands below every title
     """
     title = _next_title(lines, 0, title_line, code_line, ends_head)
-    while title:
+    while title and any(title.code in line for line in lines[title.end :]):
         again = _next_title(lines, title.end, title_line, code_line, ends_head)
         if again is None or again.code != title.code or not again.name or not title.name.endswith(again.name):
             break

@@ -184,7 +184,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(300):
         link = f"<a href='p{number}'>ก</a><p class=c{number}> </p><p title='{'x' * 400}{number}'>ข</p>"
         assert is_plain(link.encode())
-    for memory in (plain._tags, plain._printed_runs, plain._structures):
+    for memory in (plain._tags, plain._references, plain._runs):
         assert len(memory) <= 50
         assert all(len(tag) <= plain._LONGEST for tag in memory)
 
