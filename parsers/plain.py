@@ -386,7 +386,7 @@ def _print(source: bytes, woven: bytes, structures: list[bytes]) -> list[str]:
     """The printed lines of a page."""
     text = mend_spelling(woven.decode())
     lines = lines_of(text)
-    shows_all = text.strip(f"{BREAK} \n\r\t\f").count(BREAK) < len(lines)
+    shows_all = text.count(BREAK) - text.startswith(BREAK) - text.endswith(BREAK) < len(lines)
     if shows_all or not any(cell in structure for structure in structures for cell in _CELLS):
         return lines
     # a cell that holds no more than a no-break blank is an empty one

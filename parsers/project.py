@@ -295,24 +295,24 @@ class ProjectPage:
 
     def _read_strategies(self, lines: list[str]) -> None:
         items: list[list[str]] = []
-        above: re.Match[str] | None = None
+        matches: list[re.Match[str] | None] = []
         for line in lines:
+            above = matches[-1] if matches else None
             waits = bool(above and not above[4])  # for its name, which stands in a cell of its own
             found = STRATEGY_LINE.fullmatch(line)
             if found and not (waits and above and not (found[3] or "").startswith(f"{above[2] or above[3]}.")):
                 items.append([line])
-                above = found
+                matches.append(found)
             elif line == EMPTY_CELL:
                 continue
             elif (
                 waits or (items and (line[0] == ":" or items[-1][-1][-1] == ":"))  # its English name is below
             ) and len(items[-1]) < MOST_PIECES:
                 items[-1].append(line)
-                above = STRATEGY_LINE.fullmatch(" ".join(items[-1]))
+                matches[-1] = STRATEGY_LINE.fullmatch(" ".join(items[-1]))
             else:
                 self._leave([line])
-        for position, item in enumerate(items, 1):
-            found = STRATEGY_LINE.fullmatch(" ".join(item))
+        for position, (item, found) in enumerate(zip(items, matches, strict=True), 1):
             if not found:
                 self._leave(item)
                 continue
@@ -503,12 +503,13 @@ class ProjectPage:
 
     def _take_step_links(self, lines: list[str]) -> list[str]:
         """Take out the two links below the plan, whose code must be this project's."""
-        if not all(STEP_LINKS.fullmatch(line) for line in lines if line[0] == "("):
+        links = _step_links(lines)
+        if not all(links.values()):
             lines = part_step_links(lines)
+            links = _step_links(lines)
         kept: list[str] = []
         place = 0
-        for start in [start for start, line in enumerate(lines) if line[0] == "("]:
-            found = STEP_LINKS.fullmatch(lines[start])
+        for start, found in links.items():
             if not found:
                 continue
             kept += lines[place:start]
@@ -528,8 +529,8 @@ class ProjectPage:
 
     def _step_row(self, step_no: int, text: str, weight: str, start: str, end: str) -> Row:
         key = f"{self.code}/{step_no}"
-        start_date = self._iso_day(start, "plan_steps", key, "start_date")
-        end_date = self._iso_day(end, "plan_steps", key, "end_date")
+        start_date = parse_iso_day(start) or self._iso_day(start, "plan_steps", key, "start_date")
+        end_date = parse_iso_day(end) or self._iso_day(end, "plan_steps", key, "end_date")
         if start_date and end_date and end_date < start_date:
             self.findings.add(
                 "step_ends_before_start",
@@ -820,6 +821,11 @@ def _match_all(usual: re.Pattern[str], lines: list[str]) -> list[tuple[str, ...]
     text = "\n".join(lines)
     blocks: list[tuple[str, ...]] = usual.findall(text)
     return blocks if sum(len(block[0]) for block in blocks) == len(text) else None
+
+
+def _step_links(lines: list[str]) -> dict[int, re.Match[str] | None]:
+    """The lines in parentheses: where they stand, and whether each is one of the links below the plan."""
+    return {place: STEP_LINKS.fullmatch(line) for place, line in enumerate(lines) if line[0] == "("}
 
 
 def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:
