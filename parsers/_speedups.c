@@ -1,4 +1,4 @@
-/* `weave` of parsers.plain in C, for installations that can compile it: the same results, sooner.
+/* What parsers.plain does letter by letter, in C, for installations that can compile it: the same results, sooner.
 
    Nothing of HTML is decided here. The page is cut at its tags. What a tag or a reference means, and what the tags between
    two texts print and build, is looked up in dictionaries that make what they miss. */
@@ -66,6 +66,11 @@ static const char *find(const char *from, const char *end, char wanted) {
     return found == NULL ? end : found;
 }
 
+static const char *find_two_blanks(const char *from, const char *end) {
+    while ((from = find(from, end, ' ')) < end && !(from + 1 < end && from[1] == ' ')) from++;
+    return from;
+}
+
 static int is_space(char one) { return one == ' ' || (one >= '\t' && one <= '\r'); }
 
 static int is_blank(const char *from, const char *end) {
@@ -128,29 +133,32 @@ static const char *add_reference(Page *page, const char *from, const char *end) 
     return PyErr_Occurred() ? NULL : from;
 }
 
-/* Print a text, each line break in it and the blanks behind that as one blank. Returns 1; 0 where it is not plain; -1. */
+/* Print a text, a line break in it and the blanks behind that as one blank, and several blanks as one. Returns 1; 0 where it
+   is not plain; -1. */
 static int add_text(Page *page, const char *from, const char *end) {
     Py_ssize_t between = end_run(page);
     if (between < 0) return -1;
     if (between == 0 && page->text != NULL && are_halves(page->text, page->text_end, from)) return 0;
     page->text = from;
     page->text_end = end;
-    const char *wrap = find(from, end, '\n'), *reference = find(from, end, '&');
-    if (from < wrap && *from == ' ' && ends_in_blank(&page->woven)) from++;
+    if (*from == ' ' && ends_in_blank(&page->woven)) from++;
+    const char *wrap = find(from, end, '\n'), *blanks = find_two_blanks(from, end), *reference = find(from, end, '&');
     while (from < end) {
-        const char *special = wrap < reference ? wrap : reference;
+        const char *special = wrap < blanks ? wrap : blanks;
+        if (reference < special) special = reference;
         if (append(&page->woven, from, special - from)) return -1;
         from = special;
         if (from == end) break;
-        if (special == wrap) {
-            if (!ends_in_blank(&page->woven) && append(&page->woven, " ", 1)) return -1;
-            for (from++; from < end && *from == ' ';) from++;
-            wrap = find(from, end, '\n');
-        } else {
+        if (from == reference) {
             from = add_reference(page, from, end);
             if (from == NULL) return -1;
             reference = find(from, end, '&');
+            continue;
         }
+        if (!ends_in_blank(&page->woven) && append(&page->woven, " ", 1)) return -1;
+        for (from++; from < end && *from == ' ';) from++;
+        if (wrap < from) wrap = find(from, end, '\n');
+        if (blanks < from) blanks = find_two_blanks(from, end);
     }
     return 1;
 }
@@ -266,6 +274,44 @@ static PyObject *weave(PyObject *module, PyObject *arguments) {
     return result;
 }
 
+enum { PHRASE = 1, HOLDS_PHRASES = 2, NOT_IN_ITSELF = 4, ALONE = 8 }; /* traits, as in parsers.plain */
+
+static int is_nested(const unsigned char *letters, Py_ssize_t length, const unsigned char *traits, unsigned char *waiting) {
+    Py_ssize_t depth = 0, holding_phrases = 0, opened[256] = {0};
+    for (Py_ssize_t place = 0; place < length; place++) {
+        unsigned char letter = letters[place], trait = traits[letter];
+        if (holding_phrases && !(trait & PHRASE || letter & 1)) return 0;
+        if (trait & ALONE) {
+            if (holding_phrases) return 0;
+        } else if (letter & 1) {
+            if (depth == 0 || waiting[--depth] != letter - 1) return 0;
+            opened[letter - 1]--;
+            holding_phrases -= (traits[letter - 1] & HOLDS_PHRASES) != 0;
+        } else {
+            if (trait & NOT_IN_ITSELF && opened[letter]) return 0;
+            waiting[depth++] = letter;
+            opened[letter]++;
+            holding_phrases += (trait & HOLDS_PHRASES) != 0;
+        }
+    }
+    return depth == 0;
+}
+
+PyDoc_STRVAR(nests_doc, "nests(letters, traits, /)\n--\n\n"
+                        "See parsers.plain: whether each element ends, after all that stands in it, and holds what it may.");
+
+static PyObject *nests(PyObject *Py_UNUSED(module), PyObject *arguments) {
+    const char *letters, *traits;
+    Py_ssize_t length, traits_length;
+    if (!PyArg_ParseTuple(arguments, "y#y#", &letters, &length, &traits, &traits_length)) return NULL;
+    if (traits_length != 256) return PyErr_Format(PyExc_ValueError, "each of 256 letters must have its traits");
+    unsigned char *waiting = PyMem_Malloc(length + 1);
+    if (waiting == NULL) return PyErr_NoMemory();
+    int nested = is_nested((const unsigned char *)letters, length, (const unsigned char *)traits, waiting);
+    PyMem_Free(waiting);
+    return PyBool_FromLong(nested);
+}
+
 static int clear(PyObject *module) {
     State *state = PyModule_GetState(module);
     for (int slot = 0; slot < SLOTS; slot++) {
@@ -286,7 +332,9 @@ static int traverse(PyObject *module, visitproc visit, void *arg) {
 
 static void free_module(void *module) { clear(module); }
 
-static PyMethodDef methods[] = {{"weave", weave, METH_VARARGS, weave_doc}, {NULL, NULL, 0, NULL}};
+static PyMethodDef methods[] = {{"weave", weave, METH_VARARGS, weave_doc},
+                                {"nests", nests, METH_VARARGS, nests_doc},
+                                {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "parsers._speedups", NULL, sizeof(State), methods, NULL, traverse, clear, free_module};

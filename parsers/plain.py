@@ -16,9 +16,10 @@ from typing import Final, NamedTuple, TypeVar
 from parsers.thai import clean, mend_spelling
 
 try:
+    from parsers._speedups import nests as _nests_in_c
     from parsers._speedups import weave as _weave_in_c
-except ImportError:  # it is not compiled
-    _weave_in_c = None  # type: ignore[assignment]
+except ImportError:  # they are not compiled
+    _nests_in_c = _weave_in_c = None  # type: ignore[assignment]
 
 BREAK: Final = "␤"  # printable on purpose: one isprintable() then tells whether a page holds invisible characters
 EMPTY_CELL: Final = "␀"
@@ -102,13 +103,24 @@ def _frames() -> dict[bytes, tuple[bytes, bytes]]:
 
 
 _FRAMES: Final = _frames()
-_NOT_IN_ITSELF: Final = [  # a browser ends the outer one, or drops the inner
-    (_OPEN[kind] * 2, bytes(_ALL - {_OPEN[kind][0], _CLOSE[kind][0]})) for kind in ("a", "button", "form")
-]
-_PHRASES: Final = [_OPEN[kind] + _CLOSE[kind] for kind in ("inline", "a", "button")]
-_OF_PHRASES: Final = [(_OPEN[kind], _OPEN[kind] + _CLOSE[kind]) for kind in ("p", "h")]
-_COMMON_PAIRS: Final = [_OPEN[kind] + _CLOSE[kind] for kind in ("td", "th", "tr", "li", "div")]
-_UNPAIRED: Final = _RULE + _DOCTYPE + _HEAD + _HEAD_END
+_PHRASE, _HOLDS_PHRASES, _NOT_IN_ITSELF, _ALONE = 1, 2, 4, 8
+
+
+def _traits() -> bytes:
+    """Of each letter, how a browser lets its element stand in others; end tags have none."""
+    traits = dict.fromkeys(range(256), 0)
+    for trait, letters in {
+        _PHRASE: map(_OPEN.__getitem__, ("inline", "a", "button")),  # may stand in what holds only phrases
+        _HOLDS_PHRASES: map(_OPEN.__getitem__, ("p", "h")),  # is ended by all else
+        _NOT_IN_ITSELF: map(_OPEN.__getitem__, ("a", "button", "form")),  # ends the outer one, or is dropped
+        _ALONE: (_RULE, _DOCTYPE, _HEAD, _HEAD_END),  # has no end tag
+    }.items():
+        for (letter,) in letters:
+            traits[letter] |= trait
+    return bytes(traits.values())
+
+
+_TRAITS: Final = _traits()
 
 # --- what the letters print -----------------------------------------------------------------------------------------
 
@@ -135,7 +147,7 @@ def _printed(code: int) -> int:
 
 
 _PRINTED: Final = bytes(map(_printed, range(256)))
-_WRAPPED: Final = re.compile(rb"\n *")
+_BLANKS: Final = re.compile(rb"\n *|  +")
 _BREAK_RUN: Final = re.compile(rb"[\x02-\x04]+")
 _EMPTY_CELL: Final = re.compile(_CELL_START + _BREAKS + b"*" + _CELL_END)
 _REFERENCE: Final = re.compile(rb"&[#a-zA-Z0-9]*;?")
@@ -208,13 +220,15 @@ def plain_lines(source: bytes) -> tuple[list[str], list[str]] | None:
         return None
 
 
-def lines_of(printed: str) -> list[str]:
+def lines_of(printed: str, *, blanks_are_single: bool = False) -> list[str]:
     """The lines of a text in right spelling that has `BREAK` between them, cleaned."""
     lines = [line for line in map(str.strip, printed.split(BREAK)) if line]
     if not printed.isprintable():
         lines = [line if line.isprintable() and "  " not in line else _clean_line(line) for line in lines]
         return [line for line in lines if line]
-    return [" ".join(line.split()) if "  " in line else line for line in lines] if "  " in printed else lines
+    if blanks_are_single or "  " not in printed:
+        return lines
+    return [" ".join(line.split()) if "  " in line else line for line in lines]
 
 
 def _clean_line(line: str) -> str:
@@ -239,7 +253,7 @@ def _weave_in_python(source: bytes) -> _Woven:
 
 
 def _interlace(runs: list[bytes], texts: list[bytes]) -> bytes:
-    """The texts with what the letters print around them; some blanks may be double."""
+    """The texts with what the letters print around them."""
     printed = [_runs[run].printed for run in runs]
     for place, between in enumerate(printed[1:-1]):
         if not between and not _may_adjoin(texts[place], texts[place + 1]):
@@ -247,7 +261,7 @@ def _interlace(runs: list[bytes], texts: list[bytes]) -> bytes:
     pieces = [b""] * (2 * len(texts) + 1)
     pieces[::2] = printed
     pieces[1::2] = map(_dereferenced, texts)
-    return _WRAPPED.sub(b" ", b"".join(pieces))
+    return _BLANKS.sub(b" ", b"".join(pieces))
 
 
 def _may_adjoin(text: bytes, following: bytes) -> bool:
@@ -354,38 +368,43 @@ def _is_sound(structures: list[bytes]) -> bool:
     frame = _FRAMES.get(skeleton.translate(None, _NO_FRAME))
     if frame is None or not (structures[0].startswith(frame[0]) and structures[-1].endswith(frame[1])):
         return False
-    if any(twice in skeleton.translate(None, others) for twice, others in _NOT_IN_ITSELF):
-        return False
-    rest, before = skeleton, 0
-    while len(rest) != before:
-        before = len(rest)
-        for pair in _PHRASES:
-            rest = rest.replace(pair, b"")
-    for letter, pair in _OF_PHRASES:  # what holds more than phrases is ended early by a browser
-        rest = rest.replace(pair, b"")
-        if letter in rest:
-            return False
-    rest = rest.translate(None, _UNPAIRED)
-    for pair in 2 * _COMMON_PAIRS:  # most of it goes by these, and quicker than tag by tag
-        rest = rest.replace(pair, b"")
-    return _is_balanced(rest)
+    return (_nests_in_python if _nests_in_c is None else _nests_in_c)(skeleton, _TRAITS)
 
 
-def _is_balanced(letters: bytes) -> bool:
-    """Whether each start tag has its end tag, in the right order; an end tag's letter is the next after its start tag's."""
-    waiting: list[int] = []
+def _nests_in_python(letters: bytes, traits: bytes) -> bool:
+    """Whether each element ends, after all that stands in it, and holds only what it may.
+
+    letters: an end tag's is odd, and the next after its start tag's
+    traits: of each letter, see `_traits`
+    """
+    waiting: list[int] = []  # for their end tags
+    opened = dict.fromkeys(letters, 0)
+    holding_phrases = 0
     for letter in letters:
-        if not letter & 1:
-            waiting.append(letter)
-        elif not waiting or waiting.pop() != letter - 1:
+        trait = traits[letter]
+        if holding_phrases and not (trait & _PHRASE or letter & 1):
             return False
+        if trait & _ALONE:
+            if holding_phrases:
+                return False
+        elif letter & 1:
+            if not waiting or waiting.pop() != letter - 1:
+                return False
+            opened[letter - 1] -= 1
+            holding_phrases -= bool(traits[letter - 1] & _HOLDS_PHRASES)
+        else:
+            if trait & _NOT_IN_ITSELF and opened[letter]:
+                return False
+            waiting.append(letter)
+            opened[letter] += 1
+            holding_phrases += bool(trait & _HOLDS_PHRASES)
     return not waiting
 
 
 def _print(source: bytes, woven: bytes, structures: list[bytes]) -> list[str]:
     """The printed lines of a page."""
     text = mend_spelling(woven.decode())
-    lines = lines_of(text)
+    lines = lines_of(text, blanks_are_single=True)
     shows_all = text.count(BREAK) - text.startswith(BREAK) - text.endswith(BREAK) < len(lines)
     if shows_all or not any(cell in structure for structure in structures for cell in _CELLS):
         return lines
@@ -412,7 +431,10 @@ def _referenced(reference: bytes) -> bytes:
     """What a reference such as `&amp;` stands for. Raises _NotPlainError where that takes more than its name."""
     if b"#" in reference and reference not in _USUAL_NUMBERS:
         raise _NotPlainError
-    return html.unescape(reference.decode()).replace("\n", " ").encode()
+    character = html.unescape(reference.decode())
+    if character in ("\n", "\t"):
+        raise _NotPlainError
+    return character.encode()
 
 
 def _without_blank_texts(runs: list[bytes], texts: list[bytes]) -> tuple[list[bytes], list[bytes]]:
