@@ -159,10 +159,9 @@ _USUAL_NUMBERS: Final = frozenset((b"&#39;", b"&#039;", b"&#34;"))  # of quotati
 _BLANK = rb"[ \t\n\r\f]"
 _NAME = rb"[a-zA-Z_:][-a-zA-Z0-9_:.]*"
 _VALUE = rb"""(?:"[^"]*"|'[^']*'|[^ \t\n\r\f"'=<>`]+)"""
-_ATTRIBUTE: Final = re.compile(rb"%b+(%b)(?:%b*=%b*(%b))?" % (_BLANK, _NAME, _BLANK, _BLANK, _VALUE))
-_TAG: Final = re.compile(
-    rb"(/?[a-zA-Z][a-zA-Z0-9]*)((?:%b+%b(?:%b*=%b*%b)?)*)%b*(/?)" % (_BLANK, _NAME, _BLANK, _BLANK, _VALUE, _BLANK)
-)
+_TAG_NAME: Final = re.compile(rb"/?[a-zA-Z][a-zA-Z0-9]*")
+_ATTRIBUTE: Final = re.compile(rb"(%b+(%b)(?:%b*=%b*(%b))?)" % (_BLANK, _NAME, _BLANK, _BLANK, _VALUE))
+_TAG_END: Final = re.compile(rb"%b*(/?)" % _BLANK)
 _STYLES_APART: Final = re.compile(rb"display|visibility|white-space|&", re.IGNORECASE)
 _FLOATS: Final = re.compile(rb"float|position", re.IGNORECASE)  # makes a box of an inline element
 _FLOATING: Final = frozenset(_OPEN[kind] for kind in ("inline", "a", "button"))
@@ -321,15 +320,22 @@ def _read_tag(tag: bytes) -> _Tag:
         return _Tag(_NOTHING)
     if tag[:8].lower() == b"!doctype":
         return _Tag(_DOCTYPE)
-    found = _TAG.fullmatch(tag)
+    found = _TAG_NAME.match(tag)
     if not found:
         raise _NotPlainError
-    name, closes = found[1].lower(), found[3]
-    if name in _RAW and not closes:
-        return _Tag(_NOTHING, raw=found[1])
+    name, place = found[0].lower(), found.end()
     attributes: dict[bytes, bytes] = {}
-    for key, value in _ATTRIBUTE.findall(found[2]):
+    for attribute, key, value in _ATTRIBUTE.findall(tag, place):
+        if not tag.startswith(attribute, place):
+            raise _NotPlainError
+        place += len(attribute)
         attributes.setdefault(key.lower(), value.strip(value[:1]) if value[:1] in (b"'", b'"') else value)
+    end = _TAG_END.fullmatch(tag, place)
+    if not end:
+        raise _NotPlainError
+    closes = end[1]
+    if name in _RAW and not closes:
+        return _Tag(_NOTHING, raw=found[0])
     shows_nothing = name == b"input" and attributes.get(b"type", b"").lower() in _NO_VALUE
     letter = _NOTHING if shows_nothing else _LETTERS.get(name)
     if (
