@@ -141,7 +141,8 @@ static int add_text(Page *page, const char *from, const char *end) {
     if (between == 0 && page->text != NULL && are_halves(page->text, page->text_end, from)) return 0;
     page->text = from;
     page->text_end = end;
-    if (*from == ' ' && ends_in_blank(&page->woven)) from++;
+    if (ends_in_blank(&page->woven))
+        while (*from == ' ') from++; /* a text is not all blank */
     const char *wrap = find(from, end, '\n'), *blanks = find_two_blanks(from, end), *reference = find(from, end, '&');
     while (from < end) {
         const char *special = wrap < blanks ? wrap : blanks;

@@ -147,7 +147,7 @@ def _printed(code: int) -> int:
 
 
 _PRINTED: Final = bytes(map(_printed, range(256)))
-_BLANKS: Final = re.compile(rb"\n *|  +")
+_BLANKS: Final = re.compile(rb" *\n[ \n]*|  +")
 _BREAK_RUN: Final = re.compile(rb"[\x02-\x04]+")
 _EMPTY_CELL: Final = re.compile(_CELL_START + _BREAKS + b"*" + _CELL_END)
 _REFERENCE: Final = re.compile(rb"&[#a-zA-Z0-9]*;?")

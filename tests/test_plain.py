@@ -1,7 +1,6 @@
 """The quick road and the tree give the same lines and links, for every page that the quick road takes."""
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,9 @@ COMPILED = plain._weave_in_c is not None
 
 def woven(weave: Callable[[bytes], Any], body: bytes) -> Any:
     try:
-        printed, *others = weave(body)
+        return weave(body)
     except (plain._NotPlainError, UnicodeDecodeError):
         return None
-    return re.sub(b" +", b" ", printed), others
 
 
 def is_plain(body: bytes) -> bool:
