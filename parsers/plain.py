@@ -9,7 +9,7 @@ one letter of a *skeleton*, and the skeleton must cancel out to nothing. Every o
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Final, NamedTuple, TypeVar
 
@@ -103,20 +103,26 @@ def _frames() -> dict[bytes, tuple[bytes, bytes]]:
 
 
 _FRAMES: Final = _frames()
-_PHRASE, _HOLDS_PHRASES, _NOT_IN_ITSELF, _ALONE = 1, 2, 4, 8
+# how a browser lets elements stand in others
+_PHRASES: Final = ("inline", "a", "button")
+_OF_PHRASES: Final = ("p", "h")  # whatever else stands in them ends them early
+_NOT_IN_THEMSELVES: Final = ("a", "button", "form")  # the outer one is ended, or the inner one dropped
+_UNPAIRED: Final = _RULE + _DOCTYPE + _HEAD + _HEAD_END
+_ITSELF: Final = [
+    (_OPEN[kind] * 2, bytes(_ALL - {_OPEN[kind][0], _CLOSE[kind][0]})) for kind in _NOT_IN_THEMSELVES
+]  # twice open, and all other letters
+_PAIRS: Final = {kind: _OPEN[kind] + _CLOSE[kind] for kind in _KINDS}
+_COMMON_PAIRS: Final = [_PAIRS[kind] for kind in ("td", "th", "tr", "li", "div")]
 
 
 def _traits() -> bytes:
-    """Of each letter, how a browser lets its element stand in others; end tags have none."""
+    """The same for parsers/_speedups.c: the traits of each letter."""
     traits = dict.fromkeys(range(256), 0)
-    for trait, letters in {
-        _PHRASE: map(_OPEN.__getitem__, ("inline", "a", "button")),  # may stand in what holds only phrases
-        _HOLDS_PHRASES: map(_OPEN.__getitem__, ("p", "h")),  # is ended by all else
-        _NOT_IN_ITSELF: map(_OPEN.__getitem__, ("a", "button", "form")),  # ends the outer one, or is dropped
-        _ALONE: (_RULE, _DOCTYPE, _HEAD, _HEAD_END),  # has no end tag
-    }.items():
-        for (letter,) in letters:
-            traits[letter] |= trait
+    for trait, kinds in ((1, _PHRASES), (2, _OF_PHRASES), (4, _NOT_IN_THEMSELVES)):
+        for kind in kinds:
+            traits[_OPEN[kind][0]] |= trait
+    for letter in _UNPAIRED:
+        traits[letter] |= 8
     return bytes(traits.values())
 
 
@@ -147,11 +153,10 @@ def _printed(code: int) -> int:
 
 
 _PRINTED: Final = bytes(map(_printed, range(256)))
-_BLANKS: Final = re.compile(rb" *\n[ \n]*|  +")
+_WRAPPED: Final = re.compile(rb"\n *")
 _BREAK_RUN: Final = re.compile(rb"[\x02-\x04]+")
 _EMPTY_CELL: Final = re.compile(_CELL_START + _BREAKS + b"*" + _CELL_END)
 _REFERENCE: Final = re.compile(rb"&[#a-zA-Z0-9]*;?")
-_REST_OF_LETTER: Final = re.compile(rb"[\x80-\xbf]")
 _USUAL_NUMBERS: Final = frozenset((b"&#39;", b"&#039;", b"&#34;"))  # of quotation marks, as PHP writes them
 
 # --- single tags ----------------------------------------------------------------------------------------------------
@@ -201,11 +206,15 @@ class _Memory(dict[bytes, _Made]):
 
     def __missing__(self, key: bytes) -> _Made:
         made = self._make(key)
-        if len(self) >= _MOST:
-            self.clear()
-        if len(key) <= _LONGEST:
-            self[key] = made
+        _keep(self, key, made)
         return made
+
+
+def _keep(memory: dict[bytes, _Made], key: bytes, made: _Made) -> None:
+    if len(memory) >= _MOST:
+        memory.clear()
+    if len(key) <= _LONGEST:
+        memory[key] = made
 
 
 def plain_lines(source: bytes) -> tuple[list[str], list[str]] | None:
@@ -247,26 +256,27 @@ def _weave(source: bytes) -> _Woven:
 
 def _weave_in_python(source: bytes) -> _Woven:
     skeleton, texts, links = _take_apart(source)
-    runs = skeleton.split(_TEXT)
-    return _interlace(runs, texts), [_runs[run].structure for run in runs], links
+    printed, structures = zip(*map(_runs.__getitem__, skeleton.split(_TEXT)), strict=True)
+    return _interlace(printed, texts), list(structures), links
 
 
-def _interlace(runs: list[bytes], texts: list[bytes]) -> bytes:
-    """The texts with what the letters print around them."""
-    printed = [_runs[run].printed for run in runs]
-    for place, between in enumerate(printed[1:-1]):
-        if not between and not _may_adjoin(texts[place], texts[place + 1]):
-            raise _NotPlainError
+def _interlace(printed: Sequence[bytes], texts: list[bytes]) -> bytes:
+    """The texts with what is printed around them; some blanks may be double."""
+    adjoining = [place for place, between in enumerate(printed) if not between]
+    if not all(_may_adjoin(texts[place - 1], texts[place]) for place in adjoining if 0 < place < len(texts)):
+        raise _NotPlainError
     pieces = [b""] * (2 * len(texts) + 1)
     pieces[::2] = printed
-    pieces[1::2] = map(_dereferenced, texts)
-    return _BLANKS.sub(b" ", b"".join(pieces))
+    pieces[1::2] = texts
+    return _dereferenced(_WRAPPED.sub(b" ", b"".join(pieces)))
 
 
 def _may_adjoin(text: bytes, following: bytes) -> bool:
     """Whether two texts stay what they are without the tags between them: not halves of a letter or of a reference."""
-    last = _REFERENCE.fullmatch(text, max(text.rfind(b"&"), 0))
-    return not _REST_OF_LETTER.match(following) and (last is None or last[0].endswith(b";"))
+    if following[0] & 0xC0 == 0x80:
+        return False
+    last = _REFERENCE.fullmatch(text, text.rindex(b"&")) if b"&" in text else None
+    return last is None or last[0].endswith(b";")
 
 
 def _take_apart(source: bytes) -> tuple[bytes, list[bytes], list[str]]:
@@ -279,23 +289,28 @@ def _take_apart(source: bytes) -> tuple[bytes, list[bytes], list[str]]:
     if first and not first.isspace():
         letters.append(_TEXT)
         texts.append(first)
+    blank = _blank_pieces.get
+    add_letter, add_text = letters.append, texts.append
     for piece in pieces:
-        tag, end, text = piece.partition(b">")
-        if not end:
-            raise _NotPlainError
-        letter, target, raw = _tags[tag]
-        letters.append(letter)
-        if target is not None:
-            links.append(target)
-        if raw:
-            text = _skip_raw(pieces, b"/" + raw)
-        if not text:
-            continue
-        if not text.isspace():
-            letters.append(_TEXT)
-            texts.append(text)
-        elif letter in _INLINE_LETTERS:
-            letters.append(_SPACE)
+        letter = blank(piece)
+        if letter is None:
+            tag, end, text = piece.partition(b">")
+            if not end:
+                raise _NotPlainError
+            letter, target, raw = _tags[tag]
+            if target is not None:
+                links.append(target)
+            elif raw:
+                text = _skip_raw(pieces, b"/" + raw)
+            if text and not text.isspace():
+                add_text(text)
+                letter += _TEXT
+            else:
+                if text and letter in _INLINE_LETTERS:
+                    letter += _SPACE
+                if target is None and not raw:
+                    _keep(_blank_pieces, piece, letter)
+        add_letter(letter)
     return b"".join(letters), texts, links
 
 
@@ -374,49 +389,48 @@ def _is_sound(structures: list[bytes]) -> bool:
     frame = _FRAMES.get(skeleton.translate(None, _NO_FRAME))
     if frame is None or not (structures[0].startswith(frame[0]) and structures[-1].endswith(frame[1])):
         return False
-    return (_nests_in_python if _nests_in_c is None else _nests_in_c)(skeleton, _TRAITS)
+    return _nests_in_python(skeleton) if _nests_in_c is None else _nests_in_c(skeleton, _TRAITS)
 
 
-def _nests_in_python(letters: bytes, traits: bytes) -> bool:
-    """Whether each element ends, after all that stands in it, and holds only what it may.
-
-    letters: an end tag's is odd, and the next after its start tag's
-    traits: of each letter, see `_traits`
-    """
-    waiting: list[int] = []  # for their end tags
-    opened = dict.fromkeys(letters, 0)
-    holding_phrases = 0
-    for letter in letters:
-        trait = traits[letter]
-        if holding_phrases and not (trait & _PHRASE or letter & 1):
+def _nests_in_python(letters: bytes) -> bool:
+    """Whether each element ends, after all that stands in it, and holds only what it may."""
+    if any(twice in letters.translate(None, others) for twice, others in _ITSELF):
+        return False
+    rest, before = letters, 0
+    while len(rest) != before:
+        before = len(rest)
+        for kind in _PHRASES:
+            rest = rest.replace(_PAIRS[kind], b"")
+    for kind in _OF_PHRASES:
+        rest = rest.replace(_PAIRS[kind], b"")
+        if _OPEN[kind] in rest:
             return False
-        if trait & _ALONE:
-            if holding_phrases:
-                return False
-        elif letter & 1:
-            if not waiting or waiting.pop() != letter - 1:
-                return False
-            opened[letter - 1] -= 1
-            holding_phrases -= bool(traits[letter - 1] & _HOLDS_PHRASES)
-        else:
-            if trait & _NOT_IN_ITSELF and opened[letter]:
-                return False
+    rest = rest.translate(None, _UNPAIRED)
+    before = 0
+    while len(rest) != before:  # most of it goes by these, and quicker than letter by letter
+        before = len(rest)
+        for pair in _COMMON_PAIRS:
+            rest = rest.replace(pair, b"")
+    waiting: list[int] = []
+    for letter in rest:  # an end tag's is odd, and the next after its start tag's
+        if not letter & 1:
             waiting.append(letter)
-            opened[letter] += 1
-            holding_phrases += bool(trait & _HOLDS_PHRASES)
+        elif not waiting or waiting.pop() != letter - 1:
+            return False
     return not waiting
 
 
 def _print(source: bytes, woven: bytes, structures: list[bytes]) -> list[str]:
     """The printed lines of a page."""
     text = mend_spelling(woven.decode())
-    lines = lines_of(text, blanks_are_single=True)
+    lines = lines_of(text, blanks_are_single=_weave_in_c is not None)
     shows_all = text.count(BREAK) - text.startswith(BREAK) - text.endswith(BREAK) < len(lines)
     if shows_all or not any(cell in structure for structure in structures for cell in _CELLS):
         return lines
     # a cell that holds no more than a no-break blank is an empty one
     skeleton, texts, _ = _take_apart(source)
-    return lines_of(mend_spelling(_interlace(*_without_blank_texts(skeleton.split(_TEXT), texts)).decode()))
+    runs, texts = _without_blank_texts(skeleton.split(_TEXT), texts)
+    return lines_of(mend_spelling(_interlace([_runs[run].printed for run in runs], texts).decode()))
 
 
 def _printed_run(run: bytes) -> bytes:
@@ -458,5 +472,6 @@ def _without_blank_texts(runs: list[bytes], texts: list[bytes]) -> tuple[list[by
 
 
 _tags: Final = _Memory(_read_tag)
+_blank_pieces: Final[dict[bytes, bytes]] = {}  # a tag and the blank behind it → letters
 _references: Final = _Memory(_referenced)
 _runs: Final = _Memory(_read_run)

@@ -1,8 +1,9 @@
 """How long a page takes, against lexbor alone and against BeautifulSoup: `python tests/benchmarks/parser_speed.py`.
 
-All three run in turns in one process on the same bytes, so that ratios hold on a noisy machine. The medians of many
-rounds are compared; absolute times mean little. Last come pages that differ from each other in codes, days and numbers,
-each parsed once: what the parser remembers of one page must not be what makes the next one quick.
+All run in turns in one process on the same bytes, so that ratios hold on a noisy machine. The medians of many rounds are
+compared; absolute times mean little. The parser runs once more as it does where `parsers/_speedups.c` is not compiled.
+Last come pages that differ from each other in codes, years and numbers, each parsed once: what the parser remembers of
+one page must not be what makes the next one quick.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from selectolax.lexbor import LexborHTMLParser
 
-from parsers import parse_page
+from parsers import parse_page, plain
 from parsers.thai import BUDDHIST_OFFSET
 
 SEED = Path(__file__).parents[2] / "fixtures_html" / "24000000-2964.html"
@@ -44,22 +45,32 @@ def distinct_pages(body: bytes, count: int) -> list[bytes]:
     return pages
 
 
+def parse_in_python(body: bytes) -> None:
+    """Parse a page as where nothing is compiled."""
+    compiled = plain._weave_in_c, plain._nests_in_c
+    plain._weave_in_c = plain._nests_in_c = None
+    parse_page(body)
+    plain._weave_in_c, plain._nests_in_c = compiled
+
+
 def main() -> None:
-    """Print the medians and the two ratios."""
+    """Print the medians and their ratios."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("page", nargs="?", type=Path, default=SEED)
     options.add_argument("--rounds", type=int, default=400)
     chosen = options.parse_args()
     body = chosen.page.read_bytes()
+    print("parsers/_speedups.c is", "not compiled" if plain._weave_in_c is None else "compiled")
 
     def lexbor() -> str:
         root = LexborHTMLParser(body).body
         return root.text() if root else ""
 
-    times: dict[str, list[float]] = {"lexbor": [], "parse_page": [], "BeautifulSoup": []}
+    times: dict[str, list[float]] = {"lexbor": [], "parse_page": [], "not compiled": [], "BeautifulSoup": []}
     for round_ in range(chosen.rounds):
         times["lexbor"].append(time_once(lexbor))
         times["parse_page"].append(time_once(lambda: parse_page(body)))
+        times["not compiled"].append(time_once(lambda: parse_in_python(body)))
         if round_ % 10 == 0:
             times["BeautifulSoup"].append(time_once(lambda: BeautifulSoup(body, "lxml").get_text()))
     medians = {name: statistics.median(seconds) for name, seconds in times.items()}
@@ -67,6 +78,7 @@ def main() -> None:
     for name, seconds in medians.items():
         print(f"  {name:<14} {seconds * 1000:8.3f} ms")
     print(f"  parse_page / lexbor parse + body.text()      {medians['parse_page'] / medians['lexbor']:6.2f}")
+    print(f"  the same, not compiled                       {medians['not compiled'] / medians['lexbor']:6.2f}")
     print(f"  BeautifulSoup(lxml).get_text() / parse_page  {medians['BeautifulSoup'] / medians['parse_page']:6.2f}")
 
     times = {"lexbor": [], "parse_page": []}
