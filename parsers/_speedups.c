@@ -9,8 +9,8 @@
 
 static const char SPACE = 2; /* the letter of a blank, as in parsers.plain */
 
-/* Tags met before: the dictionary's, found without making an object of each. A tag may stand in a few slots; where all are
-   taken, it takes one over. */
+/* Tags met before: those of one dictionary, found without making an object of each. A tag may stand in a few slots; where
+   all are taken, it takes one over. */
 enum { SLOTS = 1024, TRIED = 8, LONGEST = 500 };
 
 typedef struct {
@@ -20,6 +20,7 @@ typedef struct {
 } Known;
 
 typedef struct {
+    PyObject *tags; /* the dictionary */
     Known known[SLOTS];
 } State;
 
@@ -186,6 +187,14 @@ static unsigned long long hash_of(const char *from, Py_ssize_t length) {
     return hash ^ (hash >> 32);
 }
 
+static void forget(State *state) {
+    Py_CLEAR(state->tags);
+    for (int slot = 0; slot < SLOTS; slot++) {
+        Py_CLEAR(state->known[slot].tag);
+        Py_CLEAR(state->known[slot].meaning);
+    }
+}
+
 /* What a tag means, as a new reference; NULL with an exception set. */
 static PyObject *meaning_of(State *state, PyObject *tags, const char *tag, Py_ssize_t length) {
     unsigned long long hash = hash_of(tag, length);
@@ -206,7 +215,7 @@ static PyObject *meaning_of(State *state, PyObject *tags, const char *tag, Py_ss
         PyErr_SetString(PyExc_TypeError, "a tag's meaning must be its letter, a target and a name");
         Py_CLEAR(meaning);
     }
-    if (meaning != NULL && length <= LONGEST) {
+    if (meaning != NULL && length <= LONGEST && state->tags == tags) {
         Py_XSETREF(known->tag, Py_NewRef(bytes));
         Py_XSETREF(known->meaning, Py_NewRef(meaning));
         known->hash = hash;
@@ -257,11 +266,16 @@ static PyObject *weave(PyObject *module, PyObject *arguments) {
     if (!PyArg_ParseTuple(arguments, "SOOOS", &source, &page.tags, &page.references, &page.runs, &page.inline_letters))
         return NULL;
     PyObject *result = NULL;
+    State *state = PyModule_GetState(module);
+    if (state->tags != page.tags) {
+        forget(state);
+        state->tags = Py_NewRef(page.tags);
+    }
     page.structures = PyList_New(0);
     page.links = PyList_New(0);
     if (page.structures != NULL && page.links != NULL) {
         const char *start = PyBytes_AS_STRING(source);
-        int woven = weave_page(&page, PyModule_GetState(module), start, start + PyBytes_GET_SIZE(source));
+        int woven = weave_page(&page, state, start, start + PyBytes_GET_SIZE(source));
         if (woven == 1)
             result = Py_BuildValue("y#OO", page.woven.start == NULL ? "" : page.woven.start, page.woven.length,
                                    page.structures, page.links);
@@ -314,16 +328,13 @@ static PyObject *nests(PyObject *Py_UNUSED(module), PyObject *arguments) {
 }
 
 static int clear(PyObject *module) {
-    State *state = PyModule_GetState(module);
-    for (int slot = 0; slot < SLOTS; slot++) {
-        Py_CLEAR(state->known[slot].tag);
-        Py_CLEAR(state->known[slot].meaning);
-    }
+    forget(PyModule_GetState(module));
     return 0;
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg) {
     State *state = PyModule_GetState(module);
+    Py_VISIT(state->tags);
     for (int slot = 0; slot < SLOTS; slot++) {
         Py_VISIT(state->known[slot].tag);
         Py_VISIT(state->known[slot].meaning);

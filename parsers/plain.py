@@ -401,10 +401,10 @@ def _nests_in_python(letters: bytes) -> bool:
         before = len(rest)
         for kind in _PHRASES:
             rest = rest.replace(_PAIRS[kind], b"")
+    if any(_OPEN[kind] in rest.replace(_PAIRS[kind], b"") for kind in _OF_PHRASES):
+        return False
     for kind in _OF_PHRASES:
         rest = rest.replace(_PAIRS[kind], b"")
-        if _OPEN[kind] in rest:
-            return False
     rest = rest.translate(None, _UNPAIRED)
     before = 0
     while len(rest) != before:  # most of it goes by these, and quicker than letter by letter

@@ -1,8 +1,6 @@
 """The quick road and the tree give the same lines and links, for every page that the quick road takes."""
 
 import os
-import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +18,24 @@ PAGES = sorted(FIXTURES.rglob("*.html"))
 
 
 COMPILED = plain._weave_in_c is not None
+needs_c = pytest.mark.skipif(not COMPILED, reason="parsers/_speedups.c is not compiled")
 
 
-def woven(weave: Callable[[bytes], Any], body: bytes) -> Any:
+def in_python(body: bytes) -> tuple[list[str], list[str]] | None:
+    """What is read where parsers/_speedups.c is not compiled."""
+    compiled = plain._weave_in_c, plain._nests_in_c
+    plain._weave_in_c = plain._nests_in_c = None
     try:
-        printed, *others = weave(body)
-    except (plain._NotPlainError, UnicodeDecodeError):
-        return None
-    return re.sub(b" +", b" ", printed), others
+        return plain_lines(body)
+    finally:
+        plain._weave_in_c, plain._nests_in_c = compiled
 
 
 def is_plain(body: bytes) -> bool:
     """Whether the quick road takes a page; where it does, both roads must agree."""
     body = body.removeprefix(b"\xef\xbb\xbf")
-    if COMPILED:
-        assert woven(plain._weave_in_python, body) == woven(plain._weave, body)
     quick = plain_lines(body)
+    assert in_python(body) == quick
     if quick is None:
         return False
     tree = _read_tree(body, "utf-8", False)
@@ -44,7 +44,7 @@ def is_plain(body: bytes) -> bool:
     return True
 
 
-def test_the_quick_weaving_is_compiled_where_it_must_be() -> None:
+def test_the_module_in_c_is_compiled_where_it_must_be() -> None:
     assert COMPILED or not os.environ.get("REQUIRE_SPEEDUPS")
 
 
@@ -170,6 +170,62 @@ frames = st.sampled_from(
 @given(frames, st.lists(nested, max_size=3))
 def test_both_roads_agree_whatever_stands_in_what(frame: str, parts: list[str]) -> None:
     is_plain(frame.replace("{}", "".join(parts)).encode())
+
+
+@st.composite
+def elements(draw: st.DrawFn) -> bytes:
+    """The letters of elements in each other, mostly in order."""
+    letters, waiting = bytearray(), bytearray()
+    for _ in range(draw(st.integers(0, 20))):
+        if waiting and draw(st.booleans()):
+            letters.append(waiting.pop() + 1)
+        elif draw(st.integers(0, 9)):
+            kind = draw(st.sampled_from(("inline", "a", "button", "p", "h", "form", "div", "td")))
+            letters += plain._OPEN[kind]
+            waiting += plain._OPEN[kind]
+        else:
+            letters += draw(st.sampled_from((plain._RULE, plain._DOCTYPE, plain._HEAD, plain._CLOSE["div"])))
+    return bytes(letters + bytearray(letter + 1 for letter in reversed(waiting)))
+
+
+@needs_c
+@law(300)
+@given(elements())
+def test_elements_nest_alike_in_c(letters: bytes) -> None:
+    assert plain._nests_in_c(letters, plain._TRAITS) == plain._nests_in_python(letters)
+
+
+@needs_c
+def test_more_tags_than_have_a_place_in_c() -> None:
+    body = "".join(f"<p class=c{number}>{number}</p>" for number in range(9_000)).encode()
+    assert is_plain(body + body)
+
+
+@needs_c
+@pytest.mark.parametrize(
+    ("given_", "error"),
+    [
+        ({"tags": {b"b": (b"\x10", None)}}, TypeError),
+        ({"tags": {b"b": (b"", None, b"")}}, TypeError),
+        ({"tags": {b"b": ["\x10", None, b""]}}, TypeError),
+        ({"tags": {}}, KeyError),
+        ({"references": {b"&amp;": "&"}}, TypeError),
+        ({"references": {}}, KeyError),
+        ({"runs": {b"\x10": b""}}, TypeError),
+        ({"runs": {b"\x10": (b"", None)}}, TypeError),
+        ({"runs": {}}, KeyError),
+    ],
+)
+def test_what_is_looked_up_in_c_must_have_its_shape(given_: dict[str, Any], error: type[Exception]) -> None:
+    good = {
+        "tags": {b"b": (b"\x10", None, b"")},
+        "references": {b"&amp;": b"&"},
+        "runs": {b"": (b"", b""), b"\x10": (b"", b"")},
+    }
+    source = b"<b>&amp;"
+    assert plain._weave_in_c(source, *good.values(), b"") == (b"&", [b"", b""], [])
+    with pytest.raises(error):
+        plain._weave_in_c(source, *{**good, **given_}.values(), b"")
 
 
 def test_what_was_read_before_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
