@@ -2,9 +2,11 @@
 
 Most pages are well formed: each element is closed where it was opened, tables hold rows and rows hold cells. Of such a
 page the texts, their breaks and their cells can be read off the tags as they come, in less time than building a tree
-takes. `plain_text` does so only after it has proved that no repair rule of HTML has anything to do: every tag becomes
+takes. `plain_lines` does so only after it has proved that no repair rule of HTML has anything to do: every tag becomes
 one letter of a *skeleton*, and the skeleton must cancel out to nothing. Every other page is the tree's, in
 `parsers.page`. Both roads give the same lines and links: tests/test_plain.py.
+
+Where parsers/_speedups.c is compiled, its two functions stand for `_weave_in_python` and `_nests_in_python`.
 """
 
 import html

@@ -46,14 +46,15 @@ def kind_of(lines: list[str]) -> Kind:
     if PROJECT_PAGE_TITLE in lines and _shows_progress(lines):  # by far the most, told at once
         return "project"
     printed = frozenset(lines)
-    is_list = any(
+    text = "\n".join(["", *lines])
+    is_list = f"\n{RESULT_LIST_TITLE}" in text and any(
         line.startswith(RESULT_LIST_TITLE) and _names_agency(lines, place) for place, line in enumerate(lines)
     )
     titles: dict[Kind, bool] = {
         "project": PROJECT_PAGE_TITLE in printed,
         "kpi": KPI_PAGE_TITLE in printed or KPI_HEADINGS["quarters"] in printed,
         "result_list": is_list,
-        "yii_project": any(line.startswith(YII_CODE_LABEL) for line in lines),
+        "yii_project": f"\n{YII_CODE_LABEL}" in text,
     }
     titled = [kind for kind, found in titles.items() if found]
     if len(titled) > 1:
