@@ -165,7 +165,7 @@ _USUAL_NUMBERS: Final = frozenset((b"&#39;", b"&#039;", b"&#34;"))  # of quotati
 
 _BLANK = rb"[ \t\n\r\f]"
 _NAME = rb"[a-zA-Z_:][-a-zA-Z0-9_:.]*"
-_VALUE = rb"""(?:"[^"]*"|'[^']*'|[^ \t\n\r\f"'=<>`]+)"""
+_VALUE = rb"""(?:"[^"]*"|'[^']*'|[^ \t\n\r\f"'=<>`][^ \t\n\r\f"'<>`]*)"""
 _TAG_NAME: Final = re.compile(rb"/?[a-zA-Z][a-zA-Z0-9]*")
 _ATTRIBUTE: Final = re.compile(rb"(%b+(%b)(?:%b*=%b*(%b))?)" % (_BLANK, _NAME, _BLANK, _BLANK, _VALUE))
 _TAG_END: Final = re.compile(rb"%b*(/?)" % _BLANK)

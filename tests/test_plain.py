@@ -67,6 +67,7 @@ PLAIN = [
     "<script>if (a < b) document.write('<p>x</p>')</script><noscript><p>x</p></noscript>y",
     "<!DOCTYPE html>\n<html><head><title>x</title><style>p > b {}</style></head>\n<body class='a'>ก</body></html>\n",
     '<A HREF="mykpi.php?pid=1&amp;y=2&z=3" title=y>ก</A>',
+    "<A HREF=mykpi.php?pid=2200-1002&x=y/>ก</A><a href=a=b>ข</a><p title=a= class=b>ค</p>",
     "<a href=' x '>ก</a><a name=top></a><a href=''>ข</a><input type=hidden value=x>",
     "<p>a > b</p>\x08<p>\x1c</p><p>\u200b</p>␀<p>␤x</p>",
     "<table><tr><td>\u200b</td><td><b>&nbsp;</b> \ufeff</td><td>ก\u200b</td></tr></table><p>เป้าหมาย：１<b>\u200b</b>๐</p>",
