@@ -7,7 +7,7 @@
 #include <Python.h>
 #include <string.h>
 
-static const char SPACE = 2; /* the letter of a blank, as in parsers.plain */
+static const char SPACE = 2, NO_BREAK = 9; /* letters of blanks, as in parsers.plain */
 
 /* Tags met before: those of one dictionary, found without making an object of each. A tag may stand in a few slots; where
    all are taken, it takes one over. */
@@ -77,6 +77,21 @@ static int is_space(char one) { return one == ' ' || (one >= '\t' && one <= '\r'
 static int is_blank(const char *from, const char *end) {
     while (from < end && is_space(*from)) from++;
     return from == end;
+}
+
+/* Whether there are only blanks, some of which may be no-break blanks. */
+static int is_no_break(const char *from, const char *end) {
+    while (from < end) {
+        if (is_space(*from))
+            from++;
+        else if (end - from >= 6 && memcmp(from, "&nbsp;", 6) == 0)
+            from += 6;
+        else if (end - from >= 2 && memcmp(from, "\xc2\xa0", 2) == 0)
+            from += 2;
+        else
+            return 0;
+    }
+    return 1;
 }
 
 static int is_of_reference(char one) {
@@ -246,9 +261,11 @@ static int weave_page(Page *page, State *state, const char *place, const char *e
         if (text == NULL) return 0;
         next = find(text, end, '<');
         if (text == next) continue;
-        if (!is_blank(text, next)) {
+        if (!is_no_break(text, next)) {
             int added = add_text(page, text, next);
             if (added != 1) return added;
+        } else if (!is_blank(text, next)) {
+            if (append(&page->run, &NO_BREAK, 1)) return -1;
         } else if (memchr(PyBytes_AS_STRING(page->inline_letters), letter, PyBytes_GET_SIZE(page->inline_letters))) {
             if (append(&page->run, &SPACE, 1)) return -1;
         }

@@ -37,7 +37,7 @@ _INLINE: Final = (
     "span b i u s em strong small big font label sub sup tt code abbr cite q var kbd samp mark time ins del dfn acronym"
 ).split()
 _KINDS: Final = ("inline", "a", "button", *_BLOCKS)
-_TEXT, _SPACE, _NOTHING, _LINE_END, _RULE, _DOCTYPE, _HEAD, _HEAD_END = (bytes([code]) for code in range(1, 9))
+_TEXT, _SPACE, _NOTHING, _LINE_END, _RULE, _DOCTYPE, _HEAD, _HEAD_END, _NO_BREAK = (bytes([n]) for n in range(1, 10))
 _OPEN: Final = {kind: bytes([16 + 2 * place]) for place, kind in enumerate(_KINDS)}
 _CLOSE: Final = {kind: bytes([letter[0] + 1]) for kind, letter in _OPEN.items()}
 _VOID: Final = frozenset((b"br", b"hr", b"img", b"wbr", b"meta", b"link", b"base", b"input"))
@@ -145,7 +145,7 @@ def _printed(code: int) -> int:
     letter = bytes([code])
     if letter == _TEXT:
         return code
-    if letter == _SPACE:
+    if letter in (_SPACE, _NO_BREAK):
         return 0x20
     if letter in _CELLS:
         return _CELL_START[0]
@@ -159,6 +159,8 @@ _WRAPPED: Final = re.compile(rb"\n *")
 _BREAK_RUN: Final = re.compile(rb"[\x02-\x04]+")
 _EMPTY_CELL: Final = re.compile(_CELL_START + _BREAKS + b"*" + _CELL_END)
 _REFERENCE: Final = re.compile(rb"&[#a-zA-Z0-9]*;?")
+_NO_BREAK_BLANKS: Final = re.compile(rb"(?:[ \t-\r]|&nbsp;|\xc2\xa0)*")
+_BLANKS: Final = b" \t\n\v\f\r&\xc2"  # what a text without words begins with
 _USUAL_NUMBERS: Final = frozenset((b"&#39;", b"&#039;", b"&#34;"))  # of quotation marks, as PHP writes them
 
 # --- single tags ----------------------------------------------------------------------------------------------------
@@ -304,11 +306,13 @@ def _take_apart(source: bytes) -> tuple[bytes, list[bytes], list[str]]:
                 links.append(target)
             elif raw:
                 text = _skip_raw(pieces, b"/" + raw)
-            if text and not text.isspace():
+            if text and not (text[0] in _BLANKS and _NO_BREAK_BLANKS.fullmatch(text)):
                 add_text(text)
                 letter += _TEXT
             else:
-                if text and letter in _INLINE_LETTERS:
+                if text and not text.isspace():
+                    letter += _NO_BREAK
+                elif text and letter in _INLINE_LETTERS:
                     letter += _SPACE
                 if target is None and not raw:
                     _keep(_blank_pieces, piece, letter)
@@ -378,11 +382,12 @@ def _read_run(run: bytes) -> _Run:
 
 def _structure(run: bytes) -> bytes:
     """Of the letters between two texts those that open and close elements. Raises _NotPlainError where one is misplaced."""
-    letters = run.translate(None, _SPACE + _NOTHING)
+    letters = run.translate(None, _SPACE + _NOTHING).replace(_NO_BREAK, _TEXT)
     between_texts = _TEXT + letters + _TEXT
-    if _MISPLACED.search(between_texts) or _MISPLACED_AFTER.search(between_texts):
+    in_frame = _NO_BREAK in run and any(letter in run for letter in _FRAME)  # a browser opens a page's body at any text
+    if in_frame or _MISPLACED.search(between_texts) or _MISPLACED_AFTER.search(between_texts):
         raise _NotPlainError
-    return letters.translate(None, _LINE_END)
+    return letters.translate(None, _LINE_END + _TEXT)
 
 
 def _is_sound(structures: list[bytes]) -> bool:
@@ -429,7 +434,7 @@ def _print(source: bytes, woven: bytes, structures: list[bytes]) -> list[str]:
     shows_all = text.count(BREAK) - text.startswith(BREAK) - text.endswith(BREAK) < len(lines)
     if shows_all or not any(cell in structure for structure in structures for cell in _CELLS):
         return lines
-    # a cell that holds no more than a no-break blank is an empty one
+    # a cell that holds only invisible characters, or blanks of other kinds, is an empty one
     skeleton, texts, _ = _take_apart(source)
     runs, texts = _without_blank_texts(skeleton.split(_TEXT), texts)
     return lines_of(mend_spelling(_interlace([_runs[run].printed for run in runs], texts).decode()))
@@ -465,7 +470,7 @@ def _without_blank_texts(runs: list[bytes], texts: list[bytes]) -> tuple[list[by
     letters = list(runs)
     for place, text in enumerate(texts):
         shown = _dereferenced(text).decode()
-        if clean(shown):
+        if (shown.strip() and shown.isprintable()) or clean(shown):
             kept.append(text)
             letters[place] += _TEXT
         elif any(map(str.isspace, shown)):
