@@ -8,6 +8,7 @@
 #include <string.h>
 
 static const char SPACE = 2, NO_BREAK = 9; /* letters of blanks, as in parsers.plain */
+static const char COMMENT[] = "!----";     /* the tag that all comments are looked up by */
 
 /* Tags met before: those of one dictionary, found without making an object of each. A tag may stand in a few slots; where
    all are taken, it takes one over. */
@@ -183,10 +184,23 @@ static int add_text(Page *page, const char *from, const char *end) {
 /* Where the text behind `</name>` begins, the end of what holds no markup; NULL where that is not plain to see. */
 static const char *behind_raw(const char *from, const char *end, PyObject *name) {
     Py_ssize_t length = PyBytes_GET_SIZE(name);
+    int has_comment = 0;
     for (from = find(from, end, '<'); from < end; from = find(from + 1, end, '<')) {
-        if (end - from >= 4 && memcmp(from, "<!--", 4) == 0) return NULL; /* in a script, a comment can hide its end */
-        if (end - from > length + 2 && from[1] == '/' && memcmp(from + 2, PyBytes_AS_STRING(name), length) == 0)
-            return from[2 + length] == '>' ? from + length + 3 : NULL;
+        if (end - from >= length + 2 && from[1] == '/' && PyOS_strnicmp(from + 2, PyBytes_AS_STRING(name), length) == 0)
+            return end - from > length + 2 && from[2 + length] == '>' ? from + length + 3 : NULL;
+        if (has_comment && end - from >= 7 && PyOS_strnicmp(from + 1, "script", 6) == 0)
+            return NULL; /* a script in a comment in a script hides its end */
+        has_comment = has_comment || (end - from >= 4 && memcmp(from, "<!--", 4) == 0);
+    }
+    return NULL;
+}
+
+/* The last letter of a comment, given where `--` of its beginning ends; NULL where that is not plain to see. */
+static const char *end_of_comment(const char *from, const char *end) {
+    if (end - from >= 1 && (*from == '>' || (end - from >= 2 && from[0] == '-' && from[1] == '>'))) return NULL;
+    for (const char *close = find(from, end, '>'); close < end; close = find(close + 1, end, '>')) {
+        if (close - from >= 3 && memcmp(close - 3, "--!", 3) == 0) return NULL;
+        if (close - from >= 2 && memcmp(close - 2, "--", 2) == 0) return close;
     }
     return NULL;
 }
@@ -247,9 +261,17 @@ static int weave_page(Page *page, State *state, const char *place, const char *e
         if (added != 1) return added;
     }
     while (next < end) {
-        const char *tag = next + 1, *tag_end = find(tag, end, '>');
-        if (tag_end == end || find(tag, tag_end, '<') < tag_end) return 0;
-        PyObject *meaning = meaning_of(state, page->tags, tag, tag_end - tag);
+        const char *tag = next + 1, *tag_end;
+        int is_comment = end - tag >= 3 && memcmp(tag, "!--", 3) == 0;
+        if (is_comment) {
+            tag_end = end_of_comment(tag + 3, end);
+            if (tag_end == NULL) return 0;
+        } else {
+            tag_end = find(tag, end, '>');
+            if (tag_end == end || find(tag, tag_end, '<') < tag_end) return 0;
+        }
+        PyObject *meaning = is_comment ? meaning_of(state, page->tags, COMMENT, sizeof COMMENT - 1)
+                                       : meaning_of(state, page->tags, tag, tag_end - tag);
         if (meaning == NULL) return -1;
         char letter = PyBytes_AS_STRING(PyTuple_GET_ITEM(meaning, 0))[0];
         PyObject *target = PyTuple_GET_ITEM(meaning, 1), *raw = PyTuple_GET_ITEM(meaning, 2);

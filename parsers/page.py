@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from parsers.plain import BREAK, EMPTY_CELL, lines_of, plain_lines
+from parsers.plain import BREAK, EMPTY_CELL, NO_VALUE_INPUTS, lines_of, plain_lines
 from parsers.thai import clean, mend_spelling
 
 _LINK = "␞"
@@ -30,8 +30,6 @@ _BLOCKS = (
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
     "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
 ).split()
-_NO_VALUE_INPUTS = frozenset("hidden button submit reset image checkbox radio file password range color".split())
-"""Inputs that print nothing of the record; an input of a type that no browser knows is a line of text."""
 _NEAR = 12  # nodes beside and inside a box that are looked at for a text, and boxes around a link: it is never farther
 _ICONS = 1_000  # links without text, at most: a page of more is no list
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
@@ -90,6 +88,9 @@ _OPTIONAL_END = re.compile(rb"</(?:p|li|t[dhr]|d[td])[\s>]")
 _MAY_STAY_OPEN = re.compile(rb"<(?:p|li|t[dhr]|d[td])[\s>]")
 _HABIT = 3  # ends of one element, from which on a page is known to write them
 
+_NOT_ASCII = re.compile(rb"[\x80-\xff]+")
+_ASCII = bytes(range(128))
+_THAI_IN_UTF8 = re.compile(rb"\xe0[\xb8\xb9][\x80-\xbf]")
 _FIRST_TAG = re.compile(r"\s*<[!?A-Za-z]")
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
 _THAI_CHARSETS = frozenset(("windows-874", "cp874", "x-windows-874", "tis-620", "tis620", "iso-8859-11", "thai"))
@@ -153,7 +154,10 @@ def read_page(
     every_element_breaks: for pages whose lines are made by stylesheets that nobody has; an inline element breaks too
     """
     how = (with_line_links, every_element_breaks)
-    if not (utf_16 := utf_16_of(body)):
+    utf_16 = utf_16_of(body)
+    if not utf_16 and (as_utf8 := _from_one_byte_thai(body, content_type)):
+        return _read(as_utf8, "cp874", *how)
+    if not utf_16:
         page = _read(body.removeprefix(b"\xef\xbb\xbf"), "utf-8", *how)
         if not page.undecodable:
             return page
@@ -308,7 +312,7 @@ def _take_out(node: LexborNode) -> None:
     attributes = node.attributes if node.tag_id in (_DIALOG, _INPUT) else {}
     if node.tag_id == _DIALOG and "open" in attributes:
         return
-    if (value := attributes.get("value")) and (attributes.get("type") or "").strip().lower() not in _NO_VALUE_INPUTS:
+    if (value := attributes.get("value")) and (attributes.get("type") or "").strip().lower() not in NO_VALUE_INPUTS:
         node.insert_before(value)
     node.decompose()
 
@@ -347,6 +351,28 @@ def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
     if _declared_charset(body, content_type) in _THAI_CHARSETS or as_thai.count("\ufffd") < damage:
         return as_thai.encode(), "cp874"
     return body, "utf-8"
+
+
+def _from_one_byte_thai(body: bytes, content_type: str | None) -> bytes | None:
+    """A page that is plainly in a one-byte Thai charset, in UTF-8; None for all others."""
+    first = _NOT_ASCII.search(body)
+    if first is None or _is_utf8(first[0]):
+        return None
+    others = len(body.translate(None, _ASCII))
+    if 30 * len(_THAI_IN_UTF8.findall(body)) > others:
+        return None
+    text = body.decode("cp874", "replace")
+    damage = text.count("\ufffd")
+    is_thai = _declared_charset(body, content_type) in _THAI_CHARSETS or 4 * damage < others
+    return text.encode() if is_thai and sum(map(text.count, _COMMON_THAI)) > 3 * damage else None
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _declared_charset(body: bytes, content_type: str | None) -> str:

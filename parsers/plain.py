@@ -12,6 +12,7 @@ Where parsers/_speedups.c is compiled, its two functions stand for `_weave_in_py
 import html
 import re
 from collections.abc import Callable, Iterator, Sequence
+from html.entities import html5
 from itertools import product
 from typing import Final, NamedTuple, TypeVar
 
@@ -27,6 +28,9 @@ BREAK: Final = "␤"  # printable on purpose: one isprintable() then tells wheth
 EMPTY_CELL: Final = "␀"
 """A line that stands for a table cell (or a box of a grid) without text: cells must be counted."""
 
+NO_VALUE_INPUTS: Final = frozenset("hidden button submit reset image checkbox radio file password range color".split())
+"""Inputs that print nothing of the record; an input of a type that no browser knows is a line of text."""
+
 # --- the skeleton: one letter a tag ---------------------------------------------------------------------------------
 
 _BLOCKS: Final = (
@@ -41,8 +45,11 @@ _TEXT, _SPACE, _NOTHING, _LINE_END, _RULE, _DOCTYPE, _HEAD, _HEAD_END, _NO_BREAK
 _OPEN: Final = {kind: bytes([16 + 2 * place]) for place, kind in enumerate(_KINDS)}
 _CLOSE: Final = {kind: bytes([letter[0] + 1]) for kind, letter in _OPEN.items()}
 _VOID: Final = frozenset((b"br", b"hr", b"img", b"wbr", b"meta", b"link", b"base", b"input"))
-_NO_VALUE: Final = frozenset((b"hidden", b"button", b"submit", b"reset"))  # inputs that print nothing of the record
-_RAW: Final = frozenset((b"script", b"style", b"title", b"noscript"))  # what they hold is no markup, and is not shown
+_RAW: Final = frozenset(  # what they hold is no markup, and is not shown
+    (b"script", b"style", b"title", b"noscript", b"iframe", b"noframes", b"noembed")
+)
+_COMMENT: Final = b"!----"
+"""The shortest comment, as a tag without its angles: all comments mean the same."""
 
 
 def _letters() -> dict[bytes, bytes]:
@@ -161,7 +168,6 @@ _EMPTY_CELL: Final = re.compile(_CELL_START + _BREAKS + b"*" + _CELL_END)
 _REFERENCE: Final = re.compile(rb"&[#a-zA-Z0-9]*;?")
 _NO_BREAK_BLANKS: Final = re.compile(rb"(?:[ \t-\r]|&nbsp;|\xc2\xa0)*")
 _BLANKS: Final = b" \t\n\v\f\r&\xc2"  # what a text without words begins with
-_USUAL_NUMBERS: Final = frozenset((b"&#39;", b"&#039;", b"&#34;"))  # of quotation marks, as PHP writes them
 
 # --- single tags ----------------------------------------------------------------------------------------------------
 
@@ -174,7 +180,8 @@ _TAG_END: Final = re.compile(rb"%b*(/?)" % _BLANK)
 _STYLES_APART: Final = re.compile(rb"display|visibility|white-space|&", re.IGNORECASE)
 _FLOATS: Final = re.compile(rb"float|position", re.IGNORECASE)  # makes a box of an inline element
 _FLOATING: Final = frozenset(_OPEN[kind] for kind in ("inline", "a", "button"))
-_ODD_IN_LINK: Final = re.compile(rb"&(?!amp;|[a-zA-Z0-9_]+=)|\r")
+_OPEN_NAMES: Final = "|".join(name for name in html5 if not name.endswith(";"))  # of references that need no `;`
+_ODD_IN_LINK: Final = re.compile(rb"&(?!amp;|(?!(?:%b)_)[a-zA-Z0-9_]+=)|\r" % _OPEN_NAMES.encode())
 _MOST: Final = 10_000  # tags remembered, and runs of letters; a portal's pages share some hundreds
 _LONGEST: Final = 500  # bytes of one
 
@@ -298,14 +305,17 @@ def _take_apart(source: bytes) -> tuple[bytes, list[bytes], list[str]]:
     for piece in pieces:
         letter = blank(piece)
         if letter is None:
-            tag, end, text = piece.partition(b">")
-            if not end:
-                raise _NotPlainError
+            if piece.startswith(b"!--"):
+                tag, text = _COMMENT, _skip_comment(piece, pieces)
+            else:
+                tag, end, text = piece.partition(b">")
+                if not end:
+                    raise _NotPlainError
             letter, target, raw = _tags[tag]
             if target is not None:
                 links.append(target)
             elif raw:
-                text = _skip_raw(pieces, b"/" + raw)
+                text = _skip_raw(pieces, raw.lower())
             if text and not (text[0] in _BLANKS and _NO_BREAK_BLANKS.fullmatch(text)):
                 add_text(text)
                 letter += _TEXT
@@ -314,30 +324,43 @@ def _take_apart(source: bytes) -> tuple[bytes, list[bytes], list[str]]:
                     letter += _NO_BREAK
                 elif text and letter in _INLINE_LETTERS:
                     letter += _SPACE
-                if target is None and not raw:
+                if target is None and not raw and tag != _COMMENT:
                     _keep(_blank_pieces, piece, letter)
         add_letter(letter)
     return b"".join(letters), texts, links
 
 
-def _skip_raw(pieces: Iterator[bytes], end_tag: bytes) -> bytes:
+def _skip_comment(piece: bytes, pieces: Iterator[bytes]) -> bytes:
+    """Go on behind a comment that begins in `piece`; returns the text there."""
+    held = [piece[3:]]
+    while b"-->" not in held[-1]:
+        following = next(pieces, None)
+        if following is None:
+            raise _NotPlainError
+        held.append(following)
+    held[-1], _, text = held[-1].partition(b"-->")
+    if held[0].startswith((b">", b"->")) or any(b"--!>" in part for part in held):  # ends there
+        raise _NotPlainError
+    return text
+
+
+def _skip_raw(pieces: Iterator[bytes], name: bytes) -> bytes:
     """Go on behind the end tag of an element that holds no markup; returns the text there."""
+    has_comment = False
     for piece in pieces:
-        if piece.startswith(end_tag):
-            tag, end, text = piece.partition(b">")
-            if tag == end_tag and end:
-                return text
+        if piece[:1] == b"/" and piece[1 : len(name) + 1].lower() == name:
+            if piece[len(name) + 1 : len(name) + 2] == b">":
+                return piece[len(name) + 2 :]
             break
-        if piece.startswith(b"!--"):  # in a script, a comment can hide its end
+        if has_comment and piece[:6].lower() == b"script":  # a script in a comment in a script hides its end
             break
+        has_comment = has_comment or piece.startswith(b"!--")
     raise _NotPlainError
 
 
 def _read_tag(tag: bytes) -> _Tag:
     """Read a tag, given without its angles. Raises _NotPlainError."""
-    if tag.startswith(b"!--"):
-        if not tag.endswith(b"--") or len(tag) < 5:
-            raise _NotPlainError
+    if tag == _COMMENT:
         return _Tag(_NOTHING)
     if tag[:8].lower() == b"!doctype":
         return _Tag(_DOCTYPE)
@@ -357,7 +380,10 @@ def _read_tag(tag: bytes) -> _Tag:
     closes = end[1]
     if name in _RAW and not closes:
         return _Tag(_NOTHING, raw=found[0])
-    shows_nothing = name == b"input" and attributes.get(b"type", b"").lower() in _NO_VALUE
+    has_value = (
+        attributes.get(b"value") and attributes.get(b"type", b"").decode().strip().lower() not in NO_VALUE_INPUTS
+    )
+    shows_nothing = name == b"input" and not has_value
     letter = _NOTHING if shows_nothing else _LETTERS.get(name)
     if (
         letter is None
@@ -455,11 +481,10 @@ def _dereferenced(text: bytes) -> bytes:
 
 
 def _referenced(reference: bytes) -> bytes:
-    """What a reference such as `&amp;` stands for. Raises _NotPlainError where that takes more than its name."""
-    if b"#" in reference and reference not in _USUAL_NUMBERS:
-        raise _NotPlainError
+    """What a reference such as `&amp;` or `&#8211;` stands for. Raises _NotPlainError for what is rather a tree's."""
     character = html.unescape(reference.decode())
-    if character in ("\n", "\t"):
+    is_sign = reference.endswith(b";") and len(character) == 1 and character.isprintable() and not character.isalnum()
+    if character in ("\n", "\t", " ", BREAK, EMPTY_CELL) or (b"#" in reference and not is_sign):
         raise _NotPlainError
     return character.encode()
 

@@ -66,6 +66,10 @@ PLAIN = [
     "<ul><li>ก</li> <li><ul><li>ข</li></ul></li></ul><dl><dt>ก</dt><dd>ข</dd></dl>",
     "<b>ก</b>&nbsp;<b>ข</b>ค&nbsp;<p>&nbsp;</p>\u00a0<i>ง</i><i> \u00a0</i>จ<ul><li>&nbsp; \u00a0\n</li></ul>",
     "<table><tr><td>&nbsp;</td><td>\n&nbsp;<br></td><td>\u00a0</td><td><b>&nbsp;</b></td><td>ก&nbsp;</td></tr></table>",
+    "a<!--[if lt IE 9]><script src=x></script><p>y</p><![endif]-->b<!-- > -- <b> -->c<!----->d<!-- <!-- -->e",
+    "<script><!--\nif (a<b) document.write('<p>')\n//--></SCRIPT>x<style><!-- p > b {} --></style>y<IFRAME src=x><p></iframe>",
+    "<form><input name=q><input type=text value=''><input type=checkbox value=1></form>x",
+    "a&#8211;b&#x201C;c&#150;d&#39;&mdash;",
     "<script>if (a < b) document.write('<p>x</p>')</script><noscript><p>x</p></noscript>y",
     "<!DOCTYPE html>\n<html><head><title>x</title><style>p > b {}</style></head>\n<body class='a'>ก</body></html>\n",
     '<A HREF="mykpi.php?pid=1&amp;y=2&z=3" title=y>ก</A>',
@@ -80,6 +84,12 @@ REPAIRED = {
     "wrong order": "<div><section>ก</div>ข</section>ค",
     "a no-break blank in a table's row": "<table><tr>&nbsp;<td>ก</td></tr></table>",
     "a no-break blank before the page": "&nbsp;<html><body>ก</body></html>",
+    "a comment that ends at once": "a<!-->b--><b>c</b>",
+    "a comment that ends at once, too": "a<!--->b--><b>c</b>",
+    "a comment that ends otherwise": "a<!-- x --!>b<!-- -->c",
+    "a comment without an end": "a<!-- <b>x</b>",
+    "a script in a comment in a script": "<script><!-- <script></script> --></script>a",
+    "a reference without an end in an address": "<a href='x?a=1&amp_b=2&copy_c=3'>ก</a>",
     "a box in a paragraph": "<p>ก<div>ข</div>ค</p>ง",
     "a rule in a paragraph": "<p>ก<hr>ข</p>ค",
     "a heading in a heading": "<h2>ก<h3>ข</h3>ค</h2>ง",
@@ -242,11 +252,14 @@ def test_what_was_read_before_changes_nothing(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plain, "_MOST", 50)
+    memories = (plain._tags, plain._blank_pieces, plain._references, plain._runs)
+    for memory in memories:
+        memory.clear()
     for number in range(300):
-        link = f"<a href='p{number}'>ก</a><p class=c{number}> </p><p title='{'x' * 400}{number}'>ข</p>"
-        assert is_plain(link.encode())
-    for memory in (plain._tags, plain._blank_pieces, plain._references, plain._runs):
-        assert len(memory) <= 50
+        link = f"<a href='p{number}'>ก</a><p class=c{number}> </p><p title='{'x' * 400}{number}'>ข &x{number};</p>"
+        assert is_plain((link + "<br>" * number).encode())
+    for memory in memories:
+        assert 0 < len(memory) <= 50
         assert all(len(tag) <= plain._LONGEST for tag in memory)
 
 
