@@ -150,35 +150,45 @@ static const char *add_reference(Page *page, const char *from, const char *end) 
     return PyErr_Occurred() ? NULL : from;
 }
 
-/* Print a text, a line break in it and the blanks behind that as one blank, and several blanks as one. Returns 1; 0 where it
-   is not plain; -1. */
+/* Print one blank, unless there is one already. */
+static int add_blank(Buffer *buffer) { return ends_in_blank(buffer) ? 0 : append(buffer, " ", 1); }
+
+/* Print a text; what it has of blanks in a row, and of line breaks with the blanks around them, as one blank. Returns 1; 0
+   where it is not plain; -1. */
 static int add_text(Page *page, const char *from, const char *end) {
     Py_ssize_t between = end_run(page);
     if (between < 0) return -1;
     if (between == 0 && page->text != NULL && are_halves(page->text, page->text_end, from)) return 0;
     page->text = from;
     page->text_end = end;
-    if (ends_in_blank(&page->woven))
-        while (*from == ' ') from++; /* a text is not all blank */
-    const char *wrap = find(from, end, '\n'), *blanks = find_two_blanks(from, end), *reference = find(from, end, '&');
-    while (from < end) {
+    if (is_space(*from)) {
+        if (add_blank(&page->woven)) return -1;
+        while (is_space(*from)) from++; /* a text is not all blank */
+    }
+    const char *last = end;
+    while (is_space(last[-1])) last--;
+    const char *wrap = find(from, last, '\n'), *blanks = find_two_blanks(from, last), *reference = find(from, last, '&');
+    while (from < last) {
         const char *special = wrap < blanks ? wrap : blanks;
         if (reference < special) special = reference;
-        if (append(&page->woven, from, special - from)) return -1;
+        const char *before = special;
+        if (special == wrap)
+            while (before > from && is_space(before[-1])) before--;
+        if (append(&page->woven, from, before - from)) return -1;
         from = special;
-        if (from == end) break;
+        if (from == last) break;
         if (from == reference) {
-            from = add_reference(page, from, end);
+            from = add_reference(page, from, last);
             if (from == NULL) return -1;
-            reference = find(from, end, '&');
+            reference = find(from, last, '&');
             continue;
         }
-        if (!ends_in_blank(&page->woven) && append(&page->woven, " ", 1)) return -1;
-        for (from++; from < end && *from == ' ';) from++;
-        if (wrap < from) wrap = find(from, end, '\n');
-        if (blanks < from) blanks = find_two_blanks(from, end);
+        if (add_blank(&page->woven)) return -1;
+        while (is_space(*from)) from++;
+        if (wrap < from) wrap = find(from, last, '\n');
+        if (blanks < from) blanks = find_two_blanks(from, last);
     }
-    return 1;
+    return last < end && add_blank(&page->woven) ? -1 : 1;
 }
 
 /* Where the text behind `</name>` begins, the end of what holds no markup; NULL where that is not plain to see. */

@@ -356,7 +356,7 @@ def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
 def _from_one_byte_thai(body: bytes, content_type: str | None) -> bytes | None:
     """A page that is plainly in a one-byte Thai charset, in UTF-8; None for all others."""
     first = _NOT_ASCII.search(body)
-    if first is None or _is_utf8(first[0]):
+    if first is None or first.end() == len(body) or _is_utf8(first[0]):
         return None
     others = len(body.translate(None, _ASCII))
     if 30 * len(_THAI_IN_UTF8.findall(body)) > others:
@@ -364,7 +364,7 @@ def _from_one_byte_thai(body: bytes, content_type: str | None) -> bytes | None:
     text = body.decode("cp874", "replace")
     damage = text.count("\ufffd")
     is_thai = _declared_charset(body, content_type) in _THAI_CHARSETS or 4 * damage < others
-    return text.encode() if is_thai and sum(map(text.count, _COMMON_THAI)) > 3 * damage else None
+    return text.encode() if is_thai and (not damage or sum(map(text.count, _COMMON_THAI)) > 3 * damage) else None
 
 
 def _is_utf8(text: bytes) -> bool:
