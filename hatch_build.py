@@ -13,16 +13,19 @@ class Speedups(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile; whatever is missing for that (a compiler, Python's headers) costs the speed and no more."""
+        for older in Path(self.root, "parsers").glob("_speedups*"):
+            if older.suffix in (".so", ".pyd"):
+                older.unlink()  # rather none than an older one
         try:
-            self._compile()
+            compiled = self._compile()
         except (Exception, SystemExit) as error:  # noqa: BLE001  a build without it is a good build, whatever is amiss
             self.app.display_warning(f"parsers/_speedups.c is not compiled, pages will be read more slowly: {error}")
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
-        build_data["artifacts"] += ["parsers/_speedups.*.so", "parsers/_speedups.*.pyd"]
+        build_data["artifacts"].append(compiled)
 
-    def _compile(self) -> None:
+    def _compile(self) -> str:
         from setuptools import Distribution, Extension
         from setuptools.command.build_ext import build_ext
 
@@ -33,5 +36,5 @@ class Speedups(BuildHookInterface[Any]):
             command.inplace = True
             command.build_lib = command.build_temp = folder
             command.ensure_finalized()
-            Path(command.get_ext_fullpath(module.name)).unlink(missing_ok=True)  # rather none than an older one
             command.run()
+        return f"parsers/{Path(command.get_ext_fullpath(module.name)).name}"

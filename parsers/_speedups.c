@@ -1,7 +1,8 @@
 /* What parsers.plain does letter by letter, in C, for installations that can compile it: the same results, sooner.
 
-   Nothing of HTML is decided here. The page is cut at its tags. What a tag or a reference means, and what the tags between
-   two texts print and build, is looked up in dictionaries that make what they miss. */
+   Where tags, comments, references and elements without markup begin and end stands here, too, and that a no-break blank
+   shows nothing. All else is looked up: what a tag or a reference means, and what the tags between two texts print and
+   build, in dictionaries that make what they miss; what may stand in what, in the traits of letters. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -9,6 +10,7 @@
 
 static const char SPACE = 2, NO_BREAK = 9; /* letters of blanks, as in parsers.plain */
 static const char COMMENT[] = "!----";     /* the tag that all comments are looked up by */
+static const char BREAK[] = "\xe2\x90\xa4"; /* what is printed between lines */
 
 /* Tags met before: those of one dictionary, found without making an object of each. A tag may stand in a few slots; where
    all are taken, it takes one over. */
@@ -74,6 +76,13 @@ static const char *find_two_blanks(const char *from, const char *end) {
 }
 
 static int is_space(char one) { return one == ' ' || (one >= '\t' && one <= '\r'); }
+
+/* Whether two stretches have the same letters, capital or small. */
+static int is_same_name(const char *one, const char *other, Py_ssize_t length) {
+    for (Py_ssize_t place = 0; place < length; place++)
+        if (Py_TOLOWER(one[place]) != Py_TOLOWER(other[place])) return 0;
+    return 1;
+}
 
 static int is_blank(const char *from, const char *end) {
     while (from < end && is_space(*from)) from++;
@@ -150,6 +159,12 @@ static const char *add_reference(Page *page, const char *from, const char *end) 
     return PyErr_Occurred() ? NULL : from;
 }
 
+static int has_break(const char *from, const char *end) {
+    for (from = find(from, end, BREAK[0]); end - from >= 3; from = find(from + 1, end, BREAK[0]))
+        if (memcmp(from, BREAK, 3) == 0) return 1;
+    return 0;
+}
+
 /* Print one blank, unless there is one already. */
 static int add_blank(Buffer *buffer) { return ends_in_blank(buffer) ? 0 : append(buffer, " ", 1); }
 
@@ -159,6 +174,7 @@ static int add_text(Page *page, const char *from, const char *end) {
     Py_ssize_t between = end_run(page);
     if (between < 0) return -1;
     if (between == 0 && page->text != NULL && are_halves(page->text, page->text_end, from)) return 0;
+    if (has_break(from, end)) return 0;
     page->text = from;
     page->text_end = end;
     if (is_space(*from)) {
@@ -196,9 +212,9 @@ static const char *behind_raw(const char *from, const char *end, PyObject *name)
     Py_ssize_t length = PyBytes_GET_SIZE(name);
     int has_comment = 0;
     for (from = find(from, end, '<'); from < end; from = find(from + 1, end, '<')) {
-        if (end - from >= length + 2 && from[1] == '/' && PyOS_strnicmp(from + 2, PyBytes_AS_STRING(name), length) == 0)
+        if (end - from >= length + 2 && from[1] == '/' && is_same_name(from + 2, PyBytes_AS_STRING(name), length))
             return end - from > length + 2 && from[2 + length] == '>' ? from + length + 3 : NULL;
-        if (has_comment && end - from >= 7 && PyOS_strnicmp(from + 1, "script", 6) == 0)
+        if (has_comment && end - from >= 7 && is_same_name(from + 1, "script", 6))
             return NULL; /* a script in a comment in a script hides its end */
         has_comment = has_comment || (end - from >= 4 && memcmp(from, "<!--", 4) == 0);
     }

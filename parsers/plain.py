@@ -40,7 +40,7 @@ _BLOCKS: Final = (
 _INLINE: Final = (
     "span b i u s em strong small big font label sub sup tt code abbr cite q var kbd samp mark time ins del dfn acronym"
 ).split()
-_KINDS: Final = ("inline", "a", "button", *_BLOCKS)
+_KINDS: Final = ("a", "button", *_INLINE, *_BLOCKS)
 _TEXT, _SPACE, _NOTHING, _LINE_END, _RULE, _DOCTYPE, _HEAD, _HEAD_END, _NO_BREAK = (bytes([n]) for n in range(1, 10))
 _OPEN: Final = {kind: bytes([16 + 2 * place]) for place, kind in enumerate(_KINDS)}
 _CLOSE: Final = {kind: bytes([letter[0] + 1]) for kind, letter in _OPEN.items()}
@@ -55,8 +55,8 @@ _COMMENT: Final = b"!----"
 def _letters() -> dict[bytes, bytes]:
     letters = dict.fromkeys(_VOID - {b"input"}, _NOTHING)
     letters |= {b"br": _LINE_END, b"hr": _RULE, b"head": _HEAD, b"/head": _HEAD_END}
-    kinds = {name: name for name in _KINDS} | dict.fromkeys(_INLINE, "inline") | {f"h{n}": "h" for n in range(1, 7)}
-    del kinds["inline"], kinds["h"]
+    kinds = {name: name for name in _KINDS} | {f"h{n}": "h" for n in range(1, 7)}
+    del kinds["h"]
     for name, kind in kinds.items():
         letters[name.encode()] = _OPEN[kind]
         letters[f"/{name}".encode()] = _CLOSE[kind]
@@ -113,7 +113,7 @@ def _frames() -> dict[bytes, tuple[bytes, bytes]]:
 
 _FRAMES: Final = _frames()
 # how a browser lets elements stand in others
-_PHRASES: Final = ("inline", "a", "button")
+_PHRASES: Final = ("a", "button", *_INLINE)
 _OF_PHRASES: Final = ("p", "h")  # whatever else stands in them ends them early
 _NOT_IN_THEMSELVES: Final = ("a", "button", "form")  # the outer one is ended, or the inner one dropped
 _UNPAIRED: Final = _RULE + _DOCTYPE + _HEAD + _HEAD_END
@@ -122,16 +122,21 @@ _ITSELF: Final = [
 ]  # twice open, and all other letters
 _PAIRS: Final = {kind: _OPEN[kind] + _CLOSE[kind] for kind in _KINDS}
 _COMMON_PAIRS: Final = [_PAIRS[kind] for kind in ("td", "th", "tr", "li", "div")]
+_PHRASE_LETTERS: Final = b"".join(letters[kind] for kind in _PHRASES for letters in (_OPEN, _CLOSE))
+_ROUNDS: Final = 12
+
+
+_PHRASE, _HOLDS_PHRASES, _NOT_IN_ITSELF, _ALONE = 1, 2, 4, 8
 
 
 def _traits() -> bytes:
-    """The same for parsers/_speedups.c: the traits of each letter."""
+    """The same as traits of each letter; end tags have none."""
     traits = dict.fromkeys(range(256), 0)
-    for trait, kinds in ((1, _PHRASES), (2, _OF_PHRASES), (4, _NOT_IN_THEMSELVES)):
+    for trait, kinds in ((_PHRASE, _PHRASES), (_HOLDS_PHRASES, _OF_PHRASES), (_NOT_IN_ITSELF, _NOT_IN_THEMSELVES)):
         for kind in kinds:
             traits[_OPEN[kind][0]] |= trait
     for letter in _UNPAIRED:
-        traits[letter] |= 8
+        traits[letter] |= _ALONE
     return bytes(traits.values())
 
 
@@ -145,7 +150,7 @@ _ENCODED_EMPTY: Final = EMPTY_CELL.encode()
 
 
 _CELLS: Final = (_OPEN["td"], _OPEN["th"])
-_INLINE_LETTERS: Final = b"".join((_NOTHING, *(f[k] for k in ("inline", "a", "button") for f in (_OPEN, _CLOSE))))
+_INLINE_LETTERS: Final = _NOTHING + _PHRASE_LETTERS
 
 
 def _printed(code: int) -> int:
@@ -175,15 +180,16 @@ _BLANK = rb"[ \t\n\r\f]"
 _NAME = rb"[a-zA-Z_:][-a-zA-Z0-9_:.]*"
 _VALUE = rb"""(?:"[^"]*"|'[^']*'|[^ \t\n\r\f"'=<>`][^ \t\n\r\f"'<>`]*)"""
 _TAG_NAME: Final = re.compile(rb"/?[a-zA-Z][a-zA-Z0-9]*")
-_ATTRIBUTE: Final = re.compile(rb"(%b+(%b)(?:%b*=%b*(%b))?)" % (_BLANK, _NAME, _BLANK, _BLANK, _VALUE))
-_TAG_END: Final = re.compile(rb"%b*(/?)" % _BLANK)
+_ATTRIBUTE: Final = re.compile(rb"%b++(%b)(?:%b*+=%b*+(%b))?" % (_BLANK, _NAME, _BLANK, _BLANK, _VALUE))
+_TAG_END: Final = re.compile(rb"%b*+(/?)" % _BLANK)
 _STYLES_APART: Final = re.compile(rb"display|visibility|white-space|&", re.IGNORECASE)
 _FLOATS: Final = re.compile(rb"float|position", re.IGNORECASE)  # makes a box of an inline element
-_FLOATING: Final = frozenset(_OPEN[kind] for kind in ("inline", "a", "button"))
+_FLOATING: Final = frozenset(_OPEN[kind] for kind in _PHRASES)
 _OPEN_NAMES: Final = "|".join(name for name in html5 if not name.endswith(";"))  # of references that need no `;`
 _ODD_IN_LINK: Final = re.compile(rb"&(?!amp;|(?!(?:%b)_)[a-zA-Z0-9_]+=)|\r" % _OPEN_NAMES.encode())
 _MOST: Final = 10_000  # tags remembered, and runs of letters; a portal's pages share some hundreds
 _LONGEST: Final = 500  # bytes of one
+_LONGEST_REFERENCE: Final = 40
 
 
 class _Tag(NamedTuple):
@@ -267,6 +273,8 @@ def _weave(source: bytes) -> _Woven:
 
 def _weave_in_python(source: bytes) -> _Woven:
     skeleton, texts, links = _take_apart(source)
+    if any(_ENCODED_BREAK in text for text in texts if b"\xe2" in text):
+        raise _NotPlainError
     printed, structures = zip(*map(_runs.__getitem__, skeleton.split(_TEXT)), strict=True)
     return _interlace(printed, texts), list(structures), links
 
@@ -369,11 +377,10 @@ def _read_tag(tag: bytes) -> _Tag:
         raise _NotPlainError
     name, place = found[0].lower(), found.end()
     attributes: dict[bytes, bytes] = {}
-    for attribute, key, value in _ATTRIBUTE.findall(tag, place):
-        if not tag.startswith(attribute, place):
-            raise _NotPlainError
-        place += len(attribute)
-        attributes.setdefault(key.lower(), value.strip(value[:1]) if value[:1] in (b"'", b'"') else value)
+    while attribute := _ATTRIBUTE.match(tag, place):
+        place = attribute.end()
+        value = attribute[2] or b""
+        attributes.setdefault(attribute[1].lower(), value.strip(value[:1]) if value[:1] in (b"'", b'"') else value)
     end = _TAG_END.fullmatch(tag, place)
     if not end:
         raise _NotPlainError
@@ -422,35 +429,48 @@ def _is_sound(structures: list[bytes]) -> bool:
     frame = _FRAMES.get(skeleton.translate(None, _NO_FRAME))
     if frame is None or not (structures[0].startswith(frame[0]) and structures[-1].endswith(frame[1])):
         return False
-    return _nests_in_python(skeleton) if _nests_in_c is None else _nests_in_c(skeleton, _TRAITS)
+    return (_nests_in_python if _nests_in_c is None else _nests_in_c)(skeleton, _TRAITS)
 
 
-def _nests_in_python(letters: bytes) -> bool:
-    """Whether each element ends, after all that stands in it, and holds only what it may."""
+def _nests_in_python(letters: bytes, traits: bytes) -> bool:
+    """Whether each element ends, after all that stands in it, and holds only what it may. traits: see `_traits`"""
     if any(twice in letters.translate(None, others) for twice, others in _ITSELF):
         return False
-    rest, before = letters, 0
-    while len(rest) != before:
-        before = len(rest)
-        for kind in _PHRASES:
-            rest = rest.replace(_PAIRS[kind], b"")
-    if any(_OPEN[kind] in rest.replace(_PAIRS[kind], b"") for kind in _OF_PHRASES):
-        return False
-    for kind in _OF_PHRASES:
-        rest = rest.replace(_PAIRS[kind], b"")
-    rest = rest.translate(None, _UNPAIRED)
-    before = 0
-    while len(rest) != before:  # most of it goes by these, and quicker than letter by letter
-        before = len(rest)
-        for pair in _COMMON_PAIRS:
-            rest = rest.replace(pair, b"")
-    waiting: list[int] = []
-    for letter in rest:  # an end tag's is odd, and the next after its start tag's
-        if not letter & 1:
-            waiting.append(letter)
-        elif not waiting or waiting.pop() != letter - 1:
+    # most of it goes by pairs, and quicker than letter by letter: first what may stand anywhere
+    letters = _without_pairs(letters, [_PAIRS[kind] for kind in _PHRASES if _OPEN[kind] in letters])
+    if not any(letter in _PHRASE_LETTERS for letter in set(letters)):
+        if any(_OPEN[kind] in letters.replace(_PAIRS[kind], b"") for kind in _OF_PHRASES):
             return False
+        letters = _without_pairs(letters, [_PAIRS[kind] for kind in _OF_PHRASES])
+        letters = _without_pairs(letters.translate(None, _UNPAIRED), _COMMON_PAIRS)
+    waiting: list[int] = []  # for their end tags
+    holding_phrases = 0
+    for letter in letters:
+        trait = traits[letter]
+        if holding_phrases and not (trait & _PHRASE or letter & 1):
+            return False
+        if trait & _ALONE:
+            if holding_phrases:
+                return False
+        elif letter & 1:  # an end tag's is odd, and the next after its start tag's
+            if not waiting or waiting.pop() != letter - 1:
+                return False
+            holding_phrases -= bool(traits[letter - 1] & _HOLDS_PHRASES)
+        else:
+            waiting.append(letter)
+            holding_phrases += bool(trait & _HOLDS_PHRASES)
     return not waiting
+
+
+def _without_pairs(letters: bytes, pairs: list[bytes]) -> bytes:
+    """The letters without elements that hold nothing, and so on, as deep as most pages go."""
+    for _ in range(_ROUNDS):
+        before = len(letters)
+        for pair in pairs:
+            letters = letters.replace(pair, b"")
+        if len(letters) == before:
+            break
+    return letters
 
 
 def _print(source: bytes, woven: bytes, structures: list[bytes]) -> list[str]:
@@ -482,6 +502,8 @@ def _dereferenced(text: bytes) -> bytes:
 
 def _referenced(reference: bytes) -> bytes:
     """What a reference such as `&amp;` or `&#8211;` stands for. Raises _NotPlainError for what is rather a tree's."""
+    if len(reference) > _LONGEST_REFERENCE:  # it may be a number of thousands of digits
+        raise _NotPlainError
     character = html.unescape(reference.decode())
     is_sign = reference.endswith(b";") and len(character) == 1 and character.isprintable() and not character.isalnum()
     if character in ("\n", "\t", " ", BREAK, EMPTY_CELL) or (b"#" in reference and not is_sign):

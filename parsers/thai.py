@@ -20,8 +20,9 @@ _DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 _NIKHAHIT, _AA, _AM = "\u0e4d", "\u0e32", "\u0e33"
 _TONES = "\u0e48-\u0e4b"
 # Sara am typed or stored in pieces, with the tone mark anywhere among them (น้ํา, นํ้า, นำ้), and ำ + า (left by PDF).
-_BROKEN_AM = re.compile(f"(?:([{_TONES}]*){_NIKHAHIT}([{_TONES}]*)[{_AA}{_AM}]|{_AM}([{_TONES}]+)){_AA}*|{_AM}{_AA}+")
 _AM_TRACE = re.compile(f"{_AM}[{_TONES}{_AA}]")
+_AM_PIECES = re.compile(f"[{_TONES}{_NIKHAHIT}{_AA}{_AM}]{{2,}}+")
+_TONE_MARKS = frozenset("\u0e48\u0e49\u0e4a\u0e4b")
 _DOUBLE_SARA_E = re.compile("เเ")
 _INVISIBLE = re.compile(
     # controls, soft hyphen, zero-width blanks and joiners, directional marks, word joiners, byte order mark
@@ -58,17 +59,38 @@ def mend_spelling(text: str) -> str:
         text = text.replace("เเ", "แ")
     if _NIKHAHIT in text:
         text = text.replace(_NIKHAHIT + _AA, _AM)  # the usual case, by the quickest means
-    while _NIKHAHIT in text or _AM_TRACE.search(text):
-        repaired = _BROKEN_AM.sub(_whole_am, text)
-        if repaired == text:
-            break
-        text = repaired  # a repair can bring two pieces together: look again
-    return text
+    return _AM_PIECES.sub(_whole_am, text) if _NIKHAHIT in text or _AM_TRACE.search(text) else text
 
 
-def _whole_am(match: re.Match[str]) -> str:
-    before, between, after = match.groups("")
-    return before + between + after + _AM
+def _whole_am(pieces: re.Match[str]) -> str:
+    """Tone marks, ํ, า and ำ in a row, mended: a ํ and the next า or ำ are one ำ; tone marks go before a ำ; an า behind it goes."""
+    mended: list[str] = []  # single letters, and several ำ as one item
+    last = 0  # how many ำ come behind them
+    for piece in pieces[0]:
+        if piece == _NIKHAHIT:
+            mended += [_AM * last, piece] if last else [piece]
+            last = 0
+        elif piece not in (_AA, _AM):
+            mended.append(piece)
+        elif last:
+            last += piece == _AM
+        else:
+            is_am, place = piece == _AM, len(mended)
+            while not last:
+                while place and mended[place - 1] in _TONE_MARKS:
+                    place -= 1
+                if not place or mended[place - 1] != _NIKHAHIT:
+                    break
+                is_am, place = True, place - 1
+                del mended[place]
+                if place and mended[place - 1][0] == _AM:
+                    place -= 1
+                    last = len(mended.pop(place))
+            if is_am:
+                last += 1
+            else:
+                mended.append(piece)
+    return "".join(mended) + _AM * last
 
 
 def arabic_digits(text: str) -> str:

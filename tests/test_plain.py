@@ -1,6 +1,7 @@
 """The quick road and the tree give the same lines and links, for every page that the quick road takes."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_laws import KINDS, injured_pages, law, markups, printings
 
-from parsers import plain
+from parsers import parse_page, plain
 from parsers.page import _read_tree, read_page
 from parsers.plain import plain_lines
 
@@ -75,7 +76,7 @@ PLAIN = [
     '<A HREF="mykpi.php?pid=1&amp;y=2&z=3" title=y>ก</A>',
     "<A HREF=mykpi.php?pid=2200-1002&x=y/>ก</A><a href=a=b>ข</a><p title=a= class=b>ค</p>",
     "<a href=' x '>ก</a><a name=top></a><a href=''>ข</a><input type=hidden value=x>",
-    "<p>a > b</p>\x08<p>\x1c</p><p>\u200b</p>␀<p>␤x</p>",
+    "<p>a > b</p>\x08<p>\x1c</p><p>\u200b</p>␀<p>x</p>",
     "<table><tr><td>\u200b</td><td><b>&nbsp;</b> \ufeff</td><td>ก\u200b</td></tr></table><p>เป้าหมาย：１<b>\u200b</b>๐</p>",
 ]
 REPAIRED = {
@@ -90,6 +91,12 @@ REPAIRED = {
     "a comment without an end": "a<!-- <b>x</b>",
     "a script in a comment in a script": "<script><!-- <script></script> --></script>a",
     "a reference without an end in an address": "<a href='x?a=1&amp_b=2&copy_c=3'>ก</a>",
+    "the sign between lines": "<p>␤x</p>",
+    "the sign between lines, alone in a cell": "<table><tr><td>␤</td><td>\u200b␤</td><td>x</td></tr></table>",
+    "an end tag of another name": "<b><a href=1><div><i>x</b></div></a></i>",
+    "an end tag of another name, in a form": "<form><b>a</i></form>b",
+    "a number of thousands of digits": f"<p>&#{'9' * 5_000};</p>",
+    "a letter behind thousands of zeros": f"<p>&#{'0' * 5_000}65;</p>",
     "a box in a paragraph": "<p>ก<div>ข</div>ค</p>ง",
     "a rule in a paragraph": "<p>ก<hr>ข</p>ค",
     "a heading in a heading": "<h2>ก<h3>ข</h3>ค</h2>ง",
@@ -164,9 +171,10 @@ BOXES = (
 nested = st.recursive(
     st.sampled_from(WORDS),
     lambda inner: st.builds(
-        lambda box, parts: f"<{box}>{''.join(parts)}</{box.split(' ')[0]}>",
+        lambda box, parts, end: f"<{box}>{''.join(parts)}</{end or box.split(' ')[0]}>",
         st.sampled_from(BOXES),
         st.lists(inner, max_size=3),
+        st.sampled_from((*[None] * 9, "b", "i", "span")),
     ),
     max_leaves=8,
 )
@@ -195,7 +203,7 @@ def elements(draw: st.DrawFn) -> bytes:
         if waiting and draw(st.booleans()):
             letters.append(waiting.pop() + 1)
         elif draw(st.integers(0, 9)):
-            kind = draw(st.sampled_from(("inline", "a", "button", "p", "h", "form", "div", "td")))
+            kind = draw(st.sampled_from(("b", "i", "a", "button", "p", "h", "form", "div", "td")))
             letters += plain._OPEN[kind]
             waiting += plain._OPEN[kind]
         else:
@@ -207,7 +215,7 @@ def elements(draw: st.DrawFn) -> bytes:
 @law(300)
 @given(elements())
 def test_elements_nest_alike_in_c(letters: bytes) -> None:
-    assert plain._nests_in_c(letters, plain._TRAITS) == plain._nests_in_python(letters)
+    assert plain._nests_in_c(letters, plain._TRAITS) == plain._nests_in_python(letters, plain._TRAITS)
 
 
 @needs_c
@@ -261,6 +269,30 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for memory in memories:
         assert 0 < len(memory) <= 50
         assert all(len(tag) <= plain._LONGEST for tag in memory)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<b" + b" " * 300_000 + b">x</b>",
+        b"<b a" + b" " * 300_000 + b"!>x</b>",
+        b"<b a=" + b" " * 300_000 + b">x</b>",
+        b"<div>" * 60_000 + b"x" + b"</div>" * 60_000,
+        b"<b>" * 60_000 + b"x" + b"</b>" * 60_000,
+        b"<p>" + "\u0e4d\u0e33\u0e33\u0e48".encode() * 25_000 + b"</p>",
+        b"<p>" + "\u0e4d\u0e48\u0e33".encode() * 30_000 + b"</p>",
+        b"<p>" + "\u0e4d\u0e48".encode() * 30_000 + "\u0e32</p>".encode(),
+        b"<!--" * 80_000,
+        b"<script>" + b"<!--<script" * 30_000,
+        b"&a" * 150_000,
+        b"a\n \n" * 60_000,
+    ],
+)
+def test_odd_pages_cost_no_more_than_their_length(page: bytes) -> None:
+    for read in (plain_lines, in_python, lambda body: parse_page(body).verdict):
+        start = time.process_time()
+        read(page)
+        assert time.process_time() - start < 1  # a third of a megabyte; the machine may be busy
 
 
 def test_deep_and_wide_pages_cost_no_more_than_their_length() -> None:
