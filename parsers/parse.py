@@ -32,7 +32,7 @@ from parsers.thai import BANGKOK
 from parsers.verdict import Kind, Verdict, error_places, is_cut_title, kind_of, message_verdict, unseen_verdict
 from parsers.yii_project import YiiProjectPage
 
-PARSER_VERSION: Final = "2"
+PARSER_VERSION: Final = "3"
 """Changes whenever the same bytes can give other rows."""
 
 Row = dict[str, Any]
