@@ -65,6 +65,9 @@ static int ends_in_blank(const Buffer *buffer) {
     return buffer->length > 0 && buffer->start[buffer->length - 1] == ' ';
 }
 
+/* Print one blank, unless there is one already. */
+static int add_blank(Buffer *buffer) { return ends_in_blank(buffer) ? 0 : append(buffer, " ", 1); }
+
 static const char *find(const char *from, const char *end, char wanted) {
     const char *found = memchr(from, wanted, end - from);
     return found == NULL ? end : found;
@@ -135,8 +138,8 @@ static Py_ssize_t end_run(Page *page) {
     } else if (PyList_Append(page->structures, PyTuple_GET_ITEM(known, 1)) == 0) {
         PyObject *printed = PyTuple_GET_ITEM(known, 0);
         length = PyBytes_GET_SIZE(printed);
-        int is_second_blank = length == 1 && PyBytes_AS_STRING(printed)[0] == ' ' && ends_in_blank(&page->woven);
-        if (!is_second_blank && append(&page->woven, PyBytes_AS_STRING(printed), length)) length = -1;
+        int is_blank_alone = length == 1 && PyBytes_AS_STRING(printed)[0] == ' ';
+        if (is_blank_alone ? add_blank(&page->woven) : append(&page->woven, PyBytes_AS_STRING(printed), length)) length = -1;
     }
     Py_DECREF(known);
     return length;
@@ -164,9 +167,6 @@ static int has_break(const char *from, const char *end) {
         if (memcmp(from, BREAK, 3) == 0) return 1;
     return 0;
 }
-
-/* Print one blank, unless there is one already. */
-static int add_blank(Buffer *buffer) { return ends_in_blank(buffer) ? 0 : append(buffer, " ", 1); }
 
 /* Print a text; what it has of blanks in a row, and of line breaks with the blanks around them, as one blank. Returns 1; 0
    where it is not plain; -1. */

@@ -155,8 +155,6 @@ _INLINE_LETTERS: Final = _NOTHING + _PHRASE_LETTERS
 
 def _printed(code: int) -> int:
     letter = bytes([code])
-    if letter == _TEXT:
-        return code
     if letter in (_SPACE, _NO_BREAK):
         return 0x20
     if letter in _CELLS:
@@ -184,7 +182,6 @@ _ATTRIBUTE: Final = re.compile(rb"%b++(%b)(?:%b*+=%b*+(%b))?" % (_BLANK, _NAME, 
 _TAG_END: Final = re.compile(rb"%b*+(/?)" % _BLANK)
 _STYLES_APART: Final = re.compile(rb"display|visibility|white-space|&", re.IGNORECASE)
 _FLOATS: Final = re.compile(rb"float|position", re.IGNORECASE)  # makes a box of an inline element
-_FLOATING: Final = frozenset(_OPEN[kind] for kind in _PHRASES)
 _OPEN_NAMES: Final = "|".join(name for name in html5 if not name.endswith(";"))  # of references that need no `;`
 _ODD_IN_LINK: Final = re.compile(rb"&(?!amp;|(?!(?:%b)_)[a-zA-Z0-9_]+=)|\r" % _OPEN_NAMES.encode())
 _MOST: Final = 10_000  # tags remembered, and runs of letters; a portal's pages share some hundreds
@@ -396,7 +393,7 @@ def _read_tag(tag: bytes) -> _Tag:
         letter is None
         or b"hidden" in attributes
         or _STYLES_APART.search(attributes.get(b"style", b""))
-        or (letter in _FLOATING and _FLOATS.search(attributes.get(b"style", b"")))
+        or (letter in _PHRASE_LETTERS and _FLOATS.search(attributes.get(b"style", b"")))
         or (name[:1] == b"/" and attributes)
         or (closes and name not in _VOID)
     ):

@@ -44,7 +44,7 @@ def _next_title(
 ) -> Title | None:
     for place in range(first, len(lines)):
         line = lines[place]
-        has_code = "-" in line
+        has_code = "-" in line  # as all codes have
         found = title_line.fullmatch(line) if has_code else None
         if found and found[1] and _code_below(lines, place, code_line) in (None, found[2]):
             return Title(place, place + 1, found[1], found[2])
