@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed
 
 from flows.harvest import harvest
-from pipeline.request import HarvestRequest
+from pipeline.harvest.request import HarvestRequest
 
 
 @flow(name="backfill", validate_parameters=True, persist_result=False)

@@ -21,20 +21,20 @@ from prefect.context import FlowRunContext
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Crashed
 
-from flows.batch_task import is_worth_a_retry
-from flows.screens import show
-from flows.telling import tell_end
+from flows.prefect_.artifacts import show
+from flows.prefect_.notifications import notify_finished
+from flows.prefect_.task_retries import is_worth_a_retry
 from pipeline.errors import BmaProgressError, refused_by_machine
-from pipeline.harvest import HarvestResult, Night
-from pipeline.request import HarvestRequest
-from pipeline.store import Store, harvest_start
+from pipeline.harvest.request import HarvestRequest
+from pipeline.harvest.run import HarvestResult, HarvestRun
+from pipeline.store.archive import Store, harvest_start
 
 if TYPE_CHECKING:
-    from flows.cluster import Cluster
+    from flows.dask.cluster import Cluster
 
-Listener = Callable[[Night], None]
+Listener = Callable[[HarvestRun], None]
 
-_NIGHTS: dict[str, Night] = {}
+_NIGHTS: dict[str, HarvestRun] = {}
 """The harvests under way in this process, by their run's folder: a batch needs the night's one client."""
 
 _LISTENERS: dict[str, Listener] = {}
@@ -75,7 +75,7 @@ async def fetch_batch(run: str, number: int) -> dict[str, int]:
     return dict(await night.fetch_batch(night.next_batch(), lambda: _tell(night)))
 
 
-def _tell(night: Night) -> None:
+def _tell(night: HarvestRun) -> None:
     if listener := _LISTENERS.get(store_key(night.store.root)):
         listener(night)
 
@@ -103,10 +103,10 @@ async def harvest(request: HarvestRequest) -> State[Any]:
     try:
         store = Store.create(settings.data, settings.portal)
         with store.writer():
-            await _sweep_zombies(store)
+            await _crash_orphaned_runs(store)
             if since := _harvest_since_due(store):
                 return Completed(name="Skipped", message=f"{since} has begun since this run was due")
-            night = Night.begin(settings, store, scope, resume=request.resume)
+            night = HarvestRun.begin(settings, store, scope, resume=request.resume)
             harvest_id = night.harvest_id
             try:
                 state = await _harvest(night)
@@ -120,10 +120,10 @@ async def harvest(request: HarvestRequest) -> State[Any]:
         known = error if isinstance(error, BmaProgressError) else refused_by_machine(error, settings.data)
         state = _failed("CouldNotRun", str(known or f"an error of the program: {type(error).__name__}"))
         if known is None:
-            await tell_end(settings, state, harvest_id)
+            await notify_finished(settings, state, harvest_id)
             raise
         FAILURES[store_key(settings.data)] = str(known)
-    for problem in await tell_end(settings, state, harvest_id):
+    for problem in await notify_finished(settings, state, harvest_id):
         get_run_logger().warning(problem)
         WARNINGS.setdefault(store_key(settings.data), []).append(problem)
     return state
@@ -138,15 +138,15 @@ def _harvest_since_due(store: Store) -> str | None:
     return ids[-1] if due < harvest_start(ids[-1]) <= datetime.now(UTC) else None
 
 
-def _run(night: Night) -> str:
+def _run(night: HarvestRun) -> str:
     return str(night.folder)
 
 
-async def _harvest(night: Night) -> State[Any]:
+async def _harvest(night: HarvestRun) -> State[Any]:
     _NIGHTS[_run(night)] = night
     try:
         await _name_run(night)
-        with _gentle_end(), _cluster(night) as cluster:
+        with _graceful_shutdown(), _cluster(night) as cluster:
             async with night.connect(cluster.clock if cluster else None):
                 await _fetch_all(night, cluster)
         if night.stop_requested:
@@ -169,7 +169,7 @@ async def _harvest(night: Night) -> State[Any]:
 
 
 @contextmanager
-def _gentle_end() -> Iterator[None]:
+def _graceful_shutdown() -> Iterator[None]:
     """The first SIGTERM stops this process's harvests after the pages in hand; the next is Prefect's, and stops at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -188,7 +188,7 @@ def _gentle_end() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-async def _fetch_all(night: Night, cluster: "Cluster | None") -> None:
+async def _fetch_all(night: HarvestRun, cluster: "Cluster | None") -> None:
     progress: UUID | None = None
 
     async def show_progress() -> None:
@@ -214,7 +214,7 @@ async def _fetch_all(night: Night, cluster: "Cluster | None") -> None:
 
 
 @contextmanager
-def _cluster(night: Night) -> "Iterator[Cluster | None]":
+def _cluster(night: HarvestRun) -> "Iterator[Cluster | None]":
     """The Dask cluster where batches run, if the settings or the flow's own task runner name one."""
     context = FlowRunContext.get()
     given = context.task_runner if context and type(context.task_runner).__name__ == "DaskTaskRunner" else None
@@ -222,7 +222,7 @@ def _cluster(night: Night) -> "Iterator[Cluster | None]":
         yield None
         return
     try:
-        from flows.cluster import Cluster, dask_runner
+        from flows.dask.cluster import Cluster, dask_runner
     except ImportError:
         raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
     if given is not None:
@@ -236,14 +236,14 @@ def _failed(name: str, message: str) -> State[Any]:
     return State(type=StateType.FAILED, name=name, message=message)
 
 
-async def _name_run(night: Night) -> None:
+async def _name_run(night: HarvestRun) -> None:
     """Name the run by portal and night."""
     async with get_client() as client:
         name = f"{night.settings.portal.split('//')[-1]} {night.harvest_id}"
         await client.update_flow_run(UUID(str(flow_run.id)), name=name)
 
 
-async def _sweep_zombies(store: Store) -> None:
+async def _crash_orphaned_runs(store: Store) -> None:
     """Mark runs of this store that a kill left Running as crashed: we hold the store's lock, so none of them lives."""
     tag = "store-" + hashlib.sha256(store_key(store.root).encode()).hexdigest()[:12]
     own = UUID(str(flow_run.id))

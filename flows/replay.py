@@ -9,17 +9,17 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect_dask.task_runners import PrefectDaskFuture
 
-from flows.batch_task import is_worth_a_retry
-from flows.cluster import dask_runner, workers_of
-from pipeline.batches import check_software, software
+from flows.dask.cluster import dask_runner, workers_of
+from flows.prefect_.task_retries import is_worth_a_retry
 from pipeline.errors import BmaProgressError
-from pipeline.replay import parser_changes, read_chunk
-from pipeline.spool import SpooledPage
-from pipeline.store import Store, open_store
-from pipeline.versions import PageRow
+from pipeline.harvest.batches import check_software, software
+from pipeline.harvest.page_status import PageRow
+from pipeline.harvest.replay import parser_changes, read_chunk
+from pipeline.harvest.spool import SpooledPage
+from pipeline.store.archive import Store, open_store
 
 Findings = tuple[pa.Table, int, list[str]]
-"""What `pipeline.replay.parser_changes` returns."""
+"""What `pipeline.harvest.replay.parser_changes` returns."""
 
 
 @task(

@@ -14,17 +14,17 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from flows import prefect_setup
-from flows.server import server_for_workers
-from pipeline.client import ErrorKind
-from pipeline.difference import states_differ
-from pipeline.embedded_portal import EmbeddedPortal
+from flows.prefect_ import environment as prefect_setup
+from flows.prefect_.server import server_for_workers
+from pipeline.compare.diff import states_differ
+from pipeline.compare.formats import render
 from pipeline.errors import BmaProgressError
-from pipeline.harvest import HarvestResult, Night
-from pipeline.render import render
-from pipeline.request import HarvestRequest
+from pipeline.harvest.client import ErrorKind
+from pipeline.harvest.demo_portal import DemoPortal
+from pipeline.harvest.request import HarvestRequest
+from pipeline.harvest.run import HarvestResult, HarvestRun
 from pipeline.settings import Settings
-from pipeline.store import Store, beside
+from pipeline.store.archive import Store, beside
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Ended = tuple[Settings, HarvestResult | None, str | None]
 
 
-def run_harvest(request: HarvestRequest) -> HarvestResult:
+def run_harvest_flow(request: HarvestRequest) -> HarvestResult:
     """Run one harvest as a Prefect flow; returns its result, published or held back.
 
     Raises BmaProgressError where it could not run, in one sentence.
@@ -117,7 +117,7 @@ class _Progress:
             disable=not self._terminal,
         )
         self._task = self._bar.add_task("fetching", total=None, rate=0.0, failed=0)
-        self._nights: dict[Path, Night] = {}
+        self._nights: dict[Path, HarvestRun] = {}
         self._began = self._told = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -129,7 +129,7 @@ class _Progress:
         self._bar.__exit__(*error)
         signal.signal(signal.SIGINT, self._before)
 
-    def show(self, night: Night) -> None:
+    def show(self, night: HarvestRun) -> None:
         """Take note of one more page done."""
         if not self._nights:
             self._began = time.monotonic()
@@ -167,13 +167,13 @@ def run_demo(data: Path) -> None:
         raise BmaProgressError(f"{data} is not empty and holds no store; name another folder with --data")
     mark.parent.mkdir(parents=True, exist_ok=True)
     mark.touch()
-    with EmbeddedPortal() as portal:
+    with DemoPortal() as portal:
         click.echo(f"An embedded portal answers at {portal.url} with the pages of fixtures_html/.")
         for night in (1, 2, 3):
             portal.night = night
             # our own server on this machine: no need to be slow
             request = HarvestRequest(settings={"portal": portal.url, "data": str(data), "rate": 500.0})
-            result = run_harvest(request)
+            result = run_harvest_flow(request)
             if not result.published:
                 raise BmaProgressError(f"night {night} was held back: {result.held_back}")
             told = ", ".join(

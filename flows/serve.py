@@ -10,12 +10,12 @@ from uuid import UUID
 
 import click
 
-from flows import prefect_setup
-from flows.server import prefect_server
+from flows.prefect_ import environment as prefect_setup
+from flows.prefect_.server import prefect_server
 from pipeline.errors import BmaProgressError, SettingsError
-from pipeline.request import HarvestRequest
+from pipeline.harvest.request import HarvestRequest
 from pipeline.settings import Settings
-from pipeline.store import Store, harvest_start
+from pipeline.store.archive import Store, harvest_start
 
 if TYPE_CHECKING:
     from prefect.server.schemas.schedules import CronSchedule
@@ -91,11 +91,11 @@ async def _serve(request: HarvestRequest, schedule: "CronSchedule", address: str
 
 async def _watch(settings: Settings) -> None:
     """Tell when no night has come for too long, whatever the reason."""
-    from flows.telling import tell_lateness
+    from flows.prefect_.notifications import notify_late
 
     while True:
         try:
-            for problem in await tell_lateness(settings):
+            for problem in await notify_late(settings):
                 click.echo(f"bma-progress: {problem}", err=True)
         except BmaProgressError as error:  # a damaged store is said, and does not end the service
             click.echo(f"bma-progress: {error}", err=True)

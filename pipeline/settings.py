@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.errors import SettingsError
-from pipeline.remote import is_url, local_folder
+from pipeline.store.object_storage import is_url, local_folder
 
 PREFIX: Final = "BMA_PROGRESS_"
 CONFIG_VARIABLE: Final = "BMA_PROGRESS_CONFIG"

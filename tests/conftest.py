@@ -28,12 +28,12 @@ def prefect_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 @pytest.fixture(scope="session")
 def three_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with three nights of the embedded portal; not to be written to."""
-    from test_harvest import harvest
+    from support.harvests import harvest
 
-    from pipeline.embedded_portal import EmbeddedPortal
+    from pipeline.harvest.demo_portal import DemoPortal
 
     data = tmp_path_factory.mktemp("three") / "store"
-    with EmbeddedPortal() as portal:
+    with DemoPortal() as portal:
         for night in (1, 2, 3):
             portal.night = night
             assert harvest(portal, data).published

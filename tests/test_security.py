@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_harvest import harvest
+from support.harvests import harvest
 
-from flows.prefect_setup import prepare
-from pipeline.embedded_portal import FIXTURES, EmbeddedPortal
+from flows.prefect_.environment import prepare
 from pipeline.errors import StoreError
-from pipeline.harvest import Scope
-from pipeline.notify import Event, tell
+from pipeline.harvest.demo_portal import FIXTURES, DemoPortal
+from pipeline.harvest.run import Scope
+from pipeline.operate.notify import Event, tell
 from pipeline.settings import load_settings
-from pipeline.store import Store, open_store
-from pipeline.verify import verify_store
+from pipeline.store.archive import Store, open_store
+from pipeline.store.verify import verify_store
 
 SEED, LIST = "24000000-2964.html", "index102-24000000.html"
 EVIL = "../../../../pwned; touch pwned $(touch pwned) `touch pwned` | touch pwned"
@@ -70,7 +70,7 @@ def hostile_pages(tmp_path: Path) -> Path:
 def test_nothing_from_a_page_becomes_a_path_or_an_address(hostile_pages: Path, tmp_path: Path) -> None:
     data = tmp_path / "there" / "store"
     before = {path for path in tmp_path.rglob("*") if "there" not in path.parts}
-    with EmbeddedPortal(hostile_pages) as portal:
+    with DemoPortal(hostile_pages) as portal:
         result = harvest(portal, data)
         asked = list(portal.requests)
     assert result.published
@@ -100,7 +100,7 @@ def _follows_a_form(address: str) -> bool:
 
 def test_nothing_from_a_page_speaks_to_the_terminal(hostile_pages: Path, tmp_path: Path) -> None:
     data = tmp_path / "store"
-    with EmbeddedPortal(hostile_pages) as portal:
+    with DemoPortal(hostile_pages) as portal:
         harvest(portal, data)
         page = (hostile_pages / SEED).read_bytes().decode()
         (hostile_pages / SEED).write_bytes(page.replace(EVIL, f"again {TERMINAL} {EVIL}").encode())
@@ -154,7 +154,7 @@ def test_a_store_is_closed_to_others_and_prefects_home_to_all(tmp_path: Path, mo
     before = os.umask(0)
     try:
         data = tmp_path / "made" / "store"
-        with EmbeddedPortal() as portal:
+        with DemoPortal() as portal:
             harvest(portal, data, Scope(sample=2))
         home = prepare(data)
     finally:
@@ -172,7 +172,7 @@ def test_a_store_is_closed_to_others_and_prefects_home_to_all(tmp_path: Path, mo
 def test_a_strict_mask_holds_for_every_file(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        with EmbeddedPortal() as portal:
+        with DemoPortal() as portal:
             harvest(portal, tmp_path / "store", Scope(sample=2))
     finally:
         os.umask(before)

@@ -21,12 +21,12 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from synthetic_portal import code_of, words
+from support.synthetic_portal import code_of, words
 
-from pipeline.difference import compare_sides
-from pipeline.fields import RECORD_TABLES, TABLES, arrow_schema, page_columns
-from pipeline.sides import FolderSide
-from pipeline.tables import to_table, write_parquet
+from pipeline.compare.diff import compare_snapshots
+from pipeline.compare.inputs import FolderSnapshot
+from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schema, page_columns
+from pipeline.store.parquet import to_table, write_parquet
 
 ROUNDS = 5
 COMPARED = tuple(name for name in RECORD_TABLES if not name.startswith("result_list"))
@@ -128,7 +128,7 @@ def duckdb_diff(before: Path, after: Path) -> dict[str, int]:
 
 def our_diff(before: Path, after: Path) -> pa.Table:
     """The same by our own comparison."""
-    return compare_sides(FolderSide(before), FolderSide(after)).changes
+    return compare_snapshots(FolderSnapshot(before), FolderSnapshot(after)).changes
 
 
 def measure(projects: int, share: float) -> tuple[float, float]:

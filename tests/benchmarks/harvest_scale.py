@@ -16,15 +16,15 @@ ROOT = Path(__file__).parents[2]
 _NIGHT = """
 import json, resource, sys, time
 from pathlib import Path
-from pipeline.harvest import Night, Scope, run_night
+from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store import Store
+from pipeline.store.archive import Store
 url, data = sys.argv[1], Path(sys.argv[2])
 settings = load_settings(portal=url, data=data, rate=1_000_000, concurrency=8, retries=1, max_gone_share=1)
 store = Store.create(data, url)
 with store.writer():
     start = time.monotonic()
-    result = run_night(Night.begin(settings, store, Scope()))
+    result = run_harvest(HarvestRun.begin(settings, store, Scope()))
 usage = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({"published": result.published, "outcomes": result.outcomes, "seconds": time.monotonic() - start,
     "cpu": usage.ru_utime + usage.ru_stime, "rss_mb": usage.ru_maxrss / 1024, "id": result.harvest_id}))

@@ -1,0 +1,1 @@
+"""Batches of a harvest on a Dask cluster."""

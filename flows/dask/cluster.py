@@ -1,0 +1,221 @@
+"""Batches on a Dask cluster: one rate for the portal, kept by the scheduler, whoever asks on whatever machine.
+
+Import it only where the Dask runner is wanted; it needs the extra `dask`, on the scheduler and on all workers too.
+"""
+
+import asyncio
+import os
+import pickle
+import time
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import distributed
+from distributed.diagnostics.plugin import SchedulerPlugin
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
+
+from flows.prefect_.task_retries import is_worth_a_retry
+from pipeline.errors import BmaProgressError
+from pipeline.harvest.batches import Batch, BatchFiles, process_batch, share
+from pipeline.harvest.client import ClientState
+from pipeline.harvest.run import HarvestRun
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+_HANDLER: Final = "bma_progress_slot"
+_PATIENCE: Final = 300.0  # seconds without any worker, as when all machines of a cluster start again
+_LOOK: Final = 0.5  # seconds between two looks at whether a stop was asked for
+
+
+def dask_runner(address: str | None) -> DaskTaskRunner:
+    """Prefect's Dask runner on a cluster, or without an address on processes of this machine for the harvest's time."""
+    if address:
+        return DaskTaskRunner(address=address)
+    processes = max(2, len(os.sched_getaffinity(0)))
+    return DaskTaskRunner(
+        cluster_kwargs={
+            "n_workers": processes,
+            "threads_per_worker": 1,
+            "host": "127.0.0.1",
+            "dashboard_address": "127.0.0.1:0",  # any free port, on this machine alone
+        }
+    )
+
+
+def client_of(runner: DaskTaskRunner) -> "distributed.Client":
+    """The runner's client, connected. Raises BmaProgressError where no scheduler answers."""
+    try:
+        return runner.client
+    except OSError as error:
+        raise BmaProgressError(f"no Dask scheduler answers at {runner.address} ({error}); start it first") from None
+
+
+def workers_of(runner: DaskTaskRunner) -> dict[str, int]:
+    """The addresses of the workers, with their threads."""
+    found: dict[str, int] = client_of(runner).nthreads()  # type: ignore[no-untyped-call]
+    return found
+
+
+class RateKeeper(SchedulerPlugin):
+    """The scheduler's book of the next free slot of each host; one for all harvests of the cluster."""
+
+    name = "bma-progress-rate"
+    idempotent = True
+
+    def __init__(self) -> None:
+        self._next: dict[str, float] = {}
+
+    async def start(self, scheduler: "distributed.Scheduler") -> None:
+        """Answer workers and coordinators under a name of our own."""
+        scheduler.handlers[_HANDLER] = self.ask
+
+    async def ask(self, host: str, what: str, seconds: float) -> float:
+        """What `rate_limit.Clock` does: `due`, `take` (a slot of so many seconds), `hold` (for so many seconds)."""
+        now = time.monotonic()
+        wait = self._next.get(host, 0.0) - now
+        if what == "hold":
+            self._next[host] = max(self._next.get(host, 0.0), now + seconds)
+        elif what == "take" and wait <= 0:
+            self._next[host] = now + seconds
+            return 0.0
+        return wait
+
+
+class SchedulerClock:
+    """The scheduler's clock for one host, for a worker's or the coordinator's side."""
+
+    interval = 1.0
+
+    def __init__(self, owner: "distributed.Client | distributed.Worker", portal: str) -> None:
+        self._scheduler: Any = owner.scheduler
+        self._loop: asyncio.AbstractEventLoop = owner.loop.asyncio_loop  # type: ignore[union-attr]
+        self._host = urlsplit(portal).netloc
+
+    async def due(self) -> float:
+        """Seconds until the next slot."""
+        return await self._ask("due")
+
+    async def take(self) -> float:
+        """Take the slot or say how long to wait."""
+        return await self._ask("take", self.interval)
+
+    async def hold(self, seconds: float) -> None:
+        """Hold everybody back."""
+        await self._ask("hold", seconds)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    async def _ask(self, what: str, seconds: float = 0.0) -> float:
+        call = getattr(self._scheduler, _HANDLER)(host=self._host, what=what, seconds=seconds)
+        try:
+            answer: float = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, self._loop))
+        except OSError as error:  # no fault of the portal's
+            raise BmaProgressError(f"the Dask scheduler does not answer ({error}); what was fetched is kept") from None
+        return answer
+
+
+@task(
+    name="fetch batch on a worker",
+    task_run_name="batch {number}",
+    cache_policy=NO_CACHE,
+    retries=1,
+    retry_condition_fn=is_worth_a_retry,
+    persist_result=False,
+)
+def fetch_batch_elsewhere(number: int, pickled: bytes) -> ClientState:
+    """Fetch, parse and keep a batch in the run's folder; what an earlier execution kept is not fetched again.
+
+    pickled: a Batch, as bytes because Prefect would look into every page of it
+    """
+    batch: Batch = pickle.loads(pickled)  # noqa: S301 - from our coordinator, by the way Dask itself sends tasks
+    clock = SchedulerClock(distributed.get_worker(), batch.instructions.settings.portal)
+    return asyncio.run(process_batch(batch, clock))
+
+
+class Cluster:
+    """The workers of a harvest, seen from the process that commits it."""
+
+    def __init__(self, runner: DaskTaskRunner, night: HarvestRun) -> None:
+        self._runner = runner
+        self._client = client_of(runner)
+        self._client.register_plugin(RateKeeper())
+        self._where = f"the Dask scheduler at {self._client.scheduler_info()['address']}"
+        self._night = night
+        self._number = 0
+        self._seen_worker = time.monotonic()
+        self.clock = SchedulerClock(self._client, night.settings.portal)
+
+    async def fetch(self, on_pages: Any) -> None:
+        """One pass over the pages; what workers keep is taken in batch by batch. on_pages: called after each."""
+        night = self._night
+        if night.client is None:
+            raise RuntimeError("a pass needs the night's client: use `async with night.connect()`")
+        learnt = await night.client.experience()
+        flying: dict[asyncio.Task[State[Any]], Batch] = {}
+        with BatchFiles(night.folder) as orders:
+            try:
+                while True:
+                    lanes = await self._lanes()
+                    in_hand = {task.ref.page_key for batch in flying.values() for task in batch.tasks}
+                    while len(flying) < lanes and (tasks := night.next_batch(in_hand)):
+                        self._number += 1
+                        fresh = (await night.client.experience()).joined(learnt)
+                        instructions = share(night.instructions, max(1, night.settings.concurrency // lanes))
+                        batch = Batch(
+                            self._number, str(night.folder.resolve()), orders.name, tuple(tasks), instructions, fresh
+                        )
+                        in_hand.update(task.ref.page_key for task in tasks)
+                        flying[asyncio.create_task(self._done(batch))] = batch
+                    if not flying:
+                        return
+                    done, _ = await asyncio.wait(flying, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
+                    if night.stop_requested:
+                        orders.withdraw()
+                    for ended in done:
+                        learnt = learnt.joined(await self._take_in(flying.pop(ended), ended.result()))
+                        await on_pages()
+            finally:
+                orders.withdraw()
+                if flying:  # after an error: what the others have in hand is kept too
+                    await asyncio.wait(flying, timeout=night.settings.page_timeout)
+                night.collect()
+
+    async def _done(self, batch: Batch) -> "State[Any]":
+        parameters = {"number": batch.number, "pickled": pickle.dumps(batch)}
+        future: PrefectDaskFuture[ClientState] = self._runner.submit(fetch_batch_elsewhere, parameters)
+        try:
+            state: State[Any] = await asyncio.to_thread(future.wrapped_future.result)
+        except Exception as error:  # noqa: BLE001 - whatever Dask says of a batch it could not bring home
+            raise BmaProgressError(
+                f"batch {batch.number} was lost on {self._where} ({' '.join(str(error).split())[:200]}); what was fetched "
+                "is kept and the next start goes on from there"
+            ) from None
+        return state
+
+    async def _take_in(self, batch: Batch, state: "State[Any]") -> ClientState:
+        kept = self._night.collect(batch.name)
+        if state.is_completed():
+            if not kept and not self._night.stop_requested:
+                raise BmaProgressError(f"batch {batch.number} came back from {self._where} without a page")
+            learnt: ClientState = await state.aresult()
+            return learnt
+        error = await state.aresult(raise_on_failure=False)
+        if isinstance(error, BmaProgressError):
+            raise error
+        raise BmaProgressError(f"batch {batch.number} failed twice on {self._where} ({error}); the log there says why")
+
+    async def _lanes(self) -> int:
+        """How many batches may be under way: one a worker, and never more than requests at once."""
+        workers = len(await asyncio.to_thread(workers_of, self._runner))
+        if workers:
+            self._seen_worker = time.monotonic()
+        elif time.monotonic() - self._seen_worker > _PATIENCE:
+            raise BmaProgressError(
+                f"{self._where} has had no worker for {_PATIENCE:g} s; start some with `dask worker`: what was fetched is kept "
+                "and the next start goes on from there"
+            )
+        return max(1, min(workers, self._night.settings.concurrency))

@@ -1,0 +1,110 @@
+"""Questions to all nights of a store: whose history is rewritten most often, and who has fallen silent."""
+
+from collections import Counter
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.compare.classify import REWRITES, fiscal_year_end
+from pipeline.compare.compare import SCHEMA
+from pipeline.store.archive import Store, harvest_day
+from pipeline.store.parquet import read_as
+
+
+def most_rewritten(store: Store, *, since: str | date | None = None, until: str | date = "latest") -> pd.DataFrame:
+    """The projects and indicators whose history was rewritten, most nights first.
+
+    since, until: a harvest's id, a day, latest or previous; the nights after `since` up to `until` count, all without it.
+    Nights that were held back do not count: what they saw is told by the next one published.
+
+    Columns: code, agency_code, name (as of `until`; null for a record that is gone), nights (with a rewriting), rewrites
+    (differences in all), the counts of each meaning of `pipeline.compare.classify.REWRITES`, last_harvest_id.
+    """
+    last = store.resolve(until)
+    first = store.resolve(since) if since is not None else ""
+    rewrites: dict[str, Counter[str]] = {}
+    nights: dict[str, list[str]] = {}
+    agencies: dict[str, str | None] = {}
+    for id_ in store.harvest_ids(published_only=True):
+        if not first < id_ <= last:
+            continue
+        rows = read_as(store.harvest_folder(id_) / "changes.parquet", SCHEMA)
+        wanted = pc.and_(pc.is_in(rows["meaning"], pa.array(sorted(REWRITES))), pc.equal(rows["cause"], "portal"))
+        for row in rows.filter(wanted).to_pylist():
+            code = row["project_code"] or row["kpi_code"] or row["agency_code"]
+            rewrites.setdefault(code, Counter())[row["meaning"]] += 1
+            agencies[code] = row["agency_code"]
+            if not nights.setdefault(code, []) or nights[code][-1] != id_:
+                nights[code].append(id_)
+    names = _names(store, last) if rewrites else {}
+    found = [
+        {
+            "code": code,
+            "agency_code": agencies[code],
+            "name": names.get(code),
+            "nights": len(nights[code]),
+            "rewrites": counts.total(),
+            **{meaning: counts[meaning] for meaning in sorted(REWRITES)},
+            "last_harvest_id": nights[code][-1],
+        }
+        for code, counts in rewrites.items()
+    ]
+    columns = ["code", "agency_code", "name", "nights", "rewrites", *sorted(REWRITES), "last_harvest_id"]
+    frame = pd.DataFrame(found, columns=columns)
+    return frame.sort_values(["nights", "rewrites", "code"], ascending=[False, False, True], ignore_index=True)
+
+
+def not_reported(store: Store, days: int, *, when: str | date = "latest") -> pd.DataFrame:
+    """The projects that reported nothing for more than so many days of their fiscal year, longest silence first.
+
+    Days count from the last report, or from the first day of the fiscal year where there is none, to the day of the state
+    or the last day of the fiscal year, whichever is earlier: a project of years ago is not silent for having ended.
+    Projects that reported 100 percent are left out.
+
+    Columns: project_code, agency_code, agency_name, name, fiscal_year_be, progress_percent, last_report_date (NaT where
+    there is none), until_date, days.
+    """
+    id_ = store.resolve(when)
+    return silent_projects(store.arrow("projects", id_), store.arrow("progress_reports", id_), harvest_day(id_), days)
+
+
+def silent_projects(projects: pa.Table, reports: pa.Table, seen_on: date, days: int) -> pd.DataFrame:
+    """The same for tables at hand; seen_on: the day of their state."""
+    last = reports.group_by("project_code").aggregate([("reported_on_date", "max")])
+    newest = dict(zip(last["project_code"].to_pylist(), last["reported_on_date_max"].to_pylist(), strict=True))
+    wanted = [
+        "project_code",
+        "agency_code",
+        "agency_name",
+        "name",
+        "fiscal_year_be",
+        "fiscal_year_ce",
+        "progress_percent",
+    ]
+    found: list[dict[str, Any]] = []
+    for row in projects.select(wanted).to_pylist():
+        year = row.pop("fiscal_year_ce")
+        if year is None or (row["progress_percent"] or 0) >= 100:
+            continue
+        end = fiscal_year_end(year)
+        until, reported = min(end, seen_on), newest.get(row["project_code"])
+        start = reported.date() if reported else fiscal_year_end(year - 1) + timedelta(days=1)
+        silence = (until - start).days
+        if silence > days:
+            found.append({**row, "last_report_date": reported, "until_date": until, "days": silence})
+    columns = [*(name for name in wanted if name != "fiscal_year_ce"), "last_report_date", "until_date", "days"]
+    frame = pd.DataFrame(found, columns=columns)
+    for name in ("last_report_date", "until_date"):
+        frame[name] = pd.to_datetime(frame[name])
+    return frame.sort_values(["days", "project_code"], ascending=[False, True], ignore_index=True)
+
+
+def _names(store: Store, harvest_id: str) -> dict[str, str | None]:
+    names: dict[str, str | None] = {}
+    for table, key in (("kpis", "kpi_code"), ("projects", "project_code")):
+        rows = store.arrow(table, harvest_id).select([key, "name"])
+        names |= dict(zip(rows[key].to_pylist(), rows["name"].to_pylist(), strict=True))
+    return names

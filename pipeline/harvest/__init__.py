@@ -1,0 +1,1 @@
+"""One harvest of the portal: request, client, spool, checks, commit, replay."""

@@ -1,0 +1,129 @@
+"""What a night's look at a page means for its record: one pure decision from yesterday's row and tonight's answer."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pipeline.harvest.spool import SpooledPage
+
+PageRow = dict[str, Any]
+
+MISSES_TO_END: Final = 2
+"""How many times running the portal must say "not found" or show a blank before a record ends."""
+
+INCOMPLETE_RULES: Final = frozenset(("part_missing", "page_cut_off"))
+"""Findings of a page that may lack rows it had before: it does not replace a whole version."""
+
+_CARRIED: Final = (
+    *("facts_sha256", "version_harvest_id", "record_sha256", "record_body_harvest_id", "version_verdict"),
+    *("first_seen_at", "changed_at", "checked_at", "ended_at", "etag", "last_modified", "parser_version"),
+    *("evaluation_quarter", "encoding"),
+)
+
+
+def next_page_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, harvest_id: str) -> PageRow:
+    """The row of the table `pages` for one page in one harvest.
+
+    previous: the page's row in the last published harvest, None for a page not known before
+    page: what came tonight, None where the page was not asked for
+    One of the two must be given. A failure carries the version in force on; only MISSES_TO_END answers running that
+    say "not found" or show a blank end a record; a record that comes back is new again.
+    """
+    row = _carry(previous, page, harvest_id)
+    if page is None:
+        return row
+    row["fetched_at"] = page.fetched_at
+    row["http_status"] = page.http_status
+    row["error"] = page.error
+    row["verdict"] = page.verdict
+    if page.sha256:
+        row["page_sha256"], row["bytes"] = page.sha256, page.size
+        same = previous is not None and previous["page_sha256"] == page.sha256 and previous["body_harvest_id"]
+        row["body_harvest_id"] = previous["body_harvest_id"] if previous is not None and same else harvest_id
+    live = row["version_harvest_id"] is not None and row["ended_at"] is None
+    if page.error is not None:
+        row["outcome"] = {"robots": "skipped", "blocked": "blocked"}.get(page.error_kind or "", "failed")
+    elif page.http_status in (404, 410) or page.verdict == "not_found":
+        _miss(row, "not_found", page)
+    elif page.verdict == "empty":
+        _miss(row, "blank", page)
+    elif page.not_modified or (live and page.facts_sha256 is None and page.sha256 == row["record_sha256"]):
+        _confirm(row, page)
+        if page.not_modified and previous is not None:
+            row["page_sha256"], row["body_harvest_id"] = previous["record_sha256"], previous["record_body_harvest_id"]
+            row["bytes"] = previous["bytes"]
+    elif page.verdict == "blocked" or page.facts_sha256 is None:
+        row["outcome"] = "blocked" if page.verdict == "blocked" else "failed"
+        row["error"] = row["error"] or "a page without a record"
+    elif live and page.verdict == "suspect" and row["version_verdict"] == "ok" and _is_incomplete(page):
+        row["outcome"] = "failed"
+        row["error"] = "the page lacks parts that it had: the last whole version stays"
+    elif live and page.facts_sha256 == row["facts_sha256"]:
+        _confirm(row, page)
+        _take_bytes(row, page)
+    else:
+        _new_version(row, page, harvest_id, live=live)
+    return row
+
+
+def _carry(previous: Mapping[str, Any] | None, page: SpooledPage | None, harvest_id: str) -> PageRow:
+    if previous is None and page is None:
+        raise ValueError("neither a known page nor an answer")
+    row: PageRow = dict.fromkeys(_CARRIED) if previous is None else {name: previous[name] for name in _CARRIED}
+    kind = page.kind if page else previous["kind"]  # type: ignore[index]
+    code = page.code if page else (previous["project_code"] or previous["kpi_code"])  # type: ignore[index]
+    row |= {
+        "page_key": page.page_key if page else previous["page_key"],  # type: ignore[index]
+        "harvest_id": harvest_id,
+        "url": page.url if page else previous["url"],  # type: ignore[index]
+        "kind": kind,
+        "project_code": code if kind in ("project", "yii_project") else None,
+        "kpi_code": code if kind == "kpi" else None,
+        "outcome": "skipped",
+        "verdict": None,
+        "http_status": None,
+        "page_sha256": None,
+        "body_harvest_id": None,
+        "bytes": None,
+        "fetched_at": None,
+        "error": None,
+        "misses": previous["misses"] if previous is not None else 0,
+    }
+    return row
+
+
+def _miss(row: PageRow, outcome: str, page: SpooledPage) -> None:
+    row["outcome"] = outcome
+    row["misses"] += 1
+    if row["version_harvest_id"] is not None and row["ended_at"] is None and row["misses"] >= MISSES_TO_END:
+        row["ended_at"] = page.fetched_at
+
+
+def _confirm(row: PageRow, page: SpooledPage) -> None:
+    row["outcome"] = "unchanged"
+    row["checked_at"] = page.fetched_at
+    row["misses"] = 0
+    if page.evaluation_quarter is not None:
+        row["evaluation_quarter"] = page.evaluation_quarter
+
+
+def _take_bytes(row: PageRow, page: SpooledPage) -> None:
+    row["record_sha256"], row["record_body_harvest_id"] = row["page_sha256"], row["body_harvest_id"]
+    row["etag"], row["last_modified"] = page.headers.get("etag"), page.headers.get("last-modified")
+    row["encoding"], row["parser_version"] = page.encoding, page.parser_version
+
+
+def _new_version(row: PageRow, page: SpooledPage, harvest_id: str, *, live: bool) -> None:
+    row["outcome"] = "changed" if live else "new"
+    row["facts_sha256"] = page.facts_sha256
+    row["version_harvest_id"] = harvest_id
+    row["version_verdict"] = page.verdict
+    row["first_seen_at"] = row["first_seen_at"] or page.fetched_at
+    row["changed_at"] = row["checked_at"] = page.fetched_at
+    row["ended_at"] = None
+    row["misses"] = 0
+    row["evaluation_quarter"] = page.evaluation_quarter
+    _take_bytes(row, page)
+
+
+def _is_incomplete(page: SpooledPage) -> bool:
+    return any(finding["rule"] in INCOMPLETE_RULES for finding in page.findings)

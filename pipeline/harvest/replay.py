@@ -1,0 +1,224 @@
+"""The stored pages read again with today's parser: what our parser changed, apart from what the portal changed."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from itertools import groupby, tee
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from parsers import PARSER_VERSION, facts_sha256, parse_page
+from pipeline.compare.compare import SCHEMA, compare
+from pipeline.harvest.commit import Staged, commit, known_pages, stage
+from pipeline.harvest.page_status import PageRow
+from pipeline.harvest.spool import SpooledPage
+from pipeline.schema.columns import RECORD_TABLES
+from pipeline.settings import Settings
+from pipeline.store.archive import BANGKOK, Store
+from pipeline.store.parquet import version_rows, write_parquet
+from pipeline.store.state import FAMILIES, LivePage, State
+
+Reader = Callable[[Store, Iterable[Sequence[PageRow]]], Iterator[list[SpooledPage]]]
+"""Reads chunks of stored pages again: the pages of each chunk, chunk by chunk."""
+
+_UNREADABLE: Final = "today's parser reads no record in the stored page"
+_CHUNK: Final = 500  # pages read at once: some 25 MB of rows where all of them differ
+
+
+def read_again(store: Store, row: Mapping[str, Any]) -> SpooledPage:
+    """The page whose bytes a row of `pages` calls its record's, as today's parser reads it.
+
+    Its times are those of the portal's answer: nothing was asked for. Raises StoreDamagedError for altered bytes.
+    """
+    harvest_id, sha256 = row["record_body_harvest_id"], row["record_sha256"]
+    body, record = store.body(harvest_id, sha256), store.body_record(harvest_id, sha256)
+    headers = json.loads(record["headers"])
+    parsed = parse_page(body, url=row["url"], content_type=headers.get("content-type"), fetched_at=record["fetched_at"])
+    code = row["page_key"].rpartition("/")[2]
+    has_record = bool(parsed.tables) and (parsed.kind, parsed.code) == (row["kind"], code)
+    return SpooledPage(
+        page_key=row["page_key"],
+        kind=row["kind"],
+        code=code,
+        url=row["url"],
+        http_status=record["http_status"],
+        headers=headers,
+        fetched_at=row["checked_at"],
+        attempts=0,
+        sha256=sha256,
+        error=None if has_record else _UNREADABLE,
+        verdict=parsed.verdict,
+        facts_sha256=facts_sha256(parsed.tables) if has_record else None,
+        encoding=parsed.encoding,
+        evaluation_quarter=parsed.evaluation_quarter,
+        parser_version=PARSER_VERSION,
+        size=len(body),
+        tables=parsed.tables if has_record else None,
+        findings=[dict(finding) for finding in parsed.findings],
+    )
+
+
+def read_chunk(store: Store, rows: Sequence[PageRow]) -> list[SpooledPage]:
+    """Stored pages as today's parser reads them; without the rows of those whose facts are what they were.
+
+    Raises StoreDamagedError for altered bytes.
+    """
+    pages = []
+    for row in rows:
+        page = read_again(store, row)
+        pages.append(replace(page, tables=None) if page.facts_sha256 == row["facts_sha256"] else page)
+    return pages
+
+
+def read_here(store: Store, chunks: Iterable[Sequence[PageRow]]) -> Iterator[list[SpooledPage]]:
+    """Read chunk by chunk, in this process."""
+    for rows in chunks:
+        yield read_chunk(store, rows)
+
+
+def parser_changes(
+    store: Store, since: str | None = None, reader: Reader = read_here
+) -> tuple[pa.Table, int, list[str]]:
+    """What today's parser reads otherwise than the stored rows say: the differences, pages read, pages it cannot read.
+
+    since: look at all versions of the harvests from that one on; without it at the versions in force
+    reader: reads the pages of chunks as `read_chunk` does, in their order
+    Returns a table of `pipeline.compare.compare.SCHEMA` with the cause `parser`, by harvest of the version, table and key. The
+    store is only read.
+    """
+    ours, theirs = tee(_chunks(store, since))
+    parts: dict[str, list[pa.Table]] = {}
+    read, unreadable = 0, []
+    for (id_, rows), pages in zip(ours, reader(store, (rows for _, rows in theirs)), strict=True):
+        read += len(pages)
+        unreadable += [f"{id_}: {page.page_key}" for page in pages if page.error]
+        again = {page.page_key: page for page in pages if not page.error and page.tables is not None}
+        if differ := [row for row in rows if row["page_key"] in again]:
+            parts.setdefault(id_, []).append(_compare_version(store, id_, differ, again))
+    sorted_parts = [
+        pa.concat_tables(found).sort_by([("table", "ascending"), ("key", "ascending")]) for found in parts.values()
+    ]
+    return pa.concat_tables([SCHEMA.empty_table(), *sorted_parts]), read, unreadable
+
+
+def _chunks(store: Store, since: str | None) -> Iterator[tuple[str, list[PageRow]]]:
+    """The versions to be read again, some hundred at a time: harvest, rows of `pages`; a record's pages together."""
+    if since is None:
+        wanted: dict[str, list[PageRow]] = {}
+        for row in State(store, store.resolve("latest")).live.to_pylist():
+            wanted.setdefault(row["version_harvest_id"], []).append(row)
+        versions: Iterable[tuple[str, list[PageRow]]] = sorted(wanted.items())
+    else:
+        versions = ((id_, _of_harvest(store, id_)) for id_ in _since(store, since))
+    for id_, rows in versions:
+        rows.sort(key=lambda row: (_code(row), row["page_key"]))
+        chunk: list[PageRow] = []
+        for _, record in groupby(rows, key=_code):
+            chunk += record
+            if len(chunk) >= _CHUNK:
+                yield id_, chunk
+                chunk = []
+        if chunk:
+            yield id_, chunk
+
+
+def _of_harvest(store: Store, id_: str) -> list[PageRow]:
+    pages = State(store, id_).pages
+    rows: list[PageRow] = pages.filter(pc.equal(pages["version_harvest_id"], id_)).to_pylist()
+    return rows
+
+
+def _code(row: Mapping[str, Any]) -> str:
+    return str(row["page_key"]).rpartition("/")[2]
+
+
+def _since(store: Store, when: str) -> list[str]:
+    """All harvests from a harvest or a day (Bangkok time) on."""
+    try:
+        first = f"{datetime.combine(date.fromisoformat(when), time(), BANGKOK).astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    except ValueError:
+        first = store.resolve(when)
+    return [id_ for id_ in store.harvest_ids() if id_ >= first]
+
+
+def _compare_version(store: Store, id_: str, rows: list[PageRow], again: Mapping[str, SpooledPage]) -> pa.Table:
+    before = State(store, id_)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in RECORD_TABLES:
+            found = [
+                {**values, "page_key": row["page_key"], "version_harvest_id": id_}
+                for row in rows
+                for values in (again[row["page_key"]].tables or {}).get(name, ())
+            ]
+            write_parquet(version_rows(name, found), Path(folder) / f"{name}.parquet", name)
+        write_parquet(before.pages, Path(folder) / "pages.parquet", "pages")
+        after = State(store, id_, staged=Path(folder))
+        parts = []
+        for owner, names in FAMILIES.items():
+            keys = {row["page_key"] for row in rows}
+            family = {code: chosen for code, pages in _versions(before, owner, id_).items() if (chosen := pages & keys)}
+            looked_at = {code: [LivePage(key, id_, 0) for key in sorted(chosen)] for code, chosen in family.items()}
+            parts.append(
+                compare(before.rows(owner, names, looked_at), after.rows(owner, names, looked_at), cause="parser")
+            )
+    return pa.concat_tables(parts)
+
+
+def _versions(state: State, owner: str, id_: str) -> dict[str, set[str]]:
+    """The pages of a family whose version is of this harvest, by code."""
+    return {
+        code: {page.page_key for page in pages if page.version_harvest_id == id_}
+        for code, pages in state.family(owner).items()
+    }
+
+
+def needs_replay(store: Store, known: Mapping[str, PageRow]) -> bool:
+    """Whether some record in force was last read by another parser, and no replay by today's was tried yet."""
+    if all(row["parser_version"] == PARSER_VERSION for row in known.values() if _in_force(row)):
+        return False
+    manifests = map(store.manifest, store.harvest_ids())
+    return not any((one["cause"], one["parser_version"]) == ("parser", PARSER_VERSION) for one in manifests)
+
+
+def publish_replay(store: Store, settings: Settings, harvest_id: str) -> Staged:
+    """Read every record in force again and commit the result as a harvest whose cause is the parser.
+
+    It is held back where a record cannot be read any more. Call it inside `store.writer()`. Nothing is fetched: what the
+    rows say of the portal's answers, times and bytes, stays as it was.
+    """
+    known = known_pages(store)
+    # the pages as if last night had brought the bytes of the record
+    standing = {
+        key: {**row, "page_sha256": row["record_sha256"], "body_harvest_id": row["record_body_harvest_id"]}
+        if _in_force(row)
+        else row
+        for key, row in known.items()
+    }
+    staged = stage(
+        store,
+        harvest_id,
+        _read_all(store, standing),
+        standing,
+        publish_contacts=settings.publish_contacts,
+        cause="parser",
+    )
+    lost = sorted(page["page_key"] for page in staged.pages if page["outcome"] in ("failed", "blocked"))
+    held_back = f"{len(lost):,} stored pages hold no record for today's parser, such as {lost[0]}" if lost else None
+    commit(staged, held_back=held_back, report={"parser_version": PARSER_VERSION, "lost": lost[:20]}, cause="parser")
+    store.prune_snapshots(settings.keep_snapshots)
+    return staged
+
+
+def _read_all(store: Store, known: Mapping[str, PageRow]) -> Iterator[SpooledPage]:
+    for key in sorted(known):
+        if _in_force(known[key]):
+            yield read_again(store, known[key])
+
+
+def _in_force(row: Mapping[str, Any]) -> bool:
+    return row["version_harvest_id"] is not None and row["ended_at"] is None

@@ -1,0 +1,41 @@
+"""What one harvest is asked for, as plain data: the parameters of the flow, valid JSON for a deployment."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.errors import SettingsError
+from pipeline.harvest.portal import PageRef, agency_codes, code_ref, probe_refs
+from pipeline.harvest.run import Scope
+from pipeline.settings import Settings, load_settings
+
+
+class HarvestRequest(BaseModel):
+    """What one harvest is asked for; see the fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="Settings that differ from environment and file."
+    )
+    pages: tuple[str, ...] = Field((), description="Only these project or indicator codes or URLs.")
+    agencies: tuple[str, ...] = Field((), description="Only these agencies.")
+    sample: int | None = Field(None, ge=1, description="At most so many pages with records.")
+    probe: tuple[str, ...] = Field((), description="Ranges of serials, such as 50240000:3500-3600.")
+    resume: bool = Field(True, description="Go on with an unfinished harvest; false discards it.")
+
+    def load(self) -> tuple[Settings, Scope]:
+        """The settings and the scope. Raises SettingsError."""
+        settings = load_settings(**self.settings)
+        refs = []
+        for text in self.pages:
+            ref = code_ref(text, settings.portal)
+            if ref is None:
+                raise SettingsError(f"{text!r} is no project code, no indicator code and no page of {settings.portal}")
+            refs.append(ref)
+        probes: list[PageRef] = []
+        for text in self.probe:
+            probes += probe_refs(text, settings.portal)
+        chosen = self.agencies or settings.agencies
+        agencies = tuple(agency_codes(chosen)) if chosen else ()
+        return settings, Scope(tuple(refs), agencies, self.sample, tuple(probes))

@@ -1,0 +1,40 @@
+"""A run's report as a page of text for people."""
+
+from collections import Counter
+
+from pipeline.harvest.run import HarvestResult
+
+_COLUMNS = ("expected", "fetched", "ok", "suspect", "blocked", "empty", "not_found", "failed", "skipped")
+
+
+def report_text(result: HarvestResult, portal: str) -> str:
+    """What an operator wants to know in one look: good or not, what is missing, and why."""
+    word = "published" if result.published else "HELD BACK"
+    lines = [f"Harvest {result.harvest_id} of {portal}: {word}."]
+    if result.held_back:
+        lines += ["", "Why it does not replace the last one:"]
+        lines += [
+            f"  - {bound.message} Allowed: {bound.expected}; came: {bound.came}."
+            for bound in result.bounds
+            if not bound.held
+        ]
+    lines += [f"\n{remark}" for remark in result.remarks]
+    looked = sum(count for outcome, count in result.outcomes.items() if outcome != "skipped")
+    told = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in sorted(result.outcomes.items()))
+    lines += ["", f"{looked:,} pages looked at in {result.seconds:,.0f} s: {told}."]
+    if result.changes:
+        changes = ", ".join(f"{count:,} {meaning}" for meaning, count in sorted(result.changes.items()))
+        lines.append(f"Differences to the night before: {changes}.")
+    lines += ["", "Coverage", f"  {'kind':<12} {'agency':<10}" + "".join(f"{name:>10}" for name in _COLUMNS)]
+    for group in result.coverage:
+        if group.fetched - group.not_found or group.expected or group.failed:
+            values = "".join(f"{getattr(group, name):>10,}" for name in _COLUMNS)
+            lines.append(f"  {group.kind:<12} {group.agency_code:<10}{values}")
+    if result.failures:
+        lines += ["", f"Pages that gave no answer: {len(result.failures):,}"]
+        reasons = Counter(failure["error"] for failure in result.failures)
+        lines += [f"  {count:>6,} x {reason}" for reason, count in reasons.most_common(10)]
+        lines += [f"    {failure['page_key']}: {failure['error']}" for failure in result.failures[:20]]
+        if len(result.failures) > 20:
+            lines.append(f"    … and {len(result.failures) - 20:,} more in report.json")
+    return "\n".join(lines) + "\n"

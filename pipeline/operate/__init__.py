@@ -1,0 +1,1 @@
+"""What operators ask and are told: status and notifications."""

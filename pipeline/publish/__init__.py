@@ -1,0 +1,1 @@
+"""What people read: report, charts, exports, SQL, data dictionary."""

@@ -1,0 +1,106 @@
+"""Plan against actual as a small drawing: the points of its lines, ready for an inline SVG."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+from pipeline.compare.classify import fiscal_year_end
+from pipeline.schema.plan_vs_actual import planned_curve
+
+WIDTH: Final = 360
+HEIGHT: Final = 176
+_LEFT, _RIGHT, _TOP, _BOTTOM = 30, 8, 8, 26
+_MARGIN: Final = timedelta(days=92)  # a plan or report outside the fiscal year is drawn a quarter beyond it, no farther
+
+
+class Lines(NamedTuple):
+    """What one side says of a project: rows of plan_steps and of progress_reports."""
+
+    steps: Sequence[dict[str, Any]]
+    reports: Sequence[dict[str, Any]]
+
+
+class Chart(NamedTuple):
+    """The lines as SVG points; those of side A only where they differ from side B's."""
+
+    label: str
+    planned: str
+    planned_before: str
+    reported: str
+    reported_before: str
+    dots: list[tuple[str, str]]
+    months: list[tuple[str, str]]
+    grid: list[tuple[str, int]]
+
+
+def draw(before: Lines, after: Lines, fiscal_year_ce: int, *, label: str) -> Chart | None:
+    """The chart of one project, or None where neither side has a plan or a report that can be drawn."""
+    first, last = fiscal_year_end(fiscal_year_ce - 1) + timedelta(days=1), fiscal_year_end(fiscal_year_ce)
+    curves = [planned_curve(side.steps) for side in (before, after)]
+    reports = [_reported(side.reports) for side in (before, after)]
+    days = [day for line in (*curves, *reports) for day, _ in line]
+    if not days:
+        return None
+    scale = _Scale(max(min([first, *days]), first - _MARGIN), min(max([last, *days]), last + _MARGIN))
+    planned = [scale.points(_extended(curve, scale)) for curve in curves]
+    reported = [scale.points(_steps(line)) for line in reports]
+    return Chart(
+        label=label,
+        planned=planned[1],
+        planned_before=planned[0] if planned[0] != planned[1] else "",
+        reported=reported[1],
+        reported_before=reported[0] if reported[0] != reported[1] else "",
+        dots=[scale.point(day, percent) for day, percent in reports[1] if scale.first <= day <= scale.last],
+        months=[(scale.x(day), _MONTHS[day.month - 1]) for day in _quarters(first)],
+        grid=[(scale.y(percent), percent) for percent in (0, 25, 50, 75, 100)],
+    )
+
+
+class _Scale:
+    def __init__(self, first: date, last: date) -> None:
+        self.first, self.last = first, last
+
+    def x(self, day: date) -> str:
+        share = (day - self.first).days / max((self.last - self.first).days, 1)
+        return f"{_LEFT + min(max(share, 0), 1) * (WIDTH - _LEFT - _RIGHT):.1f}"
+
+    def y(self, percent: float) -> str:
+        share = min(max(percent, 0), 110) / 110
+        return f"{HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM):.1f}"
+
+    def point(self, day: date, percent: float) -> tuple[str, str]:
+        return self.x(day), self.y(percent)
+
+    def points(self, line: Sequence[tuple[date, float]]) -> str:
+        return " ".join(",".join(self.point(day, percent)) for day, percent in line)
+
+
+def _reported(rows: Sequence[dict[str, Any]]) -> list[tuple[date, float]]:
+    known = [row for row in rows if row["reported_on_date"] is not None and row["progress_percent"] is not None]
+    known.sort(key=lambda row: (row["reported_on_date"], row["report_index"]))
+    return [(_day(row["reported_on_date"]), row["progress_percent"]) for row in known]
+
+
+def _steps(line: Sequence[tuple[date, float]]) -> list[tuple[date, float]]:
+    """What was reported stands until the next report."""
+    corners = list(line[:1])
+    for (_, held), (day, percent) in pairwise(line):
+        corners += [(day, held), (day, percent)]
+    return corners
+
+
+def _extended(curve: list[tuple[date, float]], scale: _Scale) -> list[tuple[date, float]]:
+    """The plan from edge to edge: nothing before its first step, its sum after the last."""
+    return [(scale.first, 0.0), *curve, (scale.last, curve[-1][1])] if curve else []
+
+
+def _quarters(first: date) -> list[date]:
+    return [first, date(first.year + 1, 1, 1), date(first.year + 1, 4, 1), date(first.year + 1, 7, 1)]
+
+
+def _day(value: date) -> date:
+    return value.date() if isinstance(value, datetime) else value
+
+
+_MONTHS: Final = ("ม.ค.", "ก.พ.", "มี.ค.", "เม.ย.", "พ.ค.", "มิ.ย.", "ก.ค.", "ส.ค.", "ก.ย.", "ต.ค.", "พ.ย.", "ธ.ค.")

@@ -1,0 +1,94 @@
+"""What is in a store, for somebody who sees it for the first time: tables, columns, and how fresh they are."""
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.errors import BmaProgressError
+from pipeline.publish.dictionary import example_text
+from pipeline.schema.columns import TABLES
+from pipeline.schema.thai_texts import TYPES
+
+if TYPE_CHECKING:
+    from pipeline.store.archive import Store
+
+
+def describe_tables(store: "Store", when: str = "latest") -> pd.DataFrame:
+    """One row a table: how many rows it has at `when`, what one is, its key, whether it holds personal data."""
+    id_ = store.resolve(when)
+    return pd.DataFrame(
+        {
+            "rows": [store.number_of_rows(name, id_) for name in TABLES],
+            "description": [table.description for table in TABLES.values()],
+            "key": [", ".join(table.key) for table in TABLES.values()],
+            "personal": [any(column.personal for column in table.columns) for table in TABLES.values()],
+        },
+        index=pd.Index(list(TABLES), name="table"),
+    )
+
+
+def describe_columns(store: "Store", name: str, when: str = "latest") -> pd.DataFrame:
+    """One row a column of a table: what it means, its unit, how full it is, and what stands in it.
+
+    missing_percent: share of rows without a value; distinct, lowest, highest, example: of those with one. Of columns with
+    personal data neither a value nor a count of them is told. Raises StoreError for an unknown table or time.
+    """
+    rows = store.arrow(name, when)
+    described = [
+        {
+            "column": column.name,
+            "type": TYPES[column.type][0],
+            "unit": column.unit,
+            "description": column.description,
+            "label_th": column.label_th,
+            "missing_percent": round(100 * rows[column.name].null_count / rows.num_rows, 1) if rows.num_rows else None,
+            **({} if column.personal else _values(rows[column.name], column.type != "string", column)),
+        }
+        for column in TABLES[name].columns
+    ]
+    columns = ["type", "unit", "description", "label_th", "missing_percent", "distinct", "lowest", "highest", "example"]
+    frame = pd.DataFrame(described).set_index("column").reindex(columns=columns)
+    return frame.astype({"distinct": "Int64"} | dict.fromkeys(("lowest", "highest", "example"), "str"))
+
+
+def _values(values: pa.ChunkedArray, has_order: bool, column: Any) -> dict[str, Any]:
+    known = values.drop_null()
+    if not len(known):
+        return {"distinct": 0}
+    told: dict[str, Any] = {
+        "distinct": pc.count_distinct(known).as_py(),
+        "example": example_text(column, known[0].as_py()),
+    }
+    if has_order:
+        ends = pc.min_max(known)
+        told |= {
+            "lowest": example_text(column, ends["min"].as_py()),
+            "highest": example_text(column, ends["max"].as_py()),
+        }
+    return told
+
+
+def store_html(store: "Store") -> str:
+    """A store as a notebook shows it: what it is, how fresh, and its tables."""
+    head = f"<p><b>{html.escape(store.place)}</b>: {html.escape(summary(store))}</p>"
+    if store.latest_id() is None:
+        return head
+    try:
+        return head + describe_tables(store).to_html(border=0, notebook=True)
+    except BmaProgressError as error:  # a damaged table is told where the tables would stand
+        return f"{head}<p>{html.escape(str(error))}</p>"
+
+
+def summary(store: "Store") -> str:
+    """Whose pages, how many nights, which is published."""
+    from pipeline.store.archive import BANGKOK, harvest_start
+
+    ids = store.harvest_ids()
+    told = f"{len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}"
+    latest = store.latest_id()
+    if latest is None:
+        return f"{told}, none published"
+    return f"{told}, the published one begun {harvest_start(latest).astimezone(BANGKOK):%Y-%m-%d %H:%M} in Bangkok"

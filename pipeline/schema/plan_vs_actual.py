@@ -1,0 +1,167 @@
+"""Planned progress on any day, from the steps of the plan, and what was reported against it.
+
+The rule: a step progresses evenly from the morning of its first day to the evening of its last; a step of one day is done
+that evening. The plan's progress is the sum of the steps' weights, each times the share of the step that should be done.
+Weights count as printed. They are not stretched to add up to 100: where they do not, the plan itself is at fault, which an
+audit must see, and stretching would invent progress that nobody planned. A plan with a step whose weight or date cannot be
+read has no planned progress at all, rather than one that is too low. A step that ends before it begins counts on its first
+day.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.schema.columns import arrow_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Days = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
+
+STEP_COLUMNS: Final = ("project_code", "weight_percent", "start_date", "end_date")
+NEEDED: Final[dict[str, tuple[str, ...]]] = {
+    "projects": ("project_code", "fiscal_year_ce"),
+    "plan_steps": STEP_COLUMNS,
+    "progress_reports": ("project_code", "report_index", "progress_percent", "reported_on_date"),
+}
+"""The tables that plan against actual is made of, in the order of the arguments, and the columns it needs."""
+
+_MONTHS: Final = 12
+_DIGITS: Final = 4  # sums of printed weights, without the dust of binary fractions
+_FAR: Final = 10_000_000  # days: more than any date of a table is from 1970
+
+
+def plan_vs_actual(projects: pa.Table, steps: pa.Table, reports: pa.Table, *, as_of: date | None = None) -> pa.Table:
+    """Planned and reported progress of each project at the twelve month ends of its fiscal year.
+
+    projects, steps, reports: the tables `projects`, `plan_steps`, `progress_reports`, or their columns needed here
+    as_of: the day of the state; what was reported by the end of a later month nobody knows yet, so it is null
+
+    reported_percent is the last percentage reported on or before the month's end, null before the first report;
+    variance_percent is reported less planned: negative is behind plan. All in percent. A project without a readable
+    fiscal year has no rows.
+    """
+    known = projects.filter(projects["fiscal_year_ce"].is_valid()).sort_by("project_code")
+    codes = _strings(known["project_code"])
+    ends = _month_ends(known["fiscal_year_ce"].to_numpy())
+    planned = _planned(steps, codes, ends)
+    reported = _reported(reports, codes, ends)
+    if as_of is not None:
+        reported[ends > _day_number(as_of)] = np.nan
+    variance = np.round(reported - planned, _DIGITS)
+    schema = arrow_schema("plan_vs_actual")
+    columns: list[Any] = [
+        pa.array(np.repeat(codes, _MONTHS), pa.string()),
+        pa.array(ends.ravel().astype("datetime64[D]").astype("datetime64[us]"), schema.field("month_end_date").type),
+        *(pa.array(values.ravel(), pa.float64(), from_pandas=True) for values in (planned, reported, variance)),
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def planned_percent(steps: "pd.DataFrame | pa.Table", day: date | str) -> "pd.Series[float]":
+    """What each project should have reached by the evening of a day, in percent, by project code; for notebooks.
+
+    steps: the table `plan_steps`, all of it or some projects'; a plan that cannot be read gives NaN
+
+        >>> planned_percent(store.table("plan_steps"), "2020-06-30")
+    """
+    import pandas as pd
+
+    table = steps if isinstance(steps, pa.Table) else pa.Table.from_pandas(steps, preserve_index=False)
+    codes = np.unique(_strings(table["project_code"]))
+    number = _day_number(date.fromisoformat(day) if isinstance(day, str) else day)
+    planned = _planned(table, codes, np.full((len(codes), 1), number, np.int64))
+    return pd.Series(planned[:, 0], index=pd.Index(codes, name="project_code", dtype="str"), name="planned_percent")
+
+
+def planned_curve(steps: Sequence[dict[str, Any]]) -> list[tuple[date, float]]:
+    """The plan of one project as the corners of its curve: (day, percent by its evening); empty where it cannot be read."""
+    if not steps or any(step[name] is None for step in steps for name in STEP_COLUMNS[1:]):
+        return []
+    table = pa.table({name: [step[name] for step in steps] for name in STEP_COLUMNS})
+    starts, ends, _ = _spans(table)
+    days = np.unique(np.concatenate([starts - 1, ends]))
+    codes = np.unique(_strings(table["project_code"]))
+    percents = _planned(table, codes, days[np.newaxis, :])[0]
+    return [(_date(day), float(percent)) for day, percent in zip(days, percents, strict=True)]
+
+
+def _planned(steps: pa.Table, codes: npt.NDArray[Any], ends: Days) -> Numbers:
+    """Planned percent of each project (row) on each of its days (column)."""
+    owners = _strings(steps["project_code"])
+    places = np.searchsorted(codes, owners)
+    places[places == len(codes)] = 0
+    ours = codes[places] == owners if len(codes) else np.zeros(len(owners), bool)
+    starts, lasts, weights = (values[ours] for values in _spans(steps))
+    places = places[ours]
+    planned = np.zeros(ends.shape)
+    for column in range(ends.shape[1]):
+        done = (ends[places, column] - starts + 1) / (lasts - starts + 1)
+        planned[:, column] = np.bincount(places, weights * np.clip(done, 0, 1), minlength=len(codes))
+    planned = np.round(planned, _DIGITS)
+    steps_of = np.bincount(places, minlength=len(codes))
+    planned[steps_of == 0] = np.nan
+    return planned
+
+
+def _spans(steps: pa.Table) -> tuple[Days, Days, Numbers]:
+    """First and last day of each step as day numbers, and its weight; NaN weight where any of them cannot be read."""
+    weights = np.array(steps["weight_percent"].to_numpy(), float)
+    starts, starts_known = _day_numbers(steps["start_date"])
+    ends, ends_known = _day_numbers(steps["end_date"])
+    weights[~(starts_known & ends_known)] = np.nan
+    return starts, np.maximum(starts, ends), weights
+
+
+def _reported(reports: pa.Table, codes: npt.NDArray[Any], ends: Days) -> Numbers:
+    """The last percentage reported by each project on or before each of its days."""
+    percents = np.array(reports["progress_percent"].to_numpy(), float)
+    days, known = _day_numbers(reports["reported_on_date"])
+    owners = _strings(reports["project_code"])
+    places = np.searchsorted(codes, owners)
+    places[places == len(codes)] = 0
+    usable = known & ~np.isnan(percents) & ((codes[places] == owners) if len(codes) else False)
+    places, days, percents = places[usable], days[usable], percents[usable]
+    order = np.lexsort((reports["report_index"].to_numpy()[usable], days, places))
+    places, percents, keys = places[order], percents[order], (places * _FAR + days)[order]
+    wanted = np.arange(len(codes))[:, np.newaxis]
+    last = np.searchsorted(keys, (wanted * _FAR + ends).ravel(), side="right") - 1
+    reported = np.full(ends.size, np.nan)
+    rows = np.repeat(np.arange(len(codes)), ends.shape[1])
+    found = (last >= 0) & (places[last] == rows) if len(places) else np.zeros(ends.size, bool)
+    reported[found] = percents[last[found]]
+    return reported.reshape(ends.shape)
+
+
+def _month_ends(years: npt.NDArray[Any]) -> Days:
+    """Day numbers of the twelve month ends of fiscal years: October of the year before to September."""
+    octobers = (years.astype(np.int64) - 1 - 1970) * _MONTHS + 9
+    following = octobers[:, np.newaxis] + np.arange(1, _MONTHS + 1)
+    firsts: Days = following.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    return firsts - 1
+
+
+def _day_numbers(column: pa.ChunkedArray) -> tuple[Days, npt.NDArray[np.bool_]]:
+    stamps = np.array(column.cast(pa.timestamp("us")).to_numpy(), "datetime64[D]")
+    known = ~np.isnat(stamps)
+    numbers: Days = np.where(known, stamps, np.datetime64(0, "D")).astype(np.int64)
+    return numbers, known
+
+
+def _day_number(day: date) -> int:
+    return int(np.datetime64(day, "D").astype(np.int64))
+
+
+def _date(number: int) -> date:
+    return date.fromordinal(date(1970, 1, 1).toordinal() + int(number))
+
+
+def _strings(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    """Texts as an array that compares by code points, as the tables are sorted."""
+    return np.array(column.to_pylist(), dtype=np.str_)

@@ -1,0 +1,115 @@
+"""The tables' description as a Frictionless data package, for tools that read one (https://datapackage.org).
+
+It lies beside the tables as `datapackage.json`: in every snapshot, and so under `latest/`, and in every export.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.schema.columns import TABLES, Column, ColumnType
+from pipeline.schema.relations import RELATIONS
+from pipeline.store.packs import file_sha256
+
+FILE: Final = "datapackage.json"
+
+_TYPES: Final[dict[ColumnType, str]] = {
+    "string": "string",
+    "int": "integer",
+    "float": "number",
+    "date": "date",
+    "instant": "datetime",
+}
+
+
+def data_package(folder: Path, harvest_id: str, portal: str, *, form: str = "parquet") -> dict[str, Any]:
+    """The package of the state whose files lie in a folder: a resource a table, with its keys, relations and hash.
+
+    form: `parquet` or `csv`. Nothing of the present hour is in it: the same files give the same package.
+    """
+    day, time = harvest_id[:8], harvest_id[9:15]
+    return {
+        "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
+        "name": "bma-progress",
+        "title": "Progress of the projects of the Bangkok Metropolitan Administration",
+        "description": "What the portal said on one night. Columns marked `personal` hold personal data.",
+        "version": harvest_id,
+        "created": f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}Z",
+        "sources": [{"title": "Project-progress portal, Bangkok Metropolitan Administration", "path": portal}],
+        "resources": [
+            _resource(folder / f"{name}.{form}", name, form) for name in TABLES if (folder / f"{name}.{form}").is_file()
+        ],
+    }
+
+
+def write_data_package(folder: Path, harvest_id: str, portal: str, *, form: str = "parquet") -> Path:
+    """Write the package beside the tables that lie in a folder; returns its file."""
+    package = data_package(folder, harvest_id, portal, form=form)
+    file = folder / FILE
+    file.write_text(json.dumps(package, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return file
+
+
+def says_of_files(package: dict[str, Any]) -> dict[str, Any]:
+    """What a package states about the files beside it, without the words that a newer version may put otherwise.
+
+    Raises KeyError, TypeError where it is none of ours.
+    """
+    return {
+        "version": package["version"],
+        "sources": package["sources"],
+        "files": {
+            one["path"]: [(field["name"], field["type"]) for field in one["schema"]["fields"]]
+            for one in package["resources"]
+        },
+    }
+
+
+def _resource(file: Path, name: str, form: str) -> dict[str, Any]:
+    table = TABLES[name]
+    schema: dict[str, Any] = {
+        "fields": [_field(column, form) for column in table.columns],
+        "primaryKey": list(table.key),
+    }
+    keys = [
+        {"fields": list(one.columns), "reference": {"resource": one.parent, "fields": list(one.columns)}}
+        for one in RELATIONS
+        if one.child == name and file.with_stem(one.parent).is_file()
+    ]
+    if keys:
+        schema["foreignKeys"] = keys
+    resource: dict[str, Any] = {
+        "name": name,
+        "type": "table",
+        "path": file.name,
+        "format": form,
+        "mediatype": "text/csv" if form == "csv" else "application/vnd.apache.parquet",
+        "title": table.description,
+        "schema": schema,
+    }
+    if form == "csv":  # of Parquet the standard's own tool counts no bytes, and would say that they are wrong
+        resource["bytes"] = file.stat().st_size
+        resource["hash"] = f"sha256:{file_sha256(file)}"
+        # the byte order mark is what tells Excel that the Thai is UTF-8
+        resource["encoding"] = "utf-8-sig"
+        resource["description"] = (
+            "A text that begins like a formula, or with an apostrophe, has an apostrophe before it."
+        )
+    return resource
+
+
+def _field(column: Column, form: str) -> dict[str, Any]:
+    # in our Parquet files a day is the midnight that begins it, so that pandas reads it as a date
+    kind = "datetime" if column.type == "date" and form == "parquet" else _TYPES[column.type]
+    field: dict[str, Any] = {"name": column.name, "type": kind, "description": column.description}
+    if kind == "datetime" and form == "csv":
+        field["format"] = "any"  # whole seconds or parts of one, always ending in Z
+    if column.label_th:
+        field["title"] = column.label_th
+    if column.unit:
+        field["unit"] = column.unit
+    if column.personal:
+        field["personal"] = True
+    if column.required:
+        field["constraints"] = {"required": True}
+    return field

@@ -1,0 +1,296 @@
+"""The state of all tables as of a harvest, from the harvests' rows: block by block, so that memory stays bounded.
+
+State as of a harvest = for each page of its `pages` with a version and no end, the rows of that version. A snapshot at
+hand (the *base*) saves reading old harvests: only codes whose pages differ between the two are read afresh.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schema
+from pipeline.schema.plan_vs_actual import NEEDED, plan_vs_actual
+from pipeline.store.packs import Folder
+from pipeline.store.parquet import parquet_writer, read_as, write_parquet
+
+if TYPE_CHECKING:
+    from pipeline.store.archive import Store
+
+FAMILIES: Final[dict[str, tuple[str, ...]]] = {
+    "project_code": tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == "project_code"),
+    "kpi_code": tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == "kpi_code"),
+    "agency_code": tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == "agency_code"),
+}
+"""The tables whose rows belong to a project, an indicator's page, an agency's list."""
+
+_KINDS: Final = {"project_code": ("project", "yii_project"), "kpi_code": ("kpi",), "agency_code": ("result_list",)}
+_BLOCK: Final = 1_000  # codes handled at once: some 25 MB of rows
+
+_LINEAGE_FROM: Final = {
+    "source_url": "url",
+    "page_sha256": "record_sha256",
+    **{name: name for name in ("version_harvest_id", "first_seen_at", "changed_at", "checked_at", "parser_version")},
+}
+"""The lineage columns of a record, and the columns of its page they come from."""
+
+
+class LivePage(NamedTuple):
+    """A page whose record is in force: its key, the harvest of its version, its row among the live pages."""
+
+    page_key: str
+    version_harvest_id: str
+    row: int
+
+
+Family = Mapping[str, Sequence[LivePage]]
+"""The live pages of projects, indicators or lists, by code; of a project's two pages the mobile one comes first."""
+
+
+class State:
+    """All tables as of one harvest.
+
+    staged: folder of the harvest itself while it is not committed yet
+    base: id of a snapshot to start from
+    """
+
+    def __init__(self, store: "Store", harvest_id: str, *, base: str | None = None, staged: Path | None = None) -> None:
+        self.store = store
+        self.harvest_id = harvest_id
+        self.is_committed = staged is None
+        self._folder = staged or store.harvest_folder(harvest_id)
+        self._base = store.root / "snapshots" / base if base else None
+        self.pages = fill_pages(read_as(self._folder / "pages.parquet", arrow_schema("pages")), self)
+        live = pc.and_(pc.is_valid(self.pages["version_harvest_id"]), pc.is_null(self.pages["ended_at"]))
+        self.live = self.pages.filter(live)
+
+    def ended_codes(self) -> frozenset[str]:
+        """Codes of records that had ended by this harvest: what shows up again later is back, not new."""
+        ended = self.pages.filter(pc.is_valid(self.pages["ended_at"]))
+        return frozenset(key.rpartition("/")[2] for key in ended["page_key"].to_pylist())
+
+    def harvest_folder(self, harvest_id: str) -> Folder:
+        """Where a harvest's files are, the one being staged included."""
+        return self._folder if harvest_id == self.harvest_id else self.store.harvest_folder(harvest_id)
+
+    def table(self, name: str) -> pa.Table:
+        """One table, whole."""
+        if name == "pages":
+            return self.pages.select(arrow_schema("pages").names).cast(arrow_schema("pages"))
+        if name == "findings":
+            return self._findings()
+        if name == "plan_vs_actual":
+            return self._plan_vs_actual(*(self.table(table) for table in NEEDED))
+        owner = TABLES[name].key[0]
+        blocks = [tables[name] for _, tables in self.blocks(owner, (name,))]
+        return pa.concat_tables(blocks) if blocks else arrow_schema(name).empty_table()
+
+    def write(self, out: Path, *, leave_out: frozenset[str] = frozenset()) -> dict[str, int]:
+        """Write every table as one Parquet file into `out`; returns their rows. A table left out is written empty."""
+        rows: dict[str, int] = {}
+        for owner, names in FAMILIES.items():
+            rows |= self._write_family(out, owner, names, leave_out)
+        facts = (pq.read_table(out / f"{name}.parquet", columns=list(columns)) for name, columns in NEEDED.items())
+        others = {"plan_vs_actual": self._plan_vs_actual(*facts)}
+        others |= {name: self.table(name) for name in ("pages", "findings")}
+        for name, table in others.items():
+            write_parquet(table, out / f"{name}.parquet", name)
+            rows[name] = len(table)
+        return rows
+
+    def _plan_vs_actual(self, projects: pa.Table, steps: pa.Table, reports: pa.Table) -> pa.Table:
+        from pipeline.store.archive import harvest_day  # the store is made of states: not at import
+
+        return plan_vs_actual(projects, steps, reports, as_of=harvest_day(self.harvest_id))
+
+    def _write_family(self, out: Path, owner: str, names: tuple[str, ...], leave_out: frozenset[str]) -> dict[str, int]:
+        rows = dict.fromkeys(names, 0)
+        with ExitStack() as files:
+            names = tuple(name for name in names if name in leave_out or not self._copied(name, out, rows))
+            writers = {name: files.enter_context(parquet_writer(out / f"{name}.parquet", name)) for name in names}
+            for _, tables in self.blocks(owner, names):
+                for name in names:
+                    if name not in leave_out and len(tables[name]):
+                        writers[name].write_table(tables[name])
+                        rows[name] += len(tables[name])
+                del tables
+                pa.default_memory_pool().release_unused()  # else what a block took stays until the night ends
+        return rows
+
+    def _copied(self, name: str, out: Path, rows: dict[str, int]) -> bool:
+        """Copy a table's file from the base where no row of it can differ; false where it must be written."""
+        file = self._base / f"{name}.parquet" if self._base else None
+        if file is None or TABLES[name].page_level or self._dirty(TABLES[name].key[0]) or not file.is_file():
+            return False
+        with pq.ParquetFile(file) as stored:
+            if not stored.schema_arrow.equals(arrow_schema(name), check_metadata=True):
+                return False
+            rows[name] = stored.metadata.num_rows
+        shutil.copyfile(file, out / file.name)
+        return True
+
+    # --- blocks ---------------------------------------------------------------------------------------------------
+
+    def blocks(self, owner: str, names: tuple[str, ...]) -> Iterator[tuple[list[str], dict[str, pa.Table]]]:
+        """The tables of a family block by block of codes, in order of code."""
+        pages = self.family(owner)
+        dirty = self._dirty(owner)
+        codes = sorted(pages)
+        for start in range(0, len(codes), _BLOCK):
+            block = codes[start : start + _BLOCK]
+            fresh = [code for code in block if dirty is None or code in dirty]
+            tables = self.rows(owner, names, {code: pages[code] for code in fresh})
+            if len(fresh) < len(block) and self._base is not None:
+                old = self._from_base(owner, names, block, frozenset(fresh))
+                tables = {name: _sorted(pa.concat_tables([old[name], tables[name]]), name) for name in names}
+            yield block, {name: self._with_lineage(name, tables[name], pages) for name in names}
+
+    def rows(self, owner: str, names: tuple[str, ...], pages: Family) -> dict[str, pa.Table]:
+        """The facts of some codes, read from the harvests that hold their versions; a project's two pages merged."""
+        wanted: dict[str, set[str]] = {}
+        for rows in pages.values():
+            for page in rows:
+                wanted.setdefault(page.version_harvest_id, set()).add(page.page_key)
+        tables = {}
+        for name in names:
+            parts = [self._version_rows(name, id_, keys) for id_, keys in sorted(wanted.items())]
+            schema = arrow_schema(name, facts_only=True).append(pa.field("page_key", pa.string()))
+            table = pa.concat_tables(parts) if parts else schema.empty_table()
+            tables[name] = _merge_pages(name, table)
+        return tables
+
+    def _version_rows(self, name: str, harvest_id: str, page_keys: set[str]) -> pa.Table:
+        file = self.harvest_folder(harvest_id) / f"{name}.parquet"
+        schema = arrow_schema(name, facts_only=True).append(pa.field("page_key", pa.string()))
+        keys = sorted(page_keys)
+        page_key = ds.field("page_key")  # the range lets whole row groups be skipped, the list then chooses
+        between = (page_key >= keys[0]) & (page_key <= keys[-1])
+        return read_as(file, schema, between & page_key.isin(pa.array(keys, pa.string())))
+
+    def _from_base(
+        self, owner: str, names: tuple[str, ...], block: list[str], fresh: frozenset[str]
+    ) -> dict[str, pa.Table]:
+        """The facts of a block's other codes, from the base snapshot."""
+        assert self._base is not None  # noqa: S101
+        kept = pa.array([code for code in block if code not in fresh], pa.string())
+        inside = (ds.field(owner) >= block[0]) & (ds.field(owner) <= block[-1])
+        tables = {}
+        for name in names:
+            table = read_as(self._base / f"{name}.parquet", arrow_schema(name, facts_only=True), inside)
+            tables[name] = table.filter(pc.is_in(table[owner], value_set=kept))
+        return tables
+
+    @cache  # noqa: B019 - one state lives as long as one publication
+    def _dirty(self, owner: str) -> frozenset[str] | None:
+        """Codes whose pages differ between the base and this harvest; None without a base: all do."""
+        if self._base is None:
+            return None
+        base = read_as(self._base / "pages.parquet", arrow_schema("pages"))
+        live = pc.and_(pc.is_valid(base["version_harvest_id"]), pc.is_null(base["ended_at"]))
+        before, now = _family(owner, base.filter(live)), self.family(owner)
+        return frozenset(
+            code for code in before.keys() | now.keys() if versions(before.get(code)) != versions(now.get(code))
+        )
+
+    def family(self, owner: str) -> Family:
+        """The live pages of a family by code."""
+        return _family(owner, self.live)
+
+    def _with_lineage(self, name: str, table: pa.Table, pages: Family) -> pa.Table:
+        schema = arrow_schema(name)
+        if not TABLES[name].page_level:
+            return table.select(schema.names).cast(schema)
+        owners = pa.array([pages[code][0].row for code in table[TABLES[name].key[0]].to_pylist()], pa.int64())
+        about = self.live.select(list(_LINEAGE_FROM.values())).take(owners)
+        arrays = [
+            (about[_LINEAGE_FROM[field.name]] if field.name in _LINEAGE_FROM else table[field.name]).combine_chunks()
+            for field in schema
+        ]
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+    def _findings(self) -> pa.Table:
+        """The findings of the versions in force, and those of pages without a record tonight."""
+        schema = arrow_schema("findings")
+        wanted: dict[str, set[str]] = {}
+        for key, id_ in zip(
+            self.live["page_key"].to_pylist(), self.live["version_harvest_id"].to_pylist(), strict=True
+        ):
+            wanted.setdefault(id_, set()).add(key)
+        wanted.setdefault(self.harvest_id, set()).update(self.pages["page_key"].to_pylist())
+        parts = []
+        for id_, keys in sorted(wanted.items()):
+            file = self.harvest_folder(id_) / "findings.parquet"
+            if file.is_file():
+                found = read_as(file, schema)
+                parts.append(found.filter(pc.is_in(found["page_key"], value_set=pa.array(sorted(keys), pa.string()))))
+        return _sorted(pa.concat_tables(parts).cast(schema), "findings") if parts else schema.empty_table()
+
+
+def fill_pages(pages: pa.Table, state: State) -> pa.Table:
+    """Complete what a harvest's own file leaves out because it stands elsewhere.
+
+    The facts' hash stands with the version's harvest, the page's with the one that first saw its bytes; the record's bytes
+    are the page's where they are not named.
+    """
+    for name, owner in (("facts_sha256", "version_harvest_id"), ("page_sha256", "body_harvest_id")):
+        rows = zip(*(pages[column].to_pylist() for column in ("page_key", owner, name)), strict=True)
+        filled = [
+            state.store.page_hash(id_, key, name) if sha256 is None and id_ not in (None, state.harvest_id) else sha256
+            for key, id_, sha256 in rows
+        ]
+        pages = _with_column(pages, name, pa.array(filled, pa.string()))
+    has_record = pc.is_valid(pages["version_harvest_id"])
+    implied = pc.and_(has_record, pc.is_null(pages["record_sha256"]))
+    for name, same in (("record_sha256", "page_sha256"), ("record_body_harvest_id", "body_harvest_id")):
+        pages = _with_column(pages, name, pc.if_else(implied, pages[same], pages[name]))
+    return pages
+
+
+def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, table.schema.field(place), values)
+
+
+def _family(owner: str, pages: pa.Table) -> dict[str, list[LivePage]]:
+    found: dict[str, list[LivePage]] = {}
+    kinds = _KINDS[owner]
+    columns = (pages[name].to_pylist() for name in ("kind", "page_key", "version_harvest_id"))
+    for row, (kind, key, version) in enumerate(zip(*columns, strict=True)):
+        if kind in kinds:
+            found.setdefault(key.rpartition("/")[2], []).append(LivePage(key, version, row))
+    return found
+
+
+def versions(pages: Sequence[LivePage] | None) -> list[tuple[str, str]]:
+    """What tells two states of one code apart: its pages and their versions."""
+    return [(page.page_key, page.version_harvest_id) for page in pages or ()]
+
+
+def _sorted(table: pa.Table, name: str) -> pa.Table:
+    return table.sort_by([(column, "ascending") for column in TABLES[name].key])
+
+
+def _merge_pages(name: str, table: pa.Table) -> pa.Table:
+    """Rows of one key from a project's two pages become one: the mobile page's values, its nulls filled by the other's."""
+    key = list(TABLES[name].key)
+    facts = arrow_schema(name, facts_only=True)
+    table = table.sort_by([*((column, "ascending") for column in key), ("page_key", "ascending")])
+    if not pc.any(pc.starts_with(table["page_key"], "yii_project/")).as_py():
+        return table.select(facts.names).cast(facts)
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in table.to_pylist():
+        identity = tuple(row[column] for column in key)
+        known = rows.setdefault(identity, row)
+        if known is not row:
+            for column, value in row.items():
+                if known[column] is None:
+                    known[column] = value
+    arrays = [pa.array([row[field.name] for row in rows.values()], field.type) for field in facts]
+    return pa.Table.from_arrays(arrays, schema=facts)

@@ -1,0 +1,134 @@
+"""The documents for running it every night are true: each is used here as it stands."""
+
+import configparser
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+import zipfile
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from support.ports import free_port
+
+from flows.cli.commands import cli
+from flows.prefect_.server import prefect_server
+from pipeline.harvest.demo_portal import DemoPortal
+from pipeline.settings import Settings, load_settings
+from pipeline.store.archive import open_store
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "docs" / "deploy"
+
+
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    unit = configparser.RawConfigParser(strict=False)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read(DEPLOY / "bma-progress.service")
+    program, *arguments = shlex.split(unit["Service"]["ExecStart"])
+    assert Path(program).name == "bma-progress"
+    context = cli.commands["serve"].make_context("serve", arguments[1:])
+    assert context.params["cron"] == "0 2 * * *"
+    assert int(unit["Service"]["TimeoutStopSec"]) > Settings.model_fields["page_timeout"].default
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("no systemd-analyze here: the unit's own words are not checked")
+    text = (DEPLOY / "bma-progress.service").read_text(encoding="utf-8").replace(program, sys.executable)
+    (tmp_path / "bma-progress.service").write_text(text, encoding="utf-8")
+    command = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "bma-progress.service")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_settings_file_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BMA_PROGRESS_CONFIG", str(DEPLOY / "bma-progress.toml"))
+    settings = load_settings()
+    written = tomllib.loads((DEPLOY / "bma-progress.toml").read_text(encoding="utf-8"))
+    assert {name: getattr(settings, name) for name in written} == {**written, "data": Path(written["data"])}
+
+
+def test_the_container_holds_all_that_it_installs(tmp_path: Path) -> None:
+    """The files that the container file copies make a wheel, and the wheel has every module and template."""
+    lines = (DEPLOY / "Containerfile").read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        if line.startswith("COPY "):
+            *sources, target = line.split()[1:]
+            for source in sources:
+                there = tmp_path / target / source if len(sources) > 1 else tmp_path / target
+                copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+                copy(ROOT / source, there)
+    (install,) = [line for line in lines if line.startswith("RUN python -m pip install")]
+    assert "-c constraints.txt ." in install
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "wheel")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = (tmp_path / "wheel").glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    wanted = {
+        str(path.relative_to(ROOT))
+        for folder in ("parsers", "pipeline", "flows", "fixtures_html")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert wanted <= packed
+    words = {line.split()[0]: line.partition(" ")[2] for line in lines if line.startswith(("ENTRYPOINT", "CMD", "ENV"))}
+    command_, *arguments = json.loads(words["ENTRYPOINT"]) + json.loads(words["CMD"])
+    assert command_ == "bma-progress"
+    assert isinstance(cli.commands[arguments[0]].make_context(arguments[0], arguments[1:]), click.Context)
+    name, _, value = words["ENV"].partition("=")
+    assert name.removeprefix("BMA_PROGRESS_").lower() in Settings.model_fields
+    assert value.startswith("/data/")
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("prefect")
+def test_a_worker_of_a_process_pool_runs_the_deployment(
+    prefect_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands of prefect.yaml, against a real server; only the portal and the store are others."""
+    document = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    (deployment,) = document["deployments"]
+    assert deployment["schedules"] == [{"cron": "0 2 * * *", "timezone": "Asia/Bangkok", "active": True}]
+    commands = re.findall(
+        r"^#   (prefect .*?)(?:  #.*)?$", (ROOT / "prefect.yaml").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(commands) == 3
+    data = tmp_path / "store"
+    for name in list(os.environ):
+        if name.startswith("PREFECT_"):
+            monkeypatch.delenv(name)
+    with DemoPortal() as portal, prefect_server(Path(prefect_environment["PREFECT_HOME"]), free_port()) as address:
+        deployment["parameters"]["request"]["settings"] = {"portal": portal.url, "data": str(data), "rate": 1000}
+        (tmp_path / "prefect.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+        environment = {**prefect_environment, "PREFECT_API_URL": address}
+
+        def prefect(line: str) -> None:
+            command = [sys.executable, "-m", *shlex.split(line)]
+            done = subprocess.run(
+                command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+
+        create, deploy, start = commands
+        prefect(create)
+        prefect(deploy)
+        with (tmp_path / "worker.log").open("wb") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", *shlex.split(start)], env=environment, cwd=tmp_path, stdout=log, stderr=log
+            )
+        try:
+            prefect(f"prefect deployment run harvest/{deployment['name']}")
+            deadline = time.monotonic() + 120
+            while not (data / "latest").exists():
+                assert time.monotonic() < deadline, (tmp_path / "worker.log").read_text()
+                time.sleep(0.2)
+        finally:
+            worker.terminate()
+            worker.wait(60)
+    assert len(open_store(data).table("projects")) > 10

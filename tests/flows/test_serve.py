@@ -1,0 +1,169 @@
+"""The nightly service as it is started by the README: a real Prefect server, a real deployment, a missed night made good."""
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from support.ports import free_port
+
+from flows.cli.commands import main
+from pipeline.harvest import run as harvesting
+from pipeline.harvest.demo_portal import DemoPortal
+from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.settings import load_settings
+from pipeline.store.archive import Store, open_store
+from pipeline.store.verify import verify_store
+
+
+@pytest.mark.slow
+def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, port = tmp_path / "store", free_port()
+    with DemoPortal() as portal:
+        with monkeypatch.context() as long_ago:
+            long_ago.setattr(harvesting, "new_harvest_id", lambda store: "20260101T190000Z")
+            store = Store.create(data, portal.url)
+            with store.writer():
+                night = HarvestRun.begin(load_settings(portal=portal.url, data=data, rate=1_000_000), store, Scope())
+                assert run_harvest(night)
+                night.close()
+        # the command of the systemd unit, with the settings where the unit has them
+        unit = (Path(__file__).parents[2] / "docs" / "deploy" / "bma-progress.service").read_text(encoding="utf-8")
+        started = re.search(r"^ExecStart=\S+/bma-progress (.*)$", unit, re.MULTILINE)
+        assert started
+        command = [sys.executable, "-c", "from flows.cli.commands import main; main()", *shlex.split(started[1])]
+        config = tmp_path / "bma-progress.toml"
+        config.write_text(f'portal = "{portal.url}"\ndata = "{data}"\nrate = 500\n')
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        environment |= {"BMA_PROGRESS_CONFIG": str(config)}
+        with (tmp_path / "said").open("wb") as said:
+            service = subprocess.Popen([*command, "--port", str(port)], env=environment, stderr=said, stdout=said)
+            try:
+                for _ in range(1200):
+                    if len(store.harvest_ids()) == 2 or service.poll() is not None:
+                        break
+                    time.sleep(0.1)
+                servers = _second_servers(service.pid)
+                time.sleep(2)  # would it be made good twice, it would begin now
+                late = _run_that_was_due_before(f"http://127.0.0.1:{port}/api")
+            finally:
+                service.send_signal(signal.SIGTERM)
+                status = service.wait(60)
+    told = (tmp_path / "said").read_text()
+    assert status == 0, told
+    assert late == ("COMPLETED", "Skipped"), told  # a night that the machine slept through
+    assert servers == []  # the one that the service started, and no other
+    assert "was missed: harvesting now" in told
+    assert "0 2 * * * (Asia/Bangkok)" in told
+    assert len(open_store(data).harvest_ids()) == 2, told
+    assert verify_store(data) == []
+    with socket.socket() as probe:  # the embedded server went with the service
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _run_that_was_due_before(api: str) -> tuple[str, str]:
+    """How a run ends that was due before the newest harvest began; type and name of its state."""
+    with httpx.Client(base_url=api, timeout=30) as prefect:
+        (deployment,) = prefect.post("/deployments/filter", json={}).json()
+        due = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+        state = {"type": "SCHEDULED", "state_details": {"scheduled_time": due}}
+        run = prefect.post(f"/deployments/{deployment['id']}/create_flow_run", json={"state": state}).json()
+        for _ in range(600):
+            ended = prefect.get(f"/flow_runs/{run['id']}").json()
+            if ended["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
+                break
+            time.sleep(0.1)
+    return ended["state_type"], ended["state_name"]
+
+
+def _second_servers(service: int) -> list[str]:
+    """Servers that Prefect started for itself, among the processes of a service."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue  # it is gone
+        if parent == service and "uvicorn" in command:
+            found.append(command)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux stops a process when its parent is gone")
+def test_a_killed_service_leaves_no_server_behind(prefect_environment: dict[str, str], tmp_path: Path) -> None:
+    port = free_port()
+    code = (
+        "import sys, time; from pathlib import Path; from flows.prefect_.server import prefect_server\n"
+        "with prefect_server(Path(sys.argv[1]), int(sys.argv[2])): print('up', flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code, prefect_environment["PREFECT_HOME"], str(port)]
+    with subprocess.Popen(command, env=prefect_environment, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout
+        assert service.stdout.readline() == "up\n"
+        service.kill()
+        service.wait(10)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return
+        time.sleep(0.2)
+    pytest.fail("the server goes on without its service")
+
+
+@pytest.mark.parametrize("cron", ["at night", "@daily", "0 2 31 2 *", "0 2 * * * *", ""])
+def test_a_schedule_nobody_can_read_is_told_before_anything_starts(
+    cron: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--data", str(tmp_path / "store"), "--cron", cron])
+    assert ended.value.code == 2
+    assert f"{cron!r} is no schedule" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["serve"], ["serve", "--cron", "0 3 * * *"]])
+def test_a_store_has_one_service(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store.create(tmp_path / "store", "http://127.0.0.1:9")
+    with store.serving(), store.writer(), pytest.raises(SystemExit) as ended:
+        main([*command, "--data", str(store.root), "--portal", store.portal])
+    assert ended.value.code == 2
+    assert "is served by another process already; stop that one first" in capsys.readouterr().err
+    with store.writer(), store.serving():  # a harvest that is under way does not hinder a service
+        pass
+
+
+def test_a_port_that_another_program_has_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        command = [Path(sys.executable).with_name("bma-progress"), "serve", "--portal", "http://127.0.0.1:9"]
+        command += ["--data", tmp_path / "store", "--port", str(other.getsockname()[1])]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 2
+    assert "no server can listen at 127.0.0.1:" in done.stderr
+    assert "(Address already in use); name another --port" in done.stderr
+
+
+def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment |= {"PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api", "PREFECT_HOME": str(tmp_path / "home")}
+    with DemoPortal() as portal:
+        command = [Path(sys.executable).with_name("bma-progress"), "harvest", "--portal", portal.url]
+        command += ["--data", tmp_path / "store"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("bma-progress: Prefect could not go on (Failed to reach API at")

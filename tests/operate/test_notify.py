@@ -1,0 +1,281 @@
+"""Who is told, and what: against a real server on loopback, and a real command."""
+
+import json
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from flows.cli.commands import main
+from pipeline.errors import SettingsError
+from pipeline.harvest.demo_portal import DemoPortal
+from pipeline.operate import notify
+from pipeline.operate.notify import Event, event_of, sent_log, tell
+from pipeline.operate.status import condition
+from pipeline.settings import load_settings
+from pipeline.store.archive import Store, open_store
+
+TOKEN = "T0ken-nobody-may-see"
+
+
+class Hook:
+    """A webhook: what came to it; statuses: what it answers, then 200."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+        self.came: list[tuple[str, dict[str, str]]] = []
+
+
+@contextmanager
+def webhook(*statuses: int) -> Iterator[tuple[str, Hook]]:
+    hook = Hook(*statuses)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            hook.came.append((self.path, json.loads(body)))
+            self.send_response(hook.statuses.pop(0) if hook.statuses else 200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hooks/{TOKEN}", hook
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def command_that_keeps(folder: Path, *, status: int = 0) -> str:
+    """A command that writes what it is given into files; its name has a blank, its argument a shell's signs."""
+    script = folder / "keep it.py"
+    script.write_text(
+        f"#!{sys.executable}\nimport json, os, sys\n"
+        f"told = dict(argv=sys.argv[1:], stdin=json.load(sys.stdin), env={{k: v for k, v in os.environ.items() if 'BMA' in k}})\n"
+        f"open({str(folder / 'told.jsonl')!r}, 'a').write(json.dumps(told) + chr(10))\nsys.exit({status})\n"
+    )
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return f"'{script}' '$(touch {folder}/shell); x'"
+
+
+def told(folder: Path) -> list[dict[str, dict[str, str]]]:
+    file = folder / "told.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+EVENT = Event(
+    "held_back", "data/x", "http://127.0.0.1:1", "20261122T190000Z", "20 of 34 pages gave no answer; $(rm -rf /)"
+)
+
+
+def test_webhook_and_command_are_told_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with webhook() as (address, hook):
+        monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", address)
+        settings = load_settings(notify_command=command_that_keeps(tmp_path))
+        assert TOKEN not in repr(settings)
+        assert TOKEN not in str(settings.model_dump())
+        assert tell(EVENT, settings, tmp_path / "memory") == []
+    assert hook.came == [(f"/hooks/{TOKEN}", EVENT.document())]
+    assert EVENT.document()["text"].startswith(
+        "bma-progress: the harvest of http://127.0.0.1:1 was held back (data/x): 20 of"
+    )
+    (call,) = told(tmp_path)
+    assert call["stdin"] == EVENT.document()
+    assert call["argv"] == [f"$(touch {tmp_path}/shell); x"]
+    assert call["env"]["BMA_EVENT_REASON"] == EVENT.reason
+    assert call["env"]["BMA_EVENT_EVENT"] == "held_back"
+    assert TOKEN not in json.dumps(call)
+    assert not (tmp_path / "shell").exists()
+
+
+def test_an_event_is_told_once_and_a_recovery_after_it(tmp_path: Path) -> None:
+    settings, memory = load_settings(notify_command=command_that_keeps(tmp_path)), tmp_path / "memory"
+    good = Event("recovered", "data/x", "http://a", "20261124T190000Z", "published")
+    late = Event("late", "data/x", "http://a", "20261122T190000Z", "too old")
+    tell(good, settings, memory)
+    assert told(tmp_path) == []
+    for _ in range(3):
+        tell(late, settings, memory, once=True)
+    tell(EVENT, settings, memory)
+    tell(EVENT, settings, memory, once=True)
+    tell(EVENT, settings, memory)  # the next night failed just so: a night always speaks
+    tell(good, settings, memory)
+    tell(good, settings, memory)
+    assert [call["stdin"]["event"] for call in told(tmp_path)] == ["late", "held_back", "held_back", "recovered"]
+
+
+def test_a_way_that_fails_does_not_make_the_other_tell_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", f"http://127.0.0.1:9/{TOKEN}")
+    settings, memory = load_settings(notify_command=command_that_keeps(tmp_path)), tmp_path / "memory"
+    for _ in range(2):
+        (problem,) = tell(EVENT, settings, memory, once=True)
+        assert problem.startswith("the webhook on 127.0.0.1 gave no answer")
+    assert len(told(tmp_path)) == 1
+    with webhook(200) as (address, hook):
+        monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", address)
+        for _ in range(2):
+            assert tell(EVENT, load_settings(notify_command=settings.notify_command), memory, once=True) == []
+    assert (len(told(tmp_path)), len(hook.came)) == (1, 1)
+
+
+def test_a_command_that_does_not_end_is_stopped_with_what_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "_COMMAND_SECONDS", 1.0)
+    started = tmp_path / "started"
+    script = f"sleep 100 & echo $! > {started}; wait"
+    (problem,) = tell(EVENT, load_settings(notify_command=f"sh -c '{script}'"), tmp_path / "memory")
+    assert problem == "the command sh did not end within 1 s and was stopped"
+    child = Path("/proc") / started.read_text().strip() / "stat"
+    deadline = time.monotonic() + 10
+    while child.exists() and child.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < deadline, "what the command started goes on"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "calls", "problem"),
+    [((503,), 2, None), ((503, 503, 503), 3, "answered with status 503"), ((404,), 1, "answered with status 404")],
+)
+def test_a_webhook_is_tried_three_times_at_most(
+    statuses: tuple[int, ...], calls: int, problem: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with webhook(*statuses) as (address, hook):
+        monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", address)
+        problems = tell(EVENT, load_settings(), tmp_path / "memory")
+    assert len(hook.came) == calls
+    assert len(problems) == (problem is not None)
+    for sentence in problems:
+        assert problem
+        assert problem in sentence
+        assert "the webhook on 127.0.0.1" in sentence
+        assert TOKEN not in sentence
+    assert (tmp_path / "memory").exists() == (not problems), "what was not told is told the next time"
+
+
+def test_what_goes_wrong_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", f"http://127.0.0.1:9/{TOKEN}")
+    settings = load_settings(notify_command="/nowhere/to-be-found --x")
+    problems = tell(EVENT, settings, tmp_path / "memory")
+    assert problems == [
+        "the webhook on 127.0.0.1 gave no answer (ConnectError), so the event 'held_back' was not told there",
+        "the command /nowhere/to-be-found cannot be run (No such file or directory)",
+    ]
+    monkeypatch.delenv("BMA_PROGRESS_NOTIFY_WEBHOOK")
+    failing = load_settings(notify_command=command_that_keeps(tmp_path, status=3))
+    (problem,) = tell(EVENT, failing, tmp_path / "memory")
+    assert problem.endswith("ended with status 3")
+
+
+def test_a_secret_is_neither_taken_from_a_file_nor_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", f"ftp://x/{TOKEN}")
+    with pytest.raises(SettingsError, match="its value is not shown") as caught:
+        load_settings()
+    assert TOKEN not in str(caught.value)
+    monkeypatch.delenv("BMA_PROGRESS_NOTIFY_WEBHOOK")
+    file = tmp_path / "own.toml"
+    file.write_text(f'notify_webhook = "https://x/{TOKEN}"')
+    monkeypatch.setenv("BMA_PROGRESS_CONFIG", str(file))
+    with pytest.raises(SettingsError, match="by the environment variable BMA_PROGRESS_NOTIFY_WEBHOOK only") as caught:
+        load_settings()
+    assert TOKEN not in str(caught.value)
+
+
+def test_status_says_and_tells_what_is_not_good(
+    three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BMA_PROGRESS_NOTIFY_COMMAND", command_that_keeps(tmp_path))
+    sent_log(three_nights).unlink(missing_ok=True)
+    store = open_store(three_nights)
+
+    def status(*arguments: str) -> int:
+        try:
+            main(["status", "--data", str(three_nights), *arguments])
+        except SystemExit as ended:
+            return int(str(ended.code))
+        return 0
+
+    assert status("--notify") == 0
+    assert told(tmp_path) == []
+    assert event_of(store, condition(store, 36)) is None
+    for _ in range(2):
+        assert status("--late-hours", "0.000001", "--notify", "--format", "json") == 1
+    document = json.loads(capsys.readouterr().out.partition("\n{")[2].join(["{", ""]).split("\n}\n")[0] + "\n}")
+    assert (document["state"], document["good"], document["published_id"]) == ("late", False, store.latest_id())
+    (call,) = told(tmp_path)
+    assert call["stdin"]["event"] == "late"
+    assert "hours ago, more than" in call["stdin"]["reason"]
+    assert call["stdin"]["harvest_id"] == store.latest_id()
+    sent_log(three_nights).unlink()
+
+
+@pytest.mark.xdist_group("prefect")
+def test_a_night_that_could_not_be_run_is_told_and_seen_by_status(
+    prefect_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A good night is not told; then the portal is gone; then it is back. No secret is in anything that is left."""
+    data = tmp_path / "store"
+    command = [sys.executable, "-c", "from flows.cli.commands import main; main()"]
+    with webhook() as (address, hook):
+        environment = {**prefect_environment, "BMA_PROGRESS_NOTIFY_WEBHOOK": address, "BMA_PROGRESS_RETRIES": "0"}
+
+        def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+            return subprocess.run(
+                [*command, *arguments, "--data", str(data)],
+                env=environment,
+                capture_output=True,
+                timeout=120,
+                check=False,
+            )
+
+        with DemoPortal() as portal:
+            harvest = ("harvest", "--portal", portal.url, "--rate", "1000")
+            assert run(*harvest).returncode == 0
+            port = int(portal.url.rpartition(":")[2])
+        assert hook.came == []
+        done = run(*harvest)
+        assert done.returncode == 2
+        assert [document["event"] for _, document in hook.came] == ["failed"]
+        assert "robots.txt could not be read" in hook.came[0][1]["reason"]
+        status = run("status", "--notify")
+        assert status.returncode == 1
+        assert b"FAILED: " in status.stdout
+        assert len(hook.came) == 1, "told already"
+        with DemoPortal(port=port):
+            assert run(*harvest).returncode == 0
+        assert [document["event"] for _, document in hook.came] == ["failed", "recovered"]
+        assert run("status").returncode == 0
+    left = [path for path in data.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert len(left) > 20
+    assert all(TOKEN.encode() not in path.read_bytes() for path in left)
+    home = Path(prefect_environment["PREFECT_HOME"])
+    with sqlite3.connect(home / "prefect.db") as prefect:
+        assert TOKEN not in "\n".join(prefect.iterdump())
+
+
+def test_a_store_without_a_harvest_has_no_condition(tmp_path: Path) -> None:
+    Store.create(tmp_path / "new", "http://127.0.0.1:1")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BMA_")}
+    command = [
+        sys.executable,
+        "-c",
+        "from flows.cli.commands import main; main()",
+        "status",
+        "--data",
+        str(tmp_path / "new"),
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"holds no harvest yet" in done.stderr

@@ -1,0 +1,117 @@
+"""A line that no rule knows is told, and becomes no neighbour's value: wherever it stands, on every kind of page."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.laws import KINDS, law, printings
+from support.rendering import Line, Markup
+from support.sample_pages import ITEM, KPI, LIST, MEASURES, PROJECT, after, instead, page_of
+
+from parsers import ParsedPage, parse_page
+
+FOREIGN = "งบประมาณที่ใช้ : 120,000 บาท"
+FREE_TEXTS = {
+    *("rationale", "objectives", "targets", "note", "problems", "obstacles", "description"),
+    *("definition", "summary", "narrative", "report"),
+}
+"""Columns of which an officer's text of several lines is all that is between two labels."""
+
+
+def told(page: ParsedPage, foreign: str = FOREIGN) -> bool:
+    return foreign in json.dumps([page.unclaimed, page.findings], ensure_ascii=False)
+
+
+def differences(page: ParsedPage, bare: ParsedPage) -> list[tuple[str, str, Any, Any]]:
+    """What a page's rows say otherwise than those of another: table, column, value there and before."""
+    found: list[tuple[str, str, Any, Any]] = []
+    for table, rows in bare.tables.items():
+        ours = [row for row in page.tables.get(table, []) if set(row.values()) - {None, FOREIGN} != set(_key(row))]
+        if len(rows) != len(ours):
+            found.append((table, "rows", len(ours), len(rows)))
+            continue
+        for row, before in zip(ours, rows, strict=True):
+            found += [
+                (table, column, row[column], before[column]) for column in before if row[column] != before[column]
+            ]
+    return found
+
+
+def _key(row: dict[str, Any]) -> list[Any]:
+    """The key of a row that might hold a foreign narrative and nothing else."""
+    return [row.get(column) for column in ("kpi_code", "quarter")] if FOREIGN in row.values() else []
+
+
+PLACES = [
+    (PROJECT, "โครงการทดสอบ : 50040000-2210"),
+    (PROJECT, "ความคืบหน้าโครงการ ร้อยละ 80"),
+    (PROJECT, "นายสมมติ"),
+    (PROJECT, "ดูโครงการแผนปีฯ : พิมพ์ข้อมูล"),
+    (PROJECT, "50040000/50040000"),
+    (PROJECT, "(1) ความคืบหน้าโครงการฯ ร้อยละ 80.00 (2021-05-31)"),
+    (PROJECT, "80.00"),
+    (PROJECT, "** ปัญหาของโครงการ :ไม่มี"),
+    (PROJECT, "ขั้นตอน 1"),
+    (PROJECT, ":100%"),
+    (PROJECT, "ประเภทตัวชี้วัด : ตัวชี้วัดตามภารกิจ"),
+    (KPI, "จำนวนแห่ง : 5004-0852"),
+    (KPI, "0"),
+    (LIST, ITEM[0]),
+    (LIST, ITEM[1]),
+    (instead(LIST, [ITEM[2]], "ด้านที่ ๑ – มหานครปลอดภัย"), "ด้านที่ ๑ – มหานครปลอดภัย"),
+    (LIST, ITEM[3]),
+    (LIST, ITEM[6]),
+]
+
+
+@pytest.mark.parametrize(("lines", "place"), PLACES, ids=[place[:12] for _, place in PLACES])
+def test_a_foreign_line_becomes_no_neighbours_value(lines: list[str], place: str) -> None:
+    bare = parse_page(page_of(lines).encode())
+    page = parse_page(page_of(after(lines, place, FOREIGN)).encode())
+    assert differences(page, bare) == []
+    assert page.unclaimed == [FOREIGN]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@law(60)
+@given(st.data())
+def test_a_foreign_line_is_told_and_changes_no_other_value(kind: str, data: st.DataObject) -> None:
+    records, printer = KINDS[kind]
+    printed = printer(data.draw(records), data.draw(printings))
+    markup = Markup(layout=data.draw(st.sampled_from(("divs", "breaks", "nineties"))))
+    place = data.draw(st.integers(1, len(printed)))
+    bare = parse_page(markup.write(printed))
+    page = parse_page(markup.write([*printed[:place], Line(FOREIGN), *printed[place:]]))
+    differing = differences(page, bare)
+    kept = [
+        value
+        for _, column, value, before in differing
+        if FOREIGN in (value or "") and (column in FREE_TEXTS or (column, before) == ("strategy", None))
+    ]
+    assert len(kept) == len(differing) <= 1, differing
+    assert told(page) or FOREIGN in json.dumps(page.tables, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("number", ["8888", "12.5"])
+def test_a_foreign_number_on_a_kpi_page_is_told(number: str) -> None:
+    page = parse_page(page_of(after(KPI, "0", number)).encode())
+    assert page.unclaimed == [number]
+
+
+@pytest.mark.parametrize(
+    ("place", "column"), [(0, "target_value"), (1, "achieved_value"), (2, "kpi_type")], ids=["target", "result", "type"]
+)
+def test_a_blank_measure_takes_no_foreign_line(place: int, column: str) -> None:
+    blank = MEASURES[place].rpartition(" : ")[0] + " :"
+    page = parse_page(page_of(instead(KPI, [MEASURES[place]], blank, FOREIGN)).encode())
+    assert (page.tables["kpis"][0][column], page.tables["kpis"][0]["unit"]) == (None, "แห่ง")
+    assert page.unclaimed == [FOREIGN]
+
+
+def test_a_label_in_a_steps_text_is_told() -> None:
+    page = parse_page(page_of(after(PROJECT, ":สำรวจ", FOREIGN)).encode())
+    assert page.verdict == "ok"
+    assert page.tables["plan_steps"][0]["description"] == f"สำรวจ {FOREIGN}"
+    assert [f["printed"] for f in page.findings if f["rule"] == "line_not_understood"] == [FOREIGN]

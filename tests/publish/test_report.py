@@ -1,0 +1,334 @@
+"""The audit report: complete, escaped, self-contained; and in a real browser, without script, readable on any screen."""
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selectolax.lexbor import LexborHTMLParser
+from support.command import run
+from support.folders import export, write
+from support.states import SEED, State
+
+from pipeline.compare.classify import DETAILS, MEANINGS
+from pipeline.compare.diff import Comparison, compare_snapshots
+from pipeline.compare.inputs import FolderSnapshot, StoreSnapshot
+from pipeline.publish.report import report_html
+from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, SEVERITIES, severity_of
+from pipeline.store.archive import open_store
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NO_BROWSER = "no Chromium on this machine (Debian: apt-get install chromium fonts-thai-tlwg)"
+in_browser = pytest.mark.skipif(CHROMIUM is None and "REQUIRE_BROWSER" not in os.environ, reason=NO_BROWSER)
+
+EVIL = '</style></title><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7 }}\u202e" onmouseover="x'
+
+
+def comparison(store: Path, before: int = 0, after: int = 2) -> Comparison:
+    opened = open_store(store)
+    ids = opened.harvest_ids()
+    return compare_snapshots(StoreSnapshot(opened, ids[before]), StoreSnapshot(opened, ids[after]), contacts=False)
+
+
+def edited_folders(folder: Path, *edits: Any) -> Comparison:
+    after = State()
+    for edit in edits:
+        edit(after)
+    return compare_snapshots(
+        FolderSnapshot(write(State(), folder / "a")), FolderSnapshot(write(after, folder / "b")), contacts=False
+    )
+
+
+def text_of(node: Any) -> str:
+    return " ".join(node.text().split())
+
+
+def test_every_difference_stands_in_the_page_with_both_values(three_nights: Path) -> None:
+    compared = comparison(three_nights)
+    page = LexborHTMLParser(report_html(compared))
+    shown = [row for row in compared.changes.to_pylist() if row["detail"] != "part_of_record"]
+    changes = page.css(".change")
+    assert len(changes) == len(shown)
+    told = [text_of(change) for change in changes]
+    for row in shown:
+        what = row["column"] or row["change"]
+        (found,) = [text for text in told if text.startswith(row["meaning"]) and what in text]
+        assert not row["column"] or all(value in found for value in (row["before"], row["after"]) if value is not None)
+    order = [severity.name for severity in SEVERITIES]
+    severities = [
+        next(name for name in record.attributes["class"].split() if name in order) for record in page.css(".record")
+    ]
+    assert severities == sorted(severities, key=order.index), "the gravest first"
+    assert "24000000-3051" in text_of(page.css_first(".record"))
+
+
+def test_hashes_are_those_of_the_stored_pages(three_nights: Path) -> None:
+    store = open_store(three_nights)
+    page = LexborHTMLParser(report_html(comparison(three_nights)))
+    proofs = [
+        (proof.css_first("code").text(), re.search(r"harvest (\d+T\d+Z)", proof.text()))
+        for proof in page.css(".proof")
+        if proof.css_first("code")
+    ]
+    assert len(proofs) >= 2 * len(page.css(".record")) - 1
+    for sha256, harvest in proofs:
+        assert harvest
+        assert hashlib.sha256(store.body(harvest[1], sha256)).hexdigest() == sha256
+
+
+def test_nothing_of_the_page_is_markup_here(tmp_path: Path) -> None:
+    def edit(state: State) -> None:
+        for table, column, key in (
+            ("projects", "name", {"project_code": SEED}),
+            ("projects", "agency_name", {"project_code": SEED}),
+            ("projects", "objectives", {"project_code": SEED}),
+            ("kpis", "name", {"kpi_code": "2400-1013"}),
+        ):
+            state.one(table, **key)[column] = EVIL
+        state.one("progress_reports", project_code=SEED, report_index=2)["note"] = EVIL
+        state.insert_report(14, reported_on_date="2020-09-30", note=EVIL)
+
+    html = report_html(edited_folders(tmp_path, edit))
+    page = LexborHTMLParser(html)
+    assert page.css("script, img, iframe, object, embed, form, base") == []
+    assert len(page.css("style")) == 1
+    assert not [node for node in page.css("*") if any(name.startswith("on") for name in node.attributes)]
+    assert "49" not in page.css_first("title").text()
+    assert "{{ 7*7 }}" in html
+    assert "\u202e" not in html
+    assert html.count("&lt;script&gt;") >= 5
+    assert all(re.fullmatch(r"[\w -]*", node.attributes.get("class") or "", re.ASCII) for node in page.css("*"))
+
+
+def test_the_page_needs_nothing_from_elsewhere(three_nights: Path) -> None:
+    html = report_html(comparison(three_nights))
+    page = LexborHTMLParser(html)
+    assert page.css("script, [src], [srcset], [background], video, audio") == []
+    assert {node.attributes["href"] for node in page.css("[href]")} == {"data:,"}
+    assert "url(" not in html
+    assert "@import" not in html
+    assert "default-src 'none'" in page.css_first("meta[http-equiv]").attributes["content"]
+
+
+def test_contact_lines_are_told_and_not_shown(tmp_path: Path) -> None:
+    def edit(state: State) -> None:
+        state.one("contacts", project_code=SEED)["contact"] = "นางสาวสมมติ โทร. 9999"
+
+    html = report_html(edited_folders(tmp_path, edit))
+    assert "contact_changed" in html
+    assert "สมมติ" not in html
+    assert "อิทธิพล" not in html
+    assert "(withheld)" in html
+
+
+def test_a_plan_and_its_reports_are_drawn(tmp_path: Path) -> None:
+    def edit(state: State) -> None:
+        state.one("plan_steps", project_code=SEED, step_no=3)["end_date"] = "2020-08-31"
+
+    html = report_html(edited_folders(tmp_path, edit))
+    (chart,) = LexborHTMLParser(html).css("svg")
+    lines = {line.attributes["class"]: line.attributes["points"].split() for line in chart.css("polyline")}
+    assert set(lines) == {"plan", "plan before", "actual"}, "side A's reports are the same and not drawn twice"
+    assert len(chart.css("circle")) == 13
+    assert [text.text() for text in chart.css("text")][:5] == ["0", "25", "50", "75", "100"]
+    heights = [float(point.split(",")[1]) for point in lines["actual"]]
+    assert heights == sorted(heights, reverse=True), "the seed's reports only rise"
+
+
+def test_what_could_not_be_compared_has_its_section(three_nights: Path, tmp_path: Path) -> None:
+    told = text_of(LexborHTMLParser(report_html(comparison(three_nights, 0, 1))).css("section")[-2])
+    assert "50500000-0745" in told
+    assert "shown" in told or "showed" in told
+    folder = export(three_nights, "latest", tmp_path / "b")
+    (folder / "kpis.parquet").unlink()
+    (folder / "pages.parquet").unlink()
+    html = report_html(
+        compare_snapshots(FolderSnapshot(export(three_nights, "previous", tmp_path / "a")), FolderSnapshot(folder))
+    )
+    told = text_of(LexborHTMLParser(html).css("section")[-2])
+    assert "side B has no file of this table" in told
+    assert "no table of pages" in told
+    assert "Side B is a folder" in html
+
+
+def test_a_state_and_itself_make_a_page_too(three_nights: Path) -> None:
+    html = report_html(comparison(three_nights, 2, 2))
+    assert "No difference." in html
+    assert LexborHTMLParser(html).css(".record") == []
+
+
+def test_the_words_are_complete() -> None:
+    assert MEANINGS_TH.keys() == MEANINGS.keys()
+    assert DETAILS_TH.keys() == DETAILS.keys()
+    severities = {severity.name for severity in SEVERITIES}
+    assert all(severity_of(meaning, detail) in severities for meaning in MEANINGS for detail in (None, *DETAILS))
+
+
+def test_report_on_the_command_line(three_nights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    first = run("report", "--data", three_nights, "--out", out)
+    assert first.returncode == 0, first.stderr
+    assert "target_lowered" not in first.stdout
+    assert "the target is lower" in out.read_text(encoding="utf-8")
+    again = out.read_bytes()
+    assert run("report", "previous", "latest", "--data", three_nights, "--out", out).returncode == 0
+    assert out.read_bytes() == again, "the same states make the same page"
+    html = run("diff", "previous", "latest", "--data", three_nights, "--format", "html")
+    assert html.returncode == 1
+    assert html.stdout.encode() == again
+    for arguments, said in (
+        (("report", "latest", "--data", three_nights, "--out", out), "name both states"),
+        (("report", "--data", three_nights), "--out"),
+        (("report", "--data", tmp_path / "none", "--out", out), "holds no store"),
+        (("report", "--data", three_nights, "--out", tmp_path / "no" / "where.html"), "cannot be written"),
+        (("report", "--data", three_nights, "--out", out, "--silent", "0"), "--silent"),
+    ):
+        wrong = run(*arguments)
+        assert wrong.returncode == 2, arguments
+        assert said in wrong.stderr
+        assert len(wrong.stderr.splitlines()) == 1
+
+
+# --- in a real browser ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM, NO_BROWSER
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield opened
+        opened.close()
+
+
+def open_page(browser: Any, file: Path, width: int, noises: list[str]) -> Any:
+    """The file in a tab that runs no script; whatever it asks for or complains of lands in `noises`."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=False)
+    page = context.new_page()
+    page.on("request", lambda request: noises.append(request.url))
+    page.on("console", lambda message: noises.append(message.text))
+    page.on("pageerror", lambda error: noises.append(str(error)))
+    page.goto(file.as_uri())
+    return page
+
+
+@in_browser
+@pytest.mark.xdist_group("browser")
+@pytest.mark.parametrize("width", [400, 1100])
+def test_the_browser_asks_for_nothing_and_needs_no_sideways_scrolling(
+    browser: Any, three_nights: Path, tmp_path: Path, width: int
+) -> None:
+    file, noises = tmp_path / "report.html", []
+    file.write_text(report_html(comparison(three_nights)), encoding="utf-8")
+    page = open_page(browser, file, width, noises)
+    assert noises == [file.as_uri()]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    sizes = "[...document.querySelectorAll('p,td,dd,h3,label')].map(e => parseFloat(getComputedStyle(e).fontSize))"
+    assert min(page.evaluate(sizes)) >= 12
+    chart = page.locator("svg text").first.bounding_box()
+    assert chart["height"] >= 9
+
+
+@in_browser
+@pytest.mark.xdist_group("browser")
+def test_thai_marks_stand_on_their_letters(browser: Any, three_nights: Path, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    page_text = report_html(comparison(three_nights))
+    samples = ["ก", "ก่", "กี่", "ก็", "ญู", "ป๊", "น้ำ", "นำ"]
+    spans = "".join(f'<span class="sample">{sample}</span> ' for sample in samples)
+    file.write_text(page_text.replace("<header>", f"<header><p>{spans}</p>"), encoding="utf-8")
+    page = open_page(browser, file, 800, [])
+    measured = page.evaluate("[...document.querySelectorAll('.sample')].map(e => e.getBoundingClientRect().width)")
+    widths = dict(zip(samples, measured, strict=True))
+    assert widths["ก"] > 4
+    for mark in ("ก่", "กี่", "ก็"):
+        assert widths[mark] == pytest.approx(widths["ก"], abs=0.5), f"{mark}: the mark takes room of its own"
+    assert widths["น้ำ"] == pytest.approx(widths["นำ"], abs=0.5)
+
+
+@in_browser
+@pytest.mark.xdist_group("browser")
+def test_changes_are_filtered_without_script(browser: Any, three_nights: Path, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(report_html(comparison(three_nights)), encoding="utf-8")
+    page = open_page(browser, file, 1100, [])
+    page.wait_for_selector(".record")
+
+    def visible(selector: str) -> int:
+        return sum(node.is_visible() for node in page.locator(selector).all())
+
+    assert visible(".change") == page.locator(".change").count() == 6
+    page.get_by_text("report_edited 2").click()
+    assert visible(".change.m-report_edited") == 0
+    assert visible(".record") == page.locator(".record").count() - 1, "a record without a change shown goes too"
+    page.get_by_text("report_edited 2").click()
+    page.locator("label[for=a-03000000]").click()
+    assert visible(".record") == 1
+    assert visible(".change") == 2
+    page.locator("label[for=agency-all]").click()
+    assert visible(".change") == 6
+
+
+@in_browser
+@pytest.mark.xdist_group("browser")
+def test_it_prints(browser: Any, three_nights: Path, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(report_html(comparison(three_nights)), encoding="utf-8")
+    page = open_page(browser, file, 1100, [])
+    page.emulate_media(media="print")
+    assert not page.locator("label").first.is_visible()
+    assert page.locator(".proof code").first.is_visible(), "the evidence is on paper too"
+    printed = page.pdf(format="A4")
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 12
+
+
+def many_changes(folder: Path, projects: int) -> Comparison:
+    """Two states of so many projects with more than 10,000 changes between them."""
+    before, after = State(), State()
+    seed = {table: before.of(table, project_code=SEED) for table in ("projects", "progress_reports", "plan_steps")}
+    for state, night in ((before, 1), (after, 2)):
+        for table, rows in seed.items():
+            state.rows[table] = [
+                {**row, "project_code": f"{24 + number % 20}000000-{number:04d}"}
+                for number in range(projects)
+                for row in rows
+            ]
+        if night == 2:
+            for row in state.rows["progress_reports"]:
+                if row["report_index"] in (2, 5, 9):
+                    row["note"] = f"{row['note']} แก้ไขภายหลัง"
+                if row["report_index"] == 3:
+                    row["progress_percent"] = 11.0
+            for row in state.rows["projects"]:
+                row["rationale"] = row["rationale"].replace("2563", "2564")
+    sides = [FolderSnapshot(write(state, folder / name)) for state, name in ((before, "a"), (after, "b"))]
+    return compare_snapshots(*sides, contacts=False)
+
+
+@in_browser
+@pytest.mark.xdist_group("browser")
+def test_ten_thousand_changes_stay_openable(browser: Any, tmp_path: Path) -> None:
+    compared = many_changes(tmp_path, 2_100)
+    assert len(compared.changes) > 10_000
+    began = time.perf_counter()
+    html = report_html(compared)
+    assert time.perf_counter() - began < 30
+    assert len(html.encode()) < 60_000_000
+    assert "the changed words only" in html, "whole texts beyond what a page can hold are left to `diff`"
+    file, noises = tmp_path / "report.html", []
+    file.write_text(html, encoding="utf-8")
+    began = time.perf_counter()
+    page = open_page(browser, file, 1100, noises)
+    assert page.locator(".change").count() > 10_000
+    page.locator("label[for=a-25000000]").click()
+    assert page.locator(".record.a-25000000").first.is_visible()
+    assert not page.locator(".record.a-24000000").first.is_visible()
+    assert time.perf_counter() - began < 30
+    assert noises == [file.as_uri()]

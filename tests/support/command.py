@@ -1,0 +1,18 @@
+"""The command line in this process."""
+
+import contextlib
+import io
+import subprocess
+
+from flows.cli.commands import main
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """The command line in this process: an exception that a person would see as a traceback fails the test."""
+    status, out, err = 0, io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as done:
+            status = int(done.code or 0)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
