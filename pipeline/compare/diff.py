@@ -10,10 +10,12 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.compare.changes import SCHEMA
 from pipeline.compare.classify import WHOLE_RECORD
-from pipeline.compare.compare import SCHEMA, Rows, compare
+from pipeline.compare.compare import compare
 from pipeline.compare.formats import render
 from pipeline.compare.inputs import FolderSnapshot, ParquetRows, Snapshot, StoreSnapshot, number_of_rows
+from pipeline.compare.state_pair import Rows
 from pipeline.harvest.commit import compare_states
 from pipeline.schema.columns import RECORD_TABLES, TABLES
 from pipeline.store.archive import Store
@@ -45,7 +47,7 @@ class Uncompared(NamedTuple):
 
 @dataclass
 class Comparison:
-    """Two sides and all that was found; `changes` is a table of `pipeline.compare.compare.SCHEMA`."""
+    """Two sides and all that was found; `changes` is a table of `pipeline.compare.changes.SCHEMA`."""
 
     before: Snapshot
     after: Snapshot
@@ -78,7 +80,7 @@ def compare_snapshots(before: Snapshot, after: Snapshot, *, contacts: bool = Tru
 
 
 def states_differ(store: Store, before: str, after: str) -> pa.Table:
-    """What differs between two nights of a store; a table of `pipeline.compare.compare.SCHEMA`."""
+    """What differs between two nights of a store; a table of `pipeline.compare.changes.SCHEMA`."""
     sides = (StoreSnapshot(store, store.resolve(when)) for when in (before, after))
     return compare_snapshots(*sides).changes
 

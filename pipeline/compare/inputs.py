@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.compare.compare import Rows
+from pipeline.compare.state_pair import Rows
 from pipeline.errors import StoreDamagedError, StoreError
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schema, page_columns
 from pipeline.store.archive import BANGKOK, HARVEST_ID, Store, harvest_day, open_store

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from pipeline.compare.changes import SCHEMA
 from pipeline.compare.classify import DETAILS, MEANINGS
-from pipeline.compare.compare import SCHEMA
 from pipeline.compare.diff import withhold_contacts
 from pipeline.compare.formats import by_severity, is_text, plain
 from pipeline.compare.text_diff import changed_words
@@ -34,7 +34,7 @@ _WORDS: Final = {
 class Entry:
     """Looks at one page that came to the same, on one night or several running.
 
-    outcome: as in the table `pages`; nights: how many; changes: rows of `pipeline.compare.compare.SCHEMA`, gravest first
+    outcome: as in the table `pages`; nights: how many; changes: rows of `pipeline.compare.changes.SCHEMA`, gravest first
     """
 
     kind: str

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.compare.changes import SCHEMA
 from pipeline.compare.classify import REWRITES, fiscal_year_end
-from pipeline.compare.compare import SCHEMA
 from pipeline.store.archive import Store, harvest_day
 from pipeline.store.parquet import read_as
 

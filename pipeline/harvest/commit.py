@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from parsers import PARSER_VERSION
-from pipeline.compare.compare import SCHEMA as CHANGES_SCHEMA
+from pipeline.compare.changes import SCHEMA as CHANGES_SCHEMA
 from pipeline.compare.compare import compare
 from pipeline.errors import StoreError
 from pipeline.harvest.page_status import PageRow, next_page_row

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers import PARSER_VERSION, facts_sha256, parse_page
-from pipeline.compare.compare import SCHEMA, compare
+from pipeline.compare.changes import SCHEMA
+from pipeline.compare.compare import compare
 from pipeline.harvest.commit import Staged, commit, known_pages, stage
 from pipeline.harvest.page_status import PageRow
 from pipeline.harvest.spool import SpooledPage
@@ -88,7 +89,7 @@ def parser_changes(
 
     since: look at all versions of the harvests from that one on; without it at the versions in force
     reader: reads the pages of chunks as `read_chunk` does, in their order
-    Returns a table of `pipeline.compare.compare.SCHEMA` with the cause `parser`, by harvest of the version, table and key. The
+    Returns a table of `pipeline.compare.changes.SCHEMA` with the cause `parser`, by harvest of the version, table and key. The
     store is only read.
     """
     ours, theirs = tee(_chunks(store, since))

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.states import SEED, State, edited, number_reports
 
+from pipeline.compare.changes import SCHEMA
 from pipeline.compare.classify import DETAILS, MEANINGS, is_jump_to_100
-from pipeline.compare.compare import SCHEMA, compare
+from pipeline.compare.compare import compare
 from pipeline.schema.columns import RECORD_TABLES
 
 Told = tuple[str, str | None, str, str, str | None]

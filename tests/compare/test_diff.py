@@ -16,7 +16,8 @@ from support.command import run
 from support.folders import export, write
 from support.states import SEED, State
 
-from pipeline.compare.compare import SCHEMA, compare
+from pipeline.compare.changes import SCHEMA
+from pipeline.compare.compare import compare
 from pipeline.compare.diff import compare_snapshots, folders_differ, states_differ, withhold_contacts
 from pipeline.compare.formats import plain, render, safe_cell
 from pipeline.compare.inputs import FolderSnapshot, StoreSnapshot, open_snapshot

@@ -1,0 +1,109 @@
+"""The two states of a comparison, with the lookups that the rules of meaning need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache, cached_property
+from typing import Any, Final, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.compare.changes import Difference, Row, row_key
+from pipeline.compare.classify import QUARTERS, Meaning, is_jump_to_100, of_plan_move, of_value
+from pipeline.schema.columns import TABLES, arrow_schema
+
+RECORD_OWNERS: Final = {"project_code": "projects", "kpi_code": "kpis"}
+"""Key column of a record → the table with one row for each record."""
+
+
+class Rows(Protocol):
+    """Rows of one table whose columns are read only on request; a `pyarrow.Table` is one."""
+
+    def select(self, names: list[str], /) -> pa.Table:
+        """The named columns, in this order."""
+
+
+@dataclass(eq=False)
+class StatePair:
+    """The two states, and lookups that are computed once for each comparison.
+
+    before, after: table name → rows; known_earlier: codes of records in states before `before`
+    seen_on: the day of `before`; None where it is unknown
+    item_numbers: (agency, list) → number of an item in `before` → its number in `after`, for lists whose items moved
+    """
+
+    before: Mapping[str, Rows]
+    after: Mapping[str, Rows]
+    known_earlier: frozenset[str]
+    seen_on: date | None
+    item_numbers: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
+
+    @cache  # noqa: B019 - the pair lives only as long as its comparison
+    def rows(self, table: str) -> tuple[Rows, Rows]:
+        """The rows of a table, before and after; no rows where a state lacks the table."""
+        nothing = arrow_schema(table, facts_only=True).empty_table()
+        return self.before.get(table, nothing), self.after.get(table, nothing)
+
+    @cached_property
+    def records(self) -> dict[tuple[str, str], str]:
+        """(key column, code) → project_new, project_gone or project_back, for records that are in one state only."""
+        found = {}
+        for owner, table in RECORD_OWNERS.items():
+            before, after = _codes(self.before.get(table), owner), _codes(self.after.get(table), owner)
+            for code in after - before:
+                found[owner, code] = "project_back" if code in self.known_earlier else "project_new"
+            for code in before - after:
+                found[owner, code] = "project_gone"
+        return found
+
+    @cached_property
+    def fiscal_years(self) -> dict[str, int | None]:
+        """Project → its fiscal year (Common Era) in `after`."""
+        projects = self.rows("projects")[1].select(["project_code", "fiscal_year_ce"])
+        return dict(zip(projects["project_code"].to_pylist(), projects["fiscal_year_ce"].to_pylist(), strict=True))
+
+    @cached_property
+    def _newest_reports(self) -> dict[str, date | None]:
+        """Project → the day of its newest report in `after`."""
+        reports = self.rows("progress_reports")[1].select(["project_code", "reported_on_date"])
+        days = reports.group_by("project_code").aggregate([("reported_on_date", "max")])
+        return dict(zip(days["project_code"].to_pylist(), days["reported_on_date_max"].to_pylist(), strict=True))
+
+    @cached_property
+    def _last_reported(self) -> dict[str, dict[tuple[Any, ...], int]]:
+        """Table of quarters → indicator → the last quarter with a result in `before`."""
+        found = {}
+        for table in QUARTERS:
+            key = list(TABLES[table].key)
+            quarters = self.rows(table)[0].select([*key, "result_value"])
+            reported = quarters.filter(pc.fill_null(pc.not_equal(quarters["result_value"], 0.0), False))
+            grouped = reported.group_by(key[:-1]).aggregate([("quarter", "max")])
+            owners = zip(*(grouped[column].to_pylist() for column in key[:-1]), strict=True)
+            found[table] = dict(zip(owners, grouped["quarter_max"].to_pylist(), strict=True))
+        return found
+
+    def changed_value(self, table: str, column: str, before: Row, after: Row) -> Difference:
+        """The difference of one value in a row that both states have.
+
+        before, after: the row's key and `column`; of a plan step also its other columns
+        """
+        meaning = of_value(table, column, before[column], after[column])
+        if meaning.meaning == "plan_moved":
+            passed_on = before["end_date"] if column in ("weight_percent", "step_no") else before[column]
+            meaning = of_plan_move(meaning, passed_on, self.seen_on)
+        elif meaning.meaning == "progress_up":
+            code = after["project_code"]
+            day, year = self._newest_reports.get(code), self.fiscal_years.get(code)
+            if is_jump_to_100(before[column], after[column], day, year):
+                meaning = meaning._replace(detail="jump_to_100")
+        elif meaning.detail == "result_reported" and before[column] is not None:
+            # a 0 is a result, not a blank, where a later quarter already had a result
+            *owner, quarter = (before[name] for name in TABLES[table].key)
+            if self._last_reported[table].get(tuple(owner), 0) > quarter:
+                meaning = Meaning("result_restated")
+        return Difference(table, row_key(table, after), "changed", column, before[column], after[column], meaning)
+
+
+def _codes(table: Rows | None, column: str) -> set[str]:
+    return set(table.select([column])[column].to_pylist()) if table is not None else set()
