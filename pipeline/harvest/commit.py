@@ -3,7 +3,6 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
@@ -20,10 +19,10 @@ from pipeline.compare.compare import compare
 from pipeline.errors import StoreError
 from pipeline.harvest.page_status import PageRow, next_page_row
 from pipeline.harvest.spool import SpooledPage
-from pipeline.schema.columns import RECORD_TABLES, arrow_schema, schema_version
+from pipeline.schema.columns import RECORD_TABLES, arrow_schemas, schema_version
 from pipeline.store.archive import FORMAT, MANIFEST, Store, canonical_json, harvest_day, sync_file, sync_folder
 from pipeline.store.packs import file_sha256
-from pipeline.store.parquet import check_rows, parquet_writer, to_table, version_rows, version_schema, write_parquet
+from pipeline.store.parquet import TableFiles, check_rows, version_schemas, write_parquet
 from pipeline.store.state import FAMILIES, LivePage, State, versions
 
 BODIES_SCHEMA: Final = pa.schema(
@@ -96,12 +95,11 @@ def stage(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     staged = Staged(store, harvest_id, folder, [], previous)
-    with ExitStack() as files:
-        writer = _VersionWriter(store, folder, harvest_id, files)
+    versions = _NewVersions(store, harvest_id)
+    with TableFiles(folder, _harvest_schemas(), _ROWS_IN_GROUP) as files:
         for row, page in _rows(fetched, previous, harvest_id):
             staged.pages.append({name: row[name] for name in _KEPT})
-            writer.add(row, page, previous.get(row["page_key"]))
-        writer.finish()
+            files.add(versions.rows(row, page, previous.get(row["page_key"])))
     _build_state(staged, publish_contacts=publish_contacts, cause=cause)
     return staged
 
@@ -183,55 +181,38 @@ def _rows(
         key = next(keys, None)
 
 
-class _VersionWriter:
-    """Writes rows, findings and bodies of the pages of one harvest as they come, a row group at a time."""
+def _harvest_schemas() -> dict[str, pa.Schema]:
+    """The schemas of the files that one harvest adds, but for its changes."""
+    published = arrow_schemas()
+    runs = {name: published[name].remove_metadata() for name in ("pages", "findings")}
+    return {**version_schemas(), **runs, "bodies": BODIES_SCHEMA}
 
-    def __init__(self, store: Store, folder: Path, harvest_id: str, files: ExitStack) -> None:
+
+class _NewVersions:
+    """What is new in one harvest: the rows that each page adds to its files."""
+
+    def __init__(self, store: Store, harvest_id: str) -> None:
         self._store = store
         self._harvest_id = harvest_id
-        schemas = {name: version_schema(name) for name in RECORD_TABLES}
-        schemas |= {name: arrow_schema(name).remove_metadata() for name in ("pages", "findings")}
-        schemas["bodies"] = BODIES_SCHEMA
-        self._schemas = schemas
-        self._writers = {
-            name: files.enter_context(parquet_writer(folder / f"{name}.parquet", name, schema))
-            for name, schema in schemas.items()
-        }
-        self._buffers: dict[str, list[dict[str, Any]]] = {name: [] for name in schemas}
         self._stored: set[str] = set()
 
-    def add(self, row: PageRow, page: SpooledPage | None, previous: PageRow | None) -> None:
-        """Take a page's row, and what is new about it."""
-        self._take("pages", [_lean(row, self._harvest_id)])
+    def rows(self, row: PageRow, page: SpooledPage | None, previous: PageRow | None) -> dict[str, list[dict[str, Any]]]:
+        """The rows that one page adds, by table: its row of `pages`, and what is new about it."""
+        added: dict[str, list[dict[str, Any]]] = {"pages": [_lean(row, self._harvest_id)]}
         if page is None:
-            return
+            return added
         if row["version_harvest_id"] == self._harvest_id and page.tables is not None:
-            for name, rows in page.tables.items():
-                check_rows(name, rows)
-                origin = {"page_key": page.page_key, "version_harvest_id": self._harvest_id}
-                self._take(name, [{**values, **origin} for values in rows])
-        for number, finding in enumerate(page.findings, 1):
-            place = {"harvest_id": self._harvest_id, "page_key": page.page_key, "finding_no": number}
-            self._take("findings", [{**finding, **place}])
+            check_rows(page.tables)
+            origin = {"page_key": page.page_key, "version_harvest_id": self._harvest_id}
+            added |= {name: [{**values, **origin} for values in rows] for name, rows in page.tables.items()}
+        place = {"harvest_id": self._harvest_id, "page_key": page.page_key}
+        added["findings"] = [
+            {**finding, **place, "finding_no": number} for number, finding in enumerate(page.findings, 1)
+        ]
         if page.body and row["body_harvest_id"] == self._harvest_id and page.sha256 not in self._stored:
             self._stored.add(page.sha256 or "")
-            self._take("bodies", [self._body(row, page, previous)])
-
-    def finish(self) -> None:
-        """Write what is left; a table without rows gets its file all the same."""
-        for name in self._writers:
-            self._flush(name)
-
-    def _take(self, name: str, rows: list[dict[str, Any]]) -> None:
-        self._buffers[name] += rows
-        if len(self._buffers[name]) >= _ROWS_IN_GROUP.get(name, 5_000):
-            self._flush(name)
-
-    def _flush(self, name: str) -> None:
-        rows, self._buffers[name] = self._buffers[name], []
-        if rows:
-            table = version_rows(name, rows) if name in RECORD_TABLES else to_table(rows, self._schemas[name])
-            self._writers[name].write_table(table)
+            added["bodies"] = [self._body(row, page, previous)]
+        return added
 
     def _body(self, row: PageRow, page: SpooledPage, previous: PageRow | None) -> dict[str, Any]:
         """The page's bytes: whole where they are new, else as a patch against the record's bytes stored before."""

@@ -5,6 +5,7 @@ Arrow schemas, the metadata inside the Parquet files, the documentation and the 
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal
@@ -56,11 +57,6 @@ class Table:
     description: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
-
-    @property
-    def page_level(self) -> bool:
-        """Whether a row is a page's record, and so carries lineage."""
-        return any(column.origin == "lineage" for column in self.columns)
 
 
 def _project_code() -> Column:
@@ -426,6 +422,11 @@ DERIVED_TABLES: Final = ("plan_vs_actual",)
 RECORD_TABLES: Final = tuple(name for name in TABLES if name not in ("pages", "findings", *DERIVED_TABLES))
 """The tables whose rows are facts printed on pages."""
 
+PAGE_LEVEL_TABLES: Final = frozenset(
+    table.name for table in _ALL if any(column.origin == "lineage" for column in table.columns)
+)
+"""The tables in which a row is a page's record, and so carries lineage."""
+
 
 @cache
 def schema_version() -> str:
@@ -452,14 +453,22 @@ def frame_attributes(table: str) -> dict[str, Any]:
 
 
 @cache
-def arrow_schema(table: str, *, facts_only: bool = False) -> pa.Schema:
-    """The Arrow schema of a table with everything a reader needs inside: descriptions, labels, units, pandas types.
+def arrow_schemas(*, facts_only: bool = False) -> Mapping[str, pa.Schema]:
+    """The Arrow schemas of all tables, with everything a reader needs inside: descriptions, labels, units, pandas types.
 
-    facts_only: leave the lineage columns out, and what only pandas reads: the schema of the small files of a night,
-    where each kilobyte of it would be there every night
+    facts_only: leave the lineage columns out, and what only pandas reads: the schemas of the small files of a harvest,
+    where each kilobyte of it would be there in every harvest
     """
-    spec = TABLES[table]
-    columns = [column for column in spec.columns if not (facts_only and column.origin == "lineage")]
+    return {name: _arrow_schema(table, facts_only=facts_only) for name, table in TABLES.items()}
+
+
+def arrow_schema(table: str, *, facts_only: bool = False) -> pa.Schema:
+    """The Arrow schema of one table; see `arrow_schemas`."""
+    return arrow_schemas(facts_only=facts_only)[table]
+
+
+def _arrow_schema(table: Table, *, facts_only: bool) -> pa.Schema:
+    columns = [column for column in table.columns if not (facts_only and column.origin == "lineage")]
     fields = [
         pa.field(
             column.name,
@@ -500,7 +509,7 @@ def arrow_schema(table: str, *, facts_only: bool = False) -> pa.Schema:
         fields,
         metadata={
             "pandas": json.dumps(pandas, ensure_ascii=False),
-            "PANDAS_ATTRS": json.dumps(frame_attributes(table), ensure_ascii=False),
-            "title": spec.description,
+            "PANDAS_ATTRS": json.dumps(frame_attributes(table.name), ensure_ascii=False),
+            "title": table.description,
         },
     )

@@ -22,7 +22,7 @@ from pipeline.errors import StoreError
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store.archive import MANIFEST, Store
 from pipeline.store.packs import file_sha256
-from pipeline.store.parquet import read_as, version_schema
+from pipeline.store.parquet import read_as, version_schemas
 
 _ABOUT = """\
 Evidence about {code}, from a store of {portal}.
@@ -100,5 +100,5 @@ def _rows(store: Store, looks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]
         for table in RECORD_TABLES:
             file = store.harvest_folder(look["harvest_id"]) / f"{table}.parquet"
             chosen = ds.field("page_key") == look["page_key"]
-            for row in read_as(file, version_schema(table), chosen).to_pylist():
+            for row in read_as(file, version_schemas()[table], chosen).to_pylist():
                 yield {"table": table, **row}

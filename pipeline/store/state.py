@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schema
+from pipeline.schema.columns import PAGE_LEVEL_TABLES, RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.schema.plan_vs_actual import NEEDED, plan_vs_actual
 from pipeline.store.packs import Folder
-from pipeline.store.parquet import parquet_writer, read_as, write_parquet
+from pipeline.store.parquet import parquet_writer, read_as, read_records, write_parquet
 
 if TYPE_CHECKING:
     from pipeline.store.archive import Store
@@ -67,7 +67,7 @@ class State:
         self.is_committed = staged is None
         self._folder = staged or store.harvest_folder(harvest_id)
         self._base = store.root / "snapshots" / base if base else None
-        self.pages = fill_pages(read_as(self._folder / "pages.parquet", arrow_schema("pages")), self)
+        self.pages = fill_pages(read_as(self._folder / "pages.parquet", arrow_schemas()["pages"]), self)
         live = pc.and_(pc.is_valid(self.pages["version_harvest_id"]), pc.is_null(self.pages["ended_at"]))
         self.live = self.pages.filter(live)
 
@@ -83,14 +83,14 @@ class State:
     def table(self, name: str) -> pa.Table:
         """One table, whole."""
         if name == "pages":
-            return self.pages.select(arrow_schema("pages").names).cast(arrow_schema("pages"))
+            return self.pages.select(arrow_schemas()["pages"].names).cast(arrow_schemas()["pages"])
         if name == "findings":
             return self._findings()
         if name == "plan_vs_actual":
             return self._plan_vs_actual(*(self.table(table) for table in NEEDED))
         owner = TABLES[name].key[0]
         blocks = [tables[name] for _, tables in self.blocks(owner, (name,))]
-        return pa.concat_tables(blocks) if blocks else arrow_schema(name).empty_table()
+        return pa.concat_tables(blocks) if blocks else arrow_schemas()[name].empty_table()
 
     def write(self, out: Path, *, leave_out: frozenset[str] = frozenset()) -> dict[str, int]:
         """Write every table as one Parquet file into `out`; returns their rows. A table left out is written empty."""
@@ -127,10 +127,10 @@ class State:
     def _copied(self, name: str, out: Path, rows: dict[str, int]) -> bool:
         """Copy a table's file from the base where no row of it can differ; false where it must be written."""
         file = self._base / f"{name}.parquet" if self._base else None
-        if file is None or TABLES[name].page_level or self._dirty(TABLES[name].key[0]) or not file.is_file():
+        if file is None or name in PAGE_LEVEL_TABLES or self._dirty(TABLES[name].key[0]) or not file.is_file():
             return False
         with pq.ParquetFile(file) as stored:
-            if not stored.schema_arrow.equals(arrow_schema(name), check_metadata=True):
+            if not stored.schema_arrow.equals(arrow_schemas()[name], check_metadata=True):
                 return False
             rows[name] = stored.metadata.num_rows
         shutil.copyfile(file, out / file.name)
@@ -158,21 +158,14 @@ class State:
         for rows in pages.values():
             for page in rows:
                 wanted.setdefault(page.version_harvest_id, set()).add(page.page_key)
-        tables = {}
-        for name in names:
-            parts = [self._version_rows(name, id_, keys) for id_, keys in sorted(wanted.items())]
-            schema = arrow_schema(name, facts_only=True).append(pa.field("page_key", pa.string()))
-            table = pa.concat_tables(parts) if parts else schema.empty_table()
-            tables[name] = _merge_pages(name, table)
-        return tables
-
-    def _version_rows(self, name: str, harvest_id: str, page_keys: set[str]) -> pa.Table:
-        file = self.harvest_folder(harvest_id) / f"{name}.parquet"
-        schema = arrow_schema(name, facts_only=True).append(pa.field("page_key", pa.string()))
-        keys = sorted(page_keys)
-        page_key = ds.field("page_key")  # the range lets whole row groups be skipped, the list then chooses
-        between = (page_key >= keys[0]) & (page_key <= keys[-1])
-        return read_as(file, schema, between & page_key.isin(pa.array(keys, pa.string())))
+        parts = [read_records(self.harvest_folder(id_), names, keys) for id_, keys in sorted(wanted.items())]
+        facts = arrow_schemas(facts_only=True)
+        return {
+            name: _merge_pages(name, pa.concat_tables([part[name] for part in parts]))
+            if parts
+            else facts[name].empty_table()
+            for name in names
+        }
 
     def _from_base(
         self, owner: str, names: tuple[str, ...], block: list[str], fresh: frozenset[str]
@@ -183,7 +176,7 @@ class State:
         inside = (ds.field(owner) >= block[0]) & (ds.field(owner) <= block[-1])
         tables = {}
         for name in names:
-            table = read_as(self._base / f"{name}.parquet", arrow_schema(name, facts_only=True), inside)
+            table = read_as(self._base / f"{name}.parquet", arrow_schemas(facts_only=True)[name], inside)
             tables[name] = table.filter(pc.is_in(table[owner], value_set=kept))
         return tables
 
@@ -192,7 +185,7 @@ class State:
         """Codes whose pages differ between the base and this harvest; None without a base: all do."""
         if self._base is None:
             return None
-        base = read_as(self._base / "pages.parquet", arrow_schema("pages"))
+        base = read_as(self._base / "pages.parquet", arrow_schemas()["pages"])
         live = pc.and_(pc.is_valid(base["version_harvest_id"]), pc.is_null(base["ended_at"]))
         before, now = _family(owner, base.filter(live)), self.family(owner)
         return frozenset(
@@ -204,8 +197,8 @@ class State:
         return _family(owner, self.live)
 
     def _with_lineage(self, name: str, table: pa.Table, pages: Family) -> pa.Table:
-        schema = arrow_schema(name)
-        if not TABLES[name].page_level:
+        schema = arrow_schemas()[name]
+        if name not in PAGE_LEVEL_TABLES:
             return table.select(schema.names).cast(schema)
         owners = pa.array([pages[code][0].row for code in table[TABLES[name].key[0]].to_pylist()], pa.int64())
         about = self.live.select(list(_LINEAGE_FROM.values())).take(owners)
@@ -217,7 +210,7 @@ class State:
 
     def _findings(self) -> pa.Table:
         """The findings of the versions in force, and those of pages without a record tonight."""
-        schema = arrow_schema("findings")
+        schema = arrow_schemas()["findings"]
         wanted: dict[str, set[str]] = {}
         for key, id_ in zip(
             self.live["page_key"].to_pylist(), self.live["version_harvest_id"].to_pylist(), strict=True
@@ -280,7 +273,7 @@ def _sorted(table: pa.Table, name: str) -> pa.Table:
 def _merge_pages(name: str, table: pa.Table) -> pa.Table:
     """Rows of one key from a project's two pages become one: the mobile page's values, its nulls filled by the other's."""
     key = list(TABLES[name].key)
-    facts = arrow_schema(name, facts_only=True)
+    facts = arrow_schemas(facts_only=True)[name]
     table = table.sort_by([*((column, "ascending") for column in key), ("page_key", "ascending")])
     if not pc.any(pc.starts_with(table["page_key"], "yii_project/")).as_py():
         return table.select(facts.names).cast(facts)

@@ -13,7 +13,7 @@ import pytest
 from parsers import parse_page
 from pipeline.errors import StoreError
 from pipeline.schema.columns import RECORD_TABLES, TABLES, Column, arrow_schema, page_columns
-from pipeline.store.parquet import check_rows, to_table, version_rows, version_schema, write_parquet
+from pipeline.store.parquet import check_rows, to_table, version_rows, version_schemas, write_parquet
 
 
 def parsed_rows(fixtures_html: Path) -> dict[str, list[dict]]:
@@ -111,13 +111,13 @@ def test_personal_data_stands_in_one_table_only() -> None:
 
 def test_a_row_with_an_undeclared_column_is_an_error() -> None:
     row = dict.fromkeys(page_columns("contacts"), "x")
-    check_rows("contacts", [row])
+    check_rows({"contacts": [row]})
     with pytest.raises(StoreError, match="disagree about fax"):
-        check_rows("contacts", [{**row, "fax": "1"}])
+        check_rows({"contacts": [{**row, "fax": "1"}]})
     with pytest.raises(StoreError, match="have the key"):
-        check_rows("contacts", [row, row])
+        check_rows({"contacts": [row, row]})
 
 
 def test_version_schema_ends_with_its_origin() -> None:
     for table in RECORD_TABLES:
-        assert version_schema(table).names[-2:] == ["page_key", "version_harvest_id"]
+        assert version_schemas()[table].names[-2:] == ["page_key", "version_harvest_id"]
