@@ -27,7 +27,9 @@ from flows.prefect_.task_retries import is_worth_a_retry
 from pipeline.errors import BmaProgressError, refused_by_machine
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.run import HarvestResult, HarvestRun
-from pipeline.store.archive import Store, harvest_start
+from pipeline.store.archive import Archive
+from pipeline.store.layout import harvest_start
+from pipeline.store.writer import create_store, open_writer
 
 if TYPE_CHECKING:
     from flows.dask.cluster import Cluster
@@ -101,8 +103,8 @@ async def harvest(request: HarvestRequest) -> State[Any]:
     settings, scope = request.load()
     harvest_id: str | None = None
     try:
-        store = Store.create(settings.data, settings.portal)
-        with store.writer():
+        root = create_store(settings.data, settings.portal).root
+        with open_writer(root) as store:
             await _crash_orphaned_runs(store)
             if since := _harvest_since_due(store):
                 return Completed(name="Skipped", message=f"{since} has begun since this run was due")
@@ -129,7 +131,7 @@ async def harvest(request: HarvestRequest) -> State[Any]:
     return state
 
 
-def _harvest_since_due(store: Store) -> str | None:
+def _harvest_since_due(store: Archive) -> str | None:
     """The harvest that has begun since this run of a schedule was due, if one has."""
     ids = store.harvest_ids()
     due = flow_run.scheduled_start_time
@@ -243,7 +245,7 @@ async def _name_run(night: HarvestRun) -> None:
         await client.update_flow_run(UUID(str(flow_run.id)), name=name)
 
 
-async def _crash_orphaned_runs(store: Store) -> None:
+async def _crash_orphaned_runs(store: Archive) -> None:
     """Mark runs of this store that a kill left Running as crashed: we hold the store's lock, so none of them lives."""
     tag = "store-" + hashlib.sha256(store_key(store.root).encode()).hexdigest()[:12]
     own = UUID(str(flow_run.id))

@@ -16,7 +16,8 @@ from pipeline.harvest.batches import check_software, software
 from pipeline.harvest.page_status import PageRow
 from pipeline.harvest.replay import parser_changes, read_chunk
 from pipeline.harvest.spool import SpooledPage
-from pipeline.store.archive import Store, open_store
+from pipeline.store.archive import Archive
+from pipeline.store.writer import open_archive
 
 Findings = tuple[pa.Table, int, list[str]]
 """What `pipeline.harvest.replay.parser_changes` returns."""
@@ -37,7 +38,7 @@ def read_elsewhere(number: int, store: str, pickled: bytes) -> list[SpooledPage]
     """
     rows, wanted = pickle.loads(pickled)  # noqa: S301 - from our coordinator, by the way Dask itself sends tasks
     check_software(wanted)
-    return read_chunk(open_store(store), rows)
+    return read_chunk(open_archive(store), rows)
 
 
 @flow(name="replay", validate_parameters=False, persist_result=False)
@@ -49,7 +50,7 @@ def replay(store: str, since: str | None, dask_address: str) -> Findings:
     with dask_runner(dask_address) as runner:
         ahead = 2 * max(1, len(workers_of(runner)))  # each worker finds its next chunk waiting
 
-        def read(_: Store, chunks: Iterable[Sequence[PageRow]]) -> Iterator[list[SpooledPage]]:
+        def read(_: Archive, chunks: Iterable[Sequence[PageRow]]) -> Iterator[list[SpooledPage]]:
             waiting: deque[PrefectDaskFuture[list[SpooledPage]]] = deque()
             for number, rows in enumerate(chunks, 1):
                 parameters = {"number": number, "store": store, "pickled": pickle.dumps((list(rows), software()))}
@@ -59,7 +60,7 @@ def replay(store: str, since: str | None, dask_address: str) -> Findings:
             while waiting:
                 yield _came(waiting.popleft())
 
-        return parser_changes(open_store(store), since, read)
+        return parser_changes(open_archive(store), since, read)
 
 
 def _came(future: "PrefectDaskFuture[list[SpooledPage]]") -> list[SpooledPage]:

@@ -24,7 +24,10 @@ from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.run import HarvestResult, HarvestRun
 from pipeline.settings import Settings
-from pipeline.store.archive import Store, beside
+from pipeline.store.archive import Archive
+from pipeline.store.layout import beside
+from pipeline.store.lock import check_free
+from pipeline.store.writer import create_store
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -40,7 +43,7 @@ def run_harvest_flow(request: HarvestRequest) -> HarvestResult:
     Raises BmaProgressError where it could not run, in one sentence.
     """
     settings, _ = request.load()  # a wrong wish is told before anything is waited for
-    Store.create(settings.data, settings.portal).check_free()
+    check_free(create_store(settings.data, settings.portal).root)
     home = prefect_setup.prepare(settings.data)
     if settings.runner == "local" and prefect_setup.uses_own_server() and "flows.harvest" not in sys.modules:
         how_long = "some seconds" if (home / "prefect.db").exists() else "about half a minute, the first time"
@@ -70,7 +73,7 @@ def run_backfill(requests: list[HarvestRequest], home: Path, hosts_at_once: int)
     """
     settings = [request.load()[0] for request in requests]
     for one in settings:
-        Store.create(one.data, one.portal).check_free()
+        check_free(create_store(one.data, one.portal).root)
     with server_for_workers(settings[0], prefect_setup.prepare(home)):
         from flows import harvest as flow_module
         from flows.backfill import backfill
@@ -161,7 +164,7 @@ def run_demo(data: Path) -> None:
     if (data / "store.json").exists():
         if not mark.exists():
             raise BmaProgressError(f"{data} holds a store that is no demo's; name another folder with --data")
-        Store(data).check_free()
+        check_free(Archive(data).root)
         shutil.rmtree(data)
     elif data.exists() and any(data.iterdir()):
         raise BmaProgressError(f"{data} is not empty and holds no store; name another folder with --data")
@@ -182,7 +185,7 @@ def run_demo(data: Path) -> None:
             click.echo(
                 f"Night {night}: harvest {result.harvest_id} fetched {sum(result.outcomes.values())} pages: {told}."
             )
-    store = Store(data)
+    store = Archive(data)
     ids = store.harvest_ids()
     click.echo(f"\nThe tables, in {data}/latest/:")
     for table in store.tables:

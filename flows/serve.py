@@ -15,7 +15,10 @@ from flows.prefect_.server import prefect_server
 from pipeline.errors import BmaProgressError, SettingsError
 from pipeline.harvest.request import HarvestRequest
 from pipeline.settings import Settings
-from pipeline.store.archive import Store, harvest_start
+from pipeline.store.archive import Archive
+from pipeline.store.layout import harvest_start
+from pipeline.store.lock import service_lock
+from pipeline.store.writer import create_store
 
 if TYPE_CHECKING:
     from prefect.server.schemas.schedules import CronSchedule
@@ -32,10 +35,10 @@ def serve(request: HarvestRequest, cron: str, port: int) -> None:
     BmaProgressError where the server cannot be had.
     """
     settings, _ = request.load()
-    store = Store.create(settings.data, settings.portal)
+    store = create_store(settings.data, settings.portal)
     home = prefect_setup.prepare(settings.data)
     schedule = _schedule(cron)  # a wrong one is told before anything is waited for
-    with store.serving(), prefect_server(home, port) as address, suppress(asyncio.CancelledError):
+    with service_lock(store.root), prefect_server(home, port) as address, suppress(asyncio.CancelledError):
         asyncio.run(_serve(request, schedule, address))
     click.echo("stopped", err=True)
 
@@ -114,7 +117,7 @@ async def _catch_up(deployment_id: UUID, schedule: "CronSchedule", data: Path) -
         for run in await client.read_flow_runs(flow_run_filter=scheduled, deployment_filter=mine, limit=200):
             if run.expected_start_time and run.expected_start_time < now:
                 await client.delete_flow_run(run.id)
-        ids = Store(data).harvest_ids()
+        ids = Archive(data).harvest_ids()
         due = await _last_due(schedule, now)
         if ids and due and harvest_start(ids[-1]) < due:
             await client.create_flow_run_from_deployment(deployment_id, name="a missed night")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.store.archive import Store, open_store
+    from pipeline.api import Store, open_store
 
 __all__ = ["Store", "open_store"]
 
@@ -11,7 +11,7 @@ __all__ = ["Store", "open_store"]
 def __getattr__(name: str) -> Any:
     # the store brings pandas: whoever only wants a setting or an error does not wait for it
     if name in __all__:
-        from pipeline.store import archive as store
+        from pipeline import api
 
-        return getattr(store, name)
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -34,6 +34,11 @@ class MachineError(BmaProgressError):
     """The machine refused: a full disk, a missing right, a worn-out device."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, cut where it is long; its type where it has no text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
 def damaged_table(why: object) -> StoreDamagedError:
     """The error of a Parquet file that is not what it should be."""
     return StoreDamagedError(f"a file of tables cannot be read ({why}); `bma-progress verify` names the damaged ones")

@@ -17,7 +17,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.errors import SettingsError
-from pipeline.store.object_storage import is_url, local_folder
+from pipeline.location import is_url, local_folder
+from pipeline.schema.codes import full_agency_code
 
 PREFIX: Final = "BMA_PROGRESS_"
 CONFIG_VARIABLE: Final = "BMA_PROGRESS_CONFIG"
@@ -218,10 +219,10 @@ class Settings(BaseSettings):
             value = [part for part in re.split(r"[,\s]+", value) if part]
         if not isinstance(value, list | tuple):
             raise ValueError(_AGENCIES)
-        codes = [f"{code}0000" if isinstance(code, str) and len(code.strip()) == 4 else code for code in value]
-        if not all(isinstance(code, str) and re.fullmatch(r"[0-9]{8}", code.strip(), re.ASCII) for code in codes):
+        codes = [full_agency_code(code) if isinstance(code, str) else None for code in value]
+        if None in codes:
             raise ValueError(_AGENCIES)
-        return tuple(dict.fromkeys(code.strip() for code in codes))
+        return tuple(dict.fromkeys(codes))
 
     @field_validator("data", "ca_file")
     @classmethod

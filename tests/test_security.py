@@ -14,13 +14,14 @@ import pytest
 from support.harvests import harvest
 
 from flows.prefect_.environment import prepare
+from pipeline.api import open_store
 from pipeline.errors import StoreError
 from pipeline.harvest.demo_portal import FIXTURES, DemoPortal
 from pipeline.harvest.run import Scope
 from pipeline.operate.notify import Event, tell
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store, open_store
 from pipeline.store.verify import verify_store
+from pipeline.store.writer import create_store
 
 SEED, LIST = "24000000-2964.html", "index102-24000000.html"
 EVIL = "../../../../pwned; touch pwned $(touch pwned) `touch pwned` | touch pwned"
@@ -165,7 +166,7 @@ def test_a_store_is_closed_to_others_and_prefects_home_to_all(tmp_path: Path, mo
     kept = tmp_path / "kept"
     kept.mkdir(mode=0o775)
     kept.chmod(0o775)
-    Store.create(kept, "http://portal.example")
+    create_store(kept, "http://portal.example")
     assert _mode(kept) == 0o775  # a folder that was there is its owner's affair
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.errors import BmaProgressError, damaged_table, refused_by_machine
+from pipeline.errors import BmaProgressError, damaged_table, first_line, refused_by_machine
 
 if TYPE_CHECKING:
     from pipeline.compare.diff import Comparison
@@ -32,7 +32,7 @@ class _Place(click.ParamType[Path]):
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        from pipeline.store.object_storage import local_folder
+        from pipeline.location import local_folder
 
         return local_folder(value)
 
@@ -460,12 +460,12 @@ def evidence(code: str, out: Path, data: Path | None) -> None:
 @_data_option
 def verify(deep: bool, data: Path | None) -> None:
     """Check every file of the store against the manifests and their chain."""
-    from pipeline.store.object_storage import remote_of
+    from pipeline.location import mirrored_url
     from pipeline.store.verify import verify_remote, verify_store
 
     store_folder: str | Path = _place(data or _settings_data())
-    remote = remote_of(data or _settings_data())
-    problems = verify_remote(remote.url, deep=deep) if remote else verify_store(Path(store_folder), deep=deep)
+    url = mirrored_url(data or _settings_data())
+    problems = verify_remote(url, deep=deep) if url else verify_store(Path(store_folder), deep=deep)
     for problem in problems:
         click.echo(f"{problem.where}: {problem.what}; {problem.what_to_do}")
     if problems:
@@ -479,10 +479,10 @@ def verify(deep: bool, data: Path | None) -> None:
 def compact(data: Path | None) -> None:
     """Put the harvests of each month that is over into one file, byte for byte: fewer files, the same answers."""
     from pipeline.store.packs import packed_ids
+    from pipeline.store.writer import open_writer
 
-    store = _store(data)
-    with store.writer():
-        made = store.compact()
+    with open_writer(_store(data).root) as writer:
+        made = writer.compact()
     for pack in made:
         click.echo(f"{pack} holds {len(packed_ids(pack)):,} harvests")
     if not made:
@@ -520,9 +520,10 @@ def dictionary(out: Path, like: str | None, data: Path | None) -> None:
 @_data_option
 def migrate(data: Path | None) -> None:
     """Write the snapshots, and `latest`, with the columns of this version; the harvests stay as they are."""
-    store = _store(data)
-    with store.writer():
-        done = store.migrate()
+    from pipeline.store.writer import open_writer
+
+    with open_writer(_store(data).root) as writer:
+        done = writer.migrate()
     for id_ in done:
         click.echo(f"snapshot {id_} has this version's columns now")
     if not done:
@@ -546,13 +547,14 @@ def replay(since: str | None, publish: bool, runner: str | None, dask_address: s
     store = _store(data)
     if publish:
         from pipeline.harvest.run import new_harvest_id
+        from pipeline.store.writer import open_writer
 
         if since:
             raise BmaProgressError("--publish is about the state in force; leave --since out")
         store.resolve("latest")
-        with store.writer():
-            harvest_id = new_harvest_id(store)
-            publish_replay(store, load_settings(data=store.root, portal=store.portal), harvest_id)
+        with open_writer(store.root) as writer:
+            harvest_id = new_harvest_id(writer)
+            publish_replay(writer, load_settings(data=store.root, portal=store.portal), harvest_id)
         manifest = store.manifest(harvest_id)
         told = ", ".join(f"{count:,} {meaning}" for meaning, count in manifest["changes"].items()) or "no difference"
         state = "published" if manifest["published"] else f"HELD BACK: {manifest['held_back']}"
@@ -581,16 +583,15 @@ def _settings_data() -> Path:
 
 def _place(folder: Path) -> str | Path:
     """A folder, or the address it mirrors."""
-    from pipeline.store.object_storage import remote_of
+    from pipeline.location import mirrored_url
 
-    remote = remote_of(folder)
-    return remote.url if remote else folder
+    return mirrored_url(folder) or folder
 
 
 def _store(data: Path | None) -> Any:
-    from pipeline.store.archive import open_store
+    from pipeline.store.writer import open_archive
 
-    return open_store(_place(data or _settings_data()))
+    return open_archive(_place(data or _settings_data()))
 
 
 def _readable(file: Path) -> str:
@@ -648,23 +649,19 @@ def main(arguments: Sequence[str] | None = None) -> Any:
             sys.exit(2)
         if _is_prefects(error):
             _complain(
-                f"Prefect could not go on ({_first_line(error)}); see that its server answers and its disk has room, then start "
+                f"Prefect could not go on ({first_line(error)}); see that its server answers and its disk has room, then start "
                 "again: what was kept stands"
             )
             sys.exit(2)
         if not _is_unreadable_table(error):
             raise
-        _complain(str(damaged_table(_first_line(error))))
+        _complain(str(damaged_table(first_line(error))))
     except BaseException as error:
         if type(error).__name__ != "TerminationSignal":  # of Prefect, where a stop came before the harvest had begun
             raise
         _complain("interrupted")
         sys.exit(143)
     sys.exit(2)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _is_prefects(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from pipeline.compare.inputs import StoreSnapshot
 from pipeline.harvest.run import HarvestResult, HarvestRun
 from pipeline.harvest.run_report import report_text
 from pipeline.publish.report import CHANGES_PAGE, report_html
-from pipeline.store.archive import Store
+from pipeline.store.archive import Archive
 
 _COVERAGE = ("kind", "agency_code", "expected", "fetched", "ok", "suspect", "blocked", "failed")
 _EXAMPLES = 5
@@ -42,7 +42,7 @@ async def show(night: HarvestRun, result: HarvestResult) -> None:
     await acreate_markdown_artifact(markdown=text, key="report", description=f"Report of {result.harvest_id}")
 
 
-def _changes(store: Store, before: str, after: str, folder: Path) -> tuple[list[dict[str, Any]], Path]:
+def _changes(store: Archive, before: str, after: str, folder: Path) -> tuple[list[dict[str, Any]], Path]:
     """Counts by meaning with some records as examples, and the page with all of them."""
     comparison = compare_snapshots(StoreSnapshot(store, before), StoreSnapshot(store, after), contacts=False)
     page = folder / CHANGES_PAGE

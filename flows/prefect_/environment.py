@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from pipeline.store.archive import beside
+from pipeline.store.layout import beside
 
 _DEFAULTS: Final = {
     "DO_NOT_TRACK": "1",

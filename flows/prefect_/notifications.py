@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from pipeline.operate.notify import Event, What, event_of, sent_log, tell
 from pipeline.operate.status import condition
 from pipeline.settings import Settings
-from pipeline.store.archive import Store
+from pipeline.store.archive import Archive
 
 _EVENTS: dict[str, What] = {"HeldBack": "held_back", "CouldNotRun": "failed", "Completed": "recovered"}
 
@@ -30,7 +30,7 @@ async def notify_finished(settings: Settings, state: State[Any], harvest_id: str
 
 async def notify_late(settings: Settings) -> list[str]:
     """Tell once if what is published is too old."""
-    store = Store(settings.data)
+    store = Archive(settings.data)
     if not store.harvest_ids():
         return []
     event = event_of(store, condition(store, settings.late_hours))

@@ -16,9 +16,9 @@ from pipeline.compare.compare import compare
 from pipeline.compare.formats import render
 from pipeline.compare.inputs import FolderSnapshot, ParquetRows, Snapshot, StoreSnapshot, number_of_rows
 from pipeline.compare.state_pair import Rows
-from pipeline.harvest.commit import compare_states
+from pipeline.compare.states import compare_states
 from pipeline.schema.columns import RECORD_TABLES, TABLES
-from pipeline.store.archive import Store
+from pipeline.store.archive import Archive
 
 __all__ = ["Comparison", "Uncompared", "compare_snapshots", "folders_differ", "render", "states_differ"]
 
@@ -79,7 +79,7 @@ def compare_snapshots(before: Snapshot, after: Snapshot, *, contacts: bool = Tru
     return comparison
 
 
-def states_differ(store: Store, before: str, after: str) -> pa.Table:
+def states_differ(store: Archive, before: str, after: str) -> pa.Table:
     """What differs between two nights of a store; a table of `pipeline.compare.changes.SCHEMA`."""
     sides = (StoreSnapshot(store, store.resolve(when)) for when in (before, after))
     return compare_snapshots(*sides).changes

@@ -13,10 +13,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.compare.state_pair import Rows
-from pipeline.errors import StoreDamagedError, StoreError
+from pipeline.errors import StoreDamagedError, StoreError, first_line
+from pipeline.location import is_url
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schema, page_columns
-from pipeline.store.archive import BANGKOK, HARVEST_ID, Store, harvest_day, open_store
+from pipeline.store.archive import Archive
+from pipeline.store.layout import BANGKOK, HARVEST_ID, harvest_day
 from pipeline.store.state import State
+from pipeline.store.writer import open_archive
 
 DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -61,7 +64,7 @@ class Snapshot(Protocol):
 class StoreSnapshot:
     """One night of a store."""
 
-    def __init__(self, store: Store, harvest_id: str) -> None:
+    def __init__(self, store: Archive, harvest_id: str) -> None:
         self.store = store
         self.harvest_id: str | None = harvest_id
         self.title = f"{store.root}, harvest {harvest_id}"
@@ -212,8 +215,9 @@ class ParquetRows:
             raise self._damaged(error) from None
 
     def _damaged(self, error: Exception) -> StoreDamagedError:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        return StoreDamagedError(f"{self.file} cannot be read as the table {self._name} ({reason}); export it again")
+        return StoreDamagedError(
+            f"{self.file} cannot be read as the table {self._name} ({first_line(error)}); export it again"
+        )
 
 
 def number_of_rows(rows: Rows) -> int:
@@ -221,7 +225,7 @@ def number_of_rows(rows: Rows) -> int:
     return rows.number if isinstance(rows, ParquetRows) else len(rows.select([]))
 
 
-def open_snapshot(text: str, default: Callable[[], Store]) -> Snapshot:
+def open_snapshot(text: str, default: Callable[[], Archive]) -> Snapshot:
     """A side from what a person writes.
 
     text: a harvest's id, a day, `latest` or `previous` of the default store; a folder of exported tables; the folder of a
@@ -235,8 +239,8 @@ def open_snapshot(text: str, default: Callable[[], Store]) -> Snapshot:
         return StoreSnapshot(store, store.resolve(text))
     folder, _, when = text.rpartition("@") if "@" in text and not Path(text).is_dir() else (text, "", "latest")
     path = Path(folder)
-    if "://" in folder or (path / "store.json").is_file():
-        store = open_store(folder)
+    if is_url(folder) or (path / "store.json").is_file():
+        store = open_archive(folder)
         return StoreSnapshot(store, store.resolve(when))
     if path.is_dir():
         return FolderSnapshot(path)

@@ -14,8 +14,9 @@ from pipeline.compare.classify import DETAILS, MEANINGS
 from pipeline.compare.diff import withhold_contacts
 from pipeline.compare.formats import by_severity, is_text, plain
 from pipeline.compare.text_diff import changed_words
-from pipeline.harvest.portal import PROJECT_CODE
-from pipeline.store.archive import BANGKOK, Store, harvest_day
+from pipeline.schema.codes import PROJECT_CODE
+from pipeline.store.archive import Archive
+from pipeline.store.layout import BANGKOK, harvest_day
 from pipeline.store.parquet import read_as
 
 _LONGEST: Final = 160  # letters of a value or of changed words in one line of text
@@ -50,7 +51,7 @@ class Entry:
     changes: list[dict[str, Any]] = field(default_factory=list)
 
 
-def timeline(store: Store, code: str, *, contacts: bool = True) -> list[Entry]:
+def timeline(store: Archive, code: str, *, contacts: bool = True) -> list[Entry]:
     """The entries of one code, oldest first. Raises StoreError for an unknown code.
 
     contacts: false where contact lines are withheld: that one changed is told, not what it says
@@ -81,7 +82,7 @@ def timeline(store: Store, code: str, *, contacts: bool = True) -> list[Entry]:
     return entries
 
 
-def _changes(store: Store, harvest_id: str, column: str, code: str, *, contacts: bool) -> list[dict[str, Any]]:
+def _changes(store: Archive, harvest_id: str, column: str, code: str, *, contacts: bool) -> list[dict[str, Any]]:
     file = store.harvest_folder(harvest_id) / "changes.parquet"
     chosen = ds.field(column) == code
     if column == "kpi_code":  # the indicator's own page, not the projects that name it
@@ -92,7 +93,7 @@ def _changes(store: Store, harvest_id: str, column: str, code: str, *, contacts:
     return sorted(rows.filter(own).to_pylist(), key=by_severity)
 
 
-def timeline_text(store: Store, code: str, *, contacts: bool = True) -> str:
+def timeline_text(store: Archive, code: str, *, contacts: bool = True) -> str:
     """The timeline for a terminal."""
     entries = timeline(store, code, contacts=contacts)
     nights = len(store.harvest_ids())
@@ -120,7 +121,7 @@ def timeline_text(store: Store, code: str, *, contacts: bool = True) -> str:
     return "\n".join(lines) + "\n"
 
 
-def timeline_json(store: Store, code: str, *, contacts: bool = True) -> str:
+def timeline_json(store: Archive, code: str, *, contacts: bool = True) -> str:
     """The timeline for programs: one JSON array of entries."""
     rows = []
     for entry in timeline(store, code, contacts=contacts):

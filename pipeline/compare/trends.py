@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.classify import REWRITES, fiscal_year_end
-from pipeline.store.archive import Store, harvest_day
+from pipeline.store.archive import Archive
+from pipeline.store.layout import harvest_day
 from pipeline.store.parquet import read_as
 
 
-def most_rewritten(store: Store, *, since: str | date | None = None, until: str | date = "latest") -> pd.DataFrame:
+def most_rewritten(store: Archive, *, since: str | date | None = None, until: str | date = "latest") -> pd.DataFrame:
     """The projects and indicators whose history was rewritten, most nights first.
 
     since, until: a harvest's id, a day, latest or previous; the nights after `since` up to `until` count, all without it.
@@ -57,7 +58,7 @@ def most_rewritten(store: Store, *, since: str | date | None = None, until: str 
     return frame.sort_values(["nights", "rewrites", "code"], ascending=[False, False, True], ignore_index=True)
 
 
-def not_reported(store: Store, days: int, *, when: str | date = "latest") -> pd.DataFrame:
+def not_reported(store: Archive, days: int, *, when: str | date = "latest") -> pd.DataFrame:
     """The projects that reported nothing for more than so many days of their fiscal year, longest silence first.
 
     Days count from the last report, or from the first day of the fiscal year where there is none, to the day of the state
@@ -102,7 +103,7 @@ def silent_projects(projects: pa.Table, reports: pa.Table, seen_on: date, days: 
     return frame.sort_values(["days", "project_code"], ascending=[False, True], ignore_index=True)
 
 
-def _names(store: Store, harvest_id: str) -> dict[str, str | None]:
+def _names(store: Archive, harvest_id: str) -> dict[str, str | None]:
     names: dict[str, str | None] = {}
     for table, key in (("kpis", "kpi_code"), ("projects", "project_code")):
         rows = store.arrow(table, harvest_id).select([key, "name"])

@@ -25,7 +25,7 @@ from pipeline.harvest.fetch import FetchTask, Instructions, fetch_pages, portal_
 from pipeline.harvest.portal import PageRef
 from pipeline.harvest.rate_limit import Clock
 from pipeline.harvest.spool import SpooledPage
-from pipeline.store.archive import write_durably
+from pipeline.store.durable import write_durably
 
 PARTS: Final = "parts"
 _BATCH_FILES: Final = "orders-"

@@ -2,12 +2,11 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,15 +14,17 @@ import zstandard
 
 from parsers import PARSER_VERSION
 from pipeline.compare.changes import SCHEMA as CHANGES_SCHEMA
-from pipeline.compare.compare import compare
+from pipeline.compare.states import compare_states
 from pipeline.errors import StoreError
 from pipeline.harvest.page_status import PageRow, next_page_row
 from pipeline.harvest.spool import SpooledPage
 from pipeline.schema.columns import RECORD_TABLES, arrow_schemas, schema_version
-from pipeline.store.archive import FORMAT, MANIFEST, Store, canonical_json, harvest_day, sync_file, sync_folder
-from pipeline.store.packs import file_sha256
+from pipeline.store.archive import Archive
+from pipeline.store.durable import canonical_json, file_sha256, sync_file, sync_folder
+from pipeline.store.layout import FORMAT, MANIFEST
 from pipeline.store.parquet import TableFiles, check_rows, version_schemas, write_parquet
-from pipeline.store.state import FAMILIES, LivePage, State, versions
+from pipeline.store.state import State
+from pipeline.store.writer import StoreWriter
 
 BODIES_SCHEMA: Final = pa.schema(
     [
@@ -54,7 +55,7 @@ class Staged:
     rows: rows of each table in the new state; rows_before: in the state published now
     """
 
-    store: Store
+    store: StoreWriter
     harvest_id: str
     folder: Path
     pages: list[PageRow]
@@ -70,7 +71,7 @@ class Staged:
         return Counter(page["outcome"] for page in self.pages)
 
 
-def known_pages(store: Store) -> dict[str, PageRow]:
+def known_pages(store: Archive) -> dict[str, PageRow]:
     """The pages of the last published harvest, by key, with all hashes."""
     latest = store.latest_id()
     if latest is None:
@@ -79,7 +80,7 @@ def known_pages(store: Store) -> dict[str, PageRow]:
 
 
 def stage(
-    store: Store,
+    store: StoreWriter,
     harvest_id: str,
     fetched: Iterator[SpooledPage],
     previous: Mapping[str, PageRow],
@@ -191,7 +192,7 @@ def _harvest_schemas() -> dict[str, pa.Schema]:
 class _NewVersions:
     """What is new in one harvest: the rows that each page adds to its files."""
 
-    def __init__(self, store: Store, harvest_id: str) -> None:
+    def __init__(self, store: Archive, harvest_id: str) -> None:
         self._store = store
         self._harvest_id = harvest_id
         self._stored: set[str] = set()
@@ -276,54 +277,6 @@ def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:
         changes = compare_states(State(store, base), new, gone_before=_gone(staged.previous), cause=cause)
     staged.changes = Counter(changes["meaning"].to_pylist())
     write_parquet(changes, staged.folder / "changes.parquet", "changes")
-
-
-def compare_states(
-    before: State, after: State, *, gone_before: frozenset[str] = frozenset(), cause: str = "portal"
-) -> pa.Table:
-    """What differs between two states of one store, reading only the codes whose pages differ.
-
-    cause: the cause of `after` itself where it is not committed yet
-    """
-    parts = []
-    for owner, names in FAMILIES.items():
-        old, new = before.family(owner), after.family(owner)
-        codes = [code for code in sorted(old.keys() | new.keys()) if versions(old.get(code)) != versions(new.get(code))]
-        causes = {code: _cause(before, after, old.get(code, ()), new.get(code, ()), cause) for code in codes}
-        codes.sort(key=lambda code: (causes[code], code))
-        for (why, _), block in groupby(enumerate(codes), key=lambda item: (causes[item[1]], item[0] // 1_000)):
-            chosen = [code for _, code in block]
-            parts.append(
-                compare(
-                    before.rows(owner, names, {code: old[code] for code in chosen if code in old}),
-                    after.rows(owner, names, {code: new[code] for code in chosen if code in new}),
-                    known_earlier=gone_before,
-                    cause=why,
-                    seen_on=harvest_day(before.harvest_id),
-                )
-            )
-    return pa.concat_tables(parts) if parts else CHANGES_SCHEMA.empty_table()
-
-
-def _cause(
-    before: State, after: State, old: Sequence[LivePage], new: Sequence[LivePage], cause_of_after: str
-) -> Literal["parser", "portal"]:
-    """`parser` where every new version of a code's pages came of reading the same bytes again."""
-    known = {page.page_key: page.version_harvest_id for page in old}
-    if known.keys() != {page.page_key for page in new}:
-        return "portal"
-    for page in new:
-        version = page.version_harvest_id
-        while version != known[page.page_key]:
-            committed = after.is_committed or version != after.harvest_id
-            if (after.store.manifest(version)["cause"] if committed else cause_of_after) != "parser":
-                return "portal"
-            earlier = after.store.published_before(version) if committed else before.harvest_id
-            found = after.store.version_in(earlier, page.page_key) if earlier else None
-            if found is None:
-                return "portal"
-            version = found
-    return "parser"
 
 
 def _gone(previous: Mapping[str, PageRow]) -> frozenset[str]:

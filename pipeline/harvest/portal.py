@@ -1,20 +1,17 @@
 """The portal's addresses: kinds of pages, their URLs and codes, and which links of a page lead to further pages."""
 
 import codecs
-import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 from pipeline.errors import SettingsError
+from pipeline.schema.agencies import agencies
+from pipeline.schema.codes import AGENCY_CODE, KPI_CODE, PROJECT_CODE, full_agency_code
 
-PROJECT_CODE: Final = re.compile(r"[0-9]{8}-[0-9]{4}", re.ASCII)
-KPI_CODE: Final = re.compile(r"[0-9]{4}-[0-9]{3,4}", re.ASCII)
-AGENCY_CODE: Final = re.compile(r"[0-9]{8}", re.ASCII)
 LISTS: Final = ("index101", "index102", "index103", "index11")
 """Result lists: dimensions 1, 2 and 3, and the list by strategy."""
 
@@ -44,35 +41,15 @@ class PageRef:
         return f"{self.code[:4]}0000" if self.kind == "kpi" else self.code[:8]
 
 
-@dataclass(frozen=True, slots=True)
-class Agency:
-    """One agency of the administration; the name is null where no page seen has named it."""
-
-    agency_code: str
-    stem: str
-    name_th: str | None
-
-
-@cache
-def agencies() -> tuple[Agency, ...]:
-    """The reference table of agencies: the departments seen on pages, and the fifty districts.
-
-    The districts are numbered 5001 to 5050 by the portal itself, not as elsewhere, so a district that no page seen has
-    named stands here without a name: one taken from another numbering would be wrong.
-    """
-    with (Path(__file__).parent / "agencies.csv").open(encoding="utf-8", newline="") as stream:
-        rows = csv.DictReader(stream)
-        return tuple(Agency(row["agency_code"], row["agency_code"][:4], row["name_th"] or None) for row in rows)
-
-
 def agency_codes(chosen: Iterable[str] = ()) -> list[str]:
     """Eight-digit codes of the chosen agencies (given by 8 or 4 digits), or of all. Raises SettingsError."""
     codes: dict[str, None] = {}
     for given in chosen:
-        text = given.strip()
-        code = f"{text}0000" if re.fullmatch(r"[0-9]{4}", text, re.ASCII) else text
-        if not AGENCY_CODE.fullmatch(code):
-            raise SettingsError(f"{text!r} is no agency's code; give 8 digits such as 50240000, or the first 4")
+        code = full_agency_code(given)
+        if code is None:
+            raise SettingsError(
+                f"{given.strip()!r} is no agency's code; give 8 digits such as 50240000, or the first 4"
+            )
         codes[code] = None
     return list(codes) or [agency.agency_code for agency in agencies()]
 

@@ -20,18 +20,20 @@ from pipeline.harvest.page_status import PageRow
 from pipeline.harvest.spool import SpooledPage
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.settings import Settings
-from pipeline.store.archive import BANGKOK, Store
+from pipeline.store.archive import Archive
+from pipeline.store.layout import BANGKOK
 from pipeline.store.parquet import version_rows, write_parquet
 from pipeline.store.state import FAMILIES, LivePage, State
+from pipeline.store.writer import StoreWriter
 
-Reader = Callable[[Store, Iterable[Sequence[PageRow]]], Iterator[list[SpooledPage]]]
+Reader = Callable[[Archive, Iterable[Sequence[PageRow]]], Iterator[list[SpooledPage]]]
 """Reads chunks of stored pages again: the pages of each chunk, chunk by chunk."""
 
 _UNREADABLE: Final = "today's parser reads no record in the stored page"
 _CHUNK: Final = 500  # pages read at once: some 25 MB of rows where all of them differ
 
 
-def read_again(store: Store, row: Mapping[str, Any]) -> SpooledPage:
+def read_again(store: Archive, row: Mapping[str, Any]) -> SpooledPage:
     """The page whose bytes a row of `pages` calls its record's, as today's parser reads it.
 
     Its times are those of the portal's answer: nothing was asked for. Raises StoreDamagedError for altered bytes.
@@ -64,7 +66,7 @@ def read_again(store: Store, row: Mapping[str, Any]) -> SpooledPage:
     )
 
 
-def read_chunk(store: Store, rows: Sequence[PageRow]) -> list[SpooledPage]:
+def read_chunk(store: Archive, rows: Sequence[PageRow]) -> list[SpooledPage]:
     """Stored pages as today's parser reads them; without the rows of those whose facts are what they were.
 
     Raises StoreDamagedError for altered bytes.
@@ -76,14 +78,14 @@ def read_chunk(store: Store, rows: Sequence[PageRow]) -> list[SpooledPage]:
     return pages
 
 
-def read_here(store: Store, chunks: Iterable[Sequence[PageRow]]) -> Iterator[list[SpooledPage]]:
+def read_here(store: Archive, chunks: Iterable[Sequence[PageRow]]) -> Iterator[list[SpooledPage]]:
     """Read chunk by chunk, in this process."""
     for rows in chunks:
         yield read_chunk(store, rows)
 
 
 def parser_changes(
-    store: Store, since: str | None = None, reader: Reader = read_here
+    store: Archive, since: str | None = None, reader: Reader = read_here
 ) -> tuple[pa.Table, int, list[str]]:
     """What today's parser reads otherwise than the stored rows say: the differences, pages read, pages it cannot read.
 
@@ -107,7 +109,7 @@ def parser_changes(
     return pa.concat_tables([SCHEMA.empty_table(), *sorted_parts]), read, unreadable
 
 
-def _chunks(store: Store, since: str | None) -> Iterator[tuple[str, list[PageRow]]]:
+def _chunks(store: Archive, since: str | None) -> Iterator[tuple[str, list[PageRow]]]:
     """The versions to be read again, some hundred at a time: harvest, rows of `pages`; a record's pages together."""
     if since is None:
         wanted: dict[str, list[PageRow]] = {}
@@ -128,7 +130,7 @@ def _chunks(store: Store, since: str | None) -> Iterator[tuple[str, list[PageRow
             yield id_, chunk
 
 
-def _of_harvest(store: Store, id_: str) -> list[PageRow]:
+def _of_harvest(store: Archive, id_: str) -> list[PageRow]:
     pages = State(store, id_).pages
     rows: list[PageRow] = pages.filter(pc.equal(pages["version_harvest_id"], id_)).to_pylist()
     return rows
@@ -138,7 +140,7 @@ def _code(row: Mapping[str, Any]) -> str:
     return str(row["page_key"]).rpartition("/")[2]
 
 
-def _since(store: Store, when: str) -> list[str]:
+def _since(store: Archive, when: str) -> list[str]:
     """All harvests from a harvest or a day (Bangkok time) on."""
     try:
         first = f"{datetime.combine(date.fromisoformat(when), time(), BANGKOK).astimezone(UTC):%Y%m%dT%H%M%SZ}"
@@ -147,7 +149,7 @@ def _since(store: Store, when: str) -> list[str]:
     return [id_ for id_ in store.harvest_ids() if id_ >= first]
 
 
-def _compare_version(store: Store, id_: str, rows: list[PageRow], again: Mapping[str, SpooledPage]) -> pa.Table:
+def _compare_version(store: Archive, id_: str, rows: list[PageRow], again: Mapping[str, SpooledPage]) -> pa.Table:
     before = State(store, id_)
     with tempfile.TemporaryDirectory() as folder:
         for name in RECORD_TABLES:
@@ -178,7 +180,7 @@ def _versions(state: State, owner: str, id_: str) -> dict[str, set[str]]:
     }
 
 
-def needs_replay(store: Store, known: Mapping[str, PageRow]) -> bool:
+def needs_replay(store: Archive, known: Mapping[str, PageRow]) -> bool:
     """Whether some record in force was last read by another parser, and no replay by today's was tried yet."""
     if all(row["parser_version"] == PARSER_VERSION for row in known.values() if _in_force(row)):
         return False
@@ -186,11 +188,11 @@ def needs_replay(store: Store, known: Mapping[str, PageRow]) -> bool:
     return not any((one["cause"], one["parser_version"]) == ("parser", PARSER_VERSION) for one in manifests)
 
 
-def publish_replay(store: Store, settings: Settings, harvest_id: str) -> Staged:
+def publish_replay(store: StoreWriter, settings: Settings, harvest_id: str) -> Staged:
     """Read every record in force again and commit the result as a harvest whose cause is the parser.
 
-    It is held back where a record cannot be read any more. Call it inside `store.writer()`. Nothing is fetched: what the
-    rows say of the portal's answers, times and bytes, stays as it was.
+    It is held back where a record cannot be read any more. Nothing is fetched: what the rows say of the portal's answers,
+    times and bytes, stays as it was.
     """
     known = known_pages(store)
     # the pages as if last night had brought the bytes of the record
@@ -215,7 +217,7 @@ def publish_replay(store: Store, settings: Settings, harvest_id: str) -> Staged:
     return staged
 
 
-def _read_all(store: Store, known: Mapping[str, PageRow]) -> Iterator[SpooledPage]:
+def _read_all(store: Archive, known: Mapping[str, PageRow]) -> Iterator[SpooledPage]:
     for key in sorted(known):
         if _in_force(known[key]):
             yield read_again(store, known[key])

@@ -29,10 +29,11 @@ from pipeline.harvest.rate_limit import Clock
 from pipeline.harvest.replay import needs_replay, publish_replay
 from pipeline.harvest.spool import Spool, SpooledPage
 from pipeline.settings import Settings
-from pipeline.store.archive import Store, canonical_json, harvest_start, write_durably
-from pipeline.store.packs import file_sha256
+from pipeline.store.archive import Archive
+from pipeline.store.durable import canonical_json, file_sha256, write_durably
+from pipeline.store.layout import SPOOL, harvest_id_at, harvest_start
+from pipeline.store.writer import StoreWriter
 
-SPOOL: Final = "spool.sqlite"
 _MAX_PASSES: Final = 3  # the first, and two over what failed
 _RECORD_KINDS: Final = ("project", "kpi", "yii_project")
 
@@ -84,9 +85,9 @@ class HarvestResult:
 
 
 class HarvestRun:
-    """A harvest under way. Make it with `HarvestRun.begin` inside `store.writer()`."""
+    """A harvest under way. Make it with `HarvestRun.begin` inside `open_writer`."""
 
-    def __init__(self, settings: Settings, store: Store, scope: Scope, harvest_id: str, *, resumed: bool) -> None:
+    def __init__(self, settings: Settings, store: StoreWriter, scope: Scope, harvest_id: str, *, resumed: bool) -> None:
         self.settings = settings
         self.store = store
         self.scope = scope
@@ -105,7 +106,7 @@ class HarvestRun:
         self._log = (self.folder / "log.jsonl").open("ab", buffering=0)
 
     @classmethod
-    def begin(cls, settings: Settings, store: Store, scope: Scope, *, resume: bool = True) -> "HarvestRun":
+    def begin(cls, settings: Settings, store: StoreWriter, scope: Scope, *, resume: bool = True) -> "HarvestRun":
         """Begin a harvest, or go on with the one that was interrupted.
 
         resume: False discards an unfinished harvest. Raises StoreError where one of another scope is unfinished.
@@ -367,7 +368,7 @@ def plan(settings: Settings, scope: Scope, known: Mapping[str, PageRow] | None =
         yield from (("asked", ref) for ref in scope.pages)
         return
     if known is None:
-        known = known_pages(Store(settings.data)) if (settings.data / "store.json").exists() else {}
+        known = known_pages(Archive(settings.data)) if (settings.data / "store.json").exists() else {}
     if not scope.agencies:
         yield "start", start_ref(settings.portal)
     for code in agency_codes(scope.agencies):
@@ -391,7 +392,7 @@ def run_harvest(night: HarvestRun, on_page: Callable[[], None] = lambda: None) -
     return None if night.stop_requested else night.finish()
 
 
-def unfinished_run(store: Store) -> str | None:
+def unfinished_run(store: Archive) -> str | None:
     """The newest run that has a spool and no committed harvest."""
     committed = set(store.harvest_ids())
     runs = sorted(path.parent.name for path in (store.root / "runs").glob(f"*/{SPOOL}"))
@@ -409,13 +410,13 @@ def _drop_spool(folder: Path) -> None:
     shutil.rmtree(folder / PARTS, ignore_errors=True)  # a worker that was cut off may still write there
 
 
-def new_harvest_id(store: Store) -> str:
+def new_harvest_id(store: Archive) -> str:
     """The id of a harvest that starts now."""
     now = datetime.now(UTC).replace(microsecond=0)
     ids = store.harvest_ids()
     if ids and harvest_start(ids[-1]) >= now:  # two harvests in one second: tests and demos
         now = harvest_start(ids[-1]) + timedelta(seconds=1)
-    return f"{now:%Y%m%dT%H%M%SZ}"
+    return harvest_id_at(now)
 
 
 def _lean_report(result: HarvestResult) -> dict[str, Any]:

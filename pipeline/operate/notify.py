@@ -18,7 +18,8 @@ import httpx
 
 from pipeline.operate.status import Condition
 from pipeline.settings import Settings
-from pipeline.store.archive import Store, beside
+from pipeline.store.archive import Archive
+from pipeline.store.layout import beside
 
 What = Literal["held_back", "failed", "late", "recovered"]
 """A night was committed and not published; could not be run; has not come; is good again."""
@@ -66,7 +67,7 @@ def sent_log(store: Path) -> Path:
     return beside(store, "told")
 
 
-def event_of(store: Store, found: Condition) -> Event | None:
+def event_of(store: Archive, found: Condition) -> Event | None:
     """The event that a store's condition is worth; None where it is good."""
     if found.state == "good":
         return None

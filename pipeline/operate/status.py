@@ -10,9 +10,10 @@ from typing import Any, Literal
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import StoreBusyError, StoreError
-from pipeline.harvest.run import SPOOL
-from pipeline.store.archive import BANGKOK, Store, harvest_start
+from pipeline.errors import StoreError
+from pipeline.store.archive import Archive
+from pipeline.store.layout import BANGKOK, SPOOL, harvest_start
+from pipeline.store.lock import check_free
 from pipeline.store.packs import parquet_source
 
 
@@ -37,7 +38,7 @@ class Condition:
         return self.state == "good"
 
 
-def condition(store: Store, late_hours: float) -> Condition:
+def condition(store: Archive, late_hours: float) -> Condition:
     """The store's condition. late_hours: how old what is published may be. Raises StoreError for an empty store."""
     ids = store.harvest_ids()
     failed_id, failure = _failure(store, ids[-1] if ids else "")
@@ -57,7 +58,7 @@ def condition(store: Store, late_hours: float) -> Condition:
     return Condition("good", "published", latest, *about)
 
 
-def _failure(store: Store, newest: str) -> tuple[str | None, str | None]:
+def _failure(store: Archive, newest: str) -> tuple[str | None, str | None]:
     """The last run after the newest harvest that could not go on, or just stopped: id and reason."""
     for folder in sorted((store.root / "runs").glob("*"), reverse=True):
         if folder.name <= newest:
@@ -70,11 +71,11 @@ def _failure(store: Store, newest: str) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _is_being_written(store: Store) -> bool:
+def _is_being_written(store: Archive) -> bool:
     """Whether a harvest may be under way; who may not look at the lock cannot say that none is."""
     try:
-        store.check_free()
-    except (StoreBusyError, OSError):
+        check_free(store.root)
+    except (StoreError, OSError):
         return True
     return False
 
@@ -92,7 +93,7 @@ def _last_event(log: Path) -> dict[str, Any]:
     return {}
 
 
-def status_document(store: Store, found: Condition) -> dict[str, Any]:
+def status_document(store: Archive, found: Condition) -> dict[str, Any]:
     """The condition for programs, with the numbers of the newest harvest."""
     ids = store.harvest_ids()
     manifest = store.manifest(ids[-1]) if ids else {}
@@ -107,7 +108,7 @@ def status_document(store: Store, found: Condition) -> dict[str, Any]:
     }
 
 
-def status_text(store: Store, found: Condition) -> str:
+def status_text(store: Archive, found: Condition) -> str:
     """The last harvest, whether it was published, how stale the data is, and the run's report."""
     ids = store.harvest_ids()
     lines = [f"{store.place}: {len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}."]
@@ -138,7 +139,7 @@ def status_text(store: Store, found: Condition) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _noise(store: Store, harvest_id: str) -> list[str]:
+def _noise(store: Archive, harvest_id: str) -> list[str]:
     """How many pages came in other bytes although they say what they said before: a token, a clock, a counter."""
     pages = pq.read_table(
         parquet_source(store.harvest_folder(harvest_id) / "pages.parquet"), filters=[("outcome", "=", "unchanged")]

@@ -1,7 +1,7 @@
 """What is in a store, for somebody who sees it for the first time: tables, columns, and how fresh they are."""
 
 import html
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -11,12 +11,11 @@ from pipeline.errors import BmaProgressError
 from pipeline.publish.dictionary import example_text
 from pipeline.schema.columns import TABLES
 from pipeline.schema.thai_texts import TYPES
+from pipeline.store.archive import Archive
+from pipeline.store.layout import BANGKOK, harvest_start
 
-if TYPE_CHECKING:
-    from pipeline.store.archive import Store
 
-
-def describe_tables(store: "Store", when: str = "latest") -> pd.DataFrame:
+def describe_tables(store: Archive, when: str = "latest") -> pd.DataFrame:
     """One row a table: how many rows it has at `when`, what one is, its key, whether it holds personal data."""
     id_ = store.resolve(when)
     return pd.DataFrame(
@@ -30,7 +29,7 @@ def describe_tables(store: "Store", when: str = "latest") -> pd.DataFrame:
     )
 
 
-def describe_columns(store: "Store", name: str, when: str = "latest") -> pd.DataFrame:
+def describe_columns(store: Archive, name: str, when: str = "latest") -> pd.DataFrame:
     """One row a column of a table: what it means, its unit, how full it is, and what stands in it.
 
     missing_percent: share of rows without a value; distinct, lowest, highest, example: of those with one. Of columns with
@@ -71,7 +70,7 @@ def _values(values: pa.ChunkedArray, has_order: bool, column: Any) -> dict[str, 
     return told
 
 
-def store_html(store: "Store") -> str:
+def store_html(store: Archive) -> str:
     """A store as a notebook shows it: what it is, how fresh, and its tables."""
     head = f"<p><b>{html.escape(store.place)}</b>: {html.escape(summary(store))}</p>"
     if store.latest_id() is None:
@@ -82,10 +81,8 @@ def store_html(store: "Store") -> str:
         return f"{head}<p>{html.escape(str(error))}</p>"
 
 
-def summary(store: "Store") -> str:
+def summary(store: Archive) -> str:
     """Whose pages, how many nights, which is published."""
-    from pipeline.store.archive import BANGKOK, harvest_start
-
     ids = store.harvest_ids()
     told = f"{len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}"
     latest = store.latest_id()

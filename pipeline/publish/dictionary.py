@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import jinja2
 import pyarrow as pa
@@ -18,9 +18,7 @@ from markupsafe import Markup, escape
 from pipeline.schema.columns import TABLES, Column
 from pipeline.schema.relations import MENTIONS, RELATIONS
 from pipeline.schema.thai_texts import COLUMNS_TH, ODDITIES, TABLES_TH, TYPES, UNITS_TH
-
-if TYPE_CHECKING:
-    from pipeline.store.archive import Store
+from pipeline.store.archive import Archive
 
 Language = Literal["en", "th"]
 Examples = Mapping[tuple[str, str], str]
@@ -31,7 +29,7 @@ _FILES: Final[dict[Language, str]] = {"en": "data-dictionary.md", "th": "data-di
 _HTML: Final = "data-dictionary.html"
 
 
-def examples_of(store: "Store", like: str | None = None) -> dict[tuple[str, str], str]:
+def examples_of(store: Archive, like: str | None = None) -> dict[tuple[str, str], str]:
     """A real value of each column that has one; columns that hold personal data have no example.
 
     like: the code of a project or indicator whose rows are taken first; else the first rows

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,11 +22,9 @@ from pipeline.errors import BmaProgressError, damaged_table
 from pipeline.publish.sql import duckdb_or_why_not
 from pipeline.schema.columns import TABLES, Table, arrow_schema
 from pipeline.schema.relations import RELATIONS
+from pipeline.store.archive import Archive
 from pipeline.store.data_package import write_data_package
 from pipeline.store.parquet import write_parquet
-
-if TYPE_CHECKING:
-    from pipeline.store.archive import Store
 
 FORMATS: Final = ("parquet", "csv", "xlsx", "sqlite", "duckdb")
 EXCEL_CELL: Final = 32_767
@@ -48,7 +46,7 @@ _APOSTROPHES: Final = (
 
 
 def export_state(
-    store: "Store", when: str, out: Path, form: str = "parquet", *, contacts: bool = True
+    store: Archive, when: str, out: Path, form: str = "parquet", *, contacts: bool = True
 ) -> tuple[str, list[str]]:
     """Write all tables as they stood at `when` into the new folder `out`; returns the harvest's id and what to know.
 

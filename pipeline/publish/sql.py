@@ -12,19 +12,18 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 from pipeline.errors import BmaProgressError, StoreError, damaged_table
 from pipeline.schema.columns import TABLES, arrow_schema
+from pipeline.store.archive import Archive
+from pipeline.store.layout import HARVEST_ID
 from pipeline.store.parquet import write_parquet
-
-if TYPE_CHECKING:
-    from pipeline.store.archive import Store
 
 MEMORY: Final = "1GB"
 """What a query may hold; a larger sort goes to the session's own folder."""
 
-_NIGHT: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z|\b(?:previous|latest)\b", re.ASCII | re.IGNORECASE)
+_NIGHT: Final = re.compile(rf"{HARVEST_ID.pattern}|\b(?:previous|latest)\b", re.ASCII | re.IGNORECASE)
 
 
 def duckdb_or_why_not() -> Any:
@@ -41,12 +40,12 @@ class Session(AbstractContextManager["Session"]):
 
     `previous.projects` is as of the published harvest before `when`, `latest.projects` as published now, and
     `"20261122T190000Z".projects` as of that harvest: each is made when a query first names it. Days are DATE, instants
-    TIMESTAMPTZ in UTC. `when` is as for `Store.resolve`, which raises StoreError for an unknown time.
+    TIMESTAMPTZ in UTC. `when` is as for `Archive.resolve`, which raises StoreError for an unknown time.
 
     contacts: false leaves the table of personal data empty
     """
 
-    def __init__(self, store: "Store", when: str = "latest", *, contacts: bool = True) -> None:
+    def __init__(self, store: Archive, when: str = "latest", *, contacts: bool = True) -> None:
         self._duckdb = duckdb_or_why_not()
         self._store, self._contacts = store, contacts
         self._when = store.resolve(when)

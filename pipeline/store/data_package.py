@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pipeline.schema.columns import TABLES, Column, ColumnType
 from pipeline.schema.relations import RELATIONS
-from pipeline.store.packs import file_sha256
+from pipeline.store.durable import file_sha256
 
 FILE: Final = "datapackage.json"
 

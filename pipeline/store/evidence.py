@@ -20,8 +20,9 @@ from warcio.warcwriter import WARCWriter
 
 from pipeline.errors import StoreError
 from pipeline.schema.columns import RECORD_TABLES
-from pipeline.store.archive import MANIFEST, Store
-from pipeline.store.packs import file_sha256
+from pipeline.store.archive import Archive
+from pipeline.store.durable import file_sha256
+from pipeline.store.layout import MANIFEST
 from pipeline.store.parquet import read_as, version_schemas
 
 _ABOUT = """\
@@ -34,7 +35,7 @@ SHA-256 of its files and of the manifest before it.
 """
 
 
-def write_evidence(store: Store, code: str, out: Path) -> int:
+def write_evidence(store: Archive, code: str, out: Path) -> int:
     """Write the bundle for one code into the new or empty folder `out`; returns how many pages it holds.
 
     Raises StoreError for an unknown code or a folder that is not empty.
@@ -66,7 +67,7 @@ def write_evidence(store: Store, code: str, out: Path) -> int:
     return len(pages)
 
 
-def _bodies(store: Store, looks: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bytes]]:
+def _bodies(store: Archive, looks: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Each page content once, with the stored record of its first fetch."""
     seen: set[str] = set()
     for look in looks:
@@ -93,7 +94,7 @@ def _write_record(writer: WARCWriter, record: dict[str, Any], body: bytes) -> No
     warc.raw_stream.close()  # warcio leaves its temporary file open
 
 
-def _rows(store: Store, looks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _rows(store: Archive, looks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for look in looks:
         if look["version_harvest_id"] != look["harvest_id"]:
             continue

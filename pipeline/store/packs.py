@@ -4,7 +4,6 @@ Nothing is rewritten: each file keeps its bytes, so every manifest, hash and ans
 the folders back. A year of nights is then 12 files instead of some 6,500.
 """
 
-import hashlib
 import mmap
 import re
 import zipfile
@@ -14,10 +13,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from pipeline.errors import StoreDamagedError
-
-Folder = Path | zipfile.Path
-"""A harvest's folder, plain or in a pack; a file in it."""
+from pipeline.store.durable import unreadable
+from pipeline.store.layout import Folder
 
 PACK: Final = re.compile(r"([0-9]{4})-([0-9]{2})\.zip", re.ASCII)
 _LOCAL_HEADER: Final = 30  # bytes before a member's name, by the ZIP specification
@@ -37,15 +34,6 @@ def packs(harvests: Path) -> list[Path]:
 def packed_ids(pack: Path) -> list[str]:
     """The harvests in a pack, oldest first. Raises StoreDamagedError."""
     return sorted({name.partition("/")[0] for name in _names(pack)})
-
-
-def file_sha256(file: Folder) -> str:
-    """SHA-256 of a file's bytes. Raises OSError, and StoreDamagedError for one in a damaged pack."""
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, KeyError):
-        raise _damaged(file) from None
 
 
 def harvest_folder(harvests: Path, harvest_id: str) -> Folder:
@@ -98,14 +86,10 @@ def _open(pack: Path, version: tuple[int, int]) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(pack)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError):
-        raise _damaged(pack) from None
+        raise unreadable(pack) from None
 
 
 @lru_cache(maxsize=64)
 def _mapped(pack: Path, version: tuple[int, int]) -> memoryview:
     with pack.open("rb") as stream:
         return memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
-
-
-def _damaged(file: Folder) -> StoreDamagedError:
-    return StoreDamagedError(f"{file} cannot be read; restore it from a copy of the store")

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
-from pipeline.store.packs import Folder, parquet_source
+from pipeline.store.layout import Folder
+from pipeline.store.packs import parquet_source
 
 _ROW_GROUP: Final = 10_000  # small enough that one project is read in milliseconds (measured)
 _ROWS_IN_GROUP: Final = 5_000  # of a file that grows page by page

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,11 +18,9 @@ import pyarrow.parquet as pq
 
 from pipeline.schema.columns import PAGE_LEVEL_TABLES, RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.schema.plan_vs_actual import NEEDED, plan_vs_actual
-from pipeline.store.packs import Folder
+from pipeline.store.harvests import Harvests
+from pipeline.store.layout import Folder, harvest_day
 from pipeline.store.parquet import parquet_writer, read_as, read_records, write_parquet
-
-if TYPE_CHECKING:
-    from pipeline.store.archive import Store
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "project_code": tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == "project_code"),
@@ -61,7 +59,9 @@ class State:
     base: id of a snapshot to start from
     """
 
-    def __init__(self, store: "Store", harvest_id: str, *, base: str | None = None, staged: Path | None = None) -> None:
+    def __init__(
+        self, store: Harvests, harvest_id: str, *, base: str | None = None, staged: Path | None = None
+    ) -> None:
         self.store = store
         self.harvest_id = harvest_id
         self.is_committed = staged is None
@@ -106,8 +106,6 @@ class State:
         return rows
 
     def _plan_vs_actual(self, projects: pa.Table, steps: pa.Table, reports: pa.Table) -> pa.Table:
-        from pipeline.store.archive import harvest_day  # the store is made of states: not at import
-
         return plan_vs_actual(projects, steps, reports, as_of=harvest_day(self.harvest_id))
 
     def _write_family(self, out: Path, owner: str, names: tuple[str, ...], leave_out: frozenset[str]) -> dict[str, int]:

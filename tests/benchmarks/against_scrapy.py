@@ -43,7 +43,7 @@ def main() -> None:
     """Harvest the same pages twice and print both costs."""
     from harvest_scale import night
 
-    from pipeline import open_store
+    from pipeline.store.writer import open_archive
 
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pages", type=int, default=2000)
@@ -52,7 +52,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "store"
         said, port = night(chosen.pages, 1, 0.02, data, 0)
-        asked = open_store(data).arrow("pages")["url"].to_pylist()
+        asked = open_archive(data).arrow("pages")["url"].to_pylist()
         (Path(folder) / "urls").write_text("\n".join(asked))
         ours = said["cpu"] / len(asked)
         server = [

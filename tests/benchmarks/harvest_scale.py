@@ -21,8 +21,8 @@ from pipeline.settings import load_settings
 from pipeline.store.archive import Store
 url, data = sys.argv[1], Path(sys.argv[2])
 settings = load_settings(portal=url, data=data, rate=1_000_000, concurrency=8, retries=1, max_gone_share=1)
-store = Store.create(data, url)
-with store.writer():
+store = create_store(data, url)
+with open_writer(store.root) as store:
     start = time.monotonic()
     result = run_harvest(HarvestRun.begin(settings, store, Scope()))
 usage = resource.getrusage(resource.RUSAGE_SELF)

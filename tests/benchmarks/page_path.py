@@ -28,7 +28,7 @@ from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.portal import project_ref
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store
+from pipeline.store.writer import create_store, open_writer
 
 ROOT = Path(__file__).parents[2]
 _NOT_COUNTED = ("pipeline/harvest/demo_portal.py",)
@@ -73,9 +73,9 @@ def record(page: str) -> PathRecorder:
     """Harvest one page; returns what was entered on its way."""
     with tempfile.TemporaryDirectory() as folder, DemoPortal() as portal:
         settings = load_settings(portal=portal.url, data=Path(folder) / "store", rate=1_000)
-        store = Store.create(settings.data, settings.portal)
+        store = create_store(settings.data, settings.portal)
         ref = project_ref(settings.portal, page)
-        with store.writer(), PathRecorder(ref.url.removeprefix(settings.portal)) as recorder:
+        with open_writer(store.root) as store, PathRecorder(ref.url.removeprefix(settings.portal)) as recorder:
             result = run_harvest(HarvestRun.begin(settings, store, Scope(pages=(ref,))))
         assert result is not None
         assert result.published

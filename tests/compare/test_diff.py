@@ -24,12 +24,12 @@ from pipeline.compare.inputs import FolderSnapshot, StoreSnapshot, open_snapshot
 from pipeline.errors import StoreDamagedError, StoreError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.schema.columns import RECORD_TABLES
-from pipeline.store.archive import open_store
 from pipeline.store.parquet import write_parquet
+from pipeline.store.writer import open_archive
 
 
 def test_three_nights_differ_in_the_known_edits_only(three_nights: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     first, second, third = store.harvest_ids()
     rows = states_differ(store, first, second).to_pylist()
     assert sorted((row["meaning"], row["detail"], row["project_code"], row["column"]) for row in rows) == sorted([
@@ -65,9 +65,9 @@ def test_a_portal_that_prints_its_numbers_otherwise_has_changed_nothing(tmp_path
         assert changed > 5
         second = harvest(portal, data)
     assert second.published
-    store = open_store(data)
+    store = open_archive(data)
     assert len(states_differ(store, "previous", "latest")) == 0
-    pages = store.table("pages")
+    pages = store.arrow("pages").to_pandas()
     assert set(pages["outcome"]) == {"unchanged", "not_found"}
 
 
@@ -75,19 +75,19 @@ def test_the_same_state_from_store_folder_and_copy_is_no_difference(three_nights
     folder = export(three_nights, "latest", tmp_path / "export")
     copy = tmp_path / "copy"
     shutil.copytree(three_nights, copy, symlinks=True)
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     latest = store.resolve("latest")
-    for other in (FolderSnapshot(folder), StoreSnapshot(open_store(copy), latest), FolderSnapshot(copy / "latest")):
+    for other in (FolderSnapshot(folder), StoreSnapshot(open_archive(copy), latest), FolderSnapshot(copy / "latest")):
         comparison = compare_snapshots(StoreSnapshot(store, latest), other)
         assert len(comparison.changes) == 0
         assert comparison.uncompared == []
     shutil.rmtree(copy / "snapshots")  # derived: what harvests/ hold is enough
     (copy / "snapshots").mkdir()
-    assert len(compare_snapshots(FolderSnapshot(folder), StoreSnapshot(open_store(copy), latest)).changes) == 0
+    assert len(compare_snapshots(FolderSnapshot(folder), StoreSnapshot(open_archive(copy), latest)).changes) == 0
 
 
 def test_folders_give_what_the_store_gives(three_nights: Path, tmp_path: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     ids = store.harvest_ids()
     folders = [export(three_nights, id_, tmp_path / id_) for id_ in ids]
     for before, after in ((0, 1), (1, 2), (0, 2)):
@@ -107,9 +107,9 @@ def test_two_portals_side_by_side(three_nights: Path, tmp_path: Path) -> None:
     with DemoPortal() as portal:  # another host, by its port
         portal.night = 2
         assert harvest(portal, other).published
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     second = store.harvest_ids()[1]
-    assert open_store(other).portal != store.portal
+    assert open_archive(other).portal != store.portal
     result = run("diff", f"{three_nights}@{second}", other, "--format", "json")
     rows = json.loads(result.stdout)
     # the project that shows its template only was never seen on the second host; the first still holds its last version
@@ -130,7 +130,7 @@ def test_a_record_that_one_host_never_managed_to_show_is_not_gone(tmp_path: Path
     (fixtures / "50040000-2210.html").write_bytes(blocked)
     with DemoPortal(fixtures) as portal:
         harvest(portal, tmp_path / "part")
-    whole, part = open_store(tmp_path / "whole"), open_store(tmp_path / "part")
+    whole, part = open_archive(tmp_path / "whole"), open_archive(tmp_path / "part")
     sides = StoreSnapshot(whole, whole.harvest_ids()[-1]), StoreSnapshot(part, part.harvest_ids()[-1])
     for before, after, name in ((*sides, "B"), (*sides[::-1], "A")):
         comparison = compare_snapshots(before, after)
@@ -194,7 +194,7 @@ def test_a_damaged_folder_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_nights_that_did_not_confirm_a_record_are_told(three_nights: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     first, second = store.harvest_ids()[:2]
     comparison = compare_snapshots(StoreSnapshot(store, first), StoreSnapshot(store, second))
     missed = [note for note in comparison.uncompared if "50500000-0745" in note.examples]
@@ -266,7 +266,7 @@ def test_withheld_contacts_are_not_told(three_nights: Path) -> None:
 
 
 def test_command_line(three_nights: Path, tmp_path: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     ids = store.harvest_ids()
     same = run("diff", "latest", "latest", "--data", three_nights)
     assert (same.returncode, same.stdout) == (0, "No difference.\n")
@@ -304,7 +304,7 @@ def test_a_folder_may_be_named_like_a_night(
     three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(three_nights)
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     assert isinstance(open_snapshot("latest", lambda: store), StoreSnapshot)
     assert isinstance(open_snapshot("./latest", lambda: store), FolderSnapshot)
     assert open_snapshot("./latest", lambda: store).harvest_id == store.latest_id()

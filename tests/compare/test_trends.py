@@ -10,15 +10,16 @@ import pytest
 from support.command import run
 from support.states import SEED, State
 
+from pipeline.api import open_store
 from pipeline.compare.timeline import timeline, timeline_text
 from pipeline.compare.trends import most_rewritten, not_reported, silent_projects
 from pipeline.errors import StoreError
 from pipeline.harvest.demo_portal import DemoPortal
-from pipeline.store.archive import open_store
+from pipeline.store.writer import open_archive
 
 
 def test_a_timeline_tells_each_version_and_what_changed(three_nights: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     entries = timeline(store, "24000000-3051")
     assert [(entry.outcome, entry.nights, len(entry.changes)) for entry in entries] == [
         ("new", 1, 0),
@@ -43,7 +44,7 @@ def test_nights_that_confirm_are_one_entry(tmp_path: Path) -> None:
     with DemoPortal() as portal:
         for _ in range(4):
             assert harvest(portal, tmp_path / "store").published
-    store = open_store(tmp_path / "store")
+    store = open_archive(tmp_path / "store")
     assert [(entry.outcome, entry.nights) for entry in timeline(store, SEED)] == [("new", 1), ("unchanged", 3)]
     assert "confirmed on 3 nights until" in timeline_text(store, SEED)
     assert most_rewritten(store).empty
@@ -61,21 +62,21 @@ def test_history_on_the_command_line(three_nights: Path) -> None:
 
 
 def test_the_most_rewritten(three_nights: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     ids = store.harvest_ids()
     (row,) = most_rewritten(store).to_dict("records")
     assert (row["code"], row["nights"], row["rewrites"], row["report_edited"]) == ("24000000-3051", 1, 2, 2)
     assert row["last_harvest_id"] == ids[1]
-    assert row["name"] == store.table("projects").set_index("project_code").loc["24000000-3051", "name"]
+    assert row["name"] == store.arrow("projects").to_pandas().set_index("project_code").loc["24000000-3051", "name"]
     assert most_rewritten(store, since=ids[1]).empty
     assert most_rewritten(store, until=ids[0]).empty
 
 
 def test_who_has_fallen_silent(three_nights: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     silent = not_reported(store, 60)
     assert not silent.empty
-    projects, reports = store.table("projects"), store.table("progress_reports")
+    projects, reports = store.arrow("projects").to_pandas(), store.arrow("progress_reports").to_pandas()
     last = reports.groupby("project_code").reported_on_date.max()
     for row in silent.itertuples():
         end = pd.Timestamp(f"{row.fiscal_year_be - 543}-09-30")
@@ -113,7 +114,7 @@ def test_store_diff_gives_a_frame(three_nights: Path) -> None:
 def test_a_store_that_lost_a_night_is_one_sentence(three_nights: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(three_nights, copy, symlinks=True)
-    first = open_store(copy).harvest_ids()[1]
+    first = open_archive(copy).harvest_ids()[1]
     (copy / "harvests" / first / "pages.parquet").write_bytes(b"nothing")
     for command in (("history", SEED), ("diff", first, "latest")):
         result = run(*command, "--data", copy)
@@ -121,4 +122,4 @@ def test_a_store_that_lost_a_night_is_one_sentence(three_nights: Path, tmp_path:
         assert result.stderr.startswith("bma-progress: ")
         assert len(result.stderr.splitlines()) == 1
     with pytest.raises(StoreError):
-        open_store(tmp_path / "nowhere")
+        open_archive(tmp_path / "nowhere")

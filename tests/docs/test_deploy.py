@@ -20,9 +20,9 @@ from support.ports import free_port
 
 from flows.cli.commands import cli
 from flows.prefect_.server import prefect_server
+from pipeline.api import open_store
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.settings import Settings, load_settings
-from pipeline.store.archive import open_store
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "docs" / "deploy"

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from support.harvests import harvest
 
+from pipeline.api import Store, open_store
 from pipeline.harvest.demo_portal import DemoPortal
-from pipeline.store.archive import Store, open_store
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,7 +69,7 @@ def september(store: Store, project: Any) -> float:
 def test_the_store_is_read_without_our_library(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(demo)
     store = open_store("data/demo")
-    state = store.as_of(store.harvest_ids()[0])
+    state = store.as_of(store.harvests()["harvest_id"][0])
     expected = state["progress_reports"].sort_values(["project_code", "report_index"], ignore_index=True)
     seen: dict[str, Any] = {}
     blocks = examples("docs/store-format.md")

@@ -21,7 +21,7 @@ from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.portal import project_ref
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store, open_store
+from pipeline.store.writer import create_store, open_archive, open_writer
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -51,9 +51,9 @@ def another_portal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     server.daemon_threads = True
     Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_address[1]}"
-    store = Store.create(data, address)
+    store = create_store(data, address)
     for Portal.night in (1, 3):
-        with store.writer():
+        with open_writer(store.root) as store:
             night = HarvestRun.begin(
                 load_settings(portal=address, data=data, rate=1_000_000, retries=0), store, Scope()
             )
@@ -135,7 +135,7 @@ def test_a_first_look_at_another_portal(another_portal: Path, monkeypatch: pytes
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_audit_of_another_portal(another_portal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = run("audit", another_portal, monkeypatch)
-    rewritten = most_rewritten(open_store(another_portal))
+    rewritten = most_rewritten(open_archive(another_portal))
     assert len(rewritten) > 5
     assert f"{rewritten.code[0]}: 2 stored pages" in text_of(outputs)
     assert "2 of 2 pages have the hash" in text_of(outputs)
@@ -160,7 +160,7 @@ def test_one_night_of_a_project_that_never_reported(one_night: Path, monkeypatch
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("name", ["first_look", "audit"])
 def test_a_store_without_a_night_is_one_sentence(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Store.create(tmp_path, "http://portal.example")
+    create_store(tmp_path, "http://portal.example")
     with pytest.raises(CellExecutionError, match=rf"SystemExit.* {tmp_path} holds no published night; "):
         run(name, tmp_path, monkeypatch)
 

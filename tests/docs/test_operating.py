@@ -10,9 +10,9 @@ import pytest
 from support.harvests import harvest
 from support.messages import ROOT, messages
 
+from pipeline.api import open_store
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.settings import Settings
-from pipeline.store.archive import open_store
 
 TEXT = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 MESSAGES = TEXT[TEXT.index("## A night was held back") : TEXT.index("## Security")]

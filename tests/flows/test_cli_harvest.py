@@ -16,7 +16,7 @@ from flows.cli.commands import main
 from pipeline.errors import SettingsError
 from pipeline.harvest.backfill import read_backfill
 from pipeline.harvest.demo_portal import DemoPortal
-from pipeline.store.archive import open_store
+from pipeline.store.writer import open_archive
 
 COMMAND = [sys.executable, "-c", "from flows.cli.commands import main; main()"]
 pytestmark = pytest.mark.xdist_group("prefect")
@@ -70,12 +70,12 @@ def test_exit_status_tells_published_held_back_and_could_not_run(
         assert second.returncode == 1, second.stderr
         assert "HELD BACK" in second.stdout
         assert "Traceback" not in second.stderr
-    published = open_store(data).latest_id()
+    published = open_archive(data).latest_id()
     third = run(environment, *arguments)
     assert third.returncode == 2
     assert "Traceback" not in third.stderr
     assert re.search(r"^bma-progress: .*robots\.txt could not be read", third.stderr, re.MULTILINE), third.stderr
-    assert open_store(data).latest_id() == published
+    assert open_archive(data).latest_id() == published
     status = run(environment, "status", "--data", data)
     assert status.returncode == 1
     assert "HELD BACK" in status.stdout
@@ -187,9 +187,9 @@ def test_backfill_harvests_several_portals_each_into_its_own_store(environment: 
         str(tmp_path / name) for name in ("one", "other", "part")
     ]
     assert re.search(rf"^bma-progress: {tmp_path / 'dead'} .*could not run: .*refused", done.stderr, re.MULTILINE)
-    stores = {name: open_store(tmp_path / name) for name in ("one", "other", "part")}
-    assert len(stores["one"].table("projects")) > len(stores["part"].table("projects")) > 0
-    assert set(stores["part"].table("projects").agency_code) == {"24000000"}
+    stores = {name: open_archive(tmp_path / name) for name in ("one", "other", "part")}
+    assert len(stores["one"].arrow("projects").to_pandas()) > len(stores["part"].arrow("projects").to_pandas()) > 0
+    assert set(stores["part"].arrow("projects").to_pandas().agency_code) == {"24000000"}
     assert stores["other"].portal != stores["one"].portal
     assert stores["part"].harvest_ids() > stores["one"].harvest_ids(), "one host is asked by one harvest at a time"
 

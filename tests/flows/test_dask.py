@@ -27,8 +27,8 @@ from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.replay import parser_changes
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store, open_store
 from pipeline.store.verify import verify_store
+from pipeline.store.writer import create_store, open_archive, open_writer
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -92,7 +92,7 @@ def kept_pages(store: Path) -> int:
 
 def content(store: Path) -> dict[str, bytes]:
     """Every table of `latest` as bytes, without the columns that tell when, and the portal's port."""
-    found, portal = {}, open_store(store).portal
+    found, portal = {}, open_archive(store).portal
     for file in sorted((store / "latest").glob("*.parquet")):
         table, out = pq.read_table(file), io.BytesIO()
         table = table.drop_columns([name for name in table.column_names if name in OF_THE_RUN])
@@ -106,8 +106,8 @@ def content(store: Path) -> dict[str, bytes]:
 
 def harvest_here(data: Path) -> None:
     with misbehaving() as portal:
-        store = Store.create(data, portal.url)
-        with store.writer():
+        store = create_store(data, portal.url)
+        with open_writer(store.root) as store:
             night = HarvestRun.begin(load_settings(portal=portal.url, data=data, rate=2_000, **KNOBS), store, Scope())
             result = run_harvest(night)
     assert result is not None
@@ -151,7 +151,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path: Path, prefect_env
     assert content(data) == content(tmp_path / "here")
     assert verify_store(data, deep=True) == []
     assert not list(data.glob("runs/*/parts")), "what workers left was taken in and cleared away"
-    assert len(open_store(data).table("projects")) == PROJECTS - 3
+    assert len(open_archive(data).arrow("projects").to_pandas()) == PROJECTS - 3
     # robots.txt is read once for all, and the kill costs no more than the pages the worker had in hand
     asked = Counter(line.path for line in log)
     assert asked["/robots.txt"] == 1
@@ -168,7 +168,7 @@ def test_stored_pages_are_read_again_on_the_cluster_as_they_are_here(
         for number in (1, 2):
             portal.night = number
             harvest(portal, data, retries=0)
-    here, read, unreadable = parser_changes(open_store(data), "2026-01-01")
+    here, read, unreadable = parser_changes(open_archive(data), "2026-01-01")
     assert unreadable == []
     with cluster(tmp_path, 2) as (address, _):
         command = [sys.executable, "-c", "from flows.cli.commands import main; main()", "replay", "--data", str(data)]

@@ -20,8 +20,9 @@ from pipeline.harvest import run as harvesting
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store, open_store
+from pipeline.store.lock import service_lock
 from pipeline.store.verify import verify_store
+from pipeline.store.writer import create_store, open_archive, open_writer
 
 
 @pytest.mark.slow
@@ -32,8 +33,8 @@ def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
     with DemoPortal() as portal:
         with monkeypatch.context() as long_ago:
             long_ago.setattr(harvesting, "new_harvest_id", lambda store: "20260101T190000Z")
-            store = Store.create(data, portal.url)
-            with store.writer():
+            store = create_store(data, portal.url)
+            with open_writer(store.root) as store:
                 night = HarvestRun.begin(load_settings(portal=portal.url, data=data, rate=1_000_000), store, Scope())
                 assert run_harvest(night)
                 night.close()
@@ -65,7 +66,7 @@ def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
     assert servers == []  # the one that the service started, and no other
     assert "was missed: harvesting now" in told
     assert "0 2 * * * (Asia/Bangkok)" in told
-    assert len(open_store(data).harvest_ids()) == 2, told
+    assert len(open_archive(data).harvest_ids()) == 2, told
     assert verify_store(data) == []
     with socket.socket() as probe:  # the embedded server went with the service
         assert probe.connect_ex(("127.0.0.1", port)) != 0
@@ -135,12 +136,15 @@ def test_a_schedule_nobody_can_read_is_told_before_anything_starts(
 
 @pytest.mark.parametrize("command", [["serve"], ["serve", "--cron", "0 3 * * *"]])
 def test_a_store_has_one_service(command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = Store.create(tmp_path / "store", "http://127.0.0.1:9")
-    with store.serving(), store.writer(), pytest.raises(SystemExit) as ended:
+    store = create_store(tmp_path / "store", "http://127.0.0.1:9")
+    with service_lock(store.root), open_writer(store.root), pytest.raises(SystemExit) as ended:
         main([*command, "--data", str(store.root), "--portal", store.portal])
     assert ended.value.code == 2
     assert "is served by another process already; stop that one first" in capsys.readouterr().err
-    with store.writer(), store.serving():  # a harvest that is under way does not hinder a service
+    with (
+        open_writer(store.root) as store,
+        service_lock(store.root),
+    ):  # a harvest that is under way does not hinder a service
         pass
 
 

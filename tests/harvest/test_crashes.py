@@ -11,8 +11,8 @@ import pytest
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store, open_store
 from pipeline.store.verify import verify_store
+from pipeline.store.writer import create_store, open_archive, open_writer
 
 _PROGRAM = Path(__file__).parents[1] / "support" / "crashing_harvest.py"
 _OF_THE_RUN = ("_at", "harvest_id")
@@ -28,8 +28,8 @@ def crash(*arguments: object) -> dict[str, Any]:
 
 def harvest(url: str, data: Path, *, finish: bool = True) -> None:
     settings = load_settings(portal=url, data=data, rate=1_000_000, retries=0, backoff=0)
-    store = Store.create(data, url)
-    with store.writer():
+    store = create_store(data, url)
+    with open_writer(store.root) as store:
         night = HarvestRun.begin(settings, store, Scope())
         if not finish:
             night.finish = lambda: None  # type: ignore[method-assign, assignment, return-value]
@@ -38,7 +38,7 @@ def harvest(url: str, data: Path, *, finish: bool = True) -> None:
 
 
 def facts(data: Path) -> dict[str, Any]:
-    store = open_store(data)
+    store = open_archive(data)
     tables = {name: store.arrow(name) for name in store.tables}
     return {
         name: table.select([column for column in table.column_names if not column.endswith(_OF_THE_RUN)]).to_pylist()
@@ -65,7 +65,7 @@ def test_harvests_killed_thirty_times_end_as_undisturbed_ones(tmp_path: Path) ->
     assert kills >= 30
     assert late >= 3
     assert verify_store(tmp_path / "killed", deep=True) == []
-    assert len(open_store(tmp_path / "killed").harvest_ids()) == 3
+    assert len(open_archive(tmp_path / "killed").harvest_ids()) == 3
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from support.harvests import harvest
 
+from pipeline.api import open_store
 from pipeline.errors import PortalError, StoreBusyError, StoreError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.portal import code_ref
@@ -18,8 +19,8 @@ from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.harvest.spool import Spool
 from pipeline.operate.status import condition
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store, open_store
 from pipeline.store.verify import verify_store
+from pipeline.store.writer import create_store, open_archive, open_writer
 
 
 def test_published_tables_have_the_seeds_values(three_nights: Path) -> None:
@@ -57,16 +58,17 @@ def test_outcomes_of_three_nights(three_nights: Path) -> None:
 
 
 def test_a_record_ends_at_the_second_miss_only(three_nights: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     ids = store.harvest_ids()
-    assert ["50500000-0745" in set(store.table("projects", id_)["project_code"]) for id_ in ids] == [True, True, False]
+    codes = [store.arrow("projects", id_)["project_code"].to_pylist() for id_ in ids]
+    assert ["50500000-0745" in found for found in codes] == [True, True, False]
     looks = store.history("50500000-0745")
     assert looks["outcome"].tolist() == ["new", "blank", "blank"]
     assert looks["ended_at"].isna().tolist() == [True, True, False]
 
 
 def test_export_of_any_night_is_what_was_published(three_nights: Path, tmp_path: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     for id_ in store.harvest_ids():
         store.export(id_, tmp_path / id_)
         published = {file.name: file.read_bytes() for file in (three_nights / "snapshots" / id_).glob("*.parquet")}
@@ -77,13 +79,13 @@ def test_export_of_any_night_is_what_was_published(three_nights: Path, tmp_path:
     shutil.rmtree(copy / "snapshots")  # derived: what harvests/ hold is enough
     (copy / "snapshots").mkdir()
     for id_ in store.harvest_ids():
-        open_store(copy).export(id_, tmp_path / "again" / id_)
+        open_archive(copy).export(id_, tmp_path / "again" / id_)
         for file in (tmp_path / id_).glob("*.parquet"):
             assert (tmp_path / "again" / id_ / file.name).read_bytes() == file.read_bytes(), file.name
 
 
 def test_bytes_are_kept_as_served(three_nights: Path, fixtures_html: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     page = store.history("24000000-2964").iloc[0]
     assert store.body(page.body_harvest_id, page.page_sha256) == (fixtures_html / "24000000-2964.html").read_bytes()
 
@@ -106,11 +108,11 @@ def test_any_changed_byte_is_found(three_nights: Path, tmp_path: Path) -> None:
                 )
             finally:
                 file.write_bytes(content)
-    foreign = three_nights / "harvests" / open_store(three_nights).harvest_ids()[0] / "extra.parquet"
+    foreign = three_nights / "harvests" / open_archive(three_nights).harvest_ids()[0] / "extra.parquet"
     foreign.write_bytes(b"x")
     assert [problem.what for problem in verify_store(three_nights)] == ["a foreign file"]
     foreign.unlink()
-    missing = three_nights / "harvests" / open_store(three_nights).harvest_ids()[0] / "plan_steps.parquet"
+    missing = three_nights / "harvests" / open_archive(three_nights).harvest_ids()[0] / "plan_steps.parquet"
     moved = missing.rename(tmp_path / "moved")
     assert [problem.what for problem in verify_store(three_nights)] == ["missing"]
     moved.rename(missing)
@@ -151,8 +153,8 @@ def test_an_unreachable_portal_changes_nothing(tmp_path: Path) -> None:
         harvest(portal, data)
         url = portal.url
     before = {path: path.read_bytes() for path in (data / "latest").resolve().iterdir()}
-    store = open_store(data)
-    with store.writer():
+    store = open_archive(data)
+    with open_writer(store.root) as store:
         night = HarvestRun.begin(load_settings(portal=url, data=data, rate=1000, retries=0, backoff=0), store, Scope())
         try:
             with pytest.raises(PortalError, match=r"robots\.txt"):
@@ -173,7 +175,7 @@ def test_a_shrunken_portal_is_held_back(tmp_path: Path, fixtures_html: Path) -> 
         second = harvest(portal, data)
         assert not second.published
         assert "gave no answer" in (second.held_back or "")
-        store = open_store(data)
+        store = open_archive(data)
         assert store.latest_id() == first.harvest_id
         assert store.harvest_ids() == [first.harvest_id, second.harvest_id]
         shutil.rmtree(fixtures)
@@ -185,29 +187,33 @@ def test_a_shrunken_portal_is_held_back(tmp_path: Path, fixtures_html: Path) -> 
 
 
 def test_a_second_writer_is_refused_with_the_firsts_name(tmp_path: Path) -> None:
-    store = Store.create(tmp_path / "store", "http://127.0.0.1:1")
-    with store.writer(), pytest.raises(StoreBusyError, match=f"process {os.getpid()}, started 20"), store.writer():
+    store = create_store(tmp_path / "store", "http://127.0.0.1:1")
+    with (
+        open_writer(store.root),
+        pytest.raises(StoreBusyError, match=f"process {os.getpid()}, started 20"),
+        open_writer(store.root),
+    ):
         pass
-    with store.writer():
+    with open_writer(store.root) as store:
         pass
 
 
 def test_one_store_holds_one_portal(tmp_path: Path) -> None:
-    Store.create(tmp_path / "store", "http://127.0.0.1:1")
+    create_store(tmp_path / "store", "http://127.0.0.1:1")
     with pytest.raises(StoreError, match="name another folder"):
-        Store.create(tmp_path / "store", "http://127.0.0.1:2")
+        create_store(tmp_path / "store", "http://127.0.0.1:2")
 
 
 def test_a_newer_store_is_refused(tmp_path: Path) -> None:
-    Store.create(tmp_path / "store", "http://127.0.0.1:1")
+    create_store(tmp_path / "store", "http://127.0.0.1:1")
     (tmp_path / "store" / "store.json").write_text(json.dumps({"format": 99, "portal": "x"}))
     with pytest.raises(StoreError, match="newer"):
-        open_store(tmp_path / "store")
+        open_archive(tmp_path / "store")
 
 
 def test_a_harvest_killed_while_it_was_planned_is_begun_anew(tmp_path: Path) -> None:
     with DemoPortal() as portal:
-        store = Store.create(tmp_path / "store", portal.url)
+        store = create_store(tmp_path / "store", portal.url)
         Spool(store.root / "runs" / "20200101T000000Z" / "spool.sqlite").close()
         result = harvest(portal, tmp_path / "store")
     assert result.published
@@ -221,14 +227,14 @@ from pathlib import Path
 from pipeline.errors import refused_by_machine
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store
+from pipeline.store.archive import Archive
 
 url, data, limit = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 settings = load_settings(portal=url, data=data, rate=1000, retries=0)
-store = Store.create(data, url)
+store = create_store(data, url)
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # no file may grow beyond it, as on a disk that fills up
 try:
-    with store.writer():
+    with open_writer(store.root) as store:
         run_harvest(HarvestRun.begin(settings, store, Scope()))
 except Exception as error:
     print(refused_by_machine(error, data))
@@ -244,11 +250,11 @@ def test_a_disk_that_fills_up_is_a_sentence_and_costs_nothing(tmp_path: Path, li
         assert done.stdout.startswith(str(data)), done.stdout
         assert done.stdout.endswith("make room or mend its permissions, then start again: what was kept stands\n")
         assert verify_store(data) == []
-        assert condition(open_store(data), 36).state == "failed"  # although the disk took no line of the log
+        assert condition(open_archive(data), 36).state == "failed"  # although the disk took no line of the log
         first = set(portal.requests)
         portal.requests.clear()
         assert harvest(portal, data).published
-    assert condition(open_store(data), 36).is_good
+    assert condition(open_archive(data), 36).is_good
     again = first.intersection(portal.requests) - {"/robots.txt"}
     assert len(again) <= 4 * load_settings().concurrency  # no more than was under way when the disk was full
     assert verify_store(data, deep=True) == []
@@ -258,4 +264,4 @@ def test_a_disk_that_fills_up_is_a_sentence_and_costs_nothing(tmp_path: Path, li
 def test_a_spoilt_store_file_is_one_sentence(tmp_path: Path, content: str) -> None:
     (tmp_path / "store.json").write_text(content)
     with pytest.raises(StoreError, match=r"store\.json cannot be read; restore it from a copy of the store"):
-        open_store(tmp_path)
+        open_archive(tmp_path)

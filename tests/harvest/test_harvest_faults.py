@@ -23,8 +23,8 @@ from parsers import parse_page
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.harvest.run_report import report_text
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store
 from pipeline.store.verify import verify_store
+from pipeline.store.writer import create_store, open_writer
 
 BLOCK_PAGE = b"<html><body><h1>Request Rejected</h1><p>The requested URL was rejected. Support ID: 1</p></body></html>"
 PROJECTS = 120
@@ -67,8 +67,8 @@ def test_every_page_that_was_ever_servable_is_in_the_tables(tmp_path: Path) -> N
             **{"rate": 400, "concurrency": 8, "retries": 2, "backoff": 0.01, "read_timeout": 0.5, "page_timeout": 2},
             **{"breaker_failures": 200, "breaker_pause": 0.1, "max_page_bytes": 5_000_000},
         )
-        store = Store.create(tmp_path / "store", portal.url)
-        with store.writer():
+        store = create_store(tmp_path / "store", portal.url)
+        with open_writer(store.root) as store:
             night = HarvestRun.begin(settings, store, Scope())
             try:
                 result = run_harvest(night)
@@ -122,8 +122,8 @@ def test_an_endless_listing_ends(tmp_path: Path) -> None:
             max_pages=400,
             max_gone_share=1,
         )
-        store = Store.create(tmp_path / "store", portal.url)
-        with store.writer():
+        store = create_store(tmp_path / "store", portal.url)
+        with open_writer(store.root) as store:
             night = HarvestRun.begin(settings, store, Scope())
             try:
                 result = run_harvest(night)
@@ -146,10 +146,10 @@ def test_an_address_that_shows_another_record_changes_neither(tmp_path: Path) ->
     with FaultyPortal(pages) as portal:
         for night in (1, 2):
             settings = load_settings(portal=portal.url, data=tmp_path / "store", rate=2000, retries=0, backoff=0.01)
-            store = Store.create(tmp_path / "store", portal.url)
+            store = create_store(tmp_path / "store", portal.url)
             if night == 2:
                 portal.pages[mixed_up] = project_page(4, 1, 0.0)
-            with store.writer():
+            with open_writer(store.root) as store:
                 begun = HarvestRun.begin(settings, store, Scope())
                 try:
                     result = run_harvest(begun)

@@ -9,11 +9,8 @@ from hypothesis import strategies as st
 from parsers import parse_page
 from pipeline.errors import SettingsError
 from pipeline.harvest.portal import (
-    AGENCY_CODE,
     LISTS,
-    Agency,
     PageRef,
-    agencies,
     agency_codes,
     code_ref,
     discover,
@@ -29,6 +26,8 @@ from pipeline.harvest.portal import (
     start_ref,
     yii_ref,
 )
+from pipeline.schema.agencies import Agency, agencies
+from pipeline.schema.codes import AGENCY_CODE
 
 PORTAL = "http://monitor.bangkok.go.th"
 BASE = f"{PORTAL}/mobile/index101.php?selDEP=24000000"

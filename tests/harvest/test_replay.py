@@ -15,8 +15,8 @@ from flows.cli.commands import main
 from pipeline.compare.diff import states_differ
 from pipeline.harvest import replay
 from pipeline.harvest.demo_portal import DemoPortal
-from pipeline.store.archive import open_store
 from pipeline.store.verify import verify_store
+from pipeline.store.writer import open_archive
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def test_replay_tells_what_the_parser_changed_and_writes_nothing(
 ) -> None:
     _, data = read_by_the_older
     files = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
-    changes, read, unreadable = replay.parser_changes(open_store(data))
+    changes, read, unreadable = replay.parser_changes(open_archive(data))
     assert {(row["table"], row["column"], row["before"], row["cause"]) for row in changes.to_pylist()} == {
         ("projects", "evaluation_score", None, "parser")
     }
     assert read > 30
     assert unreadable == []
-    every, more, _ = replay.parser_changes(open_store(data), "2020-01-01")
+    every, more, _ = replay.parser_changes(open_archive(data), "2020-01-01")
     assert more > read  # the versions that night 2 replaced as well
     assert len(every) >= len(changes)
     with pytest.raises(SystemExit) as ended:
@@ -54,10 +54,10 @@ def test_a_published_replay_is_a_harvest_that_says_so(
     read_by_the_older: tuple[DemoPortal, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     portal, data = read_by_the_older
-    store = open_store(data)
+    store = open_archive(data)
     before = store.latest_id()
     assert before
-    checked = store.table("projects").set_index("project_code")["checked_at"]
+    checked = store.arrow("projects").to_pandas().set_index("project_code")["checked_at"]
     asked = len(portal.requests)
     with pytest.raises(SystemExit) as ended:
         main(["replay", "--publish", "--data", str(data)])
@@ -67,11 +67,11 @@ def test_a_published_replay_is_a_harvest_that_says_so(
     assert after
     assert after > before
     assert store.manifest(after)["cause"] == "parser"
-    assert store.table("projects")["evaluation_score"].notna().any()
-    assert store.table("projects", before)["evaluation_score"].isna().all()
+    assert store.arrow("projects").to_pandas()["evaluation_score"].notna().any()
+    assert store.arrow("projects", before).to_pandas()["evaluation_score"].isna().all()
     # what the rows say of the portal's answers stays: nobody asked it
-    assert store.table("projects").set_index("project_code")["checked_at"].equals(checked)
-    assert set(store.table("projects")["parser_version"]) == {parsers.PARSER_VERSION}
+    assert store.arrow("projects").to_pandas().set_index("project_code")["checked_at"].equals(checked)
+    assert set(store.arrow("projects").to_pandas()["parser_version"]) == {parsers.PARSER_VERSION}
     assert {row["cause"] for row in states_differ(store, before, after).to_pylist()} == {"parser"}
     assert verify_store(data, deep=True) == []
     with pytest.raises(SystemExit) as again:
@@ -85,7 +85,7 @@ def test_a_new_parser_is_applied_to_the_old_pages_before_the_next_night(
     portal, data = read_by_the_older
     portal.night = 3
     result = harvest(portal, data)
-    store = open_store(data)
+    store = open_archive(data)
     first, second, third, fourth = store.harvest_ids()
     assert fourth == result.harvest_id
     assert [store.manifest(id_)["cause"] for id_ in (first, second, third, fourth)] == [
@@ -95,7 +95,7 @@ def test_a_new_parser_is_applied_to_the_old_pages_before_the_next_night(
         "portal",
     ]
     # of night 3 only what the portal changed, whatever today's parser reads otherwise
-    assert not {"evaluation_score"} & set(store.diff(third, fourth)["column"])
+    assert not {"evaluation_score"} & set(states_differ(store, third, fourth)["column"].to_pylist())
     over_both = states_differ(store, second, fourth).to_pylist()
     assert {row["cause"] for row in over_both if row["column"] == "evaluation_score"} == {"parser"}
     assert {row["cause"] for row in over_both if row["column"] == "progress_percent"} <= {"portal"}
@@ -111,7 +111,7 @@ def test_a_page_todays_parser_cannot_read_holds_the_replay_back(
     monkeypatch.setattr(
         replay, "parse_page", lambda body, **about: parse(b"" if b"24000000-2964" in body[:20_000] else body, **about)
     )
-    store = open_store(data)
+    store = open_archive(data)
     before = store.latest_id()
     with pytest.raises(SystemExit) as ended:
         main(["replay", "--publish", "--data", str(data)])

@@ -22,7 +22,7 @@ from pipeline.operate import notify
 from pipeline.operate.notify import Event, event_of, sent_log, tell
 from pipeline.operate.status import condition
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store, open_store
+from pipeline.store.writer import create_store, open_archive
 
 TOKEN = "T0ken-nobody-may-see"
 
@@ -198,7 +198,7 @@ def test_status_says_and_tells_what_is_not_good(
 ) -> None:
     monkeypatch.setenv("BMA_PROGRESS_NOTIFY_COMMAND", command_that_keeps(tmp_path))
     sent_log(three_nights).unlink(missing_ok=True)
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
 
     def status(*arguments: str) -> int:
         try:
@@ -266,7 +266,7 @@ def test_a_night_that_could_not_be_run_is_told_and_seen_by_status(
 
 
 def test_a_store_without_a_harvest_has_no_condition(tmp_path: Path) -> None:
-    Store.create(tmp_path / "new", "http://127.0.0.1:1")
+    create_store(tmp_path / "new", "http://127.0.0.1:1")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("BMA_")}
     command = [
         sys.executable,

@@ -17,7 +17,7 @@ from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store import verify
-from pipeline.store.archive import Store, open_store
+from pipeline.store.writer import create_store, open_archive, open_writer
 
 GOOD = [line.replace("ผลงานที่ทำได้ แห่ง : 3", "ผลงานที่ทำได้ แห่ง : 1") for line in PROJECT]
 
@@ -108,8 +108,8 @@ def test_a_stored_page_is_judged_by_the_time_of_its_own_fetch(tmp_path: Path, mo
     monkeypatch.setattr(fetching, "_is_blocked", lambda body: False)
     with DemoPortal() as portal:
         settings = load_settings(portal=portal.url, data=tmp_path / "store", rate=1_000_000, retries=0, backoff=0)
-        store = Store.create(tmp_path / "store", portal.url)
-        with store.writer():
+        store = create_store(tmp_path / "store", portal.url)
+        with open_writer(store.root) as store:
             night = HarvestRun.begin(settings, store, Scope())
             assert run_harvest(night)
             night.close()
@@ -122,4 +122,4 @@ def test_a_stored_page_is_judged_by_the_time_of_its_own_fetch(tmp_path: Path, mo
 
 
 def replay_all(data: Path) -> Callable[[], Any]:
-    return lambda: replay.parser_changes(open_store(data))
+    return lambda: replay.parser_changes(open_archive(data))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline import open_store
+from pipeline.api import open_store
 from pipeline.errors import StoreDamagedError, StoreError
 from pipeline.schema.columns import TABLES
-from pipeline.store.archive import Store
+from pipeline.store.writer import create_store
 
 
 def test_tables_are_described(three_nights: Path) -> None:
@@ -20,7 +20,7 @@ def test_tables_are_described(three_nights: Path) -> None:
     assert list(found.index) == list(TABLES)
     assert all(found.loc[name, "rows"] == len(store.table(name)) for name in TABLES)
     assert list(found.index[found.personal]) == ["contacts"]
-    first = store.harvest_ids()[0]
+    first = store.harvests()["harvest_id"][0]
     assert store.describe(when=first).loc["projects", "rows"] == len(store.table("projects", first))
 
 
@@ -54,7 +54,8 @@ def test_a_store_shows_itself(three_nights: Path, tmp_path: Path) -> None:
     assert repr(store).startswith(f"<Store {three_nights}: 3 harvests of http://127.0.0.1:")
     shown = store._repr_html_()
     assert all(f"<th>{name}</th>" in shown for name in TABLES)
-    empty = Store.create(tmp_path / "<b>", "http://portal.example")
+    create_store(tmp_path / "<b>", "http://portal.example")
+    empty = open_store(tmp_path / "<b>")
     assert "none published" in repr(empty)
     assert "&lt;b&gt;" in empty._repr_html_()
     with pytest.raises(StoreError, match="no harvest yet"):
@@ -74,7 +75,7 @@ def test_a_damaged_table_is_one_sentence(three_nights: Path, tmp_path: Path) -> 
             ask()
     assert "findings.parquet cannot be read" in store._repr_html_()
     assert len(store.table("projects")) == 15
-    assert store.number_of_rows("findings", store.harvest_ids()[0]) > 0
+    assert len(store.table("findings", store.harvests()["harvest_id"][0])) > 0
 
 
 def test_nothing_of_prefect_is_imported(three_nights: Path) -> None:

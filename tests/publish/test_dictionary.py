@@ -14,7 +14,7 @@ from pipeline.publish.dictionary import diagram, examples_of, html, markdown, wr
 from pipeline.schema.columns import TABLES
 from pipeline.schema.relations import MENTIONS, RELATIONS
 from pipeline.schema.thai_texts import COLUMNS_TH, ODDITIES, TABLES_TH, TYPES, UNITS_TH
-from pipeline.store.archive import open_store
+from pipeline.store.writer import open_archive
 
 THAI = re.compile("[ก-๙]")
 COLUMNS = [(table, column) for table in TABLES.values() for column in table.columns]
@@ -42,7 +42,7 @@ def test_every_description_has_its_thai_and_none_is_left_over() -> None:
 
 
 def test_examples_are_real_and_personal_data_has_none(three_nights: Path) -> None:
-    found = examples_of(open_store(three_nights), "24000000-2964")
+    found = examples_of(open_archive(three_nights), "24000000-2964")
     assert found["projects", "name"].startswith("โครงการพัฒนาศักยภาพกรรมการชุมชน")
     assert found["progress_reports", "reported_on_date"] == "2019-10-29"
     assert found["projects", "budget_received_baht"] == "1250000.5"

@@ -25,8 +25,9 @@ from pipeline.publish.export import FORMATS, export_state, guarded, write_csv
 from pipeline.publish.sql import Session
 from pipeline.schema.columns import TABLES
 from pipeline.schema.relations import RELATIONS
-from pipeline.store.archive import open_store, snapshot_document
+from pipeline.store.snapshots import snapshot_document
 from pipeline.store.verify import verify_store
+from pipeline.store.writer import open_archive
 
 
 def run(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -76,7 +77,7 @@ def plain(value: Any) -> Any:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_format_holds_every_value(three_nights: Path, exports: Path, name: str) -> None:
-    expected = [tuple(map(plain, row.values())) for row in open_store(three_nights).arrow(name).to_pylist()]
+    expected = [tuple(map(plain, row.values())) for row in open_archive(three_nights).arrow(name).to_pylist()]
     assert expected
     columns = TABLES[name].columns
 
@@ -104,7 +105,7 @@ def test_every_format_holds_every_value(three_nights: Path, exports: Path, name:
     ]
     without = [[tuple(v for i, v in enumerate(row) if i not in instants) for row in some] for some in (whole, expected)]
     assert without[0] == without[1]
-    for row, real in zip(padded, open_store(three_nights).arrow(name).to_pylist(), strict=True):
+    for row, real in zip(padded, open_archive(three_nights).arrow(name).to_pylist(), strict=True):
         for i, value in enumerate(real.values()):
             if i in instants:  # Excel keeps milliseconds
                 assert (row[i] is None) == (value is None)
@@ -173,7 +174,7 @@ def test_a_text_in_excel_is_a_text(hostile_store: Path, tmp_path: Path) -> None:
 
 
 def test_every_format_takes_hostile_values_and_a_night_without_snapshot(hostile_store: Path, tmp_path: Path) -> None:
-    store = open_store(hostile_store)
+    store = open_archive(hostile_store)
     first = store.harvest_ids()[0]
     shutil.rmtree(hostile_store / "snapshots" / first)
     for when, form in itertools.product(("latest", first), FORMATS):
@@ -223,7 +224,7 @@ def test_a_damaged_store_or_a_full_folder_is_one_sentence_and_leaves_nothing(
 
 
 def test_relations_hold_and_the_package_names_them(three_nights: Path, exports: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     for one in RELATIONS:
         parents = {tuple(row.values()) for row in store.arrow(one.parent).select(one.columns).to_pylist()}
         children = {tuple(row.values()) for row in store.arrow(one.child).select(one.columns).to_pylist()}
@@ -253,7 +254,7 @@ def test_the_package_is_valid_by_the_standards_own_tool(three_nights: Path, expo
     told = json.loads(done.stdout)
     assert told["valid"], told
     assert {task["name"] for task in told["tasks"]} == set(TABLES)
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     rows = {task["name"]: task["stats"]["rows"] for task in told["tasks"]}
     assert rows == {name: len(store.arrow(name)) for name in TABLES}
 
@@ -279,23 +280,23 @@ def test_verify_knows_the_package(three_nights: Path, tmp_path: Path) -> None:
 
 
 def test_sql_answers_about_then_and_now(three_nights: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     first, *_, last = store.harvest_ids()
     for when in (first, last):
         done = run("sql", "SELECT count(*) AS n FROM progress_reports", "--when", when, "--format", "csv",
                    "--data", three_nights)  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert done.stdout == f'"n"\n{len(store.table("progress_reports", when))}\n'
+        assert done.stdout == f'"n"\n{len(store.arrow("progress_reports", when).to_pandas())}\n'
     both = "SELECT count(*) FROM previous.projects;\nSELECT typeof(start_date) FROM plan_steps LIMIT 1"
     done = run("sql", "--data", three_nights, stdin=both)
     assert done.returncode == 0, done.stderr
     assert "DATE" in done.stdout
-    assert str(len(store.table("projects", "previous"))) in done.stdout
+    assert str(len(store.arrow("projects", "previous").to_pandas())) in done.stdout
     query = (
         f"""SELECT (SELECT count(*) FROM "{first}".projects) AS one, (SELECT count(*) FROM latest.projects) AS other"""
     )
     done = run("sql", query, "--format", "csv", "--data", three_nights)
-    counts = [len(store.table("projects", when)) for when in (first, last)]
+    counts = [len(store.arrow("projects", when).to_pandas()) for when in (first, last)]
     assert done.stdout.splitlines()[1] == ",".join(map(str, counts))
     pivoted = run("sql", "PIVOT progress_reports ON report_index USING count(*) GROUP BY project_code",
                   "--data", three_nights)  # fmt: skip
@@ -337,7 +338,7 @@ def test_a_query_reaches_nothing_but_the_tables(three_nights: Path, tmp_path: Pa
     there, new, secret = three_nights / "latest" / "projects.parquet", tmp_path / "new", tmp_path / "secret.csv"
     secret.write_text("a,b\n1,2\n")
     before = there.read_bytes()
-    with Session(open_store(three_nights)) as session, pytest.raises(BmaProgressError) as refused:
+    with Session(open_archive(three_nights)) as session, pytest.raises(BmaProgressError) as refused:
         session.answer(query.format(there=there.resolve(), new=new, secret=secret), "csv", io.BytesIO())
     assert "\n" not in str(refused.value)
     assert there.read_bytes() == before

@@ -20,7 +20,7 @@ from pipeline.compare.diff import Comparison, compare_snapshots
 from pipeline.compare.inputs import FolderSnapshot, StoreSnapshot
 from pipeline.publish.report import report_html
 from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, SEVERITIES, severity_of
-from pipeline.store.archive import open_store
+from pipeline.store.writer import open_archive
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NO_BROWSER = "no Chromium on this machine (Debian: apt-get install chromium fonts-thai-tlwg)"
@@ -30,7 +30,7 @@ EVIL = '</style></title><script>alert(1)</script><img src=x onerror="alert(2)">{
 
 
 def comparison(store: Path, before: int = 0, after: int = 2) -> Comparison:
-    opened = open_store(store)
+    opened = open_archive(store)
     ids = opened.harvest_ids()
     return compare_snapshots(StoreSnapshot(opened, ids[before]), StoreSnapshot(opened, ids[after]), contacts=False)
 
@@ -68,7 +68,7 @@ def test_every_difference_stands_in_the_page_with_both_values(three_nights: Path
 
 
 def test_hashes_are_those_of_the_stored_pages(three_nights: Path) -> None:
-    store = open_store(three_nights)
+    store = open_archive(three_nights)
     page = LexborHTMLParser(report_html(comparison(three_nights)))
     proofs = [
         (proof.css_first("code").text(), re.search(r"harvest (\d+T\d+Z)", proof.text()))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.api import open_store
 from pipeline.publish.thai_words import words_of
 from pipeline.schema.columns import TABLES
-from pipeline.store.archive import open_store
 
 TEXTS = st.text(st.sampled_from("กขคงาำเแโใไิีึืุู่้๊๋์ฯๆ๑๒3.,-() \n\tabก็น้ำไม่ได้โครงการ=\u200b"), max_size=60)
 

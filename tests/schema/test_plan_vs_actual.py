@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.states import SEED, State
 
 from pipeline.schema.plan_vs_actual import plan_vs_actual, planned_curve, planned_percent
-from pipeline.store.archive import open_store
+from pipeline.store.writer import open_archive
 
 
 def steps(*rows: tuple[float | None, str | None, str | None], code: str = "24000000-0001") -> pa.Table:
@@ -115,10 +115,10 @@ def test_what_nobody_can_know_is_null() -> None:
 
 
 def test_it_is_published_with_every_night(three_nights: pytest.TempPathFactory) -> None:
-    store = open_store(str(three_nights))
+    store = open_archive(str(three_nights))
     for id_ in store.harvest_ids():
         rows = pd.read_parquet(f"{three_nights}/snapshots/{id_}/plan_vs_actual.parquet")
         assert str(rows.month_end_date.dtype) == "datetime64[us]"
         assert rows.groupby("project_code").size().eq(12).all()
-        assert set(rows.project_code) <= set(store.table("projects", id_).project_code)
-        pd.testing.assert_frame_equal(store.table("plan_vs_actual", id_), rows, check_dtype=False)
+        assert set(rows.project_code) <= set(store.arrow("projects", id_).to_pandas().project_code)
+        pd.testing.assert_frame_equal(store.arrow("plan_vs_actual", id_).to_pandas(), rows, check_dtype=False)

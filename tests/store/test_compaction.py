@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from flows.cli.commands import main
+from pipeline.compare.diff import states_differ
 from pipeline.compare.timeline import timeline_text
 from pipeline.errors import StoreDamagedError
 from pipeline.harvest.demo_portal import DemoPortal
@@ -21,17 +22,17 @@ from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.operate.status import condition, status_text
 from pipeline.settings import load_settings
 from pipeline.store import packs
-from pipeline.store.archive import Store, open_store
 from pipeline.store.evidence import write_evidence
 from pipeline.store.verify import verify_store
+from pipeline.store.writer import StoreWriter, create_store, open_archive, open_writer
 
 NEXT_MONTH = date(2090, 1, 1)
 
 
 def night(portal: DemoPortal, data: Path) -> None:
     settings = load_settings(portal=portal.url, data=data, rate=1_000_000, retries=0, backoff=0, keep_snapshots=1)
-    store = Store.create(data, portal.url)
-    with store.writer():
+    store = create_store(data, portal.url)
+    with open_writer(store.root) as store:
         begun = HarvestRun.begin(settings, store, Scope())
         assert run_harvest(begun)
         begun.close()
@@ -49,7 +50,7 @@ def three_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def answers(data: Path, out: Path) -> dict[str, Any]:
     """The hashes of everything the store is asked."""
-    store = open_store(data)
+    store = open_archive(data)
     ids = store.harvest_ids()
     found: dict[str, Any] = {
         f"{name} as of {id_}": hashlib.sha256(repr(store.arrow(name, id_).to_pylist()).encode()).hexdigest()
@@ -59,7 +60,7 @@ def answers(data: Path, out: Path) -> dict[str, Any]:
     found["manifests"] = [store.manifest(id_) for id_ in ids]
     found["history"] = timeline_text(store, "24000000-3051")
     found["status"] = status_text(store, condition(store, 1e9)).partition("hours ago")[2]
-    found["diff"] = store.diff(ids[0], ids[-1]).to_dict("list")
+    found["diff"] = states_differ(store, ids[0], ids[-1]).to_pylist()
     found["replay"] = (parser_changes(store, ids[0])[1:], len(parser_changes(store, ids[0])[0]))
     write_evidence(store, "24000000-3051", out)
     found["evidence"] = {
@@ -73,8 +74,8 @@ def test_packing_a_month_changes_no_answer(three_nights: Path, tmp_path: Path) -
     shutil.copytree(three_nights, data, symlinks=True)
     before = answers(data, tmp_path / "before")
     files = {path.relative_to(data): path.read_bytes() for path in (data / "harvests").rglob("*") if path.is_file()}
-    store = open_store(data)
-    with store.writer():
+    store = open_archive(data)
+    with open_writer(store.root) as store:
         (pack,) = store.compact(NEXT_MONTH)
         assert store.compact(NEXT_MONTH) == []
     assert [path.name for path in (data / "harvests").iterdir()] == [pack.name]
@@ -84,7 +85,7 @@ def test_packing_a_month_changes_no_answer(three_nights: Path, tmp_path: Path) -
         assert {Path("harvests") / name: archive.read(name) for name in archive.namelist()} == files
     shutil.rmtree(data / "snapshots")  # derived: made anew from the pack
     (data / "snapshots").mkdir()
-    with store.writer():
+    with open_writer(store.root) as store:
         pass
     assert answers(data, tmp_path / "again") == before
 
@@ -96,8 +97,8 @@ def test_the_command_packs_the_months_that_are_over(
     shutil.copytree(three_nights, data, symlinks=True)
     main(["compact", "--data", str(data)])  # this month goes on
     assert capsys.readouterr().out == "no month is over that is not packed yet\n"
-    compacted = Store.compact
-    monkeypatch.setattr(Store, "compact", lambda self: compacted(self, NEXT_MONTH))
+    compacted = StoreWriter.compact
+    monkeypatch.setattr(StoreWriter, "compact", lambda self: compacted(self, NEXT_MONTH))
     main(["compact", "--data", str(data)])
     assert capsys.readouterr().out.endswith(".zip holds 3 harvests\n")
     assert verify_store(data) == []
@@ -108,8 +109,8 @@ def test_harvests_go_on_after_packing(three_nights: Path, tmp_path: Path) -> Non
     shutil.copytree(three_nights, data, symlinks=True)
     with DemoPortal() as portal:
         (data / "store.json").write_bytes((data / "store.json").read_bytes())
-        store = open_store(data)
-        with store.writer():
+        store = open_archive(data)
+        with open_writer(store.root) as store:
             store.compact(NEXT_MONTH)
         settings = load_settings(portal=store.portal, data=data, rate=1_000_000, retries=0, backoff=0)
         assert settings.portal == store.portal
@@ -121,7 +122,7 @@ def test_harvests_go_on_after_packing(three_nights: Path, tmp_path: Path) -> Non
     unpacked.mkdir()
     for file in folder.iterdir():
         (unpacked / file.name).write_bytes(file.read_bytes())
-    with store.writer():  # as after a kill between the pack and the folders' end
+    with open_writer(store.root) as store:  # as after a kill between the pack and the folders' end
         assert not unpacked.exists()
     assert verify_store(data) == []
 
@@ -130,8 +131,8 @@ def test_harvests_go_on_after_packing(three_nights: Path, tmp_path: Path) -> Non
 def test_any_changed_byte_of_a_pack_is_found(three_nights: Path, tmp_path: Path) -> None:
     data = tmp_path / "store"
     shutil.copytree(three_nights, data, symlinks=True)
-    store = open_store(data)
-    with store.writer():
+    store = open_archive(data)
+    with open_writer(store.root) as store:
         (pack,) = store.compact(NEXT_MONTH)
     content, chance = pack.read_bytes(), random.Random(9)
     places = [0, 5, len(content) - 1, len(content) - 20, *(chance.randrange(len(content)) for _ in range(20))]
@@ -142,13 +143,13 @@ def test_any_changed_byte_of_a_pack_is_found(three_nights: Path, tmp_path: Path)
     assert verify_store(data) == []
     pack.unlink()
     assert verify_store(data)
-    with pytest.raises(StoreDamagedError, match="missing or altered"), store.writer():
+    with pytest.raises(StoreDamagedError, match="missing or altered"), open_writer(store.root):
         pass
 
 
 @pytest.mark.slow
 def test_a_kill_at_any_step_of_packing_costs_nothing(three_nights: Path, tmp_path: Path) -> None:
-    ids = open_store(three_nights).harvest_ids()
+    ids = open_archive(three_nights).harvest_ids()
     for step in range(1, 200):
         data = tmp_path / f"store-{step}"
         shutil.copytree(three_nights, data, symlinks=True)
@@ -167,8 +168,8 @@ def test_a_kill_at_any_step_of_packing_costs_nothing(three_nights: Path, tmp_pat
                     if left == 0:
                         os.kill(os.getpid(), signal.SIGKILL)
 
-            store = open_store(data)
-            with store.writer():
+            store = open_archive(data)
+            with open_writer(store.root) as store:
                 sys.addaudithook(strike)
                 store.compact(NEXT_MONTH)
             os._exit(0)
@@ -176,9 +177,9 @@ def test_a_kill_at_any_step_of_packing_costs_nothing(three_nights: Path, tmp_pat
         assert [
             problem for problem in verify_store(data) if problem.what_to_do != "the next harvest sets it right"
         ] == [], step
-        store = open_store(data)
+        store = open_archive(data)
         assert store.harvest_ids() == ids
-        with store.writer():
+        with open_writer(store.root) as store:
             store.compact(NEXT_MONTH)
         assert verify_store(data) == [], step
         assert store.arrow("projects", ids[0]).num_rows

@@ -7,20 +7,24 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.cli.commands import main
+from pipeline.compare.diff import states_differ
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store, canonical_json, open_store, snapshot_document
-from pipeline.store.packs import file_sha256
+from pipeline.store.archive import Archive
+from pipeline.store.durable import canonical_json, file_sha256
+from pipeline.store.head import write_head
+from pipeline.store.snapshots import snapshot_document
 from pipeline.store.verify import verify_store
+from pipeline.store.writer import create_store, open_archive, open_writer
 
 ADDED = {"projects": "evaluation_score", "progress_reports": "report_no", "findings": "printed"}
 """Columns that the older version did not have yet."""
 
 
 def night(portal: DemoPortal, data: Path) -> None:
-    store = Store.create(data, portal.url)
-    with store.writer():
+    store = create_store(data, portal.url)
+    with open_writer(store.root) as store:
         begun = HarvestRun.begin(load_settings(portal=portal.url, data=data, rate=1_000_000, retries=0), store, Scope())
         assert run_harvest(begun)
         begun.close()
@@ -40,11 +44,11 @@ def make_older(data: Path) -> None:
     for folder in sorted((data / "snapshots").iterdir()):
         _drop_columns(folder)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("pipeline.store.archive.schema_version", lambda: "older")
+            patch.setattr("pipeline.store.snapshots.schema_version", lambda: "older")
             (folder / "datapackage.json").unlink()
             (folder / "snapshot.json").write_bytes(snapshot_document(sorted(folder.glob("*.parquet")), folder.name))
     (data / "head.json").unlink()
-    Store(data).write_head()
+    write_head(Archive(data))
 
 
 def _drop_columns(folder: Path) -> None:
@@ -66,16 +70,17 @@ def older(tmp_path: Path) -> tuple[DemoPortal, Path]:
 def test_an_older_store_opens_and_its_states_come_out_right(older: tuple[DemoPortal, Path]) -> None:
     _, data = older
     assert verify_store(data, deep=True) == []
-    store = open_store(data)
+    store = open_archive(data)
     first, second = store.harvest_ids()
     for id_ in (first, second):
         for table, column in ADDED.items():
-            rows = store.table(table, id_)
+            rows = store.arrow(table, id_).to_pandas()
             assert column in rows.columns
             assert rows[column].isna().all()
-    assert len(store.table("projects", first)) == 16
+    assert len(store.arrow("projects", first).to_pandas()) == 16
     before, after = (
-        store.table("progress_reports", id_).set_index(["project_code", "report_index"]) for id_ in (first, second)
+        store.arrow("progress_reports", id_).to_pandas().set_index(["project_code", "report_index"])
+        for id_ in (first, second)
     )
     key = ("24000000-3051", 1)
     assert (before.loc[key, "progress_percent"], after.loc[key, "progress_percent"]) == (5, 8)
@@ -101,7 +106,7 @@ def test_a_migration_gives_latest_the_new_columns_and_changes_no_harvest(
 
 def test_harvests_and_comparisons_go_on_in_an_older_store(older: tuple[DemoPortal, Path]) -> None:
     _, data = older
-    settings_portal = Store(data).portal
+    settings_portal = Archive(data).portal
     with DemoPortal() as other:
         # the same store, whose portal answers on another port now
         for file in ("store.json", "head.json"):
@@ -109,9 +114,9 @@ def test_harvests_and_comparisons_go_on_in_an_older_store(older: tuple[DemoPorta
         (data / "head.json").unlink()
         other.night = 3
         night(other, data)
-    store = open_store(data)
+    store = open_archive(data)
     first, _, third = store.harvest_ids()
-    changed = store.diff(first, third)
+    changed = states_differ(store, first, third).to_pandas()
     assert {"progress_percent", "note"} <= set(changed["column"].dropna())
     assert not set(changed["column"]) & set(ADDED.values())  # what nobody had written down yet is no change
     assert verify_store(data, deep=True) == []

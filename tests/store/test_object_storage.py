@@ -20,10 +20,11 @@ from flows.cli.commands import main
 from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.run import HarvestResult, HarvestRun, Scope, run_harvest
+from pipeline.location import local_folder
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store, open_store
-from pipeline.store.object_storage import Remote, local_folder
+from pipeline.store.mirror import Mirror
 from pipeline.store.verify import verify_remote
+from pipeline.store.writer import create_store, open_archive, open_writer
 
 pytestmark = pytest.mark.xdist_group("object storage")
 
@@ -63,8 +64,8 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> Non
 
 def night(portal: DemoPortal, url: str) -> HarvestResult:
     settings = load_settings(portal=portal.url, data=url, rate=1_000_000, retries=0, backoff=0)
-    store = Store.create(settings.data, portal.url)
-    with store.writer():
+    store = create_store(settings.data, portal.url)
+    with open_writer(store.root) as store:
         begun = HarvestRun.begin(settings, store, Scope())
         result = run_harvest(begun)
         begun.close()
@@ -73,7 +74,7 @@ def night(portal: DemoPortal, url: str) -> HarvestResult:
 
 
 def tables(url: str, when: str = "latest") -> dict[str, Any]:
-    store = open_store(url)
+    store = open_archive(url)
     return {name: store.arrow(name, when).to_pylist() for name in store.tables}
 
 
@@ -93,7 +94,7 @@ def test_nights_from_two_machines_make_one_history(
     assert second.outcomes["unchanged"]  # the second machine knew what the first had kept
     here = tables(url)
     elsewhere(monkeypatch, tmp_path, "reader")
-    store = open_store(url)
+    store = open_archive(url)
     assert store.harvest_ids() == [first.harvest_id, second.harvest_id, third.harvest_id]
     assert tables(url) == here
     assert tables(url, first.harvest_id) == after_first
@@ -122,34 +123,34 @@ def test_a_second_writer_is_refused_and_a_dead_ones_lease_replaced(
 ) -> None:
     with DemoPortal() as portal:
         night(portal, url)
-        store = open_store(url)
-        with store.writer():
+        store = open_archive(url)
+        with open_writer(store.root) as store:
             elsewhere(monkeypatch, tmp_path, "other")
             with pytest.raises(StoreBusyError, match=rf"written by process {os.getpid()} on .*, alive \d s ago"):
                 night(portal, url)
-        remote = Remote(url, local_folder(url))
+        remote = Mirror(url, local_folder(url))
         holder = {"host": "gone", "process": 1, "mirror": "gone:/x", "renewed_at": "2020-01-01T00:00:00+00:00"}
-        obstore.put(remote._objects, "lock.json", json.dumps(holder).encode())
+        obstore.put(remote.objects._objects, "lock.json", json.dumps(holder).encode())
         assert night(portal, url).published
-    assert "lock.json" not in remote.names()
+    assert "lock.json" not in remote.objects.names()
 
 
 def test_two_writers_that_both_think_they_are_alone(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with DemoPortal() as portal:
         night(portal, url)
-        store = open_store(url)
+        store = open_archive(url)
         portal.night = 2
-        with pytest.raises(StoreBusyError, match="gone on without"), store.writer():  # noqa: PT012
+        with pytest.raises(StoreBusyError, match="gone on without"), open_writer(store.root) as store:  # noqa: PT012
             begun = HarvestRun.begin(
                 load_settings(portal=portal.url, data=url, rate=1_000_000), store, Scope(agencies=("24000000",))
             )
             assert run_harvest(begun)
             begun.close()
-            Remote(url, store.root)._release_lease(Remote(url, store.root)._get_tagged("lock.json")[1])  # type: ignore[index]
+            Mirror(url, store.root).objects.delete("lock.json")
             elsewhere(monkeypatch, tmp_path, "other")
             other = night(portal, url)
         elsewhere(monkeypatch, tmp_path, "reader")
-        assert open_store(url).latest_id() == other.harvest_id
+        assert open_archive(url).latest_id() == other.harvest_id
     assert verify_remote(url) == []
 
 
@@ -183,7 +184,7 @@ def test_a_writer_killed_at_any_write_leaves_a_whole_state(
             if done.returncode == 0:
                 break
             assert done.returncode == -9, done.stderr
-        assert len(open_store(url).harvest_ids()) == 2  # the one that was killed was pushed by the starts after it
+        assert len(open_archive(url).harvest_ids()) == 2  # the one that was killed was pushed by the starts after it
     assert step > 12
     assert states[0] == before
     assert all(state in (before, states[-1]) for state in states)
@@ -195,18 +196,20 @@ def test_a_changed_object_is_found_and_never_believed(
 ) -> None:
     with DemoPortal() as portal:
         result = night(portal, url)
-    remote = Remote(url, local_folder(url))
-    for key in remote.names():
-        content = bytes(obstore.get(remote._objects, key).bytes())
+    remote = Mirror(url, local_folder(url))
+    for key in remote.objects.names():
+        content = bytes(obstore.get(remote.objects._objects, key).bytes())
         middle = len(content) // 2
-        obstore.put(remote._objects, key, content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :])
+        obstore.put(
+            remote.objects._objects, key, content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :]
+        )
         assert verify_remote(url), key
-        obstore.put(remote._objects, key, content)
+        obstore.put(remote.objects._objects, key, content)
     assert verify_remote(url) == []
-    obstore.put(remote._objects, f"harvests/{result.harvest_id}/projects.parquet", b"PAR1")
+    obstore.put(remote.objects._objects, f"harvests/{result.harvest_id}/projects.parquet", b"PAR1")
     elsewhere(monkeypatch, tmp_path, "reader")
     with pytest.raises(StoreDamagedError, match=r"projects\.parquet is not what was committed"):
-        open_store(url)
+        open_archive(url)
 
 
 def test_an_address_that_is_none_and_a_server_that_is_away(
@@ -216,7 +219,7 @@ def test_an_address_that_is_none_and_a_server_that_is_away(
         with pytest.raises(StoreError, match="no place for a store"):
             local_folder(wrong)
     with pytest.raises(StoreError, match="holds no store"):
-        open_store(url)
+        open_archive(url)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(SystemExit) as ended:
         main(["status", "--data", f"{url}-away"])

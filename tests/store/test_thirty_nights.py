@@ -11,10 +11,11 @@ import pytest
 from support.synthetic_portal import Handler, changes_until, code_of, is_gone
 
 from parsers import parse_page
+from pipeline.compare.diff import states_differ
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store, open_store
 from pipeline.store.verify import verify_store
+from pipeline.store.writer import create_store, open_archive, open_writer
 
 PROJECTS, NIGHTS, SHARE = 40, 30, 0.05
 Nights = tuple[Path, dict[str, dict[str, pa.Table]]]
@@ -37,10 +38,10 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     try:
         url = f"http://127.0.0.1:{server.server_address[1]}"
         settings = load_settings(portal=url, data=data, rate=1_000_000, max_gone_share=1)
-        store = Store.create(data, url)
+        store = create_store(data, url)
         for night in range(1, NIGHTS + 1):
             Portal.night = night
-            with store.writer():
+            with open_writer(store.root) as store:
                 begun = HarvestRun.begin(settings, store, Scope())
                 result = run_harvest(begun)
                 begun.close()
@@ -56,26 +57,25 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
 
 def test_every_night_is_had_again_as_it_was_published(nights: Nights) -> None:
     data, published = nights
-    store = open_store(data)
+    store = open_archive(data)
     assert store.harvest_ids() == list(published)
     assert len(list((data / "snapshots").iterdir())) < NIGHTS  # most states are derived, not copied
     for id_, tables in published.items():
-        state = store.as_of(id_)
         for name, table in tables.items():
-            assert state.arrow(name).equals(table), f"{name} as of {id_}"
+            assert store.arrow(name, id_).equals(table), f"{name} as of {id_}"
 
 
 def test_what_each_night_changed_is_what_the_portal_edited(
     nights: Nights,
 ) -> None:
     data, published = nights
-    store, ids = open_store(data), list(published)
+    store, ids = open_archive(data), list(published)
     for night in range(2, NIGHTS + 1):
         edited = {code_of(n) for n in range(PROJECTS) if night in changes_until(n, night, SHARE)}
         dropped = {code_of(n) for n in range(PROJECTS) if is_gone(n, night)}
         ended = {code_of(n) for n in range(PROJECTS) if is_gone(n, night) and is_gone(n, night - 1)}
         came_back = {code_of(n) for n in range(PROJECTS) if is_gone(n, night - 1) and not is_gone(n, night)}
-        changes = store.diff(ids[night - 2], ids[night - 1])
+        changes = states_differ(store, ids[night - 2], ids[night - 1]).to_pandas()
         found = set(changes["project_code"].dropna()) if len(changes) else set()
         assert found - ended - came_back == edited - dropped - came_back, f"night {night}"
         meanings = Counter(changes["meaning"]) if len(changes) else Counter()
@@ -84,10 +84,10 @@ def test_what_each_night_changed_is_what_the_portal_edited(
 
 def test_stored_bytes_prove_every_version(nights: Nights) -> None:
     data, published = nights
-    store = open_store(data)
+    store = open_archive(data)
     for id_ in list(published)[::7]:
-        pages = store.as_of(id_).arrow("pages").to_pylist()
-        names = {row["project_code"]: row["name"] for row in store.as_of(id_).arrow("projects").to_pylist()}
+        pages = store.arrow("pages", id_).to_pylist()
+        names = {row["project_code"]: row["name"] for row in store.arrow("projects", id_).to_pylist()}
         for page in pages:
             if page["kind"] == "project" and page["version_harvest_id"] and page["ended_at"] is None:
                 body = store.body(page["record_body_harvest_id"], page["record_sha256"])

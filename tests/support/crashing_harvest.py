@@ -22,8 +22,9 @@ import pyarrow.parquet as pq
 
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest, unfinished_run
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store
+from pipeline.store.archive import Archive
 from pipeline.store.verify import verify_store
+from pipeline.store.writer import create_store, open_writer
 
 _STEPS = frozenset(("open", "os.rename", "os.remove", "os.symlink", "os.mkdir", "os.rmdir", "os.truncate"))
 
@@ -31,8 +32,8 @@ _STEPS = frozenset(("open", "os.rename", "os.remove", "os.symlink", "os.mkdir", 
 def harvest(url: str, data: Path, rate: float = 1_000_000, before_finish: Callable[[], None] = lambda: None) -> None:
     """One harvest, or the rest of one that was begun."""
     settings = load_settings(portal=url, data=data, rate=rate, retries=0, backoff=0)
-    store = Store.create(data, url)
-    with store.writer():
+    store = create_store(data, url)
+    with open_writer(store.root) as store:
         night = HarvestRun.begin(settings, store, Scope())
         finish = night.finish
 
@@ -77,7 +78,7 @@ def killed_at_random(url: str, data: Path, seed: int, kills: int) -> dict[str, A
     """Kill one harvest again and again at random moments: `kills` times while it fetches, as often after the last page."""
     chance, count, late, wrong = random.Random(seed), 0, 0, []
     before = fingerprint(data) if (data / "latest").exists() else None
-    committed = len(Store.create(data, url).harvest_ids())
+    committed = len(create_store(data, url).harvest_ids())
     while True:
         reader, writer = os.pipe()
         child = in_child(lambda writer=writer: harvest(url, data, 100, lambda: os.write(writer, b"!")))  # type: ignore[misc]
@@ -95,10 +96,10 @@ def killed_at_random(url: str, data: Path, seed: int, kills: int) -> dict[str, A
         count, late = count + (killed and not near_end), late + (killed and near_end)
         if killed:
             wrong += complaints(data)
-            if before is not None and unfinished_run(Store(data)) and fingerprint(data) != before:
+            if before is not None and unfinished_run(Archive(data)) and fingerprint(data) != before:
                 wrong.append("latest changed although nothing was committed")
-        if not killed or len(Store(data).harvest_ids()) > committed:
-            with Store(data).writer():  # what the next start does first
+        if not killed or len(Archive(data).harvest_ids()) > committed:
+            with open_writer(data):  # what the next start does first
                 return {"kills": count + late, "late": late, "wrong": wrong, "status": 0 if killed else status}
 
 
@@ -159,8 +160,8 @@ def every_step(url: str, data: Path, work: Path, how: str) -> dict[str, Any]:
         wrong += [f"step {step}: {complaint}" for complaint in complaints(work)]
 
         def again() -> None:
-            store = Store(work)
-            with store.writer():
+            store = Archive(work)
+            with open_writer(store.root) as store:
                 committed = unfinished_run(store) is None
             if not committed:
                 harvest(url, work)

@@ -9,7 +9,7 @@ import obstore
 
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest, unfinished_run
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store
+from pipeline.store.writer import create_store, open_writer
 
 
 def main() -> None:
@@ -25,8 +25,8 @@ def main() -> None:
 
     obstore.put = dying
     settings = load_settings(portal=portal, data=url, rate=1_000_000, retries=0, backoff=0)
-    store = Store.create(settings.data, portal)
-    with store.writer():
+    store = create_store(settings.data, portal)
+    with open_writer(store.root) as store:
         if len(store.harvest_ids()) == 1 or unfinished_run(store):
             night = HarvestRun.begin(settings, store, Scope())
             run_harvest(night)

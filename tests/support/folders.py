@@ -4,12 +4,12 @@ from pathlib import Path
 
 from support.states import State
 
-from pipeline.store.archive import open_store
 from pipeline.store.parquet import write_parquet
+from pipeline.store.writer import open_archive
 
 
 def export(store: Path, when: str, out: Path) -> Path:
-    open_store(store).export(when, out)
+    open_archive(store).export(when, out)
     return out
 
 

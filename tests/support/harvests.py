@@ -5,13 +5,13 @@ from pathlib import Path
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.run import HarvestResult, HarvestRun, Scope, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store
+from pipeline.store.writer import create_store, open_writer
 
 
 def harvest(portal: DemoPortal, data: Path, scope: Scope | None = None, **settings: object) -> HarvestResult:
     chosen = load_settings(**{"portal": portal.url, "data": data, "rate": 1000, "retries": 0, "backoff": 0, **settings})
-    store = Store.create(data, portal.url)
-    with store.writer():
+    store = create_store(data, portal.url)
+    with open_writer(store.root) as store:
         night = HarvestRun.begin(chosen, store, scope or Scope())
         try:
             result = run_harvest(night)

@@ -20,9 +20,9 @@ _ALIKE = (
 def documented_examples(store: Path) -> dict[tuple[str, str], str]:
     """The examples of the documentation, from a store with three nights of the demo's portal."""
     from pipeline.publish.dictionary import examples_of
-    from pipeline.store.archive import open_store
+    from pipeline.store.writer import open_archive
 
-    found = examples_of(open_store(store), "24000000-2964")
+    found = examples_of(open_archive(store), "24000000-2964")
     for pattern, same in _ALIKE:
         found = {place: pattern.sub(same, text) for place, text in found.items()}
     return found

@@ -1,0 +1,63 @@
+"""Two states of one store compared, reading only the codes whose pages differ."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Literal
+
+import pyarrow as pa
+
+from pipeline.compare.changes import SCHEMA
+from pipeline.compare.compare import compare
+from pipeline.store.layout import harvest_day
+from pipeline.store.state import FAMILIES, LivePage, State, versions
+
+_BLOCK = 1_000  # codes compared at once
+
+
+def compare_states(
+    before: State, after: State, *, gone_before: frozenset[str] = frozenset(), cause: str = "portal"
+) -> pa.Table:
+    """What differs between two states of one store, as a table of `pipeline.compare.changes.SCHEMA`.
+
+    gone_before: codes that had ended by `before`: what shows up again is back, not new
+    cause: the cause of `after` itself where it is not committed yet
+    """
+    parts = []
+    for owner, names in FAMILIES.items():
+        old, new = before.family(owner), after.family(owner)
+        codes = [code for code in sorted(old.keys() | new.keys()) if versions(old.get(code)) != versions(new.get(code))]
+        causes = {code: _cause(before, after, old.get(code, ()), new.get(code, ()), cause) for code in codes}
+        codes.sort(key=lambda code: (causes[code], code))
+        for (why, _), block in groupby(enumerate(codes), key=lambda item: (causes[item[1]], item[0] // _BLOCK)):
+            chosen = [code for _, code in block]
+            parts.append(
+                compare(
+                    before.rows(owner, names, {code: old[code] for code in chosen if code in old}),
+                    after.rows(owner, names, {code: new[code] for code in chosen if code in new}),
+                    known_earlier=gone_before,
+                    cause=why,
+                    seen_on=harvest_day(before.harvest_id),
+                )
+            )
+    return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
+
+
+def _cause(
+    before: State, after: State, old: Sequence[LivePage], new: Sequence[LivePage], cause_of_after: str
+) -> Literal["parser", "portal"]:
+    """`parser` where every new version of a code's pages came of reading the same bytes again."""
+    known = {page.page_key: page.version_harvest_id for page in old}
+    if known.keys() != {page.page_key for page in new}:
+        return "portal"
+    for page in new:
+        version = page.version_harvest_id
+        while version != known[page.page_key]:
+            committed = after.is_committed or version != after.harvest_id
+            if (after.store.manifest(version)["cause"] if committed else cause_of_after) != "parser":
+                return "portal"
+            earlier = after.store.published_before(version) if committed else before.harvest_id
+            found = after.store.version_in(earlier, page.page_key) if earlier else None
+            if found is None:
+                return "portal"
+            version = found
+    return "parser"

@@ -1,0 +1,52 @@
+"""Where a store lies: a folder, or an address in object storage and the folder on this machine that mirrors it."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Final
+
+from pipeline.errors import StoreError
+
+SCHEMES: Final = ("s3", "gs", "az")
+
+
+def is_url(text: str) -> bool:
+    """Whether a store's place is an address in object storage."""
+    return "://" in text
+
+
+def local_folder(place: str | Path) -> Path:
+    """The folder to work in: the place itself, or the mirror of an address in object storage.
+
+    Raises StoreError for an address that no store can have.
+    """
+    text = str(place)
+    if not is_url(text):
+        return Path(place)
+    url = text.rstrip("/")
+    scheme, _, rest = url.partition("://")
+    if scheme not in SCHEMES or not rest.strip("/"):
+        raise StoreError(f"{text} is no place for a store; name a folder, or an address such as s3://bucket/folder")
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    name = "".join(letter if letter.isalnum() else "-" for letter in rest)[-40:]
+    mirror = home / "bma-progress" / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
+    note = _note(mirror)
+    if not note.is_file():
+        note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        note.write_text(url, encoding="utf-8")
+    return mirror
+
+
+def mirrored_url(folder: Path) -> str | None:
+    """The address in object storage that a folder mirrors, or None for an ordinary folder."""
+    note = _note(folder)
+    return note.read_text(encoding="utf-8") if note.is_file() else None
+
+
+def place_of(folder: Path) -> str:
+    """A store's place as a person named it: its folder, or the address that the folder mirrors."""
+    return mirrored_url(folder) or str(folder)
+
+
+def _note(mirror: Path) -> Path:
+    return mirror.parent / f"{mirror.name}.url"

@@ -1,0 +1,74 @@
+"""Months that are over put into packs, and what a kill left of that finished."""
+
+import shutil
+import zipfile
+from datetime import date, datetime
+from pathlib import Path
+
+from pipeline.errors import StoreDamagedError
+from pipeline.store.archive import Archive
+from pipeline.store.durable import file_sha256, sync_file, sync_folder
+from pipeline.store.head import write_head
+from pipeline.store.layout import BANGKOK, MANIFEST, ids_in
+from pipeline.store.packs import pack_of, packed_ids, packs, write_pack
+
+
+def compact(archive: Archive, today: date | None = None) -> list[Path]:
+    """Put the harvests of every month that is over into one file each; returns the packs made.
+
+    today: the day it is, Bangkok time. Every answer and every hash stays what it was: see `pipeline.store.packs`.
+    """
+    current = f"{today or datetime.now(BANGKOK).date():%Y-%m}.zip"
+    harvests, made = archive.root / "harvests", []
+    months: dict[Path, list[Path]] = {}
+    for id_ in ids_in(harvests):
+        months.setdefault(pack_of(harvests, id_), []).append(harvests / id_)
+    for pack, folders in sorted(months.items()):
+        if pack.name >= current:
+            continue
+        staged = archive.root / "tmp" / pack.name
+        write_pack(folders, staged, pack if pack.is_file() else None)
+        _check_pack(archive, staged, folders)
+        sync_file(staged)
+        sha256 = file_sha256(staged)
+        staged.replace(pack)
+        sync_folder(harvests)
+        write_head(archive, new_packs={pack.name: sha256})
+        _drop_folders(archive.root, [folder.name for folder in folders])
+        made.append(pack)
+    return made
+
+
+def half_done_packs(archive: Archive) -> dict[str, str]:
+    """Packs whose harvests still have plain folders too, as after a kill: name → hash of the bytes."""
+    harvests = archive.root / "harvests"
+    return {
+        pack.name: file_sha256(pack)
+        for pack in packs(harvests)
+        if any((harvests / id_).is_dir() for id_ in packed_ids(pack))
+    }
+
+
+def finish_compaction(archive: Archive, names: list[str]) -> None:
+    """Drop the plain folders of harvests that are in these packs."""
+    for name in names:
+        _drop_folders(archive.root, packed_ids(archive.root / "harvests" / name))
+
+
+def _check_pack(archive: Archive, staged: Path, folders: list[Path]) -> None:
+    """What is read back must be what was committed, before anything goes."""
+    with zipfile.ZipFile(staged) as packed:
+        for folder in folders:
+            stated = {name: about["sha256"] for name, about in archive.manifest(folder.name)["files"].items()}
+            for name, sha256 in {**stated, MANIFEST: file_sha256(folder / MANIFEST)}.items():
+                if file_sha256(zipfile.Path(packed, f"{folder.name}/{name}")) != sha256:
+                    raise StoreDamagedError(f"{folder / name} is not what was committed; run `bma-progress verify`")
+
+
+def _drop_folders(root: Path, harvest_ids: list[str]) -> None:
+    """Delete the plain folders of packed harvests, each in one step."""
+    for id_ in harvest_ids:
+        folder, doomed = root / "harvests" / id_, root / "tmp" / f"packed-{id_}"
+        if folder.is_dir():
+            folder.rename(doomed)
+            shutil.rmtree(doomed)

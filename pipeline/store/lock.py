@@ -1,0 +1,70 @@
+"""The locks of a store: one writer, one service. They are the kernel's, and go with the process that held them.
+
+Reading needs no lock, and so no system that has `fcntl`.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.errors import StoreBusyError, StoreError
+from pipeline.store.layout import beside
+
+
+@contextmanager
+def write_lock(root: Path) -> Iterator[None]:
+    """Be the only writer of a store. Raises StoreBusyError that names the one there is."""
+    descriptor = _lock(root)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()}, started {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC".encode(), 0)
+        yield
+    finally:
+        os.ftruncate(descriptor, 0)
+        os.close(descriptor)
+
+
+def check_free(root: Path) -> None:
+    """Raise StoreBusyError where another process writes to the store now."""
+    os.close(_lock(root))
+
+
+@contextmanager
+def service_lock(root: Path) -> Iterator[None]:
+    """Be the only service of a store, and able to write to it. Raises StoreBusyError for a second one."""
+    with suppress(StoreBusyError):  # a harvest may be under way
+        check_free(root)
+    with beside(root, "serving").open("ab") as held:
+        try:
+            _flock()(held.fileno())
+        except BlockingIOError:
+            raise StoreBusyError(
+                f"{root} is served by another process already; stop that one first, or name another folder"
+            ) from None
+        yield
+
+
+def _lock(root: Path) -> int:
+    lock = _flock()
+    descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        lock(descriptor)
+    except BlockingIOError:
+        owner = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another process"
+        os.close(descriptor)
+        raise StoreBusyError(f"{root} is being written by {owner}; wait for it to end, or stop it") from None
+    return descriptor
+
+
+def _flock() -> Callable[[int], None]:
+    """Locks an open file, or raises BlockingIOError where another process holds its lock."""
+    try:
+        import fcntl  # Unix alone has it: whoever only reads needs none
+    except ImportError:
+        raise StoreError(
+            "this system has no file locks of Unix, which writing to a store and mirroring object storage need; do that on "
+            "Linux or macOS: a copy of a store can be read here"
+        ) from None
+    return lambda descriptor: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,218 @@
+"""A store in object storage (`s3://bucket/folder`), with a mirror of it on this machine.
+
+All work is done in the mirror, a store like any other; what object storage adds is one order of writes:
+
+1. a lease, `lock.json`, made only where there is none, renewed while its writer lives: one writer at a time
+2. the files of each new harvest and pack, its manifest last; nobody reads them yet
+3. `head.json`, replaced only if it still is what was read before: *that is the commit*
+4. the snapshot's files, and then `latest.json`, which names their folder
+
+A reader follows `head.json` and the chain of manifests, so that what a dead writer left half is never seen; every file
+is checked against its manifest. Objects are never changed, but `head.json`, `latest.json` and the lease.
+"""
+
+import hashlib
+import json
+import shutil
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from pipeline.errors import StoreBusyError, StoreDamagedError
+from pipeline.location import mirrored_url
+from pipeline.store.archive import Archive
+from pipeline.store.durable import file_sha256
+from pipeline.store.harvests import Harvests
+from pipeline.store.layout import FOLDERS, MANIFEST
+from pipeline.store.lease import LEASE, lease
+from pipeline.store.object_storage import ObjectStorage
+
+_RUN_FILES: Final = ("log.jsonl", "report.json", "report.txt", "SHA256SUMS")
+
+
+def mirror_of(folder: Path) -> "Mirror | None":
+    """The mirror that lies in a folder, or None for an ordinary folder."""
+    url = mirrored_url(folder)
+    return Mirror(url, folder) if url else None
+
+
+class Mirror:
+    """One store in object storage and its mirror, the folder `root`.
+
+    Raises StoreError where the storage cannot be reached.
+    """
+
+    def __init__(self, url: str, root: Path) -> None:
+        self.url = url
+        self.root = root
+        self.objects = ObjectStorage(url)
+
+    def lease(self) -> AbstractContextManager[None]:
+        """Be the only writer, wherever others run. Raises StoreBusyError that names the one there is."""
+        return lease(self.objects, self.root)
+
+    def head(self) -> tuple[dict[str, Any], str | None]:
+        """What `head.json` says, and the tag of that very content; empty and None where there is none."""
+        found = self.objects.read_tagged("head.json")
+        return ({}, None) if found is None else (self.objects.parsed("head.json", found[0]), found[1])
+
+    def latest(self) -> dict[str, Any]:
+        """What `latest.json` says: the harvest it shows, and where its tables are; empty where there is none."""
+        return self.objects.document("latest.json") or {}
+
+    # --- from there to here -----------------------------------------------------------------------------------------
+
+    def pull(self) -> None:
+        """Bring the mirror up to what is committed there; nothing is done where it is. Raises StoreDamagedError.
+
+        Only what is missing is fetched, each harvest into a staging folder first and checked file by file.
+        """
+        about = self.objects.read("store.json")
+        if about is None:
+            return
+        for folder in FOLDERS:
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        for name, content in (("README.md", self.objects.read("README.md")), ("store.json", about)):
+            if content is not None and not (self.root / name).is_file():
+                (self.root / name).write_bytes(content)
+        head = self.head()[0]
+        for name, sha256 in (head.get("packs") or {}).items():
+            self._pull_file(f"harvests/{name}", self.root / "harvests" / name, sha256)
+        for harvest_id in self._missing(head):
+            self._pull_harvest(harvest_id)
+        if not self._knows(head):  # two machines began a harvest in one second, and the other won
+            raise StoreBusyError(
+                f"{self.url} and its mirror {self.root} hold different harvests {head['harvest_id']}; delete the mirror's "
+                "folder, and the next harvest goes on from what is there"
+            )
+
+    def _missing(self, head: dict[str, Any]) -> list[str]:
+        """The harvests of the chain that the mirror lacks, oldest first."""
+        here = set(Harvests(self.root).harvest_ids())
+        missing: list[str] = []
+        id_, sha256 = head.get("harvest_id"), head.get("manifest_sha256")
+        while id_ is not None and id_ not in here:
+            content = self.objects.read(f"harvests/{id_}/{MANIFEST}")
+            if content is None or hashlib.sha256(content).hexdigest() != sha256:
+                raise StoreDamagedError(
+                    f"{self.url}/harvests/{id_}/{MANIFEST} is missing or altered; restore it from a copy"
+                )
+            manifest = json.loads(content)
+            missing.append(id_)
+            id_, sha256 = manifest["previous"], manifest["previous_manifest_sha256"]
+        return missing[::-1]
+
+    def _pull_harvest(self, harvest_id: str) -> None:
+        staged = self.root / "tmp" / f"pulled-{harvest_id}"
+        shutil.rmtree(staged, ignore_errors=True)
+        staged.mkdir(parents=True)
+        content = self.objects.read(f"harvests/{harvest_id}/{MANIFEST}") or b"{}"
+        for name, about in json.loads(content).get("files", {}).items():
+            self._pull_file(f"harvests/{harvest_id}/{name}", staged / name, about["sha256"])
+        (staged / MANIFEST).write_bytes(content)
+        run = self.root / "runs" / harvest_id
+        if not run.is_dir():
+            run.mkdir(parents=True)
+            for name in _RUN_FILES:
+                found = self.objects.read(f"runs/{harvest_id}/{name}")
+                if found is not None:
+                    (run / name).write_bytes(found)
+        staged.rename(self.root / "harvests" / harvest_id)
+
+    def _pull_file(self, key: str, target: Path, sha256: str) -> None:
+        if target.is_file() and file_sha256(target) == sha256:
+            return
+        part = self.root / "tmp" / f"part-{target.name}"
+        self.objects.fetch(key, part, sha256)
+        part.replace(target)
+
+    def _knows(self, head: dict[str, Any]) -> bool:
+        """Whether the last harvest committed there is one of the mirror's own."""
+        id_, here = head.get("harvest_id"), Harvests(self.root)
+        return id_ is None or (
+            id_ in here.harvest_ids() and file_sha256(here.harvest_folder(id_) / MANIFEST) == head["manifest_sha256"]
+        )
+
+    # --- from here to there -----------------------------------------------------------------------------------------
+
+    def push(self) -> None:
+        """Commit there what was committed to the mirror since, and show its latest state.
+
+        Raises StoreBusyError where another writer committed meanwhile.
+        """
+        head, tag = self.head()
+        if not self._knows(head):
+            raise StoreBusyError(
+                f"{self.url} has gone on without the harvests of its mirror {self.root}; delete that folder, and the next "
+                "harvest goes on from what is there"
+            )
+        content = (self.root / "head.json").read_bytes()
+        own, there = json.loads(content), head.get("packs") or {}
+        if _committed(own) != _committed(head):
+            self._push_harvests(after=head.get("harvest_id") or "")
+            for name, sha256 in own["packs"].items():
+                if there.get(name) != sha256:
+                    self.objects.write_file(f"harvests/{name}", self.root / "harvests" / name)
+            self.objects.write("head.json", content, tag=tag, only_new=tag is None)
+        if self._push_latest() or there != own["packs"]:
+            self._drop_old()
+
+    def _push_harvests(self, after: str) -> None:
+        for name in ("README.md", "store.json"):
+            self.objects.write_file(name, self.root / name)
+        for id_ in Harvests(self.root).harvest_ids():
+            folder, run = self.root / "harvests" / id_, self.root / "runs" / id_
+            if id_ <= after or not folder.is_dir():
+                continue  # there already, or in a pack, which is pushed as a whole
+            for file in sorted(folder.iterdir(), key=lambda file: (file.name == MANIFEST, file.name)):
+                self.objects.write_file(f"harvests/{id_}/{file.name}", file)
+            for name in _RUN_FILES:
+                if (run / name).is_file():
+                    self.objects.write_file(f"runs/{id_}/{name}", run / name)
+
+    def _push_latest(self) -> bool:
+        latest = Archive(self.root).latest_id()
+        if latest is None or self.latest() == latest_document(self.root, latest):
+            return False
+        for file in sorted((self.root / "snapshots" / latest).iterdir()):
+            self.objects.write_file(f"snapshots/{latest}/{file.name}", file)
+        content = orjson.dumps(latest_document(self.root, latest), option=orjson.OPT_INDENT_2)
+        self.objects.write("latest.json", content)
+        return True
+
+    def _drop_old(self) -> None:
+        """Delete snapshots that the mirror has dropped, and the loose files of harvests that are in a pack."""
+        kept = {path.name for path in (self.root / "snapshots").iterdir()}
+        plain = {path.name for path in (self.root / "harvests").iterdir() if path.is_dir()}
+        newest = self.head()[0].get("harvest_id") or ""
+        for key in self.objects.names():
+            folder, _, rest = key.partition("/")
+            name = rest.partition("/")[0]
+            old = folder == "snapshots" and name not in kept
+            packed = folder == "harvests" and "/" in rest and name not in plain and name <= newest
+            if old or packed:
+                self.objects.delete(key)
+
+    def foreign(self) -> list[str]:
+        """Objects that are no part of what is committed: a dead writer's, which the next harvest writes over, or others'."""
+        here = Harvests(self.root)
+        known = {"README.md", "store.json", "head.json", "latest.json", LEASE}
+        known |= {f"harvests/{name}" for name in (self.head()[0].get("packs") or {})}
+        for id_ in here.harvest_ids():
+            known |= {f"harvests/{id_}/{name}" for name in (*here.manifest(id_)["files"], MANIFEST)}
+            known |= {f"runs/{id_}/{name}" for name in _RUN_FILES}
+        snapshots = tuple(f"snapshots/{id_}/" for id_ in here.harvest_ids())
+        return [key for key in self.objects.names() if key not in known and not key.startswith(snapshots)]
+
+
+def latest_document(root: Path, harvest_id: str) -> dict[str, Any]:
+    """What `latest.json` must say of a harvest that is published."""
+    files = sorted((root / "snapshots" / harvest_id).glob("*.parquet"))
+    return {"harvest_id": harvest_id, "tables": {file.stem: f"snapshots/{harvest_id}/{file.name}" for file in files}}
+
+
+def _committed(head: dict[str, Any]) -> dict[str, Any]:
+    """What of head.json is about harvests: not the README's hash, which another version changes."""
+    return {**head, "readme_sha256": 0, "head_sha256": 0}

@@ -1,0 +1,248 @@
+"""Whether every file of a store is what its manifests say: bytes, names, the chain from harvest to harvest."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.errors import StoreDamagedError
+from pipeline.store.durable import canonical_json, file_sha256
+from pipeline.store.layout import FORMAT, HARVEST_ID, MANIFEST, README, SNAPSHOT, SPOOL, Folder, ids_in
+from pipeline.store.packs import PACK, harvest_folder, packed_ids, packs
+
+_EXPECTED: Final = frozenset(
+    ("README.md", "store.json", "head.json", "latest", "harvests", "snapshots", "runs", "tmp", ".lock")
+)
+NEXT_START: Final = "the next harvest sets it right"
+RESTORE: Final = "restore it from a copy of the store"
+DERIVED: Final = "delete that snapshot: the next harvest or export makes it anew from harvests/"
+_UNPROVEN: Final = "the report of that night is not proven; restore it from a copy of the store"
+_RUN_LEFTOVERS: Final = frozenset(  # the spool stays behind where the kill came between commit and clean-up
+    ("SHA256SUMS", SPOOL, f"{SPOOL}-wal", f"{SPOOL}-shm", "clock", "parts", "changes.html")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyProblem:
+    """One thing that is not as it should be: where, what, and what to do."""
+
+    where: str
+    what: str
+    what_to_do: str
+
+
+def verify_bytes(root: Path) -> Iterator[VerifyProblem]:
+    """Check the files of a store against manifests, head and snapshots' lists, without parsing a page."""
+    yield from _top(root)
+    yield from _harvests(root)
+    yield from _snapshots(root)
+    yield from _runs(root)
+
+
+def _top(root: Path) -> Iterator[VerifyProblem]:
+    for path in sorted(root.iterdir()):
+        if path.name not in _EXPECTED:
+            yield VerifyProblem(path.name, "a file that is no part of the store", "move it elsewhere")
+    try:
+        about = json.loads((root / "store.json").read_bytes())
+        portal = about["portal"]
+        whole = about["format"] == FORMAT and (root / "store.json").read_bytes() == canonical_json(about)
+    except (OSError, ValueError, KeyError, TypeError):
+        portal, whole = None, False
+    if not whole:
+        yield VerifyProblem("store.json", "damaged", RESTORE)
+    if not (root / "README.md").is_file() or (root / "README.md").read_bytes() != README.encode():
+        yield VerifyProblem("README.md", "missing or altered", RESTORE)
+    yield from verify_head(root, portal)
+    if (root / ".lock").is_file() and b"\0" in (root / ".lock").read_bytes():
+        yield VerifyProblem(".lock", "damaged", "delete it while no harvest runs")
+
+
+def verify_head(root: Path, portal: str | None) -> Iterator[VerifyProblem]:
+    """Check head.json against the newest harvest, the packs and the store's portal."""
+    ids = _ids(root)
+    try:
+        content = (root / "head.json").read_bytes()
+        head: dict[str, Any] = json.loads(content)
+        stated = head.pop("head_sha256")
+        own = hashlib.sha256(canonical_json(head)).hexdigest() == stated
+        whole = own and content == canonical_json({**head, "head_sha256": stated})
+    except (OSError, ValueError, KeyError, AttributeError):
+        yield VerifyProblem("head.json", "missing or damaged", RESTORE)
+        return
+    if not whole or (portal is not None and head.get("portal") != portal):
+        yield VerifyProblem("head.json", "altered", RESTORE)
+    elif head["harvest_id"] != (ids[-1] if ids else None):
+        if _follows(root, ids, head):
+            yield VerifyProblem("head.json", f"does not know {ids[-1]} yet; its writer was killed", NEXT_START)
+        else:
+            yield VerifyProblem("head.json", f"the newest harvest should be {head['harvest_id']}", RESTORE)
+    elif ids and head["manifest_sha256"] != sha256_or_none(_folder(root, ids[-1]) / MANIFEST):
+        yield VerifyProblem(f"harvests/{ids[-1]}/{MANIFEST}", "not the manifest that head.json names", RESTORE)
+    stated = head.get("packs") or {}
+    there = {pack.name: pack for pack in packs(root / "harvests")}
+    for name in sorted(stated.keys() | there.keys()):
+        if name not in there:
+            yield VerifyProblem(f"harvests/{name}", "missing", RESTORE)
+        elif name not in stated:
+            left = any((root / "harvests" / id_).is_dir() for id_ in _packed(there[name]))
+            what, what_to_do = (
+                ("not known to head.json yet; its writer was killed", NEXT_START)
+                if left
+                else ("no pack of this store", "move it elsewhere")
+            )
+            yield VerifyProblem(f"harvests/{name}", what, what_to_do)
+        elif stated[name] != sha256_or_none(there[name]):
+            yield VerifyProblem(f"harvests/{name}", "its bytes are not those that were packed", RESTORE)
+
+
+def _follows(root: Path, ids: list[str], head: dict[str, Any]) -> bool:
+    """Whether the newest harvest was committed just after the one that head.json names."""
+    try:
+        manifest = json.loads((_folder(root, ids[-1]) / MANIFEST).read_bytes())
+        chain = (manifest["previous"], manifest["previous_manifest_sha256"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return False
+    return chain == (head["harvest_id"], head["manifest_sha256"])
+
+
+def _harvests(root: Path) -> Iterator[VerifyProblem]:
+    folder = root / "harvests"
+    previous: str | None = None
+    for path in sorted(folder.iterdir()):
+        if not PACK.fullmatch(path.name) and not (HARVEST_ID.fullmatch(path.name) and path.is_dir()):
+            yield VerifyProblem(f"harvests/{path.name}", "no harvest of this store", "move it elsewhere")
+    for id_ in _ids(root):
+        place = _folder(root, id_)
+        where = f"harvests/{id_}"
+        try:
+            content = (place / MANIFEST).read_bytes()
+            manifest = json.loads(content)
+            files, stated = manifest["files"], manifest["previous"]
+            chain = manifest["previous_manifest_sha256"]
+            whole = content == canonical_json(manifest) and manifest["harvest_id"] == id_
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+            yield VerifyProblem(f"{where}/{MANIFEST}", "missing or damaged", RESTORE)
+            previous = id_
+            continue
+        if not whole:
+            yield VerifyProblem(f"{where}/{MANIFEST}", "altered", RESTORE)
+        if stated != previous:
+            yield VerifyProblem(where, f"should follow {stated}, but follows {previous}", "restore the harvest between")
+        elif previous is not None and chain != sha256_or_none(_folder(root, previous) / MANIFEST):
+            yield VerifyProblem(f"harvests/{previous}/{MANIFEST}", f"not the manifest that {id_} followed", RESTORE)
+        yield from _files(where, place, files, frozenset((MANIFEST,)))
+        yield from _run_of(where, root, manifest)
+        previous = id_
+
+
+def _snapshots(root: Path) -> Iterator[VerifyProblem]:
+    folder, ids = root / "snapshots", frozenset(_ids(root))
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        where = f"snapshots/{path.name}"
+        if not HARVEST_ID.fullmatch(path.name):
+            yield VerifyProblem(where, "no snapshot of this store", "move it elsewhere")
+            continue
+        if path.name not in ids:
+            yield VerifyProblem(where, "a snapshot of a harvest that is not there", DERIVED)
+        try:
+            content = (path / SNAPSHOT).read_bytes()
+            snapshot = json.loads(content)
+            stated = snapshot.pop("snapshot_sha256")
+            own = hashlib.sha256(canonical_json(snapshot)).hexdigest() == stated and snapshot["harvest_id"] == path.name
+            whole = own and content == canonical_json({**snapshot, "snapshot_sha256": stated})
+            files = snapshot["files"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            yield VerifyProblem(f"{where}/{SNAPSHOT}", "missing or damaged", DERIVED)
+            continue
+        if not whole:
+            yield VerifyProblem(f"{where}/{SNAPSHOT}", "altered", DERIVED)
+        yield from _files(where, path, files, frozenset((SNAPSHOT,)), DERIVED)
+    latest, published = root / "latest", _published(root)
+    target = str(latest.readlink()) if latest.is_symlink() else None
+    if target != (f"snapshots/{published}" if published else None):
+        yield VerifyProblem("latest", f"shows {target}, should show {published}", NEXT_START)
+    elif published and not (root / "snapshots" / published).is_dir():
+        yield VerifyProblem("latest", f"the snapshot {published} is missing", "the next harvest makes it anew")
+
+
+def _published(root: Path) -> str | None:
+    for id_ in reversed(_ids(root)):
+        try:
+            if json.loads((_folder(root, id_) / MANIFEST).read_bytes())["published"]:
+                return id_
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+            continue
+    return None
+
+
+def _ids(root: Path) -> list[str]:
+    """All harvests that can be found, in a damaged store too."""
+    harvests = root / "harvests"
+    return sorted({*ids_in(harvests), *(id_ for pack in packs(harvests) for id_ in _packed(pack))})
+
+
+def _packed(pack: Path) -> list[str]:
+    try:
+        return [id_ for id_ in packed_ids(pack) if HARVEST_ID.fullmatch(id_)]
+    except StoreDamagedError:  # told of the pack as a whole
+        return []
+
+
+def _folder(root: Path, harvest_id: str) -> Folder:
+    try:
+        return harvest_folder(root / "harvests", harvest_id)
+    except StoreDamagedError:
+        return root / "harvests" / harvest_id
+
+
+def _runs(root: Path) -> Iterator[VerifyProblem]:
+    ids = frozenset(_ids(root))
+    for path in sorted((root / "runs").iterdir()) if (root / "runs").is_dir() else ():
+        where = f"runs/{path.name}"
+        if not HARVEST_ID.fullmatch(path.name):
+            yield VerifyProblem(where, "no run of this store", "move it elsewhere")
+            continue
+        if path.name not in ids:
+            continue  # under way, or interrupted: the next start goes on with it
+        try:
+            lines = (path / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+            files = {name: {"sha256": sha256} for sha256, _, name in (line.partition("  ") for line in lines)}
+        except (OSError, UnicodeDecodeError):
+            yield VerifyProblem(f"{where}/SHA256SUMS", "missing or damaged", _UNPROVEN)
+            continue
+        if not (path / "log.jsonl").exists():
+            files.pop("log.jsonl", None)  # older logs are deleted, as the setting keep_logs says
+        yield from _files(where, path, files, _RUN_LEFTOVERS, _UNPROVEN)
+
+
+def _run_of(where: str, root: Path, manifest: dict[str, Any]) -> Iterator[VerifyProblem]:
+    """The report of a harvest is what it was when the harvest was committed."""
+    stated = manifest.get("run_sha256")
+    sums = root / "runs" / manifest["harvest_id"] / "SHA256SUMS"
+    if stated is not None and stated != sha256_or_none(sums):
+        yield VerifyProblem(f"runs/{manifest['harvest_id']}/SHA256SUMS", f"not what {where} names", _UNPROVEN)
+
+
+def _files(
+    where: str, folder: Folder, files: dict[str, Any], besides: frozenset[str], what_to_do: str = RESTORE
+) -> Iterator[VerifyProblem]:
+    there = {path.name for path in folder.iterdir()} - besides
+    for name in sorted(there - files.keys()):
+        yield VerifyProblem(f"{where}/{name}", "a foreign file", "move it elsewhere")
+    for name, about in sorted(files.items()):
+        if name not in there:
+            yield VerifyProblem(f"{where}/{name}", "missing", what_to_do)
+        elif not isinstance(about, dict) or sha256_or_none(folder / name) != about.get("sha256"):
+            yield VerifyProblem(f"{where}/{name}", "its bytes are not those that were committed", what_to_do)
+
+
+def sha256_or_none(path: Folder) -> str | None:
+    """SHA-256 of a file's bytes, or None where it cannot be read."""
+    try:
+        return file_sha256(path)
+    except (OSError, StoreDamagedError):
+        return None

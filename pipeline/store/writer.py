@@ -1,0 +1,129 @@
+"""The only writer of a store: it holds the lock, finishes what a crash left, commits, publishes and compacts."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from pathlib import Path
+
+from pipeline.errors import StoreError
+from pipeline.location import local_folder
+from pipeline.store import snapshots
+from pipeline.store.archive import Archive
+from pipeline.store.compaction import compact, finish_compaction, half_done_packs
+from pipeline.store.durable import canonical_json, write_durably
+from pipeline.store.head import check_head, write_head
+from pipeline.store.layout import FOLDERS, FORMAT, README
+from pipeline.store.lock import write_lock
+from pipeline.store.mirror import mirror_of
+
+
+class StoreWriter(Archive):
+    """A store that this process alone may write to. `open_writer` makes it; it is good as long as its lock is held."""
+
+    def write_head(self, new_packs: Mapping[str, str] | None = None) -> None:
+        """Name the newest harvest in head.json; see `pipeline.store.head`."""
+        write_head(self, new_packs)
+
+    def publish(self, harvest_id: str, built: Path | None = None) -> None:
+        """Make a committed harvest the one that `latest` shows; built: its state, already written in tmp/."""
+        snapshots.publish(self, harvest_id, built)
+
+    def compact(self, today: date | None = None) -> list[Path]:
+        """Put the harvests of every month that is over into one file each; see `pipeline.store.compaction`."""
+        return compact(self, today)
+
+    def migrate(self) -> list[str]:
+        """Write the snapshots anew that a version with other columns wrote; returns their ids."""
+        return snapshots.migrate(self)
+
+    def prune_snapshots(self, keep: int) -> list[str]:
+        """Drop derived states older than the last `keep` that are not the first of a month; returns what went."""
+        return snapshots.prune_snapshots(self, keep)
+
+    def prune_logs(self, keep: int) -> None:
+        """Delete the logs and pages of changes of runs older than the last `keep` harvests; their reports stay."""
+        for id_ in self.harvest_ids()[:-keep]:
+            for name in ("log.jsonl", "changes.html"):
+                (self.root / "runs" / id_ / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def open_writer(root: Path) -> Iterator[StoreWriter]:
+    """Hold the lock of the store's only writer, after finishing what a crash left.
+
+    What was committed is in object storage too when this ends, where the store lies there.
+    Raises StoreBusyError, and StoreDamagedError where the newest harvest is not what was committed.
+    """
+    with ExitStack() as held:
+        held.enter_context(write_lock(root))
+        if (mirror := mirror_of(root)) is not None:
+            held.enter_context(mirror.lease())
+            mirror.pull()
+        writer = StoreWriter(root)
+        recover(writer)
+        if mirror is not None:
+            mirror.push()  # what an earlier start committed here, and could not there
+        yield writer
+        if mirror is not None:
+            mirror.push()
+
+
+def recover(archive: Archive) -> None:
+    """Finish or discard what a crash left: staging goes, head and latest follow the newest committed harvest."""
+    staging = archive.root / "tmp"
+    for left in staging.iterdir() if staging.is_dir() else ():
+        shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+    check_head(archive)
+    half_done = half_done_packs(archive)
+    write_head(archive, new_packs=half_done)
+    finish_compaction(archive, list(half_done))
+    published = archive.harvest_ids(published_only=True)
+    shown = archive.latest_id()
+    if published and (shown != published[-1] or not (archive.root / "snapshots" / shown).is_dir()):
+        snapshots.publish(archive, published[-1])
+
+
+def create_store(root: Path, portal: str) -> Archive:
+    """Open the store in `root`, made new where there is none, closed to all but its owner and group.
+
+    Raises StoreError for another portal's store.
+    """
+    if not (root / "store.json").exists() and (mirror := mirror_of(root)) is not None:
+        mirror.pull()
+    if not (root / "store.json").exists():
+        _make_store(root, portal)
+    archive = Archive(root)
+    if archive.portal != portal:
+        raise StoreError(f"{root} is the store of {archive.portal}, not of {portal}; name another folder with --data")
+    return archive
+
+
+def _make_store(root: Path, portal: str) -> None:
+    if root.exists() and not root.is_dir():
+        raise StoreError(f"{root} is a file; name a folder for the store")
+    # pages and contact lines name people: who may read them is decided by the folder's owner and group
+    try:
+        root.mkdir(parents=True, exist_ok=True, mode=0o750)
+    except (FileNotFoundError, NotADirectoryError, FileExistsError) as error:  # below a file, or of the kernel's
+        raise StoreError(f"{root} cannot be made ({error.strerror}); name another folder for the store") from None
+    for folder in FOLDERS:
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    write_durably(root / "README.md", README.encode(), root / "tmp")
+    write_durably(root / "store.json", canonical_json({"format": FORMAT, "portal": portal}), root / "tmp")
+
+
+def open_archive(path_or_url: str | Path) -> Archive:
+    """Open a store for reading: a folder, or an address such as `s3://bucket/folder`. Raises StoreError.
+
+    Of a store in object storage the mirror on this machine is brought up to date first; see `pipeline.store.mirror`.
+    """
+    folder = local_folder(path_or_url)
+    mirror = mirror_of(folder)
+    if mirror is None:
+        return Archive(folder)
+    mirror.pull()
+    archive = Archive(folder)
+    with write_lock(folder):
+        recover(archive)
+    return archive
