@@ -19,8 +19,8 @@ from flows.prefect_.server import server_for_workers
 from pipeline.compare.diff import states_differ
 from pipeline.compare.formats import render
 from pipeline.errors import BmaProgressError
-from pipeline.harvest.client import ErrorKind
 from pipeline.harvest.demo_portal import DemoPortal
+from pipeline.harvest.fetched import ErrorKind
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.run import HarvestResult, HarvestRun
 from pipeline.settings import Settings

@@ -19,7 +19,7 @@ from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 from flows.prefect_.task_retries import is_worth_a_retry
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.batches import Batch, BatchFiles, process_batch, share
-from pipeline.harvest.client import ClientState
+from pipeline.harvest.client_state import ClientState
 from pipeline.harvest.run import HarvestRun
 
 if TYPE_CHECKING:
@@ -73,10 +73,10 @@ class RateKeeper(SchedulerPlugin):
         scheduler.handlers[_HANDLER] = self.ask
 
     async def ask(self, host: str, what: str, seconds: float) -> float:
-        """What `rate_limit.Clock` does: `due`, `take` (a slot of so many seconds), `hold` (for so many seconds)."""
+        """What `rate_limit.Limiter` does: `due`, `take` (a slot of so many seconds), `pause` (for so many seconds)."""
         now = time.monotonic()
         wait = self._next.get(host, 0.0) - now
-        if what == "hold":
+        if what == "pause":
             self._next[host] = max(self._next.get(host, 0.0), now + seconds)
         elif what == "take" and wait <= 0:
             self._next[host] = now + seconds
@@ -102,9 +102,9 @@ class SchedulerClock:
         """Take the slot or say how long to wait."""
         return await self._ask("take", self.interval)
 
-    async def hold(self, seconds: float) -> None:
-        """Hold everybody back."""
-        await self._ask("hold", seconds)
+    async def pause(self, seconds: float) -> None:
+        """Give out no slot before so many seconds have passed."""
+        await self._ask("pause", seconds)
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -154,7 +154,7 @@ class Cluster:
         night = self._night
         if night.client is None:
             raise RuntimeError("a pass needs the night's client: use `async with night.connect()`")
-        learnt = await night.client.experience()
+        learnt = await night.client.state()
         flying: dict[asyncio.Task[State[Any]], Batch] = {}
         with BatchFiles(night.folder) as orders:
             try:
@@ -163,7 +163,7 @@ class Cluster:
                     in_hand = {task.ref.page_key for batch in flying.values() for task in batch.tasks}
                     while len(flying) < lanes and (tasks := night.next_batch(in_hand)):
                         self._number += 1
-                        fresh = (await night.client.experience()).joined(learnt)
+                        fresh = (await night.client.state()).joined(learnt)
                         instructions = share(night.instructions, max(1, night.settings.concurrency // lanes))
                         batch = Batch(
                             self._number, str(night.folder.resolve()), orders.name, tuple(tasks), instructions, fresh

@@ -20,10 +20,10 @@ import zstandard
 
 from parsers import PARSER_VERSION
 from pipeline.errors import BmaProgressError
-from pipeline.harvest.client import ClientState
+from pipeline.harvest.client_state import ClientState
 from pipeline.harvest.fetch import FetchTask, Instructions, fetch_pages, portal_client
 from pipeline.harvest.portal import PageRef
-from pipeline.harvest.rate_limit import Clock
+from pipeline.harvest.rate_limit import Limiter
 from pipeline.harvest.spool import SpooledPage
 from pipeline.store.durable import write_durably
 
@@ -61,7 +61,7 @@ class Batch:
     orders: str
     tasks: tuple[FetchTask, ...]
     instructions: Instructions
-    experience: ClientState
+    client_state: ClientState
     software: tuple[str, str] = field(default_factory=software)
 
     @property
@@ -95,7 +95,7 @@ class BatchFiles:
         (self._folder / f"{_BATCH_FILES}{self.name}").unlink(missing_ok=True)
 
 
-async def process_batch(batch: Batch, clock: Clock) -> ClientState:
+async def process_batch(batch: Batch, limiter: Limiter) -> ClientState:
     """Fetch the pages of a batch that no earlier execution of it has kept; returns what was learnt of the portal.
 
     Raises BmaProgressError where this worker cannot help: another version, no shared folder; PortalError as the client.
@@ -111,9 +111,9 @@ async def process_batch(batch: Batch, clock: Clock) -> ClientState:
     kept = {page.page_key for page, _ in read_parts(folder, batch.name) if page.error is None}
     tasks = [task for task in batch.tasks if task.ref.page_key not in kept]
     with _Part(folder, batch.name) as part:
-        async with portal_client(batch.instructions.settings, clock, batch.experience) as client:
+        async with portal_client(batch.instructions.settings, limiter, batch.client_state) as client:
             await fetch_pages(tasks, client, batch.instructions, part.append, lambda: not stays.exists())
-            return await client.experience()
+            return await client.state()
 
 
 def read_parts(folder: Path, batch: str = "") -> list[tuple[SpooledPage, list[PageRef]]]:

@@ -8,9 +8,11 @@ from typing import Final
 from urllib.parse import urljoin
 
 from parsers import PARSER_VERSION, facts_sha256, parse_page
-from pipeline.harvest.client import ClientState, Fetched, PortalClient
+from pipeline.harvest.client import PortalClient
+from pipeline.harvest.client_state import ClientState
+from pipeline.harvest.fetched import Fetched
 from pipeline.harvest.portal import PageRef, discover, older_copy
-from pipeline.harvest.rate_limit import Clock
+from pipeline.harvest.rate_limit import Limiter
 from pipeline.harvest.spool import SpooledPage
 from pipeline.settings import Settings
 
@@ -44,9 +46,9 @@ class Instructions:
     agencies: tuple[str, ...] = ()
 
 
-def portal_client(settings: Settings, clock: Path | Clock, experience: ClientState | None = None) -> PortalClient:
+def portal_client(settings: Settings, limiter: Path | Limiter, state: ClientState | None = None) -> PortalClient:
     """A client that knows which pages are whole and which keep us out."""
-    return PortalClient(settings, clock, is_complete=_is_whole, is_blocked=_is_blocked, experience=experience)
+    return PortalClient(settings, limiter, is_complete=_is_whole, is_blocked=_is_blocked, state=state)
 
 
 async def fetch_pages(

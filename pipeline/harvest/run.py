@@ -25,7 +25,7 @@ from pipeline.harvest.commit import Staged, commit, known_pages, stage
 from pipeline.harvest.fetch import FetchTask, Instructions, fetch_pages, page_result, portal_client
 from pipeline.harvest.page_status import PageRow
 from pipeline.harvest.portal import LISTS, PageRef, agency_codes, list_ref, start_ref
-from pipeline.harvest.rate_limit import Clock
+from pipeline.harvest.rate_limit import Limiter
 from pipeline.harvest.replay import needs_replay, publish_replay
 from pipeline.harvest.spool import Spool, SpooledPage
 from pipeline.settings import Settings
@@ -225,12 +225,12 @@ class HarvestRun:
             return FetchTask(ref, try_older=try_older)
         return FetchTask(ref, known["etag"], known["last_modified"], known["record_sha256"], try_older)
 
-    def connect(self, clock: Clock | None = None) -> "_Connection":
+    def connect(self, limiter: Limiter | None = None) -> "_Connection":
         """A context in which batches can be fetched: one client for the whole harvest.
 
-        clock: of the portal, where other machines ask it too
+        limiter: of the portal, where other machines ask it too
         """
-        return _Connection(self, clock or self.folder / "clock")
+        return _Connection(self, limiter or self.folder / "clock")
 
     # --- making a harvest of it -------------------------------------------------------------------------------------
 
@@ -344,13 +344,13 @@ class HarvestRun:
 class _Connection:
     """Opens the night's client and closes it again."""
 
-    def __init__(self, night: HarvestRun, clock: Path | Clock) -> None:
+    def __init__(self, night: HarvestRun, limiter: Path | Limiter) -> None:
         self._night = night
-        self._clock = clock
+        self._limiter = limiter
 
     async def __aenter__(self) -> PortalClient:
         night = self._night
-        client = portal_client(night.settings, self._clock)
+        client = portal_client(night.settings, self._limiter)
         night.client = await client.__aenter__()
         return night.client
 

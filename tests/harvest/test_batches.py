@@ -10,7 +10,7 @@ from support.synthetic_portal import code_of, project_page
 
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.batches import PARTS, Batch, BatchFiles, drop_parts, process_batch, read_parts, share
-from pipeline.harvest.client import ClientState
+from pipeline.harvest.client_state import ClientState
 from pipeline.harvest.fetch import FetchTask, Instructions
 from pipeline.harvest.portal import code_ref
 from pipeline.harvest.rate_limit import RateLimiter
@@ -36,7 +36,7 @@ def test_a_second_execution_fetches_only_what_the_first_did_not_keep(tmp_path: P
         broken = sorted(PAGES)[2]
         portal.script(broken, status(500))
         learnt = work(batch, tmp_path)
-        assert len(learnt.good) == 16
+        assert len(learnt.good_pages) == 16
         (part,) = (tmp_path / PARTS).glob("*.jsonl")
         lines = part.read_bytes().splitlines(keepends=True)
         assert len(lines) == 24

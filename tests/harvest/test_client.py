@@ -47,8 +47,11 @@ from support.faulty_portal import (
 )
 
 from pipeline.errors import PortalError
-from pipeline.harvest.client import Fetched, OutsideVisitTimeError, PortalClient, PortalDownError, user_agent
+from pipeline.harvest.breaker import PortalDownError
+from pipeline.harvest.client import PortalClient, user_agent_of
+from pipeline.harvest.fetched import Fetched
 from pipeline.harvest.rate_limit import RateLimiter
+from pipeline.harvest.robots import OutsideVisitTimeError
 from pipeline.settings import Settings
 
 PATH = "/mobile/myproject.php?pid=24000000-2964"
@@ -158,7 +161,7 @@ def test_a_page_comes_at_once(fault: Fault, tmp_path: Path) -> None:
     with FaultyPortal({PATH: BODY}) as portal:
         portal.script(PATH, fault)
         [fetched] = fetch(portal, tmp_path, PATH)
-    assert (fetched.error, fetched.status, fetched.attempts, fetched.cut) == (None, 200, 1, False)
+    assert (fetched.error, fetched.status, fetched.attempts, fetched.incomplete) == (None, 200, 1, False)
     assert fetched.body == BODY
     assert len(portal.asked(PATH)) == 1
 
@@ -168,7 +171,7 @@ def test_what_may_pass_is_tried_again(fault: Fault, tmp_path: Path) -> None:
     with FaultyPortal({PATH: BODY}) as portal:
         portal.script(PATH, fault)
         [fetched] = fetch(portal, tmp_path, PATH)
-    assert (fetched.error, fetched.status, fetched.attempts, fetched.cut) == (None, 200, 2, False)
+    assert (fetched.error, fetched.status, fetched.attempts, fetched.incomplete) == (None, 200, 2, False)
     assert fetched.body == BODY
     assert fetched.sha256 == hashlib.sha256(BODY).hexdigest()
     assert len(portal.asked(PATH)) == 2
@@ -179,7 +182,7 @@ def test_what_does_not_pass_is_a_failure_after_all_tries(fault: Fault, tmp_path:
     with FaultyPortal({PATH: BODY, OTHER: BODY}) as portal:
         portal.always(PATH, fault)
         broken, fine = fetch(portal, tmp_path, PATH, OTHER, read_timeout=0.2, page_timeout=0.5)
-    assert (broken.error is not None) != broken.cut
+    assert (broken.error is not None) != broken.incomplete
     assert broken.attempts == len(portal.asked(PATH)) == 3
     assert fine.error is None
     assert fine.body == BODY
@@ -240,7 +243,7 @@ def test_the_end_of_a_page_served_under_a_short_length_is_no_answer_to_the_next(
         portal.always(PATH, smuggle)
         got = fetch(portal, tmp_path, *[PATH, OTHER] * 6, concurrency=1)
     assert all(fetched.body == BODY for fetched in got if fetched.url.endswith(OTHER))
-    assert all(fetched.body == b"<html>" and fetched.cut for fetched in got if fetched.url.endswith(PATH))
+    assert all(fetched.body == b"<html>" and fetched.incomplete for fetched in got if fetched.url.endswith(PATH))
 
 
 # --- bodies -----------------------------------------------------------------------------------------------------------
@@ -280,7 +283,7 @@ def test_a_page_that_never_comes_whole_is_kept_and_marked(tmp_path: Path) -> Non
     with FaultyPortal({PATH: BODY}) as portal:
         portal.always(PATH, cut)
         [fetched] = fetch(portal, tmp_path, PATH)
-    assert (fetched.error, fetched.cut, fetched.attempts) == (None, True, 3)
+    assert (fetched.error, fetched.incomplete, fetched.attempts) == (None, True, 3)
     assert fetched.body == BODY[: len(BODY) // 2]
 
 
@@ -352,10 +355,10 @@ def test_the_portal_sees_who_we_are_and_one_connection(tmp_path: Path) -> None:
     with FaultyPortal(dict.fromkeys(paths(30), BODY)) as portal:
         fetch(portal, tmp_path, *paths(30), concurrency=1, contact="audit@example.org")
     assert {line.connection for line in portal.log} == {1}
-    assert {line.headers["user-agent"] for line in portal.log} == {user_agent("audit@example.org")}
-    assert user_agent("audit@example.org").startswith("bma-progress")
-    assert user_agent("audit@example.org").endswith(" (+audit@example.org)")
-    assert user_agent("").strip() == user_agent("")
+    assert {line.headers["user-agent"] for line in portal.log} == {user_agent_of("audit@example.org")}
+    assert user_agent_of("audit@example.org").startswith("bma-progress")
+    assert user_agent_of("audit@example.org").endswith(" (+audit@example.org)")
+    assert user_agent_of("").strip() == user_agent_of("")
 
 
 @pytest.mark.parametrize("faults", [(), (reset,), (hang_up, cut), (status(500),)])
@@ -475,7 +478,7 @@ def test_a_portal_that_is_down_is_given_up_after_some_pauses(tmp_path: Path) -> 
     with FaultyPortal() as portal:
         portal.every(status(500))
         started = time.monotonic()
-        with pytest.raises(PortalDownError, match=r"failed .* times running .* 3 pauses .*HTTP status 500"):
+        with pytest.raises(PortalDownError, match=r"failed .* times in a row .* 3 pauses .*HTTP status 500"):
             fetch(portal, tmp_path, *names, breaker_failures=10, breaker_pause=0.2)
         assert time.monotonic() - started >= 0.6
     assert len(portal.log) < 20  # ten failures, and after each pause one page that decides
@@ -523,7 +526,7 @@ def test_a_portal_that_comes_back_is_harvested_on(tmp_path: Path) -> None:
             portal.every(hang_up)
             asyncio.get_running_loop().call_later(0.4, portal.every, None)
             rest = await asyncio.gather(*(client.fetch(portal.url + path) for path in names[1:]))
-            assert client.traffic.pauses >= 1
+            assert client.stats.pauses >= 1
             return [first, *rest]
 
         got = with_client(portal.url, tmp_path, job, breaker_failures=8, breaker_pause=0.3)
@@ -538,7 +541,7 @@ def test_many_broken_pages_do_not_mean_that_the_portal_is_down(tmp_path: Path) -
 
         async def job(client: PortalClient) -> list[Fetched]:
             got = [await client.fetch(portal.url + path) for path in names]
-            assert client.traffic.pauses == 0
+            assert client.stats.pauses == 0
             return got
 
         got = with_client(portal.url, tmp_path, job, breaker_failures=10, breaker_pause=30.0)
@@ -725,9 +728,9 @@ def test_the_clock_gives_one_slot_an_interval(tmp_path: Path) -> None:
         assert 0.04 < await other.take() <= 0.05
         await asyncio.sleep(await other.due())
         assert await other.take() == 0
-        await other.hold(10)
+        await other.pause(10)
         assert 9 < await one.due() <= 10
-        await one.hold(1)  # a shorter wait does not end a longer one
+        await one.pause(1)  # a shorter wait does not end a longer one
         assert 9 < await one.due() <= 10
         one.close()
         other.close()
@@ -755,15 +758,15 @@ def test_what_one_client_learnt_another_knows(tmp_path: Path) -> None:
         settings = Settings(portal=portal.url, rate=1_000, backoff=0, retries=0, breaker_failures=3, breaker_pause=0.1)
         async with PortalClient(settings, tmp_path / "clock") as first:
             assert (await first.fetch(portal.url + PATH)).error is None
-            learnt = await first.experience()
-        async with PortalClient(settings, tmp_path / "clock", experience=pickle.loads(pickle.dumps(learnt))) as second:
+            learnt = await first.state()
+        async with PortalClient(settings, tmp_path / "clock", state=pickle.loads(pickle.dumps(learnt))) as second:
             assert second.interval == pytest.approx(0.07 * 1.02)
             assert (await second.fetch(f"{portal.url}/secret")).error_kind == "robots"
             portal.always("/broken", status(503))
             for _ in range(7):
                 assert (await second.fetch(f"{portal.url}/broken")).status == 503
-            assert second.traffic.pauses == 0
-            assert await second.experience() == replace(learnt, robots_age=ANY)
+            assert second.stats.pauses == 0
+            assert await second.state() == replace(learnt, robots_age=ANY)
 
     with FaultyPortal({PATH: BODY}, robots=rules) as portal:
         asyncio.run(ask(portal))

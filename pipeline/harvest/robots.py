@@ -1,0 +1,88 @@
+"""The portal's robots.txt: what it forbids, how slowly and at which hours it wants to be visited."""
+
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+from protego import Protego
+
+from pipeline.errors import PortalError
+from pipeline.harvest.fetched import Fetched
+
+_NAME: Final = "bma-progress"
+_MOST_BYTES: Final = 512_000  # RFC 9309 asks crawlers to read at least 500 KiB
+_LONGEST_AGE: Final = 86_400  # seconds; RFC 9309 asks not to trust a copy for more than a day
+
+
+class OutsideVisitTimeError(PortalError):
+    """robots.txt allows no visit at this hour."""
+
+
+class RobotsRules:
+    """The rules of one robots.txt for this program.
+
+    text: as read, b"" where the portal has none: then everything is allowed; age: seconds since it was read
+    """
+
+    def __init__(self, text: bytes, age: float = 0.0) -> None:
+        self.text = text
+        self._read_at = time.monotonic() - age
+        self._rules = Protego.parse(text.decode("utf-8-sig", "replace")) if text else None
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was read."""
+        return time.monotonic() - self._read_at
+
+    @property
+    def is_outdated(self) -> bool:
+        """True where it must be read again."""
+        return self.age > _LONGEST_AGE
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two requests that it asks for, by crawl-delay or request-rate, the slower of both; else 0.
+
+        A request-rate for certain hours is kept at all hours.
+        """
+        if self._rules is None:
+            return 0.0
+        slowest = float(self._rules.crawl_delay(_NAME) or 0)
+        wanted = self._rules.request_rate(_NAME)
+        if wanted and wanted.requests:
+            slowest = max(slowest, wanted.seconds / wanted.requests)
+        return slowest
+
+    def allows(self, url: str) -> bool:
+        """True where the page may be requested."""
+        return self._rules is None or bool(self._rules.can_fetch(url, _NAME))
+
+    def check_visit_time(self) -> None:
+        """Raise OutsideVisitTimeError where no visit is allowed now."""
+        allowed = self._rules.visit_time(_NAME) if self._rules else None
+        if allowed is None:
+            return
+        now, start, end = datetime.now(UTC).time(), allowed.start_time, allowed.end_time
+        inside = start <= now <= end if start <= end else now >= start or now <= end
+        if not inside:
+            raise OutsideVisitTimeError(
+                f"robots.txt allows visits from {start:%H:%M} to {end:%H:%M} UTC only; start the harvest then: what was "
+                "fetched is kept"
+            )
+
+
+def robots_rules(fetched: Fetched) -> RobotsRules:
+    """The rules that an answer means, by RFC 9309: 4xx allows everything, 5xx and silence nothing.
+
+    Raises PortalError where robots.txt could not be read, so that nothing may be requested.
+    """
+    # a redirect that leads nowhere makes it "unavailable", in the words of the RFC, as 4xx does; 429 says "later"
+    status = fetched.status or 0
+    if fetched.error_kind == "redirect" or (400 <= status < 500 and status != 429):
+        return RobotsRules(b"")
+    if fetched.error is not None:
+        raise PortalError(
+            f"{fetched.url} could not be read ({fetched.error}), so nothing may be fetched; check the portal's "
+            "address, or try again when it answers"
+        )
+    return RobotsRules(fetched.body[:_MOST_BYTES])
