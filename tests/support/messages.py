@@ -7,17 +7,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # where else a sentence is made, and which argument it is
-_SAID_BY = {"_failure": 3, "VerifyProblem": 1, "_at_most": 4, "BoundResult": 4, "_complain": 0, "Condition": 1}
+_SAID_BY = {"NoUsableAnswerError": 1, "failed": 1, "VerifyProblem": 1, "_at_most": 4, "BoundResult": 4, "_complain": 0, "Condition": 1}
 _NAMED = {"error", "message"}  # arguments by name
 _KEPT_AS = {"reason", "why", "unshown", "message", "_down"}  # names that hold a sentence until it is said
 # functions that return sentences, alone, in lists or in pairs
-_RETURN = {"_meaning", "_status_error", "_post", "_run", "_remember", "_remarks", "_noise", "with_secrets", "_sentence"}
+_RETURN = {"explain", "status_error", "_post", "_run", "_remember", "_remarks", "_noise", "with_secrets", "_sentence"}
 
 
 def messages() -> dict[str, str]:
-    """Sentence → where it is said first, such as `client.py:244`."""
+    """Sentence → where it is said first, such as `breaker.py:86`."""
     said: dict[str, str] = {}
-    files = sorted([*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "flows").glob("*.py")])
+    files = sorted([*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "flows").rglob("*.py")])
     errors = _errors(files)
     for file in files:
         tree = ast.parse(file.read_text(encoding="utf-8"))
