@@ -18,7 +18,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pipeline.errors import PortalError
 
-FIXTURES: Final = Path(__file__).parents[2] / "fixtures_html"
+_INSTALLED: Final = Path(__file__).parent / "demo_pages"  # where the wheel puts them
+FIXTURES: Final = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "fixtures_html"
 
 
 @dataclass

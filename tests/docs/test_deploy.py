@@ -70,12 +70,14 @@ def test_the_container_holds_all_that_it_installs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (wheel,) = (tmp_path / "wheel").glob("*.whl")
     packed = set(zipfile.ZipFile(wheel).namelist())
+    homes = {name: name for name in ("bma_progress", "parsers", "pipeline", "flows")}
     wanted = {
-        str(path.relative_to(ROOT))
-        for folder in ("parsers", "pipeline", "flows", "fixtures_html")
+        f"{home}/{path.relative_to(ROOT / folder).as_posix()}"
+        for folder, home in {**homes, "fixtures_html": "pipeline/harvest/demo_pages"}.items()
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    assert {name.partition("/")[0] for name in packed if ".dist-info/" not in name} == set(homes)
     assert wanted <= packed
     words = {line.split()[0]: line.partition(" ")[2] for line in lines if line.startswith(("ENTRYPOINT", "CMD", "ENV"))}
     command_, *arguments = json.loads(words["ENTRYPOINT"]) + json.loads(words["CMD"])
