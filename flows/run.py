@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from flows.prefect_ import environment as prefect_setup
 from flows.prefect_.server import server_for_workers
 from pipeline.compare.diff import states_differ
-from pipeline.compare.formats import render
+from pipeline.compare.formats import format_changes
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.fetched import ErrorKind
@@ -191,7 +191,7 @@ def run_demo(data: Path) -> None:
     for table in store.tables:
         click.echo(f"  {table + '.parquet':<30} {len(store.arrow(table)):>6,} rows")
     click.echo(f"\nWhat changed from the first night ({ids[0]}) to the last ({ids[-1]}):\n")
-    click.echo(render(states_differ(store, ids[0], ids[-1]), "table").decode(), nl=False)
+    click.echo(format_changes(states_differ(store, ids[0], ids[-1]), "table").decode(), nl=False)
     click.echo("\nIn a notebook:\n")
     click.echo(f'  import pandas as pd; pd.read_parquet("{data}/latest/projects.parquet")')
     click.echo(

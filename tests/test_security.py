@@ -18,7 +18,7 @@ from pipeline.api import open_store
 from pipeline.errors import StoreError
 from pipeline.harvest.demo_portal import FIXTURES, DemoPortal
 from pipeline.harvest.run import Scope
-from pipeline.operate.notify import Event, tell
+from pipeline.operate.notify import Event, send_event
 from pipeline.settings import load_settings
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store
@@ -141,7 +141,7 @@ def test_a_reason_is_no_word_of_the_hooks_command(tmp_path: Path) -> None:
     out = tmp_path / "told.json"
     settings = load_settings(data=tmp_path / "store", notify_command=f"{sys.executable} {script} {out} 'a word'")
     event = Event("held_back", "store", "http://portal.example", "20261122T190000Z", f"{EVIL}\x00\n")
-    assert tell(event, settings, tmp_path / "memory") == []
+    assert send_event(event, settings, tmp_path / "memory") == []
     words, reason, document = json.loads(out.read_text(encoding="utf-8"))
     assert words == ["a word"]
     assert (reason, document["reason"]) == (f"{EVIL}\n", f"{EVIL}\x00\n")

@@ -264,14 +264,15 @@ def demo(data: Path | None) -> None:
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--late-hours", type=float, help="How old the last published harvest may be; else as the setting says.")
 @click.option(
-    "--notify", is_flag=True, help="Tell the webhook and the command of the settings too, once for each event."
+    "--notify", is_flag=True, help="Also notify the webhook and the command of the settings, once for each event."
 )
 @_data_option
 def status(style: str, late_hours: float | None, notify: bool, data: Path | None) -> None:
     """The last harvest, its coverage and its complaints; how stale the data is."""
-    from pipeline.operate.notify import event_of, sent_log, tell
-    from pipeline.operate.status import condition, status_document, status_text
+    from pipeline.operate.notify import event_of, send_event, sent_log
+    from pipeline.operate.status import condition, status_document, status_view
     from pipeline.settings import load_settings
+    from pipeline.terminal import show
 
     store = _store(data)
     settings = load_settings(late_hours=late_hours)
@@ -281,13 +282,13 @@ def status(style: str, late_hours: float | None, notify: bool, data: Path | None
 
         click.echo(orjson.dumps(status_document(store, found), option=orjson.OPT_INDENT_2).decode())
     else:
-        click.echo(status_text(store, found), nl=False)
+        show(status_view(store, found))
     if notify and (event := event_of(store, found)):
         if not settings.notify_webhook and not settings.notify_command:
             raise BmaProgressError(
-                "nobody is named to be told; set notify_command, or BMA_PROGRESS_NOTIFY_WEBHOOK in the environment"
+                "there is nobody to notify; set notify_command, or BMA_PROGRESS_NOTIFY_WEBHOOK in the environment"
             )
-        for problem in tell(event, settings, sent_log(store.root), once=True):
+        for problem in send_event(event, settings, sent_log(store.root), once=True):
             _complain(problem)
     if not found.is_good:
         sys.exit(1)
@@ -314,19 +315,20 @@ _SIDES = (
 @click.option("--out", type=click.Path(path_type=Path), help="Write to this file instead of standard output.")
 def diff(before: str, after: str, data: Path | None, style: str, out: Path | None) -> None:
     """Compare two states."""
-    from pipeline.compare.formats import render
+    from pipeline.compare.formats import changes_on_terminal, format_changes
+    from pipeline.terminal import show
 
     comparison = _compare(before, after, data, contacts=style != "html")
     if style == "parquet" and not out:
         raise BmaProgressError("a Parquet file goes to a file; name one with --out")
-    content = _report_page(comparison) if style == "html" else render(comparison.changes, style)
-    if out:
-        _write(out, content)
+    if not out and style == "table" and sys.stdout.isatty():
+        show(changes_on_terminal(comparison.changes))
     else:
-        click.echo(content.decode(), nl=False)
+        content = _report_page(comparison) if style == "html" else format_changes(comparison.changes, style)
+        _write(out, content) if out else click.echo(content.decode(), nl=False)
     for left_out in comparison.uncompared if style != "html" else ():
         number = f"{left_out.number:,} " if left_out.number > 1 else ""
-        _complain(f"not fully compared, side {left_out.side}: {number}{left_out.what}: {left_out.why}")
+        _complain(f"not fully compared, {left_out.snapshot}: {number}{left_out.what}: {left_out.why}")
     sys.exit(1 if len(comparison.changes) else 0)
 
 
@@ -410,10 +412,11 @@ def sql(query: str | None, when: str, form: str, data: Path | None) -> None:
 
     `projects` is the table as of WHEN, `previous.projects` as of the harvest before, `"20261122T190000Z".projects` as
     of that one. The tables can only be read, and a query reaches no other file and no network. A session takes statements
-    that end in a semicolon, from the keyboard or a pipe. In CSV a text that begins like a formula, or with an apostrophe,
-    has an apostrophe before it.
+    that end in a semicolon, from the keyboard or a pipe; `exit` or Ctrl-D ends it. In CSV a text that begins like a
+    formula, or with an apostrophe, has an apostrophe before it.
     """
-    from pipeline.publish.sql import Session, statements
+    from pipeline.publish.sql import Session, read_statements
+    from pipeline.publish.sql_prompt import line_reader
     from pipeline.settings import load_settings
 
     failed = False
@@ -421,12 +424,13 @@ def sql(query: str | None, when: str, form: str, data: Path | None) -> None:
         if query is not None:
             session.answer(query, form, sys.stdout.buffer)
             return
-        for statement in statements(sys.stdin, prompt=sys.stdin.isatty()):
-            try:
-                session.answer(statement, form, sys.stdout.buffer)
-            except BmaProgressError as error:  # a person goes on after a slip of the pen
-                _complain(str(error))
-                failed = True
+        with line_reader() as read_line:
+            for statement in read_statements(read_line):
+                try:
+                    session.answer(statement, form, sys.stdout.buffer)
+                except BmaProgressError as error:  # the session goes on after an error
+                    _complain(str(error))
+                    failed = True
     sys.exit(2 if failed and not sys.stdin.isatty() else 0)
 
 
@@ -540,7 +544,7 @@ def migrate(data: Path | None) -> None:
 @_data_option
 def replay(since: str | None, publish: bool, runner: str | None, dask_address: str | None, data: Path | None) -> None:
     """Parse the stored pages again, and tell what the parser, not the portal, changed. Nothing is fetched."""
-    from pipeline.compare.diff import render
+    from pipeline.compare.formats import format_changes
     from pipeline.harvest.replay import parser_changes, publish_replay
     from pipeline.settings import load_settings
 
@@ -568,7 +572,7 @@ def replay(since: str | None, publish: bool, runner: str | None, dask_address: s
         changes, read, unreadable = run_replay(_place(store.root), since, settings)
     else:
         changes, read, unreadable = parser_changes(store, since)
-    click.echo(render(changes, "table").decode(), nl=False)
+    click.echo(format_changes(changes, "table").decode(), nl=False)
     click.echo(f"{read:,} stored pages were read again.", err=True)
     for page in unreadable:
         _complain(f"{page}: today's parser reads no record in the stored page")

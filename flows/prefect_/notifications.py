@@ -7,7 +7,7 @@ from prefect.blocks.system import Secret
 from prefect.client.schemas.objects import State
 from pydantic import SecretStr
 
-from pipeline.operate.notify import Event, What, event_of, sent_log, tell
+from pipeline.operate.notify import Event, What, event_of, send_event, sent_log
 from pipeline.operate.status import condition
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
@@ -25,7 +25,7 @@ async def notify_finished(settings: Settings, state: State[Any], harvest_id: str
         return []
     settings, problems = await with_secrets(settings)
     event = Event(what, str(settings.data), settings.portal, harvest_id, state.message or "")
-    return problems + await asyncio.to_thread(tell, event, settings, sent_log(settings.data))
+    return problems + await asyncio.to_thread(send_event, event, settings, sent_log(settings.data))
 
 
 async def notify_late(settings: Settings) -> list[str]:
@@ -37,7 +37,7 @@ async def notify_late(settings: Settings) -> list[str]:
     if event is None or event.event != "late":
         return []
     settings, problems = await with_secrets(settings)
-    return problems + await asyncio.to_thread(tell, event, settings, sent_log(settings.data), once=True)
+    return problems + await asyncio.to_thread(send_event, event, settings, sent_log(settings.data), once=True)
 
 
 async def with_secrets(settings: Settings) -> tuple[Settings, list[str]]:

@@ -70,6 +70,17 @@ def changes_table(differences: Iterable[Difference], cause: str) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
+def record_of(row: Mapping[str, Any]) -> str:
+    """The record of a row of changes: the code of a project or indicator, or list and agency.
+
+    The key of the record's page ends with it.
+    """
+    if code := row["project_code"] or row["kpi_code"]:
+        return str(code)
+    key = json.loads(row["key"])
+    return f"{key['list_name']}/{key['agency_code']}"
+
+
 def _agency_of(key: Mapping[str, Any]) -> str | None:
     if code := key.get("agency_code"):
         return str(code)

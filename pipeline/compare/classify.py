@@ -1,6 +1,6 @@
-"""What a difference means for an audit: one rule a meaning, each readable here and quoted in reports.
+"""Classify a difference: its meaning for an audit, a finer detail, and its severity.
 
-`MEANINGS` are the words of the contract; `DETAILS` tell finer, where one meaning covers the harmless and the grave.
+Reports quote the sentences of `MEANINGS` and `DETAILS`. A detail exists where one meaning covers harmless and grave cases.
 """
 
 from collections.abc import Mapping
@@ -8,68 +8,77 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 MEANINGS: Final[dict[str, str]] = {
-    "report_removed": "a progress report that stood before is gone: history rewritten",
-    "report_edited": "a progress report that stood before says something else, or one was put in between: history rewritten",
-    "result_restated": "the result of a past quarter, already reported, changed",
+    "report_removed": "an earlier progress report is gone: history rewritten",
+    "report_edited": "an earlier progress report was changed, or a report was inserted among them: history rewritten",
+    "result_restated": "the reported result of a past quarter changed",
     "progress_down": "the project's progress fell",
     "target_moved": "an indicator's target changed",
-    "plan_moved": "dates or weights of the plan changed, or a step came or went",
+    "plan_moved": "dates or weights of the plan changed, or a step was added or removed",
     "project_gone": "a record that the portal no longer shows",
-    "project_back": "a record that was gone and is shown again",
+    "project_back": "a record that the portal shows again",
     "text_edited": "a text changed",
     "contact_changed": "the contact line changed",
     "other": "any other change",
-    "project_new": "a record that was not known before",
+    "project_new": "a record that the portal did not show before",
     "progress_up": "the project's progress rose",
-    "new_report": "a progress report on top of all others: normal",
+    "new_report": "a new latest progress report: normal",
 }
-"""Every meaning a difference can have, gravest first, in the words the reports use."""
+"""Every meaning of a difference, most severe first, with the sentence that reports quote."""
 
 JUMP_POINTS: Final = 20.0
-"""Percentage points that make reaching 100 at the end of a fiscal year a jump rather than the last step."""
+"""Percentage points from which an increase to 100 at the end of a fiscal year counts as a jump."""
 
 LAST_DAYS: Final = 28
-"""The last weeks of a fiscal year: so many days, the thirtieth of September included."""
+"""Length of the end of a fiscal year in days, 30 September included."""
 
 DETAILS: Final[dict[str, str]] = {
-    "percent_rewritten": "the percentage of a report that stood before",
-    "date_rewritten": "a date of a report that stood before",
-    "text_rewritten": "the words of a report that stood before",
-    "report_inserted": "a report put below or between those that stood before, or dated before the newest of them",
-    "report_renumbered": "a report that stands in another order among the others",
-    "newest_report_removed": "the newest report is gone",
-    "old_report_removed": "a report below the newest one is gone",
-    "percent_fell": "a new report, lower than the one before it",
-    "jump_to_100": f"at least {JUMP_POINTS:g} points up to 100 in the last {LAST_DAYS} days of the fiscal year",
-    "moved_after_date": "the date had passed when the plan was moved, or the step had ended when its weight changed",
-    "dates_moved": "dates moved before they had passed",
+    "percent_rewritten": "the percentage of an earlier report changed",
+    "date_rewritten": "a date of an earlier report changed",
+    "text_rewritten": "the text of an earlier report changed",
+    "report_inserted": "a report was inserted below or between earlier reports, or has a date before the newest of them",
+    "report_renumbered": "an earlier report moved to another place in the order",
+    "newest_report_removed": "the newest report was removed",
+    "old_report_removed": "a report below the newest one was removed",
+    "percent_fell": "the new report has a lower percentage than the report before it",
+    "jump_to_100": f"progress rose by at least {JUMP_POINTS:g} points to 100 in the last {LAST_DAYS} days of the fiscal year",
+    "moved_after_date": "the plan was changed after the date had passed, or a weight after its step had ended",
+    "dates_moved": "dates were changed before they had passed",
     "weight_changed": "a step's weight changed",
-    "step_added": "a step more",
-    "step_removed": "a step less",
-    "step_renumbered": "a step stands in another order among the others",
-    "target_lowered": "the target is lower",
-    "target_raised": "the target is higher",
-    "target_set": "a target where there was none",
-    "target_withdrawn": "no target where there was one",
-    "result_withdrawn": "a quarter's result is gone",
-    "result_reported": "a quarter's result, the first one reported",
-    "text_added": "a text where there was none",
-    "text_removed": "no text where there was one",
-    "part_of_record": "a row of a record that came or went as a whole",
+    "step_added": "a step was added",
+    "step_removed": "a step was removed",
+    "step_renumbered": "a step moved to another place in the order",
+    "target_lowered": "the target was lowered",
+    "target_raised": "the target was raised",
+    "target_set": "a target was set where there was none",
+    "target_withdrawn": "the target was removed",
+    "result_withdrawn": "a quarter's result was removed",
+    "result_reported": "a quarter's result was reported for the first time",
+    "text_added": "a text was added where there was none",
+    "text_removed": "the text was removed",
+    "part_of_record": "a row of a record that was added or removed as a whole",
     "budget_changed": "a budget figure changed",
     "evaluation_changed": "a score or an evaluation changed",
     "achievement_changed": "an indicator's overall result changed",
-    "progress_unreadable": "the progress is printed on one side only",
-    "indicator_linked": "an indicator more on the project's page",
-    "indicator_unlinked": "an indicator less on the project's page",
-    "strategy_changed": "another place in the city's plan",
-    "list_changed": "an item or link of a result list came, went or moved",
+    "progress_unreadable": "only one of the two states has a percentage",
+    "indicator_linked": "an indicator was added to the project's page",
+    "indicator_unlinked": "an indicator was removed from the project's page",
+    "strategy_changed": "the place in the city's plan changed",
+    "list_changed": "an item or link of a result list was added, removed or moved",
 }
-"""The finer distinctions that the column `detail` can name; null where the meaning says it all."""
+"""The values of the column `detail`, which is null where the meaning says enough."""
+
+SEVERITIES: Final[dict[str, str]] = {
+    "grave": "History rewritten",
+    "serious": "Promises and progress",
+    "notable": "Other edits",
+    "normal": "The normal course",
+    "parser": "Our reading changed, not the portal",
+}
+"""Name of each severity and its title in reports, most severe first."""
 
 WHOLE_RECORD: Final = frozenset(("project_new", "project_gone", "project_back"))
 REWRITES: Final = frozenset(("report_edited", "report_removed", "result_restated"))
-"""The meanings that rewrite what had been reported."""
+"""The meanings that change what was already reported."""
 
 QUARTERS: Final = frozenset(("project_kpi_quarters", "kpi_quarters", "result_list_quarters"))
 LISTS: Final = frozenset(("result_list_items", "result_list_links", "result_list_quarters"))
@@ -87,7 +96,7 @@ class Meaning(NamedTuple):
 
 
 def of_value(table: str, column: str, before: Any, after: Any) -> Meaning:
-    """What another value in a row that stood before means, as far as the two values tell."""
+    """The meaning of a changed value in a row that both states have, from the two values alone."""
     if table == "contacts":
         return Meaning("contact_changed")
     if table == "progress_reports":
@@ -103,7 +112,7 @@ def of_value(table: str, column: str, before: Any, after: Any) -> Meaning:
     if column == "target_value":
         return Meaning("target_moved", _target_detail(before, after))
     if table in QUARTERS and column == "result_value":
-        if not before:  # null, or the 0 that the portal prints until a result is reported
+        if not before:  # null, or the 0 that the portal prints before a result is reported
             return Meaning("other", "result_reported")
         return Meaning("result_restated", "result_withdrawn" if after is None else None)
     if column in TEXTS:
@@ -145,7 +154,7 @@ def _target_detail(before: float | None, after: float | None) -> str:
 
 
 def of_row(table: str, change: str, row: Mapping[str, Any]) -> Meaning:
-    """What a row means that came (`added`) or went (`removed`) while its record stayed."""
+    """The meaning of a row that was `added` or `removed` while both states have its record."""
     added = change == "added"
     if table == "plan_steps":
         return Meaning("plan_moved", "step_added" if added else "step_removed")
@@ -163,10 +172,10 @@ def of_row(table: str, change: str, row: Mapping[str, Any]) -> Meaning:
 
 
 def of_plan_move(meaning: Meaning, passed_on: date | None, seen_on: date | None) -> Meaning:
-    """`moved_after_date` where what was moved lay in the past.
+    """The meaning with the detail `moved_after_date` where the plan was changed after the date had passed.
 
-    passed_on: the date that was moved, as it stood before; for a weight, the step's last day
-    seen_on: the day of the earlier state: the plan was moved on that day or later
+    passed_on: the earlier date; for a weight, the last day of its step
+    seen_on: the day of the earlier state; the plan was changed on that day or later
     """
     late = passed_on is not None and seen_on is not None and _day(passed_on) < seen_on
     return meaning._replace(detail="moved_after_date") if late else meaning
@@ -175,7 +184,7 @@ def of_plan_move(meaning: Meaning, passed_on: date | None, seen_on: date | None)
 def is_jump_to_100(before: float | None, after: float | None, on: date | None, fiscal_year_ce: int | None) -> bool:
     """Whether progress jumped to 100 in the last weeks of the fiscal year.
 
-    before, after: percent; on: the day of the report that says so
+    before, after: percent; on: the day of the newest report
     """
     if before is None or after is None or on is None or fiscal_year_ce is None:
         return False
@@ -192,3 +201,38 @@ def fiscal_year_end(fiscal_year_ce: int) -> date:
 
 def _day(value: date) -> date:
     return value.date() if isinstance(value, datetime) else value
+
+
+_SEVERITY_OF_MEANING: Final = {
+    "report_removed": "grave",
+    "report_edited": "grave",
+    "result_restated": "grave",
+    "report_inserted": "grave",  # a meaning in the first stores
+    "progress_down": "serious",
+    "project_gone": "serious",
+    "progress_up": "normal",
+    "new_report": "normal",
+}
+_SEVERITY_OF_DETAIL: Final = {
+    "jump_to_100": "serious",
+    "percent_fell": "serious",
+    "moved_after_date": "serious",
+    "target_lowered": "serious",
+    "target_withdrawn": "serious",
+    "result_reported": "normal",
+}
+
+
+def severity_of(meaning: str, detail: str | None, cause: str = "portal") -> str:
+    """The severity of a difference, a key of SEVERITIES; the detail decides where it has a severity of its own."""
+    if cause == "parser":
+        return "parser"
+    return _SEVERITY_OF_DETAIL.get(detail or "") or _SEVERITY_OF_MEANING.get(meaning, "notable")
+
+
+def meaning_order(row: Mapping[str, Any]) -> tuple[int, str, str]:
+    """Sort key for rows of changes: the most severe meaning first, then by agency and key."""
+    return _MEANING_PLACES.get(row["meaning"], len(MEANINGS)), row["agency_code"] or "", row["key"]
+
+
+_MEANING_PLACES: Final = {meaning: place for place, meaning in enumerate(MEANINGS)}

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: a night of a store, or a folder of exported tables; told apart here, alike for the rest."""
+"""The inputs of a comparison: a harvest of a store, or a folder of exported tables."""
 
 import filecmp
 import re
@@ -25,10 +25,7 @@ DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 class Snapshot(Protocol):
-    """One state of the portal, ready to be compared.
-
-    title: what a reader knows it by
-    """
+    """One state of the portal to compare. title: its name in reports"""
 
     title: str
 
@@ -38,61 +35,61 @@ class Snapshot(Protocol):
 
     @property
     def harvest_id(self) -> str | None:
-        """The night it stands for, where known."""
+        """Its harvest, where known."""
 
     @property
     def day(self) -> date | None:
-        """The day the state stands for, in Bangkok."""
+        """The day of the state, in Bangkok."""
 
     @property
     def tables(self) -> Mapping[str, Rows]:
-        """The tables of records that this side has; one that it lacks is not there."""
+        """The tables of records that it has."""
 
     @property
     def pages(self) -> pa.Table | None:
-        """The table `pages`, where this side has it."""
+        """The table `pages`, where it has one."""
 
     @property
-    def lacks(self) -> Mapping[str, tuple[str, ...]]:
-        """Table → columns that this side's file does not have."""
+    def missing_columns(self) -> Mapping[str, tuple[str, ...]]:
+        """Table → columns that its file lacks; known once `tables` was read."""
 
     @property
     def held_back(self) -> str | None:
-        """Why this night was not published, where it was not."""
+        """Why its harvest was not published; None where it was."""
 
 
 class StoreSnapshot:
-    """One night of a store."""
+    """One harvest of a store."""
 
     def __init__(self, store: Archive, harvest_id: str) -> None:
         self.store = store
         self.harvest_id: str | None = harvest_id
         self.title = f"{store.root}, harvest {harvest_id}"
         self.portal: str | None = store.portal
-        self.lacks: Mapping[str, tuple[str, ...]] = {}
+        self.missing_columns: Mapping[str, tuple[str, ...]] = {}
 
     @cached_property
     def state(self) -> State:
-        """The night's state."""
+        """The state after the harvest."""
         return State(self.store, self._id)
 
     @cached_property
     def tables(self) -> Mapping[str, Rows]:
-        """All tables of records, from the snapshot where it is kept."""
+        """All tables of records, from the stored snapshot where there is one."""
         return {name: self._rows(name) for name in RECORD_TABLES}
 
     def _rows(self, name: str) -> Rows:
         file = self.store.root / "snapshots" / self._id / f"{name}.parquet"
         if file.is_file():
             kept = ParquetRows(file, name)
-            if not kept.missing:  # a snapshot of an older set of columns is made anew instead
+            if not kept.missing:  # a snapshot written with fewer columns is not used
                 return kept
         rows: Rows = self.state.table(name)
         return rows
 
     @property
     def pages(self) -> pa.Table | None:
-        """What was looked at."""
+        """The pages of the harvest."""
         return self.state.table("pages")
 
     @property
@@ -102,29 +99,30 @@ class StoreSnapshot:
 
     @property
     def held_back(self) -> str | None:
-        """The manifest's reason."""
+        """The reason in the manifest."""
         reason: str | None = self.store.manifest(self._id)["held_back"]
         return reason
 
     @property
     def _id(self) -> str:
-        assert self.harvest_id is not None  # noqa: S101 - a store's side always has one
+        assert self.harvest_id is not None  # noqa: S101 - the constructor sets it
         return self.harvest_id
 
 
 class FolderSnapshot:
     """A folder of exported Parquet files: `bma-progress export`, a snapshot, or a copy of one.
 
-    Raises StoreError where it holds none of our tables or a key twice, StoreDamagedError where a file cannot be read.
+    Raises StoreError where it has none of our tables or a table lacks a key column, StoreDamagedError where a file cannot
+    be read.
     """
 
     def __init__(self, folder: Path) -> None:
-        given, folder = folder, folder.resolve()  # one night for all tables, even where `latest` moves on meanwhile
+        given, folder = folder, folder.resolve()  # all tables of one harvest, even if `latest` changes meanwhile
         self._files = {name: folder / f"{name}.parquet" for name in TABLES if (folder / f"{name}.parquet").is_file()}
         if not any(name in RECORD_TABLES for name in self._files):
             raise StoreError(f"{given} holds no exported tables; name a folder made by `bma-progress export`")
         self.title = str(given)
-        self.lacks: dict[str, tuple[str, ...]] = {}
+        self.missing_columns: dict[str, tuple[str, ...]] = {}
         self.held_back: str | None = None
 
     @cached_property
@@ -134,18 +132,18 @@ class FolderSnapshot:
 
     @cached_property
     def pages(self) -> pa.Table | None:
-        """What was looked at, where the export holds it."""
+        """The pages, where the folder has them."""
         return self._open("pages").select(arrow_schema("pages").names) if "pages" in self._files else None
 
     @cached_property
     def harvest_id(self) -> str | None:
-        """The night that was exported, as the table of pages tells."""
+        """The exported harvest, from the table of pages."""
         ids = pc.max(self.pages["harvest_id"]).as_py() if self.pages is not None and len(self.pages) else None
         return ids if ids and HARVEST_ID.fullmatch(ids) else None
 
     @cached_property
     def portal(self) -> str | None:
-        """The portal's address, from where the first page was fetched."""
+        """The portal's address, from the first page's."""
         if self.pages is None or not len(self.pages):
             return None
         found = re.match(r"https?://[^/?#]+", self.pages["url"][0].as_py() or "")
@@ -164,7 +162,7 @@ class FolderSnapshot:
     def _open(self, name: str) -> "ParquetRows":
         rows = ParquetRows(self._files[name], name)
         if rows.missing:
-            self.lacks[name] = rows.missing
+            self.missing_columns[name] = rows.missing
         if lost := [column for column in TABLES[name].key if column in rows.missing]:
             raise StoreError(
                 f"{rows.file} lacks the key column {lost[0]}, so its rows cannot be told apart; export it again"
@@ -173,9 +171,9 @@ class FolderSnapshot:
 
 
 class ParquetRows:
-    """The rows of one exported file, read column by column when they are asked for.
+    """The rows of one exported file. Columns are read only on request.
 
-    missing: declared columns that the file does not have; they read as nulls. Raises StoreDamagedError.
+    missing: declared columns that the file lacks; they read as null. Raises StoreDamagedError.
     """
 
     def __init__(self, file: Path, name: str) -> None:
@@ -221,18 +219,18 @@ class ParquetRows:
 
 
 def number_of_rows(rows: Rows) -> int:
-    """How many rows a table of a side has."""
+    """How many rows a table has."""
     return rows.number if isinstance(rows, ParquetRows) else len(rows.select([]))
 
 
 def open_snapshot(text: str, default: Callable[[], Archive]) -> Snapshot:
-    """A side from what a person writes.
+    """The snapshot that a user names.
 
     text: a harvest's id, a day, `latest` or `previous` of the default store; a folder of exported tables; the folder of a
-        store or its address in object storage, as it is (its latest night) or with `@` and a night: `data/dp1@2026-11-20`
-    default: called for the default store where the text names none
+        store or its address in object storage, alone for its latest state or with `@` and a day: `data/dp1@2026-11-20`
+    default: returns the default store; called only where the text names no store
 
-    Raises StoreError that says what is missing.
+    Raises StoreError where there is no such snapshot.
     """
     if text in ("latest", "previous") or HARVEST_ID.fullmatch(text) or DAY.fullmatch(text):
         store = default()

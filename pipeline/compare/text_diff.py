@@ -1,50 +1,52 @@
-"""Which words of a text changed, split as Thai needs.
+"""Find the words that changed in a text.
 
-Thai writes no blanks between words: a difference by blanks would mark whole paragraphs, one by letters would tear marks
-from the letters they stand on. Words are found with BudouX, a small trained splitter; a piece never begins with a mark.
+Thai has no spaces between words: a comparison by spaces would mark whole paragraphs, and one by letters would separate
+vowel and tone marks from their letters. BudouX, a small trained model, splits the words; no piece begins with a mark.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from functools import cache, lru_cache
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import budoux
+
+from pipeline.compare.classify import REPORT_TEXTS, TEXTS
 
 Operation = Literal["same", "removed", "added"]
 
 _MARKS: Final = re.compile(r"[\u0E31\u0E33-\u0E3A\u0E47-\u0E4E\u0300-\u036F\u200D\uFE0F]")
 _LEADING_VOWELS: Final = "เแโใไ"
 _PIECES: Final = re.compile(r"[\u0E00-\u0E7F]+|[^\W\u0E00-\u0E7F]+(?:[.,/:-][^\W\u0E00-\u0E7F]+)*|\s+|.", re.DOTALL)
-_MOST_WORDS: Final = 4_000  # of both texts together; longer ones are compared without looking for moved words
-_CONTEXT: Final = 40  # letters of the equal ends that are split with the rest, so that words are not cut there
+_MOST_WORDS: Final = 4_000  # of both texts together; longer texts count as replaced: matching would take seconds
+_CONTEXT: Final = 40  # letters of the equal ends that are split together with the rest, so that no word is cut there
 
 
 class Piece(NamedTuple):
-    """A run of words that stayed, went or came."""
+    """A run of words with one operation."""
 
     operation: Operation
     text: str
 
 
-def changed_words(before: str, after: str) -> list[Piece]:
-    """The way from one text to the other, in pieces.
+def is_text_change(row: Mapping[str, Any]) -> bool:
+    """Whether a row of changes has two texts, so that its changed words can be found."""
+    return row["column"] in TEXTS | REPORT_TEXTS and row["before"] is not None and row["after"] is not None
 
-    The pieces that are not `added` make up `before`, those not `removed` make up `after`, to the letter.
+
+def changed_words(before: str, after: str) -> list[Piece]:
+    """Both texts as one sequence of pieces.
+
+    Without the `added` pieces it is exactly `before`, without the `removed` pieces exactly `after`.
     """
     if before == after:
         return [Piece("same", before)] if before else []
     head, tail = _equal_ends(before, after)
     middle = [text[head : len(text) - tail] for text in (before, after)]
-    words = [_words(text) for text in middle]
+    words = [split_words(text) for text in middle]
     pieces = [Piece("same", before[:head]), *_compare(*words), Piece("same", before[len(before) - tail :])]
     return _joined(pieces)
-
-
-def split_words(text: str) -> list[str]:
-    """The words of a text, blanks and signs included: joined they are the text."""
-    return _words(text)
 
 
 def _compare(before: list[str], after: list[str]) -> Iterator[Piece]:
@@ -61,7 +63,7 @@ def _compare(before: list[str], after: list[str]) -> Iterator[Piece]:
 
 
 def _equal_ends(before: str, after: str) -> tuple[int, int]:
-    """Lengths of the equal beginning and end, drawn back so far that the words at their edges are split alike."""
+    """Lengths of the equal beginning and end, shortened so that both texts split into the same words at the edges."""
     head = 0
     for one, other in zip(before, after, strict=False):
         if one != other:
@@ -85,7 +87,8 @@ def _can_cut(text: str, place: int) -> bool:
     return not _MARKS.match(text[place]) and text[place - 1] not in _LEADING_VOWELS
 
 
-def _words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
+    """The words of a text, spaces and signs included: joined, they are the text."""
     words: list[str] = []
     for piece in _PIECES.findall(text):
         parts = _thai_words(piece) if "\u0e00" <= piece[0] <= "\u0e7f" else [piece]
@@ -108,7 +111,7 @@ def _splitter() -> budoux.Parser:
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:
-    """Neighbours of one operation made one; in a run of changes, what went stands before what came."""
+    """The pieces with neighbours of one operation joined; in a run of changes, removed words come before added ones."""
     joined: list[Piece] = []
     for piece in pieces:
         if not piece.text:

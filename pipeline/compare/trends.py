@@ -1,4 +1,4 @@
-"""Questions to all nights of a store: whose history is rewritten most often, and who has fallen silent."""
+"""Trends over all harvests of a store: the records rewritten most often, and the projects that stopped reporting."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -16,13 +16,13 @@ from pipeline.store.parquet import read_as
 
 
 def most_rewritten(store: Archive, *, since: str | date | None = None, until: str | date = "latest") -> pd.DataFrame:
-    """The projects and indicators whose history was rewritten, most nights first.
+    """The projects and indicators whose history was rewritten, those with most such harvests first.
 
-    since, until: a harvest's id, a day, latest or previous; the nights after `since` up to `until` count, all without it.
-    Nights that were held back do not count: what they saw is told by the next one published.
+    since, until: a harvest's id, a day, latest or previous; counts the harvests after `since` (all where it is None) up to
+        `until`. Held-back harvests do not count: the next published one has their changes
 
-    Columns: code, agency_code, name (as of `until`; null for a record that is gone), nights (with a rewriting), rewrites
-    (differences in all), the counts of each meaning of `pipeline.compare.classify.REWRITES`, last_harvest_id.
+    Columns: code, agency_code, name (as of `until`; null for a record that is gone), nights (harvests with a rewrite),
+    rewrites (changes in all), the count of each meaning of `pipeline.compare.classify.REWRITES`, last_harvest_id.
     """
     last = store.resolve(until)
     first = store.resolve(since) if since is not None else ""
@@ -59,11 +59,11 @@ def most_rewritten(store: Archive, *, since: str | date | None = None, until: st
 
 
 def not_reported(store: Archive, days: int, *, when: str | date = "latest") -> pd.DataFrame:
-    """The projects that reported nothing for more than so many days of their fiscal year, longest silence first.
+    """The projects without a report for more than `days` days of their fiscal year, longest first.
 
     Days count from the last report, or from the first day of the fiscal year where there is none, to the day of the state
-    or the last day of the fiscal year, whichever is earlier: a project of years ago is not silent for having ended.
-    Projects that reported 100 percent are left out.
+    or the last day of the fiscal year, whichever is earlier: a project of a past year does not become silent later.
+    Projects at 100 percent are left out.
 
     Columns: project_code, agency_code, agency_name, name, fiscal_year_be, progress_percent, last_report_date (NaT where
     there is none), until_date, days.
@@ -73,7 +73,7 @@ def not_reported(store: Archive, days: int, *, when: str | date = "latest") -> p
 
 
 def silent_projects(projects: pa.Table, reports: pa.Table, seen_on: date, days: int) -> pd.DataFrame:
-    """The same for tables at hand; seen_on: the day of their state."""
+    """The projects of `not_reported`, from the two tables. seen_on: the day of their state"""
     last = reports.group_by("project_code").aggregate([("reported_on_date", "max")])
     newest = dict(zip(last["project_code"].to_pylist(), last["reported_on_date_max"].to_pylist(), strict=True))
     wanted = [

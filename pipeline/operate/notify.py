@@ -1,4 +1,4 @@
-"""Telling people when a night was not good: by a webhook, by a command, once for each event."""
+"""Notify people when a harvest was not good, by a webhook or a command, once for each event."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from pipeline.store.archive import Archive
 from pipeline.store.layout import beside
 
 What = Literal["held_back", "failed", "late", "recovered"]
-"""A night was committed and not published; could not be run; has not come; is good again."""
+"""A harvest was committed but not published; could not run; is overdue; is good again."""
 
 _SENTENCES: Final[dict[What, str]] = {
     "held_back": "was held back",
@@ -31,7 +31,7 @@ _SENTENCES: Final[dict[What, str]] = {
     "recovered": "is good again",
 }
 _TRIES: Final = 3
-_TIMEOUT: Final = 10.0  # seconds for a try
+_TIMEOUT: Final = 10.0  # seconds for each try
 _COMMAND_SECONDS: Final = 60.0
 _SECRETS: Final = ("BMA_PROGRESS_NOTIFY_WEBHOOK",)
 
@@ -40,8 +40,8 @@ _SECRETS: Final = ("BMA_PROGRESS_NOTIFY_WEBHOOK",)
 class Event:
     """What happened to a store, for people and for programs.
 
-    store: its folder or address; harvest_id: the harvest it is about, None where none began; reason: a sentence
-    at: UTC; host: the machine that says so
+    store: its folder or address; harvest_id: the harvest concerned, None where none began; reason: a sentence
+    at: UTC; host: the machine that sends it
     """
 
     event: What
@@ -58,28 +58,28 @@ class Event:
         return f"bma-progress: the harvest of {self.portal} {_SENTENCES[self.event]} ({self.store}): {self.reason}"
 
     def document(self) -> dict[str, str | None]:
-        """The event as it is sent; `text` is what chat programs show of a webhook."""
+        """The event as it is sent. Chat programs show the `text` of a webhook."""
         return {**asdict(self), "text": self.text}
 
 
 def sent_log(store: Path) -> Path:
-    """The file beside a store, not in it, that remembers the last event told."""
-    return beside(store, "told")
+    """The file beside a store with the last event that was sent each way."""
+    return beside(store, "told")  # the name since the first version: another one would send every event again
 
 
 def event_of(store: Archive, found: Condition) -> Event | None:
-    """The event that a store's condition is worth; None where it is good."""
+    """The event of a store's condition; None where it is good."""
     if found.state == "good":
         return None
     return Event(found.state, store.place, store.portal, found.harvest_id, found.reason)
 
 
-def tell(event: Event, settings: Settings, memory: Path, *, once: bool = False) -> list[str]:
-    """Send an event by all the ways the settings name; returns what went wrong.
+def send_event(event: Event, settings: Settings, log: Path, *, once: bool = False) -> list[str]:
+    """Send an event every way that the settings name. Returns what went wrong, as sentences without secrets.
 
-    memory: the file that remembers what each way was told last of this store
-    once: not if that event was told already, by whatever process; a recovery is told after a bad event only
-    Never raises: telling must not fail a night. What it returns are sentences without secrets.
+    log: the file with the last event sent each way, see `sent_log`
+    once: do not send an event that any process already sent. A recovery is only sent after a bad event
+    Never raises: a failed notification must not fail a harvest.
     """
     if not settings.notify_webhook and not settings.notify_command:
         return []
@@ -88,35 +88,36 @@ def tell(event: Event, settings: Settings, memory: Path, *, once: bool = False) 
         ways["webhook"] = lambda: _post(webhook.get_secret_value(), event)
     if settings.notify_command:
         ways["command"] = lambda: _run(settings.notify_command, event)
-    told = _remembered(memory)
+    sent = _read_log(log)
     name = "recovered" if event.event == "recovered" else f"{event.event} {event.harvest_id}"
     problems: list[str] = []
     for way, send in ways.items():
-        last = told.get(way)
+        last = sent.get(way)
         if (name == "recovered" and last in (None, "recovered")) or (once and last == name):
             continue
         failed = send()
         if not failed:
-            told[way] = name
-            failed = _remember(memory, told)  # each way by itself: one that fails does not make the other tell again
+            sent[way] = name
+            failed = _write_log(log, sent)  # after each way: a failure of one does not send the other again
         problems += failed
     return problems
 
 
-def _remembered(memory: Path) -> dict[str, str]:
+def _read_log(log: Path) -> dict[str, str]:
+    """Way → the last event sent; empty where the file is missing or damaged."""
     try:
-        told = json.loads(memory.read_bytes())
+        sent = json.loads(log.read_bytes())
     except (OSError, ValueError):
         return {}
-    return {str(way): str(name) for way, name in told.items()} if isinstance(told, dict) else {}
+    return {str(way): str(name) for way, name in sent.items()} if isinstance(sent, dict) else {}
 
 
-def _remember(memory: Path, told: Mapping[str, str]) -> list[str]:
+def _write_log(log: Path, sent: Mapping[str, str]) -> list[str]:
     try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.write_text(json.dumps(told) + "\n", encoding="utf-8")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(json.dumps(sent) + "\n", encoding="utf-8")
     except OSError as error:
-        return [f"{memory} cannot be written ({error.strerror}), so the event may be told again"]
+        return [f"{log} cannot be written ({error.strerror}), so the event may be sent again"]
     return []
 
 
@@ -135,16 +136,16 @@ def _post(address: str, event: Event) -> list[str]:
         why = f"answered with status {answer.status_code}"
         if answer.status_code < 500 and answer.status_code != 429:
             break
-    return [f"{where} {why}, so the event {event.event!r} was not told there"]
+    return [f"{where} {why}, so the event {event.event!r} was not sent there"]
 
 
 def _run(command: str, event: Event) -> list[str]:
-    """The event as JSON on the command's standard input, and its parts in the environment. No shell is involved."""
+    """Run the command, without a shell: the event is JSON on its standard input, and its parts are in the environment."""
     arguments = shlex.split(command)
     environment = {name: value for name, value in os.environ.items() if name.upper() not in _SECRETS}
     environment |= {f"BMA_EVENT_{name.upper()}": _plain(value or "") for name, value in event.document().items()}
     try:
-        process = subprocess.Popen(  # noqa: S603 - the operator's own command; what the portal says is never part of it
+        process = subprocess.Popen(  # noqa: S603 - the operator's own command, without any text of the portal
             arguments,
             env=environment,
             stdin=subprocess.PIPE,
@@ -157,12 +158,12 @@ def _run(command: str, event: Event) -> list[str]:
     try:
         process.communicate(json.dumps(event.document(), ensure_ascii=False).encode(), timeout=_COMMAND_SECONDS)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # with whatever it started
+        os.killpg(process.pid, signal.SIGKILL)  # and its child processes
         process.wait()
         return [f"the command {arguments[0]} did not end within {_COMMAND_SECONDS:g} s and was stopped"]
     return [f"the command {arguments[0]} ended with status {process.returncode}"] if process.returncode else []
 
 
 def _plain(text: str) -> str:
-    """Text as an environment can hold it."""
+    """Text without null characters, which an environment variable cannot contain."""
     return text.replace("\x00", "")

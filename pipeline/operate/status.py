@@ -1,14 +1,17 @@
-"""What an operator asks a store first: is last night good, and how old is the data."""
+"""The status of a store: whether the last harvest was good, and how old the data is."""
 
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from pipeline.errors import StoreError
 from pipeline.store.archive import Archive
@@ -19,11 +22,11 @@ from pipeline.store.packs import parquet_source
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Whether the last night was good; every word of it can be checked in the store.
+    """Whether the last harvest was good.
 
-    state: `good`; `held_back` when the newest harvest was not published; `failed` when one could not be run after it;
-        `late` when the last published one began too long ago
-    harvest_id: the harvest it is about; published_id: the one in `latest`; age_hours: since that began
+    state: `good`; `held_back` where the newest harvest was not published; `failed` where a later run could not finish;
+        `late` where the last published harvest began too long ago
+    harvest_id: the harvest or run that `state` is about; published_id: the one in `latest`; age_hours: since it began
     """
 
     state: Literal["good", "held_back", "failed", "late"]
@@ -34,12 +37,12 @@ class Condition:
 
     @property
     def is_good(self) -> bool:
-        """Whether nobody has to do anything."""
+        """True where nobody has to do anything."""
         return self.state == "good"
 
 
 def condition(store: Archive, late_hours: float) -> Condition:
-    """The store's condition. late_hours: how old what is published may be. Raises StoreError for an empty store."""
+    """The store's condition. late_hours: the largest good age of the published harvest. Raises StoreError for an empty store."""
     ids = store.harvest_ids()
     failed_id, failure = _failure(store, ids[-1] if ids else "")
     if not ids and failure is None:
@@ -53,26 +56,26 @@ def condition(store: Archive, late_hours: float) -> Condition:
     if not manifest["published"]:
         return Condition("held_back", str(manifest["held_back"]), ids[-1], *about)
     if age is not None and age > late_hours:
-        reason = f"what is published began {age:,.1f} hours ago, more than {late_hours:g}"
+        reason = f"the published harvest began {age:,.1f} hours ago, more than {late_hours:g}"
         return Condition("late", reason, latest, *about)
     return Condition("good", "published", latest, *about)
 
 
 def _failure(store: Archive, newest: str) -> tuple[str | None, str | None]:
-    """The last run after the newest harvest that could not go on, or just stopped: id and reason."""
+    """The id of a failed or interrupted run after the newest harvest, and why it failed; None for both where there is none."""
     for folder in sorted((store.root / "runs").glob("*"), reverse=True):
         if folder.name <= newest:
             break
         event = _last_event(folder / "log.jsonl")
-        if event.get("event") == "failed":  # else it went on after that, or is under way
+        if event.get("event") == "failed":  # else it continued after an error, or is running
             return folder.name, str(event.get("reason"))
         if (folder / SPOOL).exists() and not _is_being_written(store):
-            return folder.name, "it did not come to its end; the next start goes on from there"
+            return folder.name, "it was interrupted; the next start continues it"
     return None, None
 
 
 def _is_being_written(store: Archive) -> bool:
-    """Whether a harvest may be under way; who may not look at the lock cannot say that none is."""
+    """True where a harvest may be running, also where this user must not open the lock."""
     try:
         check_free(store.root)
     except (StoreError, OSError):
@@ -81,13 +84,13 @@ def _is_being_written(store: Archive) -> bool:
 
 
 def _last_event(log: Path) -> dict[str, Any]:
-    """The last line of a run's log that is whole."""
+    """The last complete line of a run's log."""
     try:
         lines = log.read_bytes().splitlines()
     except OSError:
         return {}
     for line in reversed(lines):
-        with suppress(ValueError):  # cut off by a kill
+        with suppress(ValueError):  # a killed process leaves half a line
             event: dict[str, Any] = json.loads(line)
             return event
     return {}
@@ -108,44 +111,55 @@ def status_document(store: Archive, found: Condition) -> dict[str, Any]:
     }
 
 
-def status_text(store: Archive, found: Condition) -> str:
-    """The last harvest, whether it was published, how stale the data is, and the run's report."""
+def status_view(store: Archive, found: Condition) -> RenderableType:
+    """The condition, the published harvest and its age, then the report of the newest run."""
     ids = store.harvest_ids()
-    lines = [f"{store.place}: {len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}."]
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+
+    def add(name: str, text: str, style: str = "") -> None:
+        grid.add_row(name, Text(text, style))
+
+    add("Store", f"{store.place}: {len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}")
+    add("State", _SENTENCES[found.state].format(id=found.harvest_id, reason=found.reason), _COLOURS[found.state])
+    add("Published", _published(found))
+    if ids:
+        newest = ids[-1]
+        if store.manifest(newest)["cause"] == "parser":
+            add("Newest", f"{newest} fetched nothing: a newer parser read the stored pages again")
+        else:
+            if noise := _noise(store, newest):
+                add("Noise", noise)
+            file = store.root / "runs" / newest / "report.txt"
+            report = file.read_text(encoding="utf-8") if file.is_file() else f"Harvest {newest} left no report.\n"
+            return Group(grid, Text(f"\n{report}", end=""))
+    return grid
+
+
+_SENTENCES: Final = {
+    "good": "good",
+    "held_back": "HELD BACK: the newest harvest, {id}, was not published: {reason}",
+    "failed": "FAILED: the run {id} after the last harvest: {reason}",
+    "late": "LATE: {reason}",
+}
+_COLOURS: Final = {"good": "green", "held_back": "yellow", "failed": "red", "late": "yellow"}
+
+
+def _published(found: Condition) -> str:
     if found.published_id is None:
-        lines.append("Nothing is published yet.")
-    else:
-        local = harvest_start(found.published_id).astimezone(BANGKOK)
-        age = f"{found.age_hours:,.1f} hours ago"
-        lines.append(f"Published: {found.published_id}, begun {local:%Y-%m-%d %H:%M} in Bangkok, {age}.")
-    if found.state == "late":
-        lines.append(f"LATE: {found.reason}.")
-    if found.state == "failed":
-        lines.append(f"The run {found.harvest_id} after it FAILED: {found.reason}")
-    if not ids:
-        return "\n".join(lines) + "\n"
-    newest = ids[-1]
-    manifest = store.manifest(newest)
-    if not manifest["published"]:
-        lines.append(f"The newest harvest, {newest}, is HELD BACK: {manifest['held_back']}")
-    if manifest["cause"] == "parser":
-        lines.append(
-            f"Harvest {newest} fetched nothing: it read the stored pages again, with another version of the parser."
-        )
-        return "\n".join(lines) + "\n"
-    lines += _noise(store, newest)
-    report = store.root / "runs" / newest / "report.txt"
-    lines += ["", report.read_text(encoding="utf-8") if report.is_file() else f"Harvest {newest} left no report."]
-    return "\n".join(lines).rstrip() + "\n"
+        return "nothing yet"
+    began = harvest_start(found.published_id).astimezone(BANGKOK)
+    return f"{found.published_id}, began {began:%Y-%m-%d %H:%M} in Bangkok, {found.age_hours:,.1f} hours ago"
 
 
-def _noise(store: Archive, harvest_id: str) -> list[str]:
-    """How many pages came in other bytes although they say what they said before: a token, a clock, a counter."""
+def _noise(store: Archive, harvest_id: str) -> str:
+    """How many pages had other bytes but equal facts, because of a token, a clock or a counter; empty where none had."""
     pages = pq.read_table(
         parquet_source(store.harvest_folder(harvest_id) / "pages.parquet"), filters=[("outcome", "=", "unchanged")]
     )
-    if not len(pages):
-        return []
     noisy = pages.filter(pc.equal(pages["body_harvest_id"], harvest_id))
+    if not len(noisy):
+        return ""
     share = f"{len(noisy):,} of {len(pages):,} unchanged pages ({len(noisy) / len(pages):.0%})"
-    return [f"Noise: {share} came in other bytes than the night before; each such night keeps a patch of them."]
+    return f"{share} came with other bytes than in the last harvest; the store keeps a patch for each"

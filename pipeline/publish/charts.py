@@ -1,4 +1,4 @@
-"""Plan against actual as a small drawing: the points of its lines, ready for an inline SVG."""
+"""The chart of planned and reported progress: the points of its lines, for an inline SVG."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -11,18 +11,18 @@ from pipeline.schema.plan_vs_actual import planned_curve
 WIDTH: Final = 360
 HEIGHT: Final = 176
 _LEFT, _RIGHT, _TOP, _BOTTOM = 30, 8, 8, 26
-_MARGIN: Final = timedelta(days=92)  # a plan or report outside the fiscal year is drawn a quarter beyond it, no farther
+_MARGIN: Final = timedelta(days=92)  # how far outside its fiscal year a plan or report is drawn: a quarter
 
 
 class Lines(NamedTuple):
-    """What one side says of a project: rows of plan_steps and of progress_reports."""
+    """One project in one snapshot: rows of plan_steps and of progress_reports."""
 
     steps: Sequence[dict[str, Any]]
     reports: Sequence[dict[str, Any]]
 
 
 class Chart(NamedTuple):
-    """The lines as SVG points; those of side A only where they differ from side B's."""
+    """The lines as SVG points. `…_before` is the earlier snapshot's line, empty where it equals the later one's."""
 
     label: str
     planned: str
@@ -35,10 +35,10 @@ class Chart(NamedTuple):
 
 
 def draw(before: Lines, after: Lines, fiscal_year_ce: int, *, label: str) -> Chart | None:
-    """The chart of one project, or None where neither side has a plan or a report that can be drawn."""
+    """The chart of one project; None where neither snapshot has a plan or report with a date."""
     first, last = fiscal_year_end(fiscal_year_ce - 1) + timedelta(days=1), fiscal_year_end(fiscal_year_ce)
-    curves = [planned_curve(side.steps) for side in (before, after)]
-    reports = [_reported(side.reports) for side in (before, after)]
+    curves = [planned_curve(lines.steps) for lines in (before, after)]
+    reports = [_reported(lines.reports) for lines in (before, after)]
     days = [day for line in (*curves, *reports) for day, _ in line]
     if not days:
         return None
@@ -83,7 +83,7 @@ def _reported(rows: Sequence[dict[str, Any]]) -> list[tuple[date, float]]:
 
 
 def _steps(line: Sequence[tuple[date, float]]) -> list[tuple[date, float]]:
-    """What was reported stands until the next report."""
+    """The line as steps: a percentage counts until the next report."""
     corners = list(line[:1])
     for (_, held), (day, percent) in pairwise(line):
         corners += [(day, held), (day, percent)]
@@ -91,7 +91,7 @@ def _steps(line: Sequence[tuple[date, float]]) -> list[tuple[date, float]]:
 
 
 def _extended(curve: list[tuple[date, float]], scale: _Scale) -> list[tuple[date, float]]:
-    """The plan from edge to edge: nothing before its first step, its sum after the last."""
+    """The plan from edge to edge of the chart: 0 before its first step, its total after the last."""
     return [(scale.first, 0.0), *curve, (scale.last, curve[-1][1])] if curve else []
 
 

@@ -1,7 +1,6 @@
-"""A state as files for other programs: Parquet, CSV, Excel, SQLite, DuckDB.
+"""Export a state as files for other programs: Parquet, CSV, Excel, SQLite, DuckDB.
 
-No cell may be taken for a formula: the texts come from a web page, and `=HYPERLINK(…)` in a note would run in Excel.
-Rows are handed on block by block, so a large state needs no more memory than a small one.
+Rows are read and written block by block, so a large state needs no more memory than a small one.
 """
 
 import os
@@ -11,15 +10,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from pipeline.errors import BmaProgressError, damaged_table
-from pipeline.publish.sql import duckdb_or_why_not
+from pipeline.publish.csv_files import BYTE_ORDER_MARK, write_csv_block
+from pipeline.publish.extras import import_duckdb, import_extra
 from pipeline.schema.columns import TABLES, Table, arrow_schema
 from pipeline.schema.relations import RELATIONS
 from pipeline.store.archive import Archive
@@ -31,33 +29,27 @@ EXCEL_CELL: Final = 32_767
 """Excel holds no longer text in a cell."""
 EXCEL_ROWS: Final = 1_048_575
 """Excel holds no more rows below a heading."""
-BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-"""What tells Excel that a CSV file is UTF-8."""
-
 _BLOCK: Final = 2_000
-_EXCEL_BEGINS: Final = 1900  # the first year of Excel's calendar
-_FORMULA: Final = r"^\s*[=+\-@'＝＋－＠]|^[\t\r\n]"
-_PLAIN: Final = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean,
-                 pa.types.is_date, pa.types.is_timestamp, pa.types.is_decimal, pa.types.is_null)  # fmt: skip
+_EXCEL_FIRST_YEAR: Final = 1900
 _APOSTROPHES: Final = (
     "in the CSV files a text that begins like a formula has an apostrophe before it, and one that begins with an apostrophe"
-    " has one more: take the first apostrophe of a text away to have it as it was"
+    " has one more: remove the first apostrophe of a text to get the original"
 )
 
 
 def export_state(
     store: Archive, when: str, out: Path, form: str = "parquet", *, contacts: bool = True
 ) -> tuple[str, list[str]]:
-    """Write all tables as they stood at `when` into the new folder `out`; returns the harvest's id and what to know.
+    """Write all tables as of `when` into the new folder `out`. Returns the harvest's id, and notes for the user.
 
-    The folder comes into being whole, by one rename. contacts: false leaves the table of personal data empty.
+    The folder appears complete, by one rename. contacts: false leaves the table of personal data empty.
     Raises StoreError for an unknown time, BmaProgressError where a library is not installed or `out` cannot be written.
     """
     id_ = store.resolve(when)
-    if form == "xlsx":
+    if form == "xlsx":  # fail before anything is written
         _xlsxwriter()
     if form == "duckdb":
-        duckdb_or_why_not()
+        import_duckdb()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BmaProgressError(f"{out} is not an empty folder; name a new one")
     staged = out.parent / f".{out.name}-{os.getpid()}.partial"
@@ -70,7 +62,7 @@ def export_state(
             write_data_package(staged, id_, store.portal, form=form)
         staged.replace(out)
     except OSError as error:
-        if error.errno is None:  # Arrow's own, about a file of the store
+        if error.errno is None:  # from Arrow, about a damaged file of the store
             raise damaged_table(error) from None
         raise BmaProgressError(f"{out} cannot be written ({error.strerror}); name another folder") from None
     finally:
@@ -94,12 +86,12 @@ class _Tables:
         return 0 if self._withheld(name) else int(pq.read_metadata(self._folder / f"{name}.parquet").num_rows)
 
     def blocks(self, name: str) -> Iterator[pa.Table]:
-        """The rows block by block, days as days; at least one block, so that the columns are known."""
-        yield plain_days(arrow_schema(name).empty_table(), name)
+        """The rows block by block, days as dates. The first block is empty: it gives the columns of a table without rows."""
+        yield _with_dates(arrow_schema(name).empty_table(), name)
         if not self._withheld(name):
             with pq.ParquetFile(self._folder / f"{name}.parquet") as file:
                 for batch in file.iter_batches(_BLOCK):
-                    yield plain_days(pa.Table.from_batches([batch]), name)
+                    yield _with_dates(pa.Table.from_batches([batch]), name)
 
     def rows(self, name: str) -> Iterator[tuple[Any, ...]]:
         for block in self.blocks(name):
@@ -109,57 +101,12 @@ class _Tables:
         return name == "contacts" and not self._contacts
 
 
-def plain_days(table: pa.Table, name: str) -> pa.Table:
-    """The table with its days as days; in our Parquet files they are midnights."""
+def _with_dates(table: pa.Table, name: str) -> pa.Table:
+    """The table with its days as dates; in our Parquet files they are timestamps at midnight."""
     for place, column in enumerate(TABLES[name].columns):
         if column.type == "date":
             table = table.set_column(place, column.name, table.column(place).cast(pa.date32()))
     return table
-
-
-def guarded(table: pa.Table) -> pa.Table:
-    """The table with an apostrophe before every text that a spreadsheet would take for a formula.
-
-    A text that begins with an apostrophe gets one more, so taking one away from each gives the texts back exactly.
-    """
-    for place, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            texts = table.column(place)
-            risky = pc.fill_null(pc.match_substring_regex(texts, _FORMULA), False)
-            marked = pc.binary_join_element_wise(pa.scalar("'", texts.type), texts, pa.scalar("", texts.type))
-            table = table.set_column(place, field.name, pc.if_else(risky, marked, texts))
-    return table
-
-
-def write_csv(rows: pa.Table | pa.RecordBatchReader, file: IO[bytes]) -> None:
-    """Write rows as CSV in UTF-8: null is empty, texts are in quotes and guarded, instants end in Z (UTC)."""
-    blocks = (
-        (pa.Table.from_batches([batch], rows.schema) for batch in rows) if not isinstance(rows, pa.Table) else [rows]
-    )
-    first = True
-    for block in blocks:
-        _write_block(block, file, header=first)
-        first = False
-    if first:
-        _write_block(rows.schema.empty_table(), file, header=True)
-
-
-def _write_block(block: pa.Table, file: IO[bytes], *, header: bool) -> None:
-    for place, field in enumerate(block.schema):
-        if pa.types.is_timestamp(field.type) and field.type.tz:
-            block = block.set_column(place, field.name, _instants(block.column(place)))
-        elif not any(is_plain(field.type) for is_plain in _PLAIN):  # a query can make lists and intervals; CSV has none
-            texts = [None if value is None else str(value) for value in block.column(place).to_pylist()]
-            block = block.set_column(place, field.name, pa.array(texts, pa.string()))
-    names = guarded(pa.table({"name": pa.array(block.column_names, pa.string())})).column(0).to_pylist()
-    pacsv.write_csv(guarded(block).rename_columns(names), file, pacsv.WriteOptions(include_header=header))
-
-
-def _instants(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Instants as ISO 8601 in UTC, to the second where they are whole seconds."""
-    seconds = column.cast(pa.timestamp("s", "UTC"), safe=False)
-    whole = pc.all(pc.equal(seconds.cast(column.type), column), min_count=0).as_py()
-    return pc.strftime(seconds if whole else column, format="%Y-%m-%dT%H:%M:%SZ")
 
 
 def _parquet(tables: _Tables, id_: str, out: Path) -> list[str]:
@@ -174,17 +121,13 @@ def _csv(tables: _Tables, id_: str, out: Path) -> list[str]:
             file.write(BYTE_ORDER_MARK)
             first = True
             for block in tables.blocks(name):
-                _write_block(block, file, header=first)
+                write_csv_block(block, file, header=first)
                 first = False
     return [_APOSTROPHES]
 
 
 def _xlsxwriter() -> Any:
-    try:
-        import xlsxwriter
-    except ImportError:
-        raise BmaProgressError("this needs XlsxWriter; get it with: pip install 'bma-progress[excel]'") from None
-    return xlsxwriter
+    return import_extra("xlsxwriter", "XlsxWriter", "excel")
 
 
 def _xlsx(tables: _Tables, id_: str, out: Path) -> list[str]:
@@ -193,37 +136,45 @@ def _xlsx(tables: _Tables, id_: str, out: Path) -> list[str]:
             raise BmaProgressError(f"{name} has {number:,} rows, more than Excel holds; take --format csv or duckdb")
     notes: list[str] = []
     book = _xlsxwriter().Workbook(out / f"bma-progress-{id_}.xlsx", {"constant_memory": True, "remove_timezone": True})
-    styles = {"date": book.add_format({"num_format": "yyyy-mm-dd"}),
-              "instant": book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})}  # fmt: skip
-    heading = book.add_format({"bold": True})
-    for name, table in TABLES.items():
-        sheet = book.add_worksheet(name)
-        sheet.freeze_panes(1, len(table.key))
-        for place, column in enumerate(table.columns):
-            sheet.write_string(0, place, column.name, heading)
-        cut = 0
-        for number, row in enumerate(tables.rows(name), 1):
-            for place, (column, value) in enumerate(zip(table.columns, row, strict=True)):
-                if value is None:
-                    continue
-                if isinstance(value, date):
-                    if value.year < _EXCEL_BEGINS:
-                        sheet.write_string(number, place, value.isoformat())
-                    else:
-                        sheet.write_datetime(number, place, value, styles[column.type])
-                elif isinstance(value, str):  # write_string never makes a formula or a link
-                    cut += len(value) > EXCEL_CELL
-                    sheet.write_string(number, place, value[:EXCEL_CELL])
-                else:
-                    sheet.write_number(number, place, value)
-        if cut:
-            notes.append(f"{name}: {cut:,} texts are longer than Excel holds and were cut; the other formats have all")
+    styles = {
+        "heading": book.add_format({"bold": True}),
+        "date": book.add_format({"num_format": "yyyy-mm-dd"}),
+        "instant": book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
+    }
+    for table in TABLES.values():
+        if cut := _write_sheet(book.add_worksheet(table.name), table, tables.rows(table.name), styles):
+            notes.append(
+                f"{table.name}: {cut:,} texts are longer than an Excel cell and were cut; the other formats have them whole"
+            )
     book.close()
     return notes
 
 
+def _write_sheet(sheet: Any, table: Table, rows: Iterator[tuple[Any, ...]], styles: dict[str, Any]) -> int:
+    """Write one table; returns how many texts were cut."""
+    sheet.freeze_panes(1, len(table.key))
+    for place, column in enumerate(table.columns):
+        sheet.write_string(0, place, column.name, styles["heading"])
+    cut = 0
+    for number, row in enumerate(rows, 1):
+        for place, (column, value) in enumerate(zip(table.columns, row, strict=True)):
+            if value is None:
+                continue
+            if isinstance(value, date):
+                if value.year < _EXCEL_FIRST_YEAR:
+                    sheet.write_string(number, place, value.isoformat())
+                else:
+                    sheet.write_datetime(number, place, value, styles[column.type])
+            elif isinstance(value, str):  # write_string never makes a formula or a link
+                cut += len(value) > EXCEL_CELL
+                sheet.write_string(number, place, value[:EXCEL_CELL])
+            else:
+                sheet.write_number(number, place, value)
+    return cut
+
+
 def _sqlite(tables: _Tables, id_: str, out: Path) -> list[str]:
-    """Days and instants (UTC) become ISO texts, which SQLite's own date functions read."""
+    """Days and instants (UTC) become ISO texts, which SQLite's date functions read."""
     types = {"int": "INTEGER", "float": "REAL"}
     connection = sqlite3.connect(out / f"bma-progress-{id_}.sqlite")
     with connection:
@@ -241,7 +192,7 @@ def _sqlite(tables: _Tables, id_: str, out: Path) -> list[str]:
 
 
 def _keys(table: Table) -> list[str]:
-    """The table's key and the tables it leans on, as constraints."""
+    """The primary key and the foreign keys of a table."""
     quoted = ", ".join(f'"{column}"' for column in table.key)
     foreign = []
     for one in RELATIONS:
@@ -258,7 +209,7 @@ def _sqlite_value(value: Any) -> Any:
 
 
 def _duckdb(tables: _Tables, id_: str, out: Path) -> list[str]:
-    connection = duckdb_or_why_not().connect(out / f"bma-progress-{id_}.duckdb")
+    connection = import_duckdb().connect(out / f"bma-progress-{id_}.duckdb")
     for name, table in TABLES.items():
         for number, block in enumerate(tables.blocks(name)):
             connection.register("rows_to_write", block)

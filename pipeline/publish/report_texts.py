@@ -1,6 +1,6 @@
-"""The Thai words of the audit report, and the severities by which its changes are put in order."""
+"""The Thai texts of the audit report, for the keys of `pipeline.compare.classify`."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
 MEANINGS_TH: Final[dict[str, str]] = {
     "report_removed": "ลบรายงานที่เคยเผยแพร่",
@@ -54,44 +54,10 @@ DETAILS_TH: Final[dict[str, str]] = {
     "list_changed": "เปลี่ยนรายการในบัญชีผล",
 }
 
-
-class Tier(NamedTuple):
-    """A class of changes, for order and colour."""
-
-    name: str
-    title: str
-    title_th: str
-
-
-SEVERITIES: Final = (
-    Tier("grave", "History rewritten", "แก้ไขประวัติย้อนหลัง"),
-    Tier("serious", "Promises and progress", "เป้าหมาย แผน และความคืบหน้าที่ต้องอธิบาย"),
-    Tier("notable", "Other edits", "การแก้ไขอื่น"),
-    Tier("normal", "The normal course", "การดำเนินงานปกติ"),
-    Tier("parser", "Our reading changed, not the portal", "โปรแกรมอ่านต่างไป เว็บไซต์ไม่ได้เปลี่ยน"),
-)
-"""Gravest first."""
-
-_BY_MEANING: Final = {
-    "report_removed": "grave",
-    "report_edited": "grave",
-    "result_restated": "grave",
-    "report_inserted": "grave",  # a meaning of its own in the first stores
-    "progress_down": "serious",
-    "project_gone": "serious",
-    "progress_up": "normal",
-    "new_report": "normal",
+SEVERITIES_TH: Final[dict[str, str]] = {
+    "grave": "แก้ไขประวัติย้อนหลัง",
+    "serious": "เป้าหมาย แผน และความคืบหน้าที่ต้องอธิบาย",
+    "notable": "การแก้ไขอื่น",
+    "normal": "การดำเนินงานปกติ",
+    "parser": "โปรแกรมอ่านต่างไป เว็บไซต์ไม่ได้เปลี่ยน",
 }
-_BY_DETAIL: Final = {
-    **dict.fromkeys(
-        ("jump_to_100", "percent_fell", "moved_after_date", "target_lowered", "target_withdrawn"), "serious"
-    ),
-    "result_reported": "normal",
-}
-
-
-def severity_of(meaning: str, detail: str | None, cause: str = "portal") -> str:
-    """The severity of a difference, by its detail where that says more; apart from the rest where our parser made it."""
-    if cause == "parser":
-        return "parser"
-    return _BY_DETAIL.get(detail or "") or _BY_MEANING.get(meaning, "notable")

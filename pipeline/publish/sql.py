@@ -1,64 +1,57 @@
-"""The tables under their names in DuckDB: any night in SQL, read from the Parquet files and never written to.
+"""Query the tables of any harvest in SQL, with DuckDB.
 
-A query may come from somebody else, so the session has no network and reaches no file but a copy of its own of the tables'
-Parquet files, in a folder that goes with it. DuckDB reads them lazily; read through Arrow instead, 400,000 rows with texts
-took three times the memory (693 against 263 MB), and a copy takes milliseconds. The store's own files are not within its
-reach because DuckDB writes where it may read: `WITH x AS (COPY … TO …) SELECT` counts as a SELECT.
+A query may come from a stranger, so the session has no network and can read only its own copy of the Parquet files, in a
+temporary folder. The store's files stay out of reach because DuckDB can write wherever it can read:
+`WITH x AS (COPY … TO …) SELECT` counts as a SELECT. A copy takes milliseconds, and DuckDB reads it lazily: through Arrow
+instead, 400,000 rows with texts took three times the memory (693 against 263 MB).
 """
 
 import re
 import tempfile
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any, Final
 
 from pipeline.errors import BmaProgressError, StoreError, damaged_table
+from pipeline.publish.csv_files import write_csv
+from pipeline.publish.extras import import_duckdb
 from pipeline.schema.columns import TABLES, arrow_schema
 from pipeline.store.archive import Archive
 from pipeline.store.layout import HARVEST_ID
 from pipeline.store.parquet import write_parquet
+from pipeline.terminal import printable
 
 MEMORY: Final = "1GB"
-"""What a query may hold; a larger sort goes to the session's own folder."""
+"""The memory of a query; a larger sort uses the session's temporary folder."""
 
-_NIGHT: Final = re.compile(rf"{HARVEST_ID.pattern}|\b(?:previous|latest)\b", re.ASCII | re.IGNORECASE)
-
-
-def duckdb_or_why_not() -> Any:
-    """The module duckdb. Raises BmaProgressError that says how to get it."""
-    try:
-        import duckdb
-    except ImportError:
-        raise BmaProgressError("this needs DuckDB; get it with: pip install 'bma-progress[sql]'") from None
-    return duckdb
+_HARVEST: Final = re.compile(rf"{HARVEST_ID.pattern}|\b(?:previous|latest)\b", re.ASCII | re.IGNORECASE)
 
 
 class Session(AbstractContextManager["Session"]):
-    """A session over one store: `projects` and its like are the state at `when`.
+    """A session over one store: `projects` and the other tables as of `when`.
 
-    `previous.projects` is as of the published harvest before `when`, `latest.projects` as published now, and
-    `"20261122T190000Z".projects` as of that harvest: each is made when a query first names it. Days are DATE, instants
-    TIMESTAMPTZ in UTC. `when` is as for `Archive.resolve`, which raises StoreError for an unknown time.
+    `previous.projects` is the table as of the published harvest before `when`, `latest.projects` as published now, and
+    `"20261122T190000Z".projects` as of that harvest; each of these schemas is made when a query first names it. Days are
+    DATE, instants TIMESTAMPTZ in UTC. `when` is as for `Archive.resolve`, which raises StoreError for an unknown time.
 
     contacts: false leaves the table of personal data empty
     """
 
     def __init__(self, store: Archive, when: str = "latest", *, contacts: bool = True) -> None:
-        self._duckdb = duckdb_or_why_not()
+        self._duckdb = import_duckdb()
         self._store, self._contacts = store, contacts
         self._when = store.resolve(when)
-        self._shown: set[str] = set()
+        self._schemas: set[str] = set()
         self._folder = tempfile.TemporaryDirectory(prefix="bma-progress-sql-")
-        own = self._folder.name.replace("'", "''")
+        folder = self._folder.name.replace("'", "''")
         self._connection = self._duckdb.connect()
         for setting in (
             "TimeZone = 'UTC'",
             f"memory_limit = '{MEMORY}'",
-            f"temp_directory = '{own}'",
-            f"allowed_directories = ['{own}']",
-            "python_enable_replacements = false",  # a name in a query is a table's, never a variable's of this program
+            f"temp_directory = '{folder}'",
+            f"allowed_directories = ['{folder}']",
+            "python_enable_replacements = false",  # else a name in a query could be a variable of this program
             "autoinstall_known_extensions = false",
             "autoload_known_extensions = false",
             "enable_external_access = false",
@@ -66,66 +59,65 @@ class Session(AbstractContextManager["Session"]):
         ):
             self._connection.execute(f"SET {setting}")
         try:
-            self._show(self._when, "main")
+            self._create_views(self._when, "main")
         except self._duckdb.Error as error:
             self.__exit__()
-            raise damaged_table(self._told(error)) from None
+            raise damaged_table(self._one_line(error)) from None
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
         self._folder.cleanup()
 
     def answer(self, query: str, form: str, out: IO[bytes]) -> None:
-        """Run a query and write its rows: `table` for eyes (long results are cut short, and say so), `csv` for programs.
+        """Run a query and write its rows. form: `table` for people (DuckDB shortens long results and says so), or `csv`
 
-        Raises BmaProgressError for wrong SQL and for statements that do more than ask.
+        Raises BmaProgressError for wrong SQL, and for statements that would change something.
         """
-        from pipeline.publish.export import write_csv
-
         try:
-            for statement in self._asking(query):
-                for name in dict.fromkeys(_NIGHT.findall(statement.query)):
-                    self._show_named(name)
+            for statement in self._reading_statements(query):
+                for name in dict.fromkeys(_HARVEST.findall(statement.query)):
+                    self._create_schema(name)
                 rows = self._connection.query(statement.query)
-                if rows is None:  # something was made
+                if rows is None:  # a CREATE has no rows
                     continue
                 if form == "csv":
                     write_csv(rows.to_arrow_reader(10_000), out)
                 else:
-                    out.write(_printable(str(rows).rstrip() + "\n").encode())
+                    out.write(f"{printable(str(rows).rstrip())}\n".encode())
                 out.flush()
         except self._duckdb.Error as error:
-            raise BmaProgressError(f"the query failed: {self._told(error)}") from None
+            raise BmaProgressError(f"the query failed: {self._one_line(error)}") from None
 
-    def _told(self, error: Exception) -> str:
-        """What DuckDB says, on one line."""
-        return _printable(" ".join(str(error).split())).replace(self._folder.name, "…")
+    def _one_line(self, error: Exception) -> str:
+        """DuckDB's message on one line."""
+        return printable(" ".join(str(error).split())).replace(self._folder.name, "…")
 
-    def _asking(self, query: str) -> list[Any]:
-        """The statements of a text. Raises BmaProgressError where one is to change something."""
+    def _reading_statements(self, query: str) -> list[Any]:
+        """The statements of a text. Raises BmaProgressError where one would change something."""
         kinds = self._duckdb.StatementType
-        asking = (kinds.SELECT, kinds.EXPLAIN, kinds.MULTI, kinds.CREATE)  # PIVOT is several; what is made is in memory
+        # MULTI is what PIVOT becomes; CREATE makes tables in memory only
+        allowed = (kinds.SELECT, kinds.EXPLAIN, kinds.MULTI, kinds.CREATE)
         statements: list[Any] = self._connection.extract_statements(query)
-        if any(statement.type not in asking for statement in statements):
+        if any(statement.type not in allowed for statement in statements):
             raise BmaProgressError(
-                "the tables are only to be read: SELECT, FROM, WITH, PIVOT, DESCRIBE, SUMMARIZE, EXPLAIN, and CREATE for"
-                " tables and views of the session's own"
+                "the tables are read-only; use SELECT, FROM, WITH, PIVOT, DESCRIBE, SUMMARIZE, EXPLAIN, or CREATE for tables"
+                " and views of this session"
             )
         return statements
 
-    def _show_named(self, name: str) -> None:
+    def _create_schema(self, name: str) -> None:
         schema = name.upper() if name[0].isdigit() else name.lower()
-        if schema in self._shown:
+        if schema in self._schemas:
             return
         try:
             id_ = self._store.published_before(self._when) if schema == "previous" else self._store.resolve(schema)
         except StoreError:
             id_ = None
-        if id_:  # else the word is something else's name, or DuckDB says that there is no such schema
-            self._show(id_, schema)
+        if id_:  # else the word names something else, or DuckDB reports the unknown schema
+            self._create_views(id_, schema)
 
-    def _show(self, harvest_id: str, schema: str) -> None:
-        """Make the views of one state, under a schema's name."""
+    def _create_views(self, harvest_id: str, schema: str) -> None:
+        """Create the views of one state, in a schema."""
         tables = Path(self._folder.name) / harvest_id
         if not tables.exists():
             self._store.export(harvest_id, tables)
@@ -141,24 +133,21 @@ class Session(AbstractContextManager["Session"]):
             file = str(tables / f"{name}.parquet").replace("'", "''")
             view = f"SELECT {columns} FROM read_parquet('{file}')"  # noqa: S608
             self._connection.execute(f'CREATE VIEW "{schema}"."{name}" AS {view}')
-        self._shown.add(schema)
+        self._schemas.add(schema)
 
 
-def statements(lines: IO[str], *, prompt: bool) -> Iterator[str]:
-    """The statements of a session, each up to a semicolon at a line's end; the last one may lack it."""
+def read_statements(read_line: Callable[[str], str]) -> Iterator[str]:
+    """The statements of a session, each up to a semicolon at the end of a line; `exit` or `quit` ends it.
+
+    read_line: shows a prompt and returns the next line, or an empty text at the end of input
+    """
     pending = ""
-    while True:
-        if prompt:
-            print("...> " if pending else "sql> ", end="", flush=True)
-        line = lines.readline()
-        pending += line
-        if pending.strip() and (not line or pending.rstrip().endswith(";")):
+    while line := read_line("...> " if pending else "sql> "):
+        if not pending and line.strip().removesuffix(";").lower() in ("exit", "quit"):
+            return
+        pending = (pending + line).lstrip()
+        if pending.rstrip().endswith(";"):
             yield pending
             pending = ""
-        if not line:
-            return
-
-
-def _printable(text: str) -> str:
-    """Text without control characters, which a page could carry and a terminal would obey."""
-    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf") or c == "\u200d")
+    if pending:  # the last statement may lack its semicolon
+        yield pending

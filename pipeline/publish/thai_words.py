@@ -1,6 +1,6 @@
-"""The words of Thai texts, which stand without blanks between them: for counting, searching and comparing in a notebook.
+"""Split Thai texts, which are written without spaces, into words: for counting, searching and comparing in a notebook.
 
-On demand, and by the dictionary of PyThaiNLP: nothing is published that depends on where a program sees words.
+Words are found with the dictionary of PyThaiNLP. No published table depends on them.
 """
 
 import os
@@ -10,24 +10,24 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.errors import BmaProgressError
+from pipeline.publish.extras import import_extra
 
 
 def words_of(texts: Iterable[str | None]) -> "pd.Series[Any]":
-    """Each text as the list of its words, blanks and punctuation among them: joined they are the text again.
+    """Each text as the list of its words, spaces and punctuation included: joined, they are the text again.
 
-    texts: a column of a frame, or any texts; a missing one stays missing. The result has the column's index and name, and
-    the type `list<string>` of Arrow. Raises BmaProgressError where PyThaiNLP is not installed.
+    texts: a column of a frame, or any texts; a missing text stays missing. The result has the column's index and name, and
+    Arrow's type `list<string>`. Raises BmaProgressError where PyThaiNLP is not installed.
     """
-    cut = _tokenizer()
-    known: dict[str, list[str]] = {}  # titles and notes repeat
+    tokenize = _tokenizer()
+    known: dict[str, list[str]] = {}  # titles and notes repeat: each is split once
     found: list[list[str] | None] = []
     for text in texts:
         if not isinstance(text, str):
             found.append(None)
             continue
         if text not in known:
-            known[text] = _cut(cut, text)
+            known[text] = _words(tokenize, text)
         found.append(known[text])
     kind: Any = pd.ArrowDtype(pa.list_(pa.string()))
     words = pd.Series(found, dtype=kind)
@@ -36,18 +36,14 @@ def words_of(texts: Iterable[str | None]) -> "pd.Series[Any]":
     return words
 
 
-def _cut(cut: Any, text: str) -> list[str]:
-    words = [word for word in cut(text, engine="newmm-safe", keep_whitespace=True, join_broken_num=True) if word]
-    if "".join(words) != text:  # what the library leaves out or alters is put back by cutting more coarsely
+def _words(tokenize: Any, text: str) -> list[str]:
+    words = [word for word in tokenize(text, engine="newmm-safe", keep_whitespace=True, join_broken_num=True) if word]
+    if "".join(words) != text:  # the library dropped or altered a letter: keep the text whole
         words = [text] if text else []
     return words
 
 
 def _tokenizer() -> Any:
-    # the dictionary comes with the package: without this the library makes a folder in the user's home
+    # the dictionary is part of the package: without this the library creates a folder in the user's home
     os.environ.setdefault("PYTHAINLP_READ_ONLY", "1")
-    try:
-        from pythainlp.tokenize import word_tokenize
-    except ImportError:
-        raise BmaProgressError("this needs PyThaiNLP; get it with: pip install 'bma-progress[thai]'") from None
-    return word_tokenize
+    return import_extra("pythainlp.tokenize", "PyThaiNLP", "thai").word_tokenize

@@ -19,13 +19,14 @@ from support.states import SEED, State
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.compare import compare
 from pipeline.compare.diff import compare_snapshots, folders_differ, states_differ, withhold_contacts
-from pipeline.compare.formats import plain, render, safe_cell
+from pipeline.compare.formats import format_changes, safe_cell
 from pipeline.compare.inputs import FolderSnapshot, StoreSnapshot, open_snapshot
 from pipeline.errors import StoreDamagedError, StoreError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store.parquet import write_parquet
 from pipeline.store.writer import open_archive
+from pipeline.terminal import printable
 
 
 def test_three_nights_differ_in_the_known_edits_only(three_nights: Path) -> None:
@@ -137,10 +138,10 @@ def test_a_record_that_one_host_never_managed_to_show_is_not_gone(tmp_path: Path
         assert "50040000-2210" not in comparison.changes["project_code"].to_pylist()
         assert "24000000-3051" in comparison.changes["project_code"].to_pylist()
         notes = [note for note in comparison.uncompared if note.what == "records"]
-        never_read = [note for note in notes if "never managed" in note.why]
-        assert [(note.side, note.examples) for note in never_read] == [(name, ("50040000-2210",))]
-        never_asked = [note for note in notes if "never looked" in note.why]
-        assert [(note.side, note.examples) for note in never_asked] == [(name, ("5004-0852", "5004-903"))]
+        never_read = [note for note in notes if "could not read" in note.why]
+        assert [(note.snapshot, note.examples) for note in never_read] == [(name, ("50040000-2210",))]
+        never_asked = [note for note in notes if "had no link" in note.why]
+        assert [(note.snapshot, note.examples) for note in never_asked] == [(name, ("5004-0852", "5004-903"))]
     folder = export(tmp_path / "whole", "latest", tmp_path / "export")
     pages = pq.read_table(folder / "pages.parquet")
     write_parquet(pages.filter(pc.not_equal(pages["project_code"], "50040000-2210")), folder / "pages.parquet", "pages")
@@ -164,7 +165,7 @@ def test_what_one_side_lacks_is_told_and_not_taken_for_a_change(tmp_path: Path) 
     for before, after, side in ((whole, part, "B"), (part, whole, "A")):
         comparison = compare_snapshots(FolderSnapshot(before), FolderSnapshot(after))
         assert len(comparison.changes) == 0
-        told = {(note.side, note.what) for note in comparison.uncompared if note.what != "pages"}
+        told = {(note.snapshot, note.what) for note in comparison.uncompared if note.what != "pages"}
         assert told == {(side, "kpis"), (side, "progress_reports.obstacles"), (side, "contacts")}
 
 
@@ -198,7 +199,7 @@ def test_nights_that_did_not_confirm_a_record_are_told(three_nights: Path) -> No
     first, second = store.harvest_ids()[:2]
     comparison = compare_snapshots(StoreSnapshot(store, first), StoreSnapshot(store, second))
     missed = [note for note in comparison.uncompared if "50500000-0745" in note.examples]
-    assert [(note.side, note.what) for note in missed] == [("B", "project")]
+    assert [(note.snapshot, note.what) for note in missed] == [("B", "project")]
     assert "without a record" in missed[0].why
 
 
@@ -213,7 +214,7 @@ def hostile() -> pa.Table:
 
 
 def test_csv_has_no_cell_that_is_a_formula() -> None:
-    content = render(hostile(), "csv")
+    content = format_changes(hostile(), "csv")
     assert content.startswith(b"\xef\xbb\xbf")
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
     cells = [cell for row in rows for cell in row.values()]
@@ -225,10 +226,10 @@ def test_csv_has_no_cell_that_is_a_formula() -> None:
 
 
 def test_text_for_a_terminal_has_no_control_character() -> None:
-    text = render(hostile(), "table").decode()
+    text = format_changes(hostile(), "table").decode()
     assert "\x1b" not in text
     assert "\u202e" not in text
-    assert plain("ก\u0e49\u200b") == "ก\u0e49�"
+    assert printable("ก\u0e49\u200b") == "ก\u0e49�"
 
 
 def test_formats_tell_the_same(tmp_path: Path) -> None:
@@ -236,9 +237,9 @@ def test_formats_tell_the_same(tmp_path: Path) -> None:
     after.one("progress_reports", project_code=SEED, report_index=2)["note"] = "เสนอขออนุมัติโครงการเรียบร้อยแล้ว"
     after.one("kpis", kpi_code="2400-1013")["target_value"] = 90.0
     changes = compare(before.tables(), after.tables())
-    from_json = json.loads(render(changes, "json"))
-    from_csv = pd.read_csv(io.BytesIO(render(changes, "csv")), dtype=str)
-    from_parquet = pq.read_table(io.BytesIO(render(changes, "parquet"))).to_pylist()
+    from_json = json.loads(format_changes(changes, "json"))
+    from_csv = pd.read_csv(io.BytesIO(format_changes(changes, "csv")), dtype=str)
+    from_parquet = pq.read_table(io.BytesIO(format_changes(changes, "parquet"))).to_pylist()
     assert [row["meaning"] for row in from_json] == ["report_edited", "target_moved"]
     assert (
         from_csv["meaning"].tolist()
@@ -253,9 +254,9 @@ def test_formats_tell_the_same(tmp_path: Path) -> None:
     assert from_parquet[0]["words"] == from_csv["words"][0]
     assert "{+" in from_parquet[0]["words"]
     assert from_json[1]["words"] is None
-    text = render(changes, "table").decode()
+    text = format_changes(changes, "table").decode()
     assert text.index("report_edited") < text.index("target_moved"), "the gravest first"
-    assert render(SCHEMA.empty_table(), "table") == b"No difference.\n"
+    assert format_changes(SCHEMA.empty_table(), "table") == b"No difference.\n"
 
 
 def test_withheld_contacts_are_not_told(three_nights: Path) -> None:

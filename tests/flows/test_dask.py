@@ -22,7 +22,7 @@ from support.harvests import harvest
 from support.older_parser import older_parser
 from support.synthetic_portal import AGENCIES, code_of, list_page, project_page
 
-from pipeline.compare.formats import render
+from pipeline.compare.formats import format_changes
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.replay import parser_changes
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
@@ -175,6 +175,6 @@ def test_stored_pages_are_read_again_on_the_cluster_as_they_are_here(
         command += ["--since", "2026-01-01", "--runner", "dask", "--dask-address", address]
         done = subprocess.run(command, env=prefect_environment, capture_output=True, timeout=180, check=False)
     assert done.returncode == 1, done.stderr
-    assert done.stdout == render(here, "table"), done.stderr
+    assert done.stdout == format_changes(here, "table"), done.stderr
     assert f"{read:,} stored pages were read again." in done.stderr.decode()
     assert len(here) > 5

@@ -19,7 +19,7 @@ from flows.cli.commands import main
 from pipeline.errors import SettingsError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.operate import notify
-from pipeline.operate.notify import Event, event_of, sent_log, tell
+from pipeline.operate.notify import Event, event_of, send_event, sent_log
 from pipeline.operate.status import condition
 from pipeline.settings import load_settings
 from pipeline.store.writer import create_store, open_archive
@@ -86,7 +86,7 @@ def test_webhook_and_command_are_told_the_same(tmp_path: Path, monkeypatch: pyte
         settings = load_settings(notify_command=command_that_keeps(tmp_path))
         assert TOKEN not in repr(settings)
         assert TOKEN not in str(settings.model_dump())
-        assert tell(EVENT, settings, tmp_path / "memory") == []
+        assert send_event(EVENT, settings, tmp_path / "memory") == []
     assert hook.came == [(f"/hooks/{TOKEN}", EVENT.document())]
     assert EVENT.document()["text"].startswith(
         "bma-progress: the harvest of http://127.0.0.1:1 was held back (data/x): 20 of"
@@ -104,15 +104,15 @@ def test_an_event_is_told_once_and_a_recovery_after_it(tmp_path: Path) -> None:
     settings, memory = load_settings(notify_command=command_that_keeps(tmp_path)), tmp_path / "memory"
     good = Event("recovered", "data/x", "http://a", "20261124T190000Z", "published")
     late = Event("late", "data/x", "http://a", "20261122T190000Z", "too old")
-    tell(good, settings, memory)
+    send_event(good, settings, memory)
     assert told(tmp_path) == []
     for _ in range(3):
-        tell(late, settings, memory, once=True)
-    tell(EVENT, settings, memory)
-    tell(EVENT, settings, memory, once=True)
-    tell(EVENT, settings, memory)  # the next night failed just so: a night always speaks
-    tell(good, settings, memory)
-    tell(good, settings, memory)
+        send_event(late, settings, memory, once=True)
+    send_event(EVENT, settings, memory)
+    send_event(EVENT, settings, memory, once=True)
+    send_event(EVENT, settings, memory)  # the next night failed just so: a night always speaks
+    send_event(good, settings, memory)
+    send_event(good, settings, memory)
     assert [call["stdin"]["event"] for call in told(tmp_path)] == ["late", "held_back", "held_back", "recovered"]
 
 
@@ -120,13 +120,13 @@ def test_a_way_that_fails_does_not_make_the_other_tell_again(tmp_path: Path, mon
     monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", f"http://127.0.0.1:9/{TOKEN}")
     settings, memory = load_settings(notify_command=command_that_keeps(tmp_path)), tmp_path / "memory"
     for _ in range(2):
-        (problem,) = tell(EVENT, settings, memory, once=True)
+        (problem,) = send_event(EVENT, settings, memory, once=True)
         assert problem.startswith("the webhook on 127.0.0.1 gave no answer")
     assert len(told(tmp_path)) == 1
     with webhook(200) as (address, hook):
         monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", address)
         for _ in range(2):
-            assert tell(EVENT, load_settings(notify_command=settings.notify_command), memory, once=True) == []
+            assert send_event(EVENT, load_settings(notify_command=settings.notify_command), memory, once=True) == []
     assert (len(told(tmp_path)), len(hook.came)) == (1, 1)
 
 
@@ -136,7 +136,7 @@ def test_a_command_that_does_not_end_is_stopped_with_what_it_started(
     monkeypatch.setattr(notify, "_COMMAND_SECONDS", 1.0)
     started = tmp_path / "started"
     script = f"sleep 100 & echo $! > {started}; wait"
-    (problem,) = tell(EVENT, load_settings(notify_command=f"sh -c '{script}'"), tmp_path / "memory")
+    (problem,) = send_event(EVENT, load_settings(notify_command=f"sh -c '{script}'"), tmp_path / "memory")
     assert problem == "the command sh did not end within 1 s and was stopped"
     child = Path("/proc") / started.read_text().strip() / "stat"
     deadline = time.monotonic() + 10
@@ -154,7 +154,7 @@ def test_a_webhook_is_tried_three_times_at_most(
 ) -> None:
     with webhook(*statuses) as (address, hook):
         monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", address)
-        problems = tell(EVENT, load_settings(), tmp_path / "memory")
+        problems = send_event(EVENT, load_settings(), tmp_path / "memory")
     assert len(hook.came) == calls
     assert len(problems) == (problem is not None)
     for sentence in problems:
@@ -168,14 +168,14 @@ def test_a_webhook_is_tried_three_times_at_most(
 def test_what_goes_wrong_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", f"http://127.0.0.1:9/{TOKEN}")
     settings = load_settings(notify_command="/nowhere/to-be-found --x")
-    problems = tell(EVENT, settings, tmp_path / "memory")
+    problems = send_event(EVENT, settings, tmp_path / "memory")
     assert problems == [
         "the webhook on 127.0.0.1 gave no answer (ConnectError), so the event 'held_back' was not told there",
         "the command /nowhere/to-be-found cannot be run (No such file or directory)",
     ]
     monkeypatch.delenv("BMA_PROGRESS_NOTIFY_WEBHOOK")
     failing = load_settings(notify_command=command_that_keeps(tmp_path, status=3))
-    (problem,) = tell(EVENT, failing, tmp_path / "memory")
+    (problem,) = send_event(EVENT, failing, tmp_path / "memory")
     assert problem.endswith("ended with status 3")
 
 

@@ -15,11 +15,11 @@ from support.command import run
 from support.folders import export, write
 from support.states import SEED, State
 
-from pipeline.compare.classify import DETAILS, MEANINGS
+from pipeline.compare.classify import DETAILS, MEANINGS, SEVERITIES, severity_of
 from pipeline.compare.diff import Comparison, compare_snapshots
 from pipeline.compare.inputs import FolderSnapshot, StoreSnapshot
 from pipeline.publish.report import report_html
-from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, SEVERITIES, severity_of
+from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, SEVERITIES_TH
 from pipeline.store.writer import open_archive
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -59,7 +59,7 @@ def test_every_difference_stands_in_the_page_with_both_values(three_nights: Path
         what = row["column"] or row["change"]
         (found,) = [text for text in told if text.startswith(row["meaning"]) and what in text]
         assert not row["column"] or all(value in found for value in (row["before"], row["after"]) if value is not None)
-    order = [severity.name for severity in SEVERITIES]
+    order = list(SEVERITIES)
     severities = [
         next(name for name in record.attributes["class"].split() if name in order) for record in page.css(".record")
     ]
@@ -151,9 +151,9 @@ def test_what_could_not_be_compared_has_its_section(three_nights: Path, tmp_path
         compare_snapshots(FolderSnapshot(export(three_nights, "previous", tmp_path / "a")), FolderSnapshot(folder))
     )
     told = text_of(LexborHTMLParser(html).css("section")[-2])
-    assert "side B has no file of this table" in told
-    assert "no table of pages" in told
-    assert "Side B is a folder" in html
+    assert "B has no file of this table" in told
+    assert "table of pages is missing" in told
+    assert "B is a folder" in html
 
 
 def test_a_state_and_itself_make_a_page_too(three_nights: Path) -> None:
@@ -165,8 +165,8 @@ def test_a_state_and_itself_make_a_page_too(three_nights: Path) -> None:
 def test_the_words_are_complete() -> None:
     assert MEANINGS_TH.keys() == MEANINGS.keys()
     assert DETAILS_TH.keys() == DETAILS.keys()
-    severities = {severity.name for severity in SEVERITIES}
-    assert all(severity_of(meaning, detail) in severities for meaning in MEANINGS for detail in (None, *DETAILS))
+    assert SEVERITIES_TH.keys() == SEVERITIES.keys()
+    assert all(severity_of(meaning, detail) in SEVERITIES for meaning in MEANINGS for detail in (None, *DETAILS))
 
 
 def test_report_on_the_command_line(three_nights: Path, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_report_on_the_command_line(three_nights: Path, tmp_path: Path) -> None:
     first = run("report", "--data", three_nights, "--out", out)
     assert first.returncode == 0, first.stderr
     assert "target_lowered" not in first.stdout
-    assert "the target is lower" in out.read_text(encoding="utf-8")
+    assert "the target was lowered" in out.read_text(encoding="utf-8")
     again = out.read_bytes()
     assert run("report", "previous", "latest", "--data", three_nights, "--out", out).returncode == 0
     assert out.read_bytes() == again, "the same states make the same page"
@@ -321,7 +321,7 @@ def test_ten_thousand_changes_stay_openable(browser: Any, tmp_path: Path) -> Non
     html = report_html(compared)
     assert time.perf_counter() - began < 30
     assert len(html.encode()) < 60_000_000
-    assert "the changed words only" in html, "whole texts beyond what a page can hold are left to `diff`"
+    assert "only the changed words" in html, "whole texts beyond what a page can hold are left to `diff`"
     file, noises = tmp_path / "report.html", []
     file.write_text(html, encoding="utf-8")
     began = time.perf_counter()

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 
 from flows.cli.commands import main
-from pipeline.compare.diff import states_differ
 from pipeline.compare.timeline import timeline_text
 from pipeline.errors import StoreDamagedError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.replay import parser_changes
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
-from pipeline.operate.status import condition, status_text
+from pipeline.operate.status import condition, status_view
 from pipeline.settings import load_settings
 from pipeline.store import packs
 from pipeline.store.evidence import write_evidence
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import StoreWriter, create_store, open_archive, open_writer
+from pipeline.terminal import as_text
 
 NEXT_MONTH = date(2090, 1, 1)
 
@@ -59,8 +59,8 @@ def answers(data: Path, out: Path) -> dict[str, Any]:
     }
     found["manifests"] = [store.manifest(id_) for id_ in ids]
     found["history"] = timeline_text(store, "24000000-3051")
-    found["status"] = status_text(store, condition(store, 1e9)).partition("hours ago")[2]
-    found["diff"] = states_differ(store, ids[0], ids[-1]).to_pylist()
+    found["status"] = as_text(status_view(store, condition(store, 1e9))).partition("hours ago")[2]
+    found["diff"] = store.diff(ids[0], ids[-1]).to_dict("list")
     found["replay"] = (parser_changes(store, ids[0])[1:], len(parser_changes(store, ids[0])[0]))
     write_evidence(store, "24000000-3051", out)
     found["evidence"] = {

@@ -1,0 +1,131 @@
+"""What a comparison could not compare as it should: unread pages, missing tables or columns, other parser versions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.compare.changes import record_of
+from pipeline.compare.classify import WHOLE_RECORD
+from pipeline.compare.inputs import Snapshot
+
+Snapshots = Mapping[str, Snapshot]
+"""`A`, the earlier snapshot, and `B`, the later one."""
+
+_MOST_EXAMPLES: Final = 200
+_NOT_CONFIRMED: Final = {
+    "failed": "the page could not be fetched or read in that harvest: its last good version was compared",
+    "blocked": "a firewall or maintenance page came instead: the last good version was compared",
+    "skipped": "the page was not fetched in that harvest: its last good version was compared",
+    "not_found": "the portal said not found for the first time: the last good version counts until it says so again",
+    "blank": "the portal showed a page without a record for the first time: the last good version counts until it does again",
+}
+"""Why a record is older than its harvest, by the outcome of its page."""
+
+
+class Uncompared(NamedTuple):
+    """Something that was not compared, or not with data of that day.
+
+    snapshot: `A`, `B` or `both`; what: a table, a column or a kind of page; number: of rows or pages; examples: codes
+    """
+
+    snapshot: str
+    what: str
+    why: str
+    number: int
+    examples: tuple[str, ...] = ()
+
+
+def not_confirmed(name: str, snapshot: Snapshot) -> list[Uncompared]:
+    """Records that the harvest of a snapshot did not read, or read only in part."""
+    found = []
+    if snapshot.held_back:
+        why = f"it was held back and never published: {snapshot.held_back}"
+        found.append(Uncompared(name, "the whole harvest", why, 1))
+    if snapshot.pages is None:
+        why = "the table of pages is missing, so it is unknown which records that harvest confirmed"
+        return [*found, Uncompared(name, "pages", why, 1)]
+    pages = snapshot.pages.select(["page_key", "outcome", "version_verdict", "version_harvest_id", "ended_at"])
+    codes_by_reason: dict[tuple[str, str], list[str]] = {}
+    for page in pages.to_pylist():
+        if reason := _reason(page):
+            kind, _, code = page["page_key"].partition("/")
+            codes_by_reason.setdefault((kind, reason), []).append(code)
+    return found + [
+        Uncompared(name, kind, reason, len(codes), tuple(sorted(codes)[:_MOST_EXAMPLES]))
+        for (kind, reason), codes in sorted(codes_by_reason.items())
+    ]
+
+
+def _reason(page: Mapping[str, Any]) -> str | None:
+    """Why the record of a page was not confirmed; None where it was, or where the page has no record."""
+    outcome = page["outcome"]
+    if page["ended_at"] is not None:
+        return None
+    if page["version_harvest_id"] is None:
+        if outcome in ("not_found", "blank"):
+            return None  # an address that was tried and never had a record
+        return f"the page is known and was never read (in that harvest: {outcome.replace('_', ' ')})"
+    if outcome in _NOT_CONFIRMED:
+        return _NOT_CONFIRMED[outcome]
+    if page["version_verdict"] == "suspect":
+        return "parts of the page were missing or contradicted each other: the rest was compared"
+    return None
+
+
+def without_unread(changes: pa.Table, snapshots: Snapshots) -> tuple[pa.Table, list[Uncompared]]:
+    """The changes without records that one snapshot lacks because it never managed to read their pages.
+
+    A record that a snapshot lacks because nothing linked to its page stays a change, with a note. For snapshots of
+    different stores or folders.
+    """
+    notes: list[Uncompared] = []
+    for (name, snapshot), change in zip(snapshots.items(), ("added", "removed"), strict=True):
+        if snapshot.pages is None:
+            continue
+        known, unread = _known_and_unread(snapshot.pages)
+        rows = changes.select(["key", "project_code", "kpi_code", "change", "column", "meaning"]).to_pylist()
+        pages = [record_of(row) if row["change"] == change and not row["column"] else "" for row in rows]
+        changes = changes.filter(pa.array([page not in unread for page in pages], pa.bool_()))
+        whole = {page for page, row in zip(pages, rows, strict=True) if page and row["meaning"] in WHOLE_RECORD}
+        for codes, why in (
+            (set(pages) & unread, "could not read these records, which the other one has"),
+            (whole - known, "had no link to these records: they are listed as new or gone"),
+        ):
+            if codes:
+                examples = tuple(sorted(codes)[:_MOST_EXAMPLES])
+                notes.append(Uncompared(name, "records", f"{name} {why}", len(codes), examples))
+    return changes, notes
+
+
+def _known_and_unread(pages: pa.Table) -> tuple[set[str], set[str]]:
+    """The records whose pages a snapshot knows, and those of them that it tried to read and never could."""
+    read, tried, known = set(), set(), set()
+    columns = ("page_key", "outcome", "version_harvest_id")
+    for key, outcome, version in zip(*(pages[column].to_pylist() for column in columns), strict=True):
+        _, _, record = key.partition("/")
+        known.add(record)
+        if version is not None:
+            read.add(record)
+        elif outcome in ("failed", "blocked", "skipped"):
+            tried.add(record)
+    return known, tried - read
+
+
+def other_parsers(snapshots: Snapshots) -> list[Uncompared]:
+    """A note where different versions of the parser read the snapshots: a difference may then be the parser's."""
+    versions: list[Sequence[str]] = []
+    for snapshot in snapshots.values():
+        if snapshot.pages is None:
+            return []
+        versions.append(
+            sorted(version for version in pc.unique(snapshot.pages["parser_version"]).to_pylist() if version)
+        )
+    if versions[0] == versions[1]:
+        return []
+    readers = " and ".join(
+        f"{name} by {', '.join(read) or 'none'}" for name, read in zip(snapshots, versions, strict=True)
+    )
+    why = f"different versions of the parser read the pages ({readers}): a difference may come from the parser"
+    return [Uncompared("both", "parser", why, 1)]

@@ -1,0 +1,49 @@
+"""Excerpts of a changed text: the changed words, with some unchanged text around them."""
+
+import re
+from typing import Final, NamedTuple
+
+from pipeline.compare.text_diff import Operation, Piece
+
+_KEPT: Final = 60  # letters of unchanged text on either side of a change
+_MARK: Final = re.compile("[\u0e31\u0e33-\u0e3a\u0e47-\u0e4e]")
+
+
+class Run(NamedTuple):
+    """Consecutive letters of a text. marked: they changed"""
+
+    text: str
+    marked: bool
+
+
+def excerpt(pieces: list[Piece], without: Operation) -> list[Run]:
+    """One of the two texts. without: `added` gives the earlier text, `removed` the later one"""
+    kept = [piece for piece in pieces if piece.operation != without]
+    end_changed = pieces[-1].operation != "same"
+    runs = []
+    for place, piece in enumerate(kept):
+        changed = piece.operation != "same"
+        last = place == len(kept) - 1 and not end_changed
+        runs.append(Run(piece.text if changed else _shortened(piece.text, first=place == 0, last=last), changed))
+    return runs
+
+
+def _shortened(text: str, *, first: bool, last: bool) -> str:
+    """Unchanged text without the part that is far from any change."""
+    if first and not last and len(text) > _KEPT:
+        return "… " + text[_boundary(text, len(text) - _KEPT) :]
+    if last and not first and len(text) > _KEPT:
+        return text[: _boundary(text, _KEPT)] + " …"
+    if len(text) > 2 * _KEPT + 20:
+        return f"{text[: _boundary(text, _KEPT)]} … {text[_boundary(text, len(text) - _KEPT) :]}"
+    return text
+
+
+def _boundary(text: str, place: int) -> int:
+    """The next place from `place` on where a cut separates no mark from its letter; at a space where one is near."""
+    near = text.find(" ", place, place + 20)
+    if near >= 0:
+        return near
+    while place < len(text) and (_MARK.match(text[place]) or text[place - 1] in "เแโใไ"):
+        place += 1
+    return place
