@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 
 from pipeline.compare.classify import Meaning, of_row
+from pipeline.schema.codes import agency_of_code
 from pipeline.schema.columns import TABLES
 
 SCHEMA: Final = pa.schema(
@@ -82,12 +83,8 @@ def record_of(row: Mapping[str, Any]) -> str:
 
 
 def _agency_of(key: Mapping[str, Any]) -> str | None:
-    if code := key.get("agency_code"):
-        return str(code)
-    if code := key.get("project_code"):
-        return str(code)[:8]
-    code = key.get("kpi_code")
-    return f"{str(code)[:4]}0000" if code else None
+    code = key.get("agency_code") or key.get("project_code") or key.get("kpi_code")
+    return agency_of_code(str(code)) if code else None
 
 
 def _as_text(value: Any) -> str | None:

@@ -53,10 +53,10 @@ def _cause(
         version = page.version_harvest_id
         while version != known[page.page_key]:
             committed = after.is_committed or version != after.harvest_id
-            if (after.store.manifest(version)["cause"] if committed else cause_of_after) != "parser":
+            if (after.harvests.manifest(version)["cause"] if committed else cause_of_after) != "parser":
                 return "portal"
-            earlier = after.store.published_before(version) if committed else before.harvest_id
-            found = after.store.version_in(earlier, page.page_key) if earlier else None
+            earlier = after.harvests.published_before(version) if committed else before.harvest_id
+            found = after.harvests.version_in(earlier, page.page_key) if earlier else None
             if found is None:
                 return "portal"
             version = found

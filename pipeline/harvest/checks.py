@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from pipeline.schema.codes import agency_of_code, code_of_page
+
 PageRow = Mapping[str, Any]
 
 LOOKED_AT: Final = ("new", "changed", "unchanged")
@@ -83,12 +85,8 @@ _VERDICT_OF: Final = {"blank": "empty", "blocked": "blocked"}
 
 
 def agency_of(page: PageRow) -> str:
-    """The agency of a page: the first eight digits of a project's code, the stem of an indicator's."""
-    if page.get("project_code"):
-        return str(page["project_code"])[:8]
-    if page.get("kpi_code"):
-        return f"{str(page['kpi_code'])[:4]}0000"
-    return str(page["page_key"]).rpartition("/")[2]
+    """The agency that a page belongs to, by its code."""
+    return agency_of_code(code_of_page(page["page_key"]))
 
 
 def check_bounds(

@@ -18,6 +18,7 @@ from pipeline.compare.states import compare_states
 from pipeline.errors import StoreError
 from pipeline.harvest.page_status import PageRow, next_page_row
 from pipeline.harvest.spool import SpooledPage
+from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import RECORD_TABLES, arrow_schemas, schema_version
 from pipeline.store.archive import Archive
 from pipeline.store.durable import canonical_json, file_sha256, sync_file, sync_folder
@@ -280,4 +281,4 @@ def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:
 
 
 def _gone(previous: Mapping[str, PageRow]) -> frozenset[str]:
-    return frozenset(key.rpartition("/")[2] for key, row in previous.items() if row["ended_at"] is not None)
+    return frozenset(code_of_page(key) for key, row in previous.items() if row["ended_at"] is not None)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 from pipeline.errors import SettingsError
 from pipeline.schema.agencies import agencies
-from pipeline.schema.codes import AGENCY_CODE, KPI_CODE, PROJECT_CODE, full_agency_code
+from pipeline.schema.codes import AGENCY_CODE, KPI_CODE, PROJECT_CODE, agency_of_code, full_agency_code
 
 LISTS: Final = ("index101", "index102", "index103", "index11")
 """Result lists: dimensions 1, 2 and 3, and the list by strategy."""
@@ -38,7 +38,7 @@ class PageRef:
     @property
     def agency_code(self) -> str:
         """The eight digits of the agency the code belongs to: `24000000` for the indicator `2400-1013`."""
-        return f"{self.code[:4]}0000" if self.kind == "kpi" else self.code[:8]
+        return agency_of_code(self.code)
 
 
 def agency_codes(chosen: Iterable[str] = ()) -> list[str]:

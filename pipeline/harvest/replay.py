@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from itertools import groupby, tee
 from pathlib import Path
 from typing import Any, Final
@@ -18,10 +18,11 @@ from pipeline.compare.compare import compare
 from pipeline.harvest.commit import Staged, commit, known_pages, stage
 from pipeline.harvest.page_status import PageRow
 from pipeline.harvest.spool import SpooledPage
+from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
-from pipeline.store.layout import BANGKOK
+from pipeline.store.layout import BANGKOK, harvest_id_at
 from pipeline.store.parquet import version_rows, write_parquet
 from pipeline.store.state import FAMILIES, LivePage, State
 from pipeline.store.writer import StoreWriter
@@ -42,7 +43,7 @@ def read_again(store: Archive, row: Mapping[str, Any]) -> SpooledPage:
     body, record = store.body(harvest_id, sha256), store.body_record(harvest_id, sha256)
     headers = json.loads(record["headers"])
     parsed = parse_page(body, url=row["url"], content_type=headers.get("content-type"), fetched_at=record["fetched_at"])
-    code = row["page_key"].rpartition("/")[2]
+    code = code_of_page(row["page_key"])
     has_record = bool(parsed.tables) and (parsed.kind, parsed.code) == (row["kind"], code)
     return SpooledPage(
         page_key=row["page_key"],
@@ -137,13 +138,13 @@ def _of_harvest(store: Archive, id_: str) -> list[PageRow]:
 
 
 def _code(row: Mapping[str, Any]) -> str:
-    return str(row["page_key"]).rpartition("/")[2]
+    return code_of_page(row["page_key"])
 
 
 def _since(store: Archive, when: str) -> list[str]:
     """All harvests from a harvest or a day (Bangkok time) on."""
     try:
-        first = f"{datetime.combine(date.fromisoformat(when), time(), BANGKOK).astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        first = harvest_id_at(datetime.combine(date.fromisoformat(when), time(), BANGKOK))
     except ValueError:
         first = store.resolve(when)
     return [id_ for id_ in store.harvest_ids() if id_ >= first]

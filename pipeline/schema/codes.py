@@ -1,4 +1,7 @@
-"""The codes of the portal, declared once: projects, indicators, agencies."""
+"""The codes of the portal, declared once: projects, indicators, agencies.
+
+As addresses, settings and tables have them, in Arabic digits; what pages print, in Thai digits too, is the parsers' matter.
+"""
 
 import re
 from typing import Final
@@ -20,3 +23,13 @@ def full_agency_code(text: str) -> str | None:
     text = text.strip()
     code = f"{text}0000" if _STEM.fullmatch(text) else text
     return code if AGENCY_CODE.fullmatch(code) else None
+
+
+def code_of_page(page_key: str) -> str:
+    """The code in a page's key: `24000000-2964` of `project/24000000-2964`, an agency's of a result list."""
+    return page_key.rpartition("/")[2]
+
+
+def agency_of_code(code: str) -> str:
+    """The eight digits of the agency that a project's, an indicator's or its own code names: `24000000` for `2400-1013`."""
+    return f"{code[:4]}0000" if KPI_CODE.fullmatch(code) else code[:8]

@@ -97,7 +97,7 @@ class Mirror:
             content = self.objects.read(f"harvests/{id_}/{MANIFEST}")
             if content is None or hashlib.sha256(content).hexdigest() != sha256:
                 raise StoreDamagedError(
-                    f"{self.url}/harvests/{id_}/{MANIFEST} is missing or altered; restore it from a copy"
+                    f"{self.url}/harvests/{id_}/manifest.json is missing or altered; restore it from a copy"
                 )
             manifest = json.loads(content)
             missing.append(id_)

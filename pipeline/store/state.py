@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import PAGE_LEVEL_TABLES, RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.schema.plan_vs_actual import NEEDED, plan_vs_actual
 from pipeline.store.harvests import Harvests
@@ -60,25 +61,24 @@ class State:
     """
 
     def __init__(
-        self, store: Harvests, harvest_id: str, *, base: str | None = None, staged: Path | None = None
+        self, harvests: Harvests, harvest_id: str, *, base: str | None = None, staged: Path | None = None
     ) -> None:
-        self.store = store
+        self.harvests = harvests
         self.harvest_id = harvest_id
         self.is_committed = staged is None
-        self._folder = staged or store.harvest_folder(harvest_id)
-        self._base = store.root / "snapshots" / base if base else None
+        self._folder = staged or harvests.harvest_folder(harvest_id)
+        self._base = harvests.root / "snapshots" / base if base else None
         self.pages = fill_pages(read_as(self._folder / "pages.parquet", arrow_schemas()["pages"]), self)
-        live = pc.and_(pc.is_valid(self.pages["version_harvest_id"]), pc.is_null(self.pages["ended_at"]))
-        self.live = self.pages.filter(live)
+        self.live = live_pages(self.pages)
 
     def ended_codes(self) -> frozenset[str]:
         """Codes of records that had ended by this harvest: what shows up again later is back, not new."""
         ended = self.pages.filter(pc.is_valid(self.pages["ended_at"]))
-        return frozenset(key.rpartition("/")[2] for key in ended["page_key"].to_pylist())
+        return frozenset(code_of_page(key) for key in ended["page_key"].to_pylist())
 
     def harvest_folder(self, harvest_id: str) -> Folder:
         """Where a harvest's files are, the one being staged included."""
-        return self._folder if harvest_id == self.harvest_id else self.store.harvest_folder(harvest_id)
+        return self._folder if harvest_id == self.harvest_id else self.harvests.harvest_folder(harvest_id)
 
     def table(self, name: str) -> pa.Table:
         """One table, whole."""
@@ -184,8 +184,7 @@ class State:
         if self._base is None:
             return None
         base = read_as(self._base / "pages.parquet", arrow_schemas()["pages"])
-        live = pc.and_(pc.is_valid(base["version_harvest_id"]), pc.is_null(base["ended_at"]))
-        before, now = _family(owner, base.filter(live)), self.family(owner)
+        before, now = _family(owner, live_pages(base)), self.family(owner)
         return frozenset(
             code for code in before.keys() | now.keys() if versions(before.get(code)) != versions(now.get(code))
         )
@@ -224,6 +223,11 @@ class State:
         return _sorted(pa.concat_tables(parts).cast(schema), "findings") if parts else schema.empty_table()
 
 
+def live_pages(pages: pa.Table) -> pa.Table:
+    """The pages whose record is in force: some version of it was read, and it has not ended."""
+    return pages.filter(pc.and_(pc.is_valid(pages["version_harvest_id"]), pc.is_null(pages["ended_at"])))
+
+
 def fill_pages(pages: pa.Table, state: State) -> pa.Table:
     """Complete what a harvest's own file leaves out because it stands elsewhere.
 
@@ -233,7 +237,9 @@ def fill_pages(pages: pa.Table, state: State) -> pa.Table:
     for name, owner in (("facts_sha256", "version_harvest_id"), ("page_sha256", "body_harvest_id")):
         rows = zip(*(pages[column].to_pylist() for column in ("page_key", owner, name)), strict=True)
         filled = [
-            state.store.page_hash(id_, key, name) if sha256 is None and id_ not in (None, state.harvest_id) else sha256
+            state.harvests.page_hash(id_, key, name)
+            if sha256 is None and id_ not in (None, state.harvest_id)
+            else sha256
             for key, id_, sha256 in rows
         ]
         pages = _with_column(pages, name, pa.array(filled, pa.string()))
@@ -255,7 +261,7 @@ def _family(owner: str, pages: pa.Table) -> dict[str, list[LivePage]]:
     columns = (pages[name].to_pylist() for name in ("kind", "page_key", "version_harvest_id"))
     for row, (kind, key, version) in enumerate(zip(*columns, strict=True)):
         if kind in kinds:
-            found.setdefault(key.rpartition("/")[2], []).append(LivePage(key, version, row))
+            found.setdefault(code_of_page(key), []).append(LivePage(key, version, row))
     return found
 
 
