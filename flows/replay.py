@@ -31,7 +31,7 @@ Findings = tuple[pa.Table, int, list[str]]
     retry_condition_fn=is_worth_a_retry,
     persist_result=False,
 )
-def read_elsewhere(number: int, store: str, pickled: bytes) -> list[SpooledPage]:
+def read_on_worker(number: int, store: str, pickled: bytes) -> list[SpooledPage]:
     """Read a chunk of stored pages with the parser of this worker, which must be the coordinator's.
 
     pickled: the rows of `pages`, and the software they are to be read with
@@ -43,7 +43,7 @@ def read_elsewhere(number: int, store: str, pickled: bytes) -> list[SpooledPage]
 
 @flow(name="replay", validate_parameters=False, persist_result=False)
 def replay(store: str, since: str | None, dask_address: str) -> Findings:
-    """What today's parser reads otherwise than the stored rows say, read by all workers of a cluster.
+    """What today's parser reads differently from the stored rows, read by all workers of a cluster.
 
     store: its folder, on a file system that all workers share, or its address in object storage
     """
@@ -54,21 +54,21 @@ def replay(store: str, since: str | None, dask_address: str) -> Findings:
             waiting: deque[PrefectDaskFuture[list[SpooledPage]]] = deque()
             for number, rows in enumerate(chunks, 1):
                 parameters = {"number": number, "store": store, "pickled": pickle.dumps((list(rows), software()))}
-                waiting.append(runner.submit(read_elsewhere, parameters))
+                waiting.append(runner.submit(read_on_worker, parameters))
                 if len(waiting) >= ahead:
-                    yield _came(waiting.popleft())
+                    yield _result_of(waiting.popleft())
             while waiting:
-                yield _came(waiting.popleft())
+                yield _result_of(waiting.popleft())
 
         return parser_changes(open_archive(store), since, read)
 
 
-def _came(future: "PrefectDaskFuture[list[SpooledPage]]") -> list[SpooledPage]:
+def _result_of(future: "PrefectDaskFuture[list[SpooledPage]]") -> list[SpooledPage]:
     try:
         return future.result()
     except BmaProgressError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever Dask says of work it could not bring home
+    except Exception as error:  # noqa: BLE001 - whatever Dask says of work it lost
         raise BmaProgressError(
             f"stored pages could not be read on the cluster ({' '.join(str(error).split())[:200]}); nothing was changed, "
             "try again"

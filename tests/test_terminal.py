@@ -18,7 +18,7 @@ from support.command import run
 
 from pipeline.terminal import aligned, one_line, printable
 
-PROGRAM = [sys.executable, "-c", "from flows.cli.commands import main; main()"]
+PROGRAM = [sys.executable, "-c", "from flows.cli import main; main()"]
 WIDTH = 120
 
 

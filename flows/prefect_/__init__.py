@@ -1,1 +1,1 @@
-"""Prefect's server, environment and artifacts."""
+"""Prefect's server, environment, errors, flow runs and artifacts."""

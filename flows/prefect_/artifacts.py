@@ -1,4 +1,4 @@
-"""What a harvest shows on Prefect's screens: coverage, changes, and the report, with the page of changes linked."""
+"""A harvest's artifacts in Prefect: coverage, changes, and the report, with a link to the page of changes."""
 
 from collections import Counter
 from pathlib import Path
@@ -18,8 +18,8 @@ _COVERAGE = ("kind", "agency_code", "expected", "fetched", "ok", "suspect", "blo
 _EXAMPLES = 5
 
 
-async def show(night: HarvestRun, result: HarvestResult) -> None:
-    """Make the artifacts of a harvest that was committed; nothing of a contact line is among them."""
+async def publish_artifacts(run: HarvestRun, result: HarvestResult) -> None:
+    """Make the artifacts of a committed harvest; they hold nothing of a contact line."""
     rows = [
         {name: getattr(group, name) for name in _COVERAGE}
         for group in result.coverage
@@ -27,18 +27,18 @@ async def show(night: HarvestRun, result: HarvestResult) -> None:
     ]
     await acreate_table_artifact(table=rows, key="coverage", description=f"Coverage of {result.harvest_id}")
     page = None
-    before = night.store.published_before(result.harvest_id)
+    before = run.store.published_before(result.harvest_id)
     if before is not None:
-        counts, page = _changes(night.store, before, result.harvest_id, night.folder)
+        counts, page = _changes(run.store, before, result.harvest_id, run.folder)
         await acreate_table_artifact(
             table=counts, key="changes", description=f"Changes from {before} to {result.harvest_id}"
         )
         await acreate_link_artifact(
             link=page.resolve().as_uri(), link_text=str(page.resolve()), key="changes-page", description="Every change"
         )
-    text = f"```\n{report_text(result, night.settings.portal)}```\n"
+    text = f"```\n{report_text(result, run.settings.portal)}```\n"
     if page is not None:
-        text = f"Every change, with its words: [{page.resolve()}]({page.resolve().as_uri()})\n\n{text}"
+        text = f"Every change, with the words that changed: [{page.resolve()}]({page.resolve().as_uri()})\n\n{text}"
     await acreate_markdown_artifact(markdown=text, key="report", description=f"Report of {result.harvest_id}")
 
 

@@ -1,4 +1,4 @@
-"""Prefect's surroundings, set before it is imported: nothing is sent home, its state lies beside the store."""
+"""Prefect's environment, set before it is imported: no usage data is sent, its state lies beside the store."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ _DEFAULTS: Final = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     # a fresh home takes some 25 s of database migrations; the default of 20 s is too short
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    # what a person must know we say ourselves, in a sentence; the run's log and Prefect's screens have the rest
+    # what a person must know we print ourselves, in a sentence; the run's log and Prefect's UI have the rest
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_LOGGERS_PREFECT_FLOW_RUNS_LEVEL": "INFO",

@@ -1,4 +1,4 @@
-"""What the tasks that fetch batches have in common, here and on other machines."""
+"""When Prefect retries a task that fetches or reads a batch, here and on other machines."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ from pipeline.errors import BmaProgressError
 
 
 def is_worth_a_retry(task: Any, run: Any, state: Any) -> bool:
-    """Whether a failed batch is begun once more: not where a person or the portal has to change something first."""
+    """Whether a failed batch is tried once more: not where a person or the portal has to change something first."""
     return not isinstance(state.data, BmaProgressError)

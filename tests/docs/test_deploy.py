@@ -18,7 +18,7 @@ import pytest
 import yaml
 from support.ports import free_port
 
-from flows.cli.commands import cli
+from flows.cli import cli
 from flows.prefect_.server import prefect_server
 from pipeline.api import open_store
 from pipeline.harvest.demo_portal import DemoPortal
@@ -28,13 +28,19 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "docs" / "deploy"
 
 
+def command_named(name: str) -> click.Command:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    return command
+
+
 def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
     unit = configparser.RawConfigParser(strict=False)
     unit.optionxform = str  # type: ignore[assignment, method-assign]
     unit.read(DEPLOY / "bma-progress.service")
     program, *arguments = shlex.split(unit["Service"]["ExecStart"])
     assert Path(program).name == "bma-progress"
-    context = cli.commands["serve"].make_context("serve", arguments[1:])
+    context = command_named("serve").make_context("serve", arguments[1:])
     assert context.params["cron"] == "0 2 * * *"
     assert int(unit["Service"]["TimeoutStopSec"]) > Settings.model_fields["page_timeout"].default
     if not shutil.which("systemd-analyze"):
@@ -82,7 +88,7 @@ def test_the_container_holds_all_that_it_installs(tmp_path: Path) -> None:
     words = {line.split()[0]: line.partition(" ")[2] for line in lines if line.startswith(("ENTRYPOINT", "CMD", "ENV"))}
     command_, *arguments = json.loads(words["ENTRYPOINT"]) + json.loads(words["CMD"])
     assert command_ == "bma-progress"
-    assert isinstance(cli.commands[arguments[0]].make_context(arguments[0], arguments[1:]), click.Context)
+    assert isinstance(command_named(arguments[0]).make_context(arguments[0], arguments[1:]), click.Context)
     name, _, value = words["ENV"].partition("=")
     assert name.removeprefix("BMA_PROGRESS_").lower() in Settings.model_fields
     assert value.startswith("/data/")

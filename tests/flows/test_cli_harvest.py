@@ -12,13 +12,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.cli.commands import main
+from flows.cli import main
 from pipeline.errors import SettingsError
 from pipeline.harvest.backfill import read_backfill
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.store.writer import open_archive
 
-COMMAND = [sys.executable, "-c", "from flows.cli.commands import main; main()"]
+COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
 pytestmark = pytest.mark.xdist_group("prefect")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 
 def run(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-c", "from flows.cli.commands import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, timeout=60, check=False)
 
 
@@ -115,7 +115,7 @@ def test_wrong_arguments_get_one_sentence(arguments: list[str]) -> None:
 
 
 def test_closed_pipe_is_no_mistake(fixtures_html: Path) -> None:
-    command = [sys.executable, "-c", "from flows.cli.commands import main; main()", "parse"]
+    command = [sys.executable, "-c", "from flows.cli import main; main()", "parse"]
     files = [str(file) for file in sorted(fixtures_html.glob("*.html"))] * 20
     with subprocess.Popen([*command, *files], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
@@ -128,7 +128,7 @@ def test_closed_pipe_is_no_mistake(fixtures_html: Path) -> None:
 
 def test_parse_never_imports_prefect_or_pandas(fixtures_html: Path) -> None:
     program = (
-        "import sys; from flows.cli.commands import cli;"
+        "import sys; from flows.cli import cli;"
         f"cli.main(['parse', {str(fixtures_html / '24000000-2964.html')!r}], standalone_mode=False)"
     )
     checked = (
@@ -149,7 +149,7 @@ def test_a_name_that_is_no_text(tmp_path: Path, fixtures_html: Path) -> None:
 
 
 def test_closed_standard_input() -> None:
-    command = f"{sys.executable} -c 'from flows.cli.commands import main; main()' parse - <&-"
+    command = f"{sys.executable} -c 'from flows.cli import main; main()' parse - <&-"
     result = subprocess.run(command, shell=True, capture_output=True, timeout=60, check=False)
     assert result.returncode == 2
     assert "standard input is closed" in one_sentence(result)

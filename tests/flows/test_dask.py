@@ -123,7 +123,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path: Path, prefect_env
         command = [
             sys.executable,
             "-c",
-            "from flows.cli.commands import main; main()",
+            "from flows.cli import main; main()",
             "harvest",
             "--portal",
             portal.url,
@@ -171,7 +171,7 @@ def test_stored_pages_are_read_again_on_the_cluster_as_they_are_here(
     here, read, unreadable = parser_changes(open_archive(data), "2026-01-01")
     assert unreadable == []
     with cluster(tmp_path, 2) as (address, _):
-        command = [sys.executable, "-c", "from flows.cli.commands import main; main()", "replay", "--data", str(data)]
+        command = [sys.executable, "-c", "from flows.cli import main; main()", "replay", "--data", str(data)]
         command += ["--since", "2026-01-01", "--runner", "dask", "--dask-address", address]
         done = subprocess.run(command, env=prefect_environment, capture_output=True, timeout=180, check=False)
     assert done.returncode == 1, done.stderr

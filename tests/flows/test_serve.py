@@ -15,7 +15,7 @@ import httpx
 import pytest
 from support.ports import free_port
 
-from flows.cli.commands import main
+from flows.cli import main
 from pipeline.harvest import run as harvesting
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest
@@ -42,7 +42,7 @@ def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
         unit = (Path(__file__).parents[2] / "docs" / "deploy" / "bma-progress.service").read_text(encoding="utf-8")
         started = re.search(r"^ExecStart=\S+/bma-progress (.*)$", unit, re.MULTILINE)
         assert started
-        command = [sys.executable, "-c", "from flows.cli.commands import main; main()", *shlex.split(started[1])]
+        command = [sys.executable, "-c", "from flows.cli import main; main()", *shlex.split(started[1])]
         config = tmp_path / "bma-progress.toml"
         config.write_text(f'portal = "{portal.url}"\ndata = "{data}"\nrate = 500\n')
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}

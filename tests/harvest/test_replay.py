@@ -11,7 +11,7 @@ from support.harvests import harvest
 from support.older_parser import older_parser
 
 import parsers
-from flows.cli.commands import main
+from flows.cli import main
 from pipeline.compare.diff import states_differ
 from pipeline.harvest import replay
 from pipeline.harvest.demo_portal import DemoPortal

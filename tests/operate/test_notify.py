@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.commands import main
+from flows.cli import main
 from pipeline.errors import SettingsError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.operate import notify
@@ -227,7 +227,7 @@ def test_a_night_that_could_not_be_run_is_told_and_seen_by_status(
 ) -> None:
     """A good night is not told; then the portal is gone; then it is back. No secret is in anything that is left."""
     data = tmp_path / "store"
-    command = [sys.executable, "-c", "from flows.cli.commands import main; main()"]
+    command = [sys.executable, "-c", "from flows.cli import main; main()"]
     with webhook() as (address, hook):
         environment = {**prefect_environment, "BMA_PROGRESS_NOTIFY_WEBHOOK": address, "BMA_PROGRESS_RETRIES": "0"}
 
@@ -271,7 +271,7 @@ def test_a_store_without_a_harvest_has_no_condition(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-c",
-        "from flows.cli.commands import main; main()",
+        "from flows.cli import main; main()",
         "status",
         "--data",
         str(tmp_path / "new"),

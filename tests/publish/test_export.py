@@ -32,7 +32,7 @@ from pipeline.store.writer import open_archive
 
 
 def run(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from flows.cli.commands import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from flows.cli import main; main()", *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, timeout=60, check=False, encoding="utf-8")
 
 
@@ -366,7 +366,7 @@ def test_what_is_not_installed_is_named(
     three_nights: Path, tmp_path: Path, module: str, arguments: list[str], extra: str
 ) -> None:
     arguments = [str(tmp_path / "new") if word == "new" else word for word in arguments]
-    code = f"import sys; sys.modules[{module!r}] = None\nfrom flows.cli.commands import main; main()"
+    code = f"import sys; sys.modules[{module!r}] = None\nfrom flows.cli import main; main()"
     command = [sys.executable, "-c", code, *arguments, "--data", str(three_nights)]
     done = subprocess.run(command, capture_output=True, timeout=60, check=False, encoding="utf-8")
     assert done.returncode == 2

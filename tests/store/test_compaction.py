@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flows.cli.commands import main
+from flows.cli import main
 from pipeline.compare.timeline import timeline_text
 from pipeline.errors import StoreDamagedError
 from pipeline.harvest.demo_portal import DemoPortal

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from flows.cli.commands import main
+from flows.cli import main
 from pipeline.compare.diff import states_differ
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.run import HarvestRun, Scope, run_harvest

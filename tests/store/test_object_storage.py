@@ -16,7 +16,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 import pytest
 
-from flows.cli.commands import main
+from flows.cli import main
 from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.run import HarvestResult, HarvestRun, Scope, run_harvest

@@ -4,7 +4,7 @@ import contextlib
 import io
 import subprocess
 
-from flows.cli.commands import main
+from flows.cli import main
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # where else a sentence is made, and which argument it is
-_SAID_BY = {"NoUsableAnswerError": 1, "failed": 1, "VerifyProblem": 1, "_at_most": 4, "BoundResult": 4, "_complain": 0}
-_SAID_BY |= {"Condition": 1, "Uncompared": 2}
+_SAID_BY = {"NoUsableAnswerError": 1, "failed": 1, "VerifyProblem": 1, "_at_most": 4, "BoundResult": 4, "complain": 0}
+_SAID_BY |= {"HarvestOutcome": 1, "Condition": 1, "Uncompared": 2}
 _NAMED = {"error", "message"}  # arguments by name
 _KEPT_AS = {"reason", "why", "unshown", "message", "_down"}  # names that hold a sentence until it is said
 # functions that return sentences, alone, in lists or in pairs

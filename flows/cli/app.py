@@ -1,0 +1,89 @@
+"""The group of all commands, and how each of them ends: exit status and error sentence."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from flows.cli.options import EPILOG
+from flows.cli.output import complain
+from flows.prefect_.errors import TerminatedError
+from pipeline.errors import BmaProgressError, damaged_table, first_line, refused_by_machine
+
+MODULES: Final = {
+    "harvest": ("harvest", "backfill", "serve", "demo"),
+    "read": ("parse", "status", "export", "sql", "dictionary"),
+    "compare": ("diff", "report", "history"),
+    "prove": ("verify", "evidence", "replay", "compact", "migrate"),
+}
+"""Each module of `flows.cli` with its commands; one is imported when a command of it is asked for."""
+
+
+class _LazyCommands(click.Group):
+    """The commands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(name for names in MODULES.values() for name in names)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for module, names in MODULES.items():
+            if cmd_name in names:
+                command: click.Command = getattr(import_module(f"flows.cli.{module}"), cmd_name)
+                return command
+        return None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader of our output has closed the pipe; click would make it a failure
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(0) from None
+
+
+@click.group(
+    cls=_LazyCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EPILOG
+)
+@click.version_option(package_name="bma-progress", prog_name="bma-progress")
+def cli() -> None:
+    """Harvest the project-progress portal of the Bangkok Metropolitan Administration into Parquet tables."""
+
+
+def main(arguments: Sequence[str] | None = None) -> Any:
+    """Run the command line; a user's mistake ends in one sentence on standard error and exit status 2."""
+    try:
+        return cli.main(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        complain("interrupted")
+        sys.exit(130)
+    except TerminatedError as error:
+        complain(str(error))
+        sys.exit(143)
+    except Exception as error:
+        sentence = _sentence(error)
+        if sentence is None:
+            raise
+        complain(sentence)
+        sys.exit(2)
+
+
+def _sentence(error: Exception) -> str | None:
+    """What to tell the user about an error; None for a defect of the program, which needs its traceback."""
+    if isinstance(error, click.UsageError):
+        command = error.ctx.command_path if error.ctx else "bma-progress"
+        return f"{error.format_message().rstrip('.')}; see `{command} --help`"
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, BmaProgressError):
+        return str(error)
+    if refused := refused_by_machine(error, Path.cwd()):
+        return str(refused)
+    arrow = sys.modules.get("pyarrow")  # only if it was imported can one of its errors arrive here
+    if arrow is not None and isinstance(error, arrow.ArrowException):
+        return str(damaged_table(first_line(error)))
+    return None

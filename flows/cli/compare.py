@@ -1,0 +1,108 @@
+"""Commands that compare states: diff, report, history."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from flows.cli.options import OUT_FILE, data_option
+from flows.cli.output import complain, write_file
+from flows.cli.stores import named_store
+from pipeline.errors import BmaProgressError
+
+if TYPE_CHECKING:
+    from pipeline.compare.diff import Comparison
+
+_STATES: Final = (
+    "A and B are each a harvest's id, a day (the last harvest on or before it), latest or previous; or a folder: of exported"
+    " Parquet files, or of a store, as it is or as of a harvest, such as data/dp1@2026-11-20."
+)
+
+
+@click.command(
+    epilog="Exit status: 0 no difference, 1 differences, 2 trouble.", help=f"Compare two states.\n\n{_STATES}"
+)
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@data_option
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json", "csv", "parquet", "html"]),
+    default="table",
+    show_default=True,
+    help="html is the page that `report` writes.",
+)
+@click.option("--out", type=OUT_FILE, help="Write to this file instead of standard output.")
+def diff(before: str, after: str, data: Path | None, style: str, out: Path | None) -> None:
+    """Compare two states."""
+    from pipeline.compare.formats import changes_on_terminal, format_changes
+    from pipeline.terminal import show
+
+    comparison = _compare(before, after, data, contacts=style != "html")
+    if style == "parquet" and not out:
+        raise BmaProgressError("a Parquet file goes to a file; name one with --out")
+    if not out and style == "table" and sys.stdout.isatty():
+        show(changes_on_terminal(comparison.changes))
+    else:
+        content = _report_page(comparison) if style == "html" else format_changes(comparison.changes, style)
+        write_file(out, content) if out else click.echo(content.decode(), nl=False)
+    for left_out in comparison.uncompared if style != "html" else ():
+        number = f"{left_out.number:,} " if left_out.number > 1 else ""
+        complain(f"not fully compared, {left_out.snapshot}: {number}{left_out.what}: {left_out.why}")
+    sys.exit(1 if len(comparison.changes) else 0)
+
+
+@click.command(
+    epilog="Exit status: 0 the report is written, 2 trouble.",
+    help=f"The audit report of two states as one HTML file: A and B, by default previous and latest.\n\n{_STATES}",
+)
+@click.argument("states", metavar="[A B]", nargs=-1)
+@click.option("--out", required=True, type=OUT_FILE, help="The file to write.")
+@click.option(
+    "--silent",
+    "silent_days",
+    type=click.IntRange(min=1),
+    help="List the projects not reported for more than so many days; 90 where not given.",
+)
+@data_option
+def report(states: tuple[str, ...], out: Path, silent_days: int | None, data: Path | None) -> None:
+    """Write the audit report."""
+    if len(states) not in (0, 2):
+        raise click.UsageError("name both states, A and B, or neither: previous and latest are then compared")
+    before, after = states or ("previous", "latest")
+    comparison = _compare(before, after, data, contacts=False)
+    write_file(out, _report_page(comparison, silent_days))
+    number = len(comparison.changes)
+    differences = "no difference" if not number else f"{number:,} {'difference' if number == 1 else 'differences'}"
+    click.echo(f"{out}: {differences} between {comparison.before.title} and {comparison.after.title}")
+
+
+def _report_page(comparison: "Comparison", silent_days: int | None = None) -> bytes:
+    from pipeline.publish.report import SILENT_DAYS, report_html
+
+    return report_html(comparison, silent_days=SILENT_DAYS if silent_days is None else silent_days).encode()
+
+
+def _compare(before: str, after: str, data: Path | None, *, contacts: bool = True) -> "Comparison":
+    from pipeline.compare.diff import compare_snapshots
+    from pipeline.compare.inputs import open_snapshot
+    from pipeline.settings import load_settings
+
+    settings = load_settings()
+    snapshots = [open_snapshot(text, lambda: named_store(data)) for text in (before, after)]
+    return compare_snapshots(*snapshots, contacts=contacts and settings.publish_contacts)
+
+
+@click.command()
+@click.argument("code")
+@data_option
+@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def history(code: str, data: Path | None, style: str) -> None:
+    """Every version of one project or KPI, with what changed."""
+    from pipeline.compare.timeline import timeline_json, timeline_text
+    from pipeline.settings import load_settings
+
+    write = timeline_json if style == "json" else timeline_text
+    click.echo(write(named_store(data), code, contacts=load_settings().publish_contacts), nl=False)

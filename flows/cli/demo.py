@@ -1,0 +1,67 @@
+"""The demonstration: three harvests of the demo portal on this machine, compared."""
+
+import shutil
+from pathlib import Path
+
+import click
+
+from flows.cli.output import counts_text
+from flows.prefect_.errors import require_prefect
+from flows.run import run_harvest_flow
+from pipeline.compare.diff import states_differ
+from pipeline.compare.formats import format_changes
+from pipeline.errors import BmaProgressError
+from pipeline.harvest.demo_portal import DemoPortal
+from pipeline.harvest.request import HarvestRequest
+from pipeline.store.archive import Archive
+from pipeline.store.layout import beside
+from pipeline.store.lock import check_free
+
+
+def run_demo(data: Path) -> None:
+    """Harvest three nights of the demo portal and show what changed. Raises BmaProgressError."""
+    require_prefect()
+    _make_room(data)
+    with DemoPortal() as portal:
+        click.echo(f"A small portal answers at {portal.url} with the pages of fixtures_html/.")
+        for night in (1, 2, 3):
+            portal.night = night
+            # our own server on this machine: no need to be slow
+            request = HarvestRequest(settings={"portal": portal.url, "data": str(data), "rate": 500.0})
+            result = run_harvest_flow(request)
+            if not result.published:
+                raise BmaProgressError(f"night {night} was held back: {result.held_back}")
+            pages = sum(result.outcomes.values())
+            click.echo(
+                f"Night {night}: harvest {result.harvest_id} fetched {pages} pages: {counts_text(result.outcomes)}."
+            )
+    _show_store(Archive(data), data)
+
+
+def _make_room(data: Path) -> None:
+    """Delete the store of an earlier demonstration; any other content is refused."""
+    mark = beside(data, "is-a-demo")
+    if (data / "store.json").exists():
+        if not mark.exists():
+            raise BmaProgressError(f"{data} holds a store that is no demo's; name another folder with --data")
+        check_free(data)
+        shutil.rmtree(data)
+    elif data.exists() and any(data.iterdir()):
+        raise BmaProgressError(f"{data} is not empty and holds no store; name another folder with --data")
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+
+
+def _show_store(store: Archive, data: Path) -> None:
+    first, *_, last = store.harvest_ids()
+    click.echo(f"\nThe tables, in {data}/latest/:")
+    for table in store.tables:
+        click.echo(f"  {table + '.parquet':<30} {len(store.arrow(table)):>6,} rows")
+    click.echo(f"\nWhat changed from the first night ({first}) to the last ({last}):\n")
+    click.echo(format_changes(states_differ(store, first, last), "table").decode(), nl=False)
+    click.echo("\nIn a notebook:\n")
+    click.echo(f'  import pandas as pd; pd.read_parquet("{data}/latest/projects.parquet")')
+    click.echo(
+        f"\nAnd then:\n\n  bma-progress report {first} {last} --out report.html --data {data}\n"
+        f"  bma-progress history 24000000-3051 --data {data}\n  bma-progress verify --deep --data {data}"
+    )

@@ -1,0 +1,184 @@
+"""Commands that harvest: harvest, backfill, serve, demo. They need Prefect; all others work without it."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flows.cli.options import (
+    EPILOG,
+    AdvancedCommand,
+    AdvancedOption,
+    check_runner,
+    dask_option,
+    data_option,
+    portal_option,
+    runner_option,
+)
+from flows.cli.output import complain, counts_text
+
+if TYPE_CHECKING:
+    from pipeline.harvest.request import HarvestRequest
+
+
+@click.command(
+    cls=AdvancedCommand,
+    epilog=f"Exit status: 0 published, 1 held back (what was published before stands), 2 could not run. {EPILOG}",
+)
+@portal_option
+@data_option
+@click.option(
+    "--pages",
+    "pages_file",
+    type=click.Path(path_type=Path),
+    help="Only these: project or KPI codes or URLs, one a line.",
+)
+@click.option("--agencies", help="Only these agencies: codes of 8 or 4 digits, separated by commas.")
+@click.option("--sample", type=click.IntRange(min=1), help="At most so many pages with records.")
+@click.option("--resume/--fresh", default=True, help="Go on with an unfinished harvest (the default), or discard it.")
+@click.option("--rate", type=float, help="Requests a second; robots.txt may ask for fewer.")
+@click.option("--dry-run", is_flag=True, help="Show what would be fetched, and fetch nothing.")
+@click.option(
+    "--probe",
+    cls=AdvancedOption,
+    multiple=True,
+    metavar="AGENCY:FROM-TO",
+    help="Also try a range of serials, such as 50240000:3500-3600.",
+)
+@click.option("--concurrency", cls=AdvancedOption, type=int, help="Requests under way at once.")
+@click.option(
+    "--no-robots", cls=AdvancedOption, is_flag=True, help="Do not read robots.txt: only with the portal's consent."
+)
+@runner_option
+@dask_option
+def harvest(
+    portal: str | None,
+    data: Path | None,
+    pages_file: Path | None,
+    agencies: str | None,
+    sample: int | None,
+    probe: tuple[str, ...],
+    resume: bool,
+    rate: float | None,
+    concurrency: int | None,
+    no_robots: bool,
+    runner: str | None,
+    dask_address: str | None,
+    dry_run: bool,
+) -> None:
+    """One harvest: discover, fetch, parse, check, commit, publish.
+
+    After a kill at any moment the next start goes on where it was and fetches nothing again that was kept.
+    """
+    from pipeline.harvest.portal import read_pages_file
+    from pipeline.harvest.request import HarvestRequest
+    from pipeline.settings import load_settings
+
+    given = {
+        "portal": portal,
+        "data": data,
+        "rate": rate,
+        "concurrency": concurrency,
+        "robots": False if no_robots else None,
+        "runner": runner,
+        "dask_address": dask_address,
+    }
+    settings = load_settings(**given)
+    check_runner(settings.runner, dask_address)
+    chosen = {
+        name: str(value) if isinstance(value, Path) else value for name, value in given.items() if value is not None
+    }
+    request = HarvestRequest(
+        settings=chosen,
+        pages=tuple(ref.url for ref in read_pages_file(pages_file, settings.portal)) if pages_file else (),
+        agencies=tuple(code for code in (agencies or "").split(",") if code.strip()),
+        sample=sample,
+        probe=probe,
+        resume=resume,
+    )
+    if dry_run:
+        _show_plan(request)
+        return
+    from flows.run import run_harvest_flow
+    from pipeline.harvest.run_report import report_text
+
+    result = run_harvest_flow(request)
+    click.echo(report_text(result, settings.portal), nl=False)
+    sys.exit(0 if result.published else 1)
+
+
+def _show_plan(request: "HarvestRequest") -> None:
+    """What a harvest would fetch first; links found on the way lead further."""
+    from collections import Counter
+
+    from pipeline.harvest.run import plan
+
+    settings, scope = request.load()
+    counts: Counter[tuple[str, str]] = Counter()
+    for source, ref in plan(settings, scope):
+        counts[source, ref.kind] += 1
+        click.echo(ref.url)
+    for (source, kind), count in counts.items():
+        click.echo(f"{count:,} pages of kind {kind} ({source})", err=True)
+    seconds = sum(counts.values()) / settings.rate
+    total = f"{sum(counts.values()):,} pages, {seconds / 60:,.0f} minutes at {settings.rate:g} requests a second"
+    click.echo(f"{total}, and the pages they link to", err=True)
+
+
+@click.command(epilog="Exit status: 0 all published, 1 some held back, 2 some could not run.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--hosts", default=4, show_default=True, type=click.IntRange(min=1), help="Hosts harvested at once.")
+def backfill(file: Path, hosts: int) -> None:
+    """Harvest several portals, each into its own store, as one Prefect flow of flows.
+
+    FILE is TOML with one [[harvest]] table a portal: portal, data, and whatever else is to differ, such as rate, agencies
+    or sample. Portals on one host take turns, so that it sees one rate.
+    """
+    from flows.run import run_backfill
+    from pipeline.harvest.backfill import read_backfill
+
+    status = 0
+    for settings, outcome in run_backfill(read_backfill(file), file.resolve(), hosts):
+        where = f"{settings.data} ({settings.portal})"
+        result = outcome.result
+        if result is None:
+            complain(f"{where}: could not run: {outcome.message}")
+            status = 2
+            continue
+        state = "published" if result.published else f"HELD BACK: {result.held_back}"
+        click.echo(f"{where}: harvest {result.harvest_id} {state}: {counts_text(result.outcomes)}")
+        status = max(status, 0 if result.published else 1)
+    sys.exit(status)
+
+
+@click.command(epilog=EPILOG)
+@portal_option
+@data_option
+@click.option("--cron", default="0 2 * * *", show_default=True, help="When to harvest: five fields, Bangkok time.")
+@click.option(
+    "--port",
+    default=4200,
+    show_default=True,
+    type=click.IntRange(1, 65_535),
+    help="Of the embedded Prefect server on this machine.",
+)
+def serve(portal: str | None, data: Path | None, cron: str, port: int) -> None:
+    """Harvest every night, by a Prefect deployment, until stopped.
+
+    Uses the Prefect server that PREFECT_API_URL names, or an embedded one. Harvests that were missed are made up for once.
+    """
+    from flows.serve import serve as serve_harvests
+    from pipeline.harvest.request import HarvestRequest
+
+    given = {name: str(value) for name, value in (("portal", portal), ("data", data)) if value is not None}
+    serve_harvests(HarvestRequest(settings=given), cron, port)
+
+
+@click.command()
+@data_option
+def demo(data: Path | None) -> None:
+    """Harvest three nights of a small portal on this machine, compare them, and show where everything lies."""
+    from flows.cli.demo import run_demo
+
+    run_demo(data or Path("data/demo"))

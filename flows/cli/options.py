@@ -1,0 +1,60 @@
+"""Options that several commands share, each declared once; and options that few people need."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+EPILOG = "Every setting is also an environment variable BMA_PROGRESS_… and a key of bma-progress.toml."
+
+OUT_FILE = click.Path(path_type=Path)
+
+
+class AdvancedOption(click.Option):
+    """An option that few people need: `--help` lists it after the others, under a heading of its own."""
+
+
+class AdvancedCommand(click.Command):
+    """A command with advanced options."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the usual options, then the advanced ones."""
+        for heading, is_advanced in (("Options", False), ("Advanced options", True)):
+            options = [option for option in self.get_params(ctx) if isinstance(option, AdvancedOption) is is_advanced]
+            records = [record for option in options if (record := option.get_help_record(ctx))]
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+class _StorePlace(click.ParamType[Path]):
+    """A store's folder; of an address in object storage the folder of its mirror."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from pipeline.location import local_folder
+
+        return local_folder(value)
+
+
+portal_option = click.option("--portal", help="Address of the portal.")
+data_option = click.option(
+    "--data", type=_StorePlace(), help="Folder of the store, or an address such as s3://bucket/folder."
+)
+runner_option = click.option(
+    "--runner",
+    cls=AdvancedOption,
+    type=click.Choice(["local", "dask"]),
+    help="Where the work is done: this process (local), or Dask workers.",
+)
+dask_option = click.option(
+    "--dask-address",
+    cls=AdvancedOption,
+    help="The Dask scheduler, tcp://HOST:PORT; without it, processes of this machine.",
+)
+
+
+def check_runner(runner: str, dask_address: str | None) -> None:
+    """Raise UsageError for a scheduler's address without the runner that needs it."""
+    if dask_address and runner != "dask":
+        raise click.UsageError("--dask-address is for the dask runner; add --runner dask")

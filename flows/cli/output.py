@@ -1,0 +1,32 @@
+"""What commands write: sentences on standard error, files the user names."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from pipeline.errors import BmaProgressError
+
+
+def complain(sentence: str) -> None:
+    """Write a sentence to standard error."""
+    click.echo(f"bma-progress: {sentence}", err=True)
+
+
+def write_file(file: Path, content: bytes) -> None:
+    """Write a result to the file that `--out` names. Raises BmaProgressError."""
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise BmaProgressError(f"{file} cannot be written ({error.strerror}); choose another file") from None
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Counts by outcome as a person reads them, such as `3 new, 20 unchanged`."""
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in sorted(counts.items()))
+
+
+def readable(file: Path) -> str:
+    """A file's name as text; bytes that are no text become U+FFFD."""
+    return os.fsencode(file).decode("utf-8", "replace")

@@ -1,0 +1,129 @@
+"""Commands that check, prove or rewrite a store: verify, evidence, replay, compact, migrate."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from flows.cli.options import OUT_FILE, AdvancedCommand, check_runner, dask_option, data_option, runner_option
+from flows.cli.output import complain
+from flows.cli.stores import named_store, store_place
+from pipeline.errors import BmaProgressError
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+
+
+@click.command(epilog="Exit status: 0 whole, 1 damaged, 2 trouble.")
+@click.option("--deep", is_flag=True, help="Also parse the stored pages again and compare with the rows.")
+@data_option
+def verify(deep: bool, data: Path | None) -> None:
+    """Check every file of the store against the manifests and their chain."""
+    from pipeline.store.verify import verify_remote, verify_store
+
+    place = store_place(data)
+    problems = verify_remote(place, deep=deep) if isinstance(place, str) else verify_store(place, deep=deep)
+    for problem in problems:
+        click.echo(f"{problem.where}: {problem.what}; {problem.what_to_do}")
+    if problems:
+        complain(f"{place} is damaged in {len(problems)} place(s)")
+        sys.exit(1)
+    click.echo(f"{place} is whole")
+
+
+@click.command()
+@click.argument("code")
+@click.option("--out", required=True, type=OUT_FILE, help="New folder for the bundle.")
+@data_option
+def evidence(code: str, out: Path, data: Path | None) -> None:
+    """A bundle that proves itself: stored pages, a WARC, rows, hashes (`sha256sum -c SHA256SUMS`)."""
+    from pipeline.store.evidence import write_evidence
+
+    pages = write_evidence(named_store(data), code, out)
+    click.echo(f"{out} holds {pages} pages of {code}; check it with: cd {out} && sha256sum -c SHA256SUMS")
+
+
+@click.command()
+@data_option
+def compact(data: Path | None) -> None:
+    """Put the harvests of each month that is over into one file, byte for byte: fewer files, the same answers."""
+    from pipeline.store.packs import packed_ids
+    from pipeline.store.writer import open_writer
+
+    with open_writer(named_store(data).root) as writer:
+        packs = writer.compact()
+    for pack in packs:
+        click.echo(f"{pack} holds {len(packed_ids(pack)):,} harvests")
+    if not packs:
+        click.echo("every month that is over is packed already")
+
+
+@click.command()
+@data_option
+def migrate(data: Path | None) -> None:
+    """Write the snapshots, and `latest`, with the columns of this version; the harvests stay as they are."""
+    from pipeline.store.writer import open_writer
+
+    with open_writer(named_store(data).root) as writer:
+        migrated = writer.migrate()
+    for id_ in migrated:
+        click.echo(f"snapshot {id_} has this version's columns now")
+    if not migrated:
+        click.echo("every snapshot has this version's columns already")
+
+
+@click.command(
+    cls=AdvancedCommand,
+    epilog="Exit status: 0 no difference, or published; 1 today's parser reads something differently, or held back; 2 trouble.",
+)
+@click.option("--since", metavar="WHEN", help="All versions of the harvests from then on; else the versions in force.")
+@click.option("--publish", is_flag=True, help="Commit the state as today's parser reads it, as a harvest of its own.")
+@data_option
+@runner_option
+@dask_option
+def replay(since: str | None, publish: bool, data: Path | None, runner: str | None, dask_address: str | None) -> None:
+    """Parse the stored pages again, and show what the parser, not the portal, changed. Nothing is fetched."""
+    from pipeline.settings import load_settings
+
+    store = named_store(data)
+    settings = load_settings(data=store.root, portal=store.portal, runner=runner, dask_address=dask_address)
+    check_runner(settings.runner, dask_address)
+    if not publish:
+        _show_parser_changes(store, since, settings)
+    if since:
+        raise BmaProgressError("--publish is about the state in force; leave out --since")
+    _publish_replay(store, settings)
+
+
+def _show_parser_changes(store: Any, since: str | None, settings: "Settings") -> NoReturn:
+    from pipeline.compare.formats import format_changes
+    from pipeline.harvest.replay import parser_changes
+
+    if settings.runner == "dask":
+        from flows.run import run_replay
+
+        changes, read, unreadable = run_replay(store_place(store.root), since, settings)
+    else:
+        changes, read, unreadable = parser_changes(store, since)
+    click.echo(format_changes(changes, "table").decode(), nl=False)
+    click.echo(f"{read:,} stored pages were read again.", err=True)
+    for page in unreadable:
+        complain(f"{page}: today's parser reads no record in the stored page")
+    sys.exit(1 if len(changes) or unreadable else 0)
+
+
+def _publish_replay(store: Any, settings: "Settings") -> NoReturn:
+    from pipeline.harvest.replay import publish_replay
+    from pipeline.harvest.run import new_harvest_id
+    from pipeline.store.writer import open_writer
+
+    store.resolve("latest")
+    with open_writer(store.root) as writer:
+        harvest_id = new_harvest_id(writer)
+        publish_replay(writer, settings, harvest_id)
+    manifest = store.manifest(harvest_id)
+    changes = ", ".join(f"{count:,} {meaning}" for meaning, count in manifest["changes"].items()) or "no difference"
+    state = "published" if manifest["published"] else f"HELD BACK: {manifest['held_back']}"
+    click.echo(f"Harvest {harvest_id} (cause: parser): {state}. {changes}.")
+    sys.exit(0 if manifest["published"] else 1)

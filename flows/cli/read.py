@@ -1,0 +1,185 @@
+"""Commands that read one page or one state: parse, status, export, sql, dictionary."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from flows.cli.options import OUT_FILE, data_option
+from flows.cli.output import complain, readable
+from flows.cli.stores import named_store
+from pipeline.errors import BmaProgressError
+
+MAX_PAGE_BYTES = 16_000_000
+"""No page of the portal comes near this size (the largest seen has some 100 kB)."""
+
+
+@click.command(epilog="Exit status: 0 all pages are ok, 1 some are not, 2 a file could not be read.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--url", help="Where the page came from; a page that shows another record is then suspect.")
+def parse(files: Sequence[Path], url: str | None) -> None:
+    """Parse saved pages: one JSON document a line for each FILE (`-` is standard input).
+
+    No network, no store. A document holds the page's kind, verdict, tables, findings and the lines no rule read.
+    """
+    import orjson
+
+    from parsers import parse_page
+
+    status = 0
+    for file in files:
+        try:
+            body = _read_page_file(file)
+        except BmaProgressError as error:
+            complain(str(error))
+            status = 2
+            continue
+        page = parse_page(body, url=url)
+        click.echo(orjson.dumps(page.document(readable(file))).decode())
+        if page.verdict != "ok":
+            file = Path(readable(file))
+            reasons = [finding for finding in page.findings if finding["severity"] == "error"]
+            reason = f" ({reasons[0]['message']} {reasons[0]['printed'] or ''})".replace(" )", ")") if reasons else ""
+            complain(f"{file}: the page is {page.verdict.replace('_', ' ')}{reason}")
+            status = max(status, 1)
+    sys.exit(status)
+
+
+def _read_page_file(file: Path) -> bytes:
+    if str(file) == "-":
+        if sys.stdin is None:
+            raise BmaProgressError("standard input is closed; pipe a page into it, or name a file")
+        body = sys.stdin.buffer.read(MAX_PAGE_BYTES + 1)
+    else:
+        try:
+            with file.open("rb") as stream:
+                body = stream.read(MAX_PAGE_BYTES + 1)
+        except IsADirectoryError:
+            raise BmaProgressError(
+                f"{file} is a directory; name the saved pages in it, for example {file}/*.html"
+            ) from None
+        except FileNotFoundError:
+            raise BmaProgressError(f"{file} does not exist; check the name") from None
+        except OSError as error:
+            raise BmaProgressError(f"{file} cannot be read ({error.strerror}); check its permissions") from None
+    if len(body) > MAX_PAGE_BYTES:
+        raise BmaProgressError(
+            f"{file} is larger than {MAX_PAGE_BYTES // 1_000_000} MB, so it is no page of the portal; give one saved page a file"
+        )
+    return body
+
+
+@click.command(
+    epilog="Exit status: 0 the last harvest is good; 1 it was held back, failed, or what is published is too old; 2 trouble."
+)
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--late-hours", type=float, help="How old the last published harvest may be; else as the setting says.")
+@click.option(
+    "--notify", is_flag=True, help="Also notify the webhook and the command of the settings, once for each event."
+)
+@data_option
+def status(style: str, late_hours: float | None, notify: bool, data: Path | None) -> None:
+    """The last harvest, its coverage and its complaints; how stale the data is."""
+    from pipeline.operate.notify import event_of, send_event, sent_log
+    from pipeline.operate.status import condition, status_document, status_view
+    from pipeline.settings import load_settings
+    from pipeline.terminal import show
+
+    store = named_store(data)
+    settings = load_settings(late_hours=late_hours)
+    found = condition(store, settings.late_hours)
+    if style == "json":
+        import orjson
+
+        click.echo(orjson.dumps(status_document(store, found), option=orjson.OPT_INDENT_2).decode())
+    else:
+        show(status_view(store, found))
+    if notify and (event := event_of(store, found)):
+        if not settings.notify_webhook and not settings.notify_command:
+            raise BmaProgressError(
+                "there is nobody to notify; set notify_command, or BMA_PROGRESS_NOTIFY_WEBHOOK in the environment"
+            )
+        for problem in send_event(event, settings, sent_log(store.root), once=True):
+            complain(problem)
+    if not found.is_good:
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("when")
+@click.option("--out", required=True, type=OUT_FILE, help="New folder for the files.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "csv", "xlsx", "sqlite", "duckdb"]),
+    default="parquet",
+    show_default=True,
+)
+@data_option
+def export(when: str, out: Path, form: str, data: Path | None) -> None:
+    """Write the full tables as they stood at WHEN: a harvest's id, a day, latest or previous."""
+    from pipeline.publish.export import export_state
+    from pipeline.settings import load_settings
+
+    harvest_id, notes = export_state(named_store(data), when, out, form, contacts=load_settings().publish_contacts)
+    click.echo(f"{out} holds the tables as of harvest {harvest_id}")
+    for note in notes:
+        complain(note)
+
+
+@click.command()
+@click.argument("query", required=False)
+@click.option("--when", default="latest", show_default=True, help="A harvest's id, a day, latest or previous.")
+@click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", show_default=True)
+@data_option
+def sql(query: str | None, when: str, form: str, data: Path | None) -> None:
+    """Query the tables as they stood at WHEN in SQL (DuckDB): one QUERY, or without one a session.
+
+    `projects` is the table as of WHEN, `previous.projects` as of the harvest before, `"20261122T190000Z".projects` as
+    of that one. The tables can only be read, and a query reaches no other file and no network. A session takes statements
+    that end in a semicolon, from the keyboard or a pipe; `exit` or Ctrl-D ends it. In CSV a text that begins like a
+    formula, or with an apostrophe, has an apostrophe before it.
+    """
+    from pipeline.publish.sql import Session, read_statements
+    from pipeline.publish.sql_prompt import line_reader
+    from pipeline.settings import load_settings
+
+    failed = False
+    with Session(named_store(data), when, contacts=load_settings().publish_contacts) as session:
+        if query is not None:
+            session.answer(query, form, sys.stdout.buffer)
+            return
+        with line_reader() as read_line:
+            for statement in read_statements(read_line):
+                try:
+                    session.answer(statement, form, sys.stdout.buffer)
+                except BmaProgressError as error:  # the session goes on after an error
+                    complain(str(error))
+                    failed = True
+    sys.exit(2 if failed and not sys.stdin.isatty() else 0)
+
+
+@click.command()
+@click.option("--out", type=OUT_FILE, required=True, help="Folder for the pages: Markdown (two) and HTML.")
+@click.option("--like", metavar="CODE", help="Take examples from this project or indicator where it has some.")
+@data_option
+def dictionary(out: Path, like: str | None, data: Path | None) -> None:
+    """The data dictionary as pages in English and Thai: tables, columns, relations, oddities of the portal.
+
+    With examples from the store's rows, where there is one; columns that hold personal data have none.
+    """
+    from pipeline.errors import StoreError
+    from pipeline.publish.dictionary import examples_of, write_dictionary
+
+    try:
+        examples = examples_of(named_store(data), like)
+    except StoreError as error:
+        examples = {}
+        complain(f"the pages have no examples: {error}")
+    try:
+        files = write_dictionary(out, examples)
+    except OSError as error:
+        raise BmaProgressError(f"{out} cannot be written ({error.strerror}); name another folder") from None
+    for file in files:
+        click.echo(str(file))

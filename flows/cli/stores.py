@@ -1,0 +1,20 @@
+"""The store a command works on: the one that `--data` names, else the one of the settings."""
+
+from pathlib import Path
+from typing import Any
+
+
+def store_place(data: Path | None) -> str | Path:
+    """The folder of the store, or the address of which that folder is the mirror."""
+    from pipeline.location import mirrored_url
+    from pipeline.settings import load_settings
+
+    folder = data or load_settings().data
+    return mirrored_url(folder) or folder
+
+
+def named_store(data: Path | None) -> Any:
+    """The store, opened. Raises StoreError."""
+    from pipeline.store.writer import open_archive
+
+    return open_archive(store_place(data))

@@ -1,0 +1,41 @@
+"""Failures of Prefect, and its absence, as errors of ours. Imports Prefect only when it is called."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from pipeline.errors import BmaProgressError, first_line
+
+
+class PrefectFailedError(BmaProgressError):
+    """Prefect, or the way to its server, failed."""
+
+
+class TerminatedError(Exception):
+    """A SIGTERM came while Prefect handled it: before the first page, or as the second of its kind."""
+
+
+def require_prefect() -> None:
+    """Raise BmaProgressError where Prefect is not installed: all that only reads works without it."""
+    if find_spec("prefect") is None:
+        raise BmaProgressError(
+            "this command needs Prefect, which is not installed; get it with: pip install 'prefect>=3.9.1,<4'"
+        )
+
+
+@contextmanager
+def prefect_failures() -> Iterator[None]:
+    """Around calls of Prefect: whatever they raise becomes PrefectFailedError or TerminatedError; our own errors pass."""
+    from prefect.exceptions import TerminationSignal
+
+    try:
+        yield
+    except BmaProgressError:
+        raise
+    except TerminationSignal:
+        raise TerminatedError("interrupted") from None
+    except Exception as error:
+        raise PrefectFailedError(
+            f"Prefect could not go on ({first_line(error)}); see that its server answers and its disk has room, then start "
+            "again: what was fetched is kept"
+        ) from error

@@ -1,0 +1,71 @@
+"""Progress of harvests on a terminal, and the first Ctrl-C."""
+
+import signal
+import time
+from collections import Counter
+from typing import Any, Final, Self, get_args
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from flows.run_control import RunControl
+from pipeline.harvest.fetched import ErrorKind
+from pipeline.harvest.run import HarvestRun
+
+_INTERVAL_TERMINAL: Final = 0.25
+_INTERVAL_LOG: Final = 30.0
+
+
+class TerminalControl(RunControl):
+    """A live line on a terminal, plain lines otherwise; the first Ctrl-C stops after the pages being fetched."""
+
+    def __init__(self) -> None:
+        super().__init__(self._show)
+        console = Console(stderr=True)
+        self._terminal = console.is_terminal
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:.1f}/s, {task.fields[failed]} failed"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not self._terminal,
+        )
+        self._task = self._bar.add_task("fetching", total=None, rate=0.0, failed=0)
+        self._began: float | None = None
+        self._shown = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._sigint_before = signal.signal(signal.SIGINT, self._on_sigint)
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._bar.__exit__(*error)
+        signal.signal(signal.SIGINT, self._sigint_before)
+
+    def _show(self, _: HarvestRun) -> None:
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now
+        if now - self._shown < (_INTERVAL_TERMINAL if self._terminal else _INTERVAL_LOG):
+            return
+        self._shown = now
+        counts: Counter[str] = sum((run.counts for run in self.runs), Counter())
+        done = counts.total()
+        failed = sum(counts[kind] for kind in get_args(ErrorKind))
+        left = sum(run.spool.counts()["pending"] for run in self.runs if run.is_open)
+        rate = done / max(now - self._began, 0.001)
+        self._bar.update(self._task, completed=done, total=done + left, rate=rate, failed=failed)
+        if not self._terminal:
+            click.echo(f"{done:,} pages fetched, {left:,} left, {failed:,} failed, {rate:.1f}/s", err=True)
+
+    def _on_sigint(self, number: int, frame: object) -> None:
+        if not self.runs or self.stop_requested:
+            raise KeyboardInterrupt
+        self.request_stop()
+        click.echo("\nstopping after the pages being fetched (Ctrl-C again stops at once) …", err=True)
