@@ -47,7 +47,7 @@ def condition(store: Archive, late_hours: float) -> Condition:
     failed_id, failure = _failure(store, ids[-1] if ids else "")
     if not ids and failure is None:
         raise StoreError(f"{store.root} holds no harvest yet; run `bma-progress harvest` first")
-    latest = store.latest_id() if ids else None
+    latest = store.published_id() if ids else None
     age = (datetime.now(UTC) - harvest_start(latest)).total_seconds() / 3600 if latest else None
     about = (latest, None if age is None else round(age, 2))
     if failure is not None:

@@ -73,7 +73,7 @@ def _values(values: pa.ChunkedArray, has_order: bool, column: Any) -> dict[str, 
 def store_html(store: Archive) -> str:
     """A store as a notebook shows it: what it is, how fresh, and its tables."""
     head = f"<p><b>{html.escape(store.place)}</b>: {html.escape(summary(store))}</p>"
-    if store.latest_id() is None:
+    if store.published_id() is None:
         return head
     try:
         return head + describe_tables(store).to_html(border=0, notebook=True)
@@ -85,7 +85,7 @@ def summary(store: Archive) -> str:
     """Whose pages, how many nights, which is published."""
     ids = store.harvest_ids()
     told = f"{len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}"
-    latest = store.latest_id()
+    latest = store.published_id()
     if latest is None:
         return f"{told}, none published"
     return f"{told}, the published one begun {harvest_start(latest).astimezone(BANGKOK):%Y-%m-%d %H:%M} in Bangkok"

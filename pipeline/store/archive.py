@@ -57,11 +57,15 @@ class Archive(Harvests):
         return tuple(TABLES)
 
     def latest_id(self) -> str | None:
-        """The harvest that is published now, or None."""
+        """The harvest that `latest` shows, or None."""
         try:
             return (self.root / "latest").readlink().name
         except OSError:
             return None
+
+    def published_id(self) -> str | None:
+        """The same, also in a copy that lost the link `latest`, as on a system without such links."""
+        return self.latest_id() or next(iter(self.harvest_ids(published_only=True)[-1:]), None)
 
     # --- tables ---------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,13 @@
 """A store as users see it: read-only and small; and read where no file locks are."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from pipeline.api import open_store
+from pipeline.operate.status import condition
+from pipeline.store.archive import Archive
 from pipeline.store.writer import StoreWriter
 
 READS = {
@@ -45,6 +48,17 @@ def test_a_store_answers_as_before(three_nights: Path) -> None:
     assert store.verify() == []
 
 
+def test_a_copy_without_the_link_latest_is_read_too(three_nights: Path, tmp_path: Path) -> None:
+    data = tmp_path / "store"
+    shutil.copytree(three_nights, data, symlinks=True)
+    (data / "latest").unlink()
+    store = open_store(data)
+    assert "the published one begun" in repr(store)
+    assert "<th>projects</th>" in store._repr_html_()
+    assert store.latest()["projects"].equals(open_store(three_nights).table("projects"))
+    assert condition(Archive(data), 1e9).is_good
+
+
 def test_reading_needs_no_fcntl(three_nights: Path, tmp_path: Path) -> None:
     code = """
 import sys
@@ -52,7 +66,7 @@ from pathlib import Path
 sys.modules["fcntl"] = None  # as where there is none: importing it raises ImportError
 from pipeline.api import open_store, timeline_text, write_evidence
 from pipeline.errors import StoreError
-from pipeline.operate.status import condition, status_text
+from pipeline.operate.status import condition, status_document
 from pipeline.publish.export import export_state
 from pipeline.store.archive import Archive
 from pipeline.store.writer import open_writer
@@ -62,7 +76,7 @@ assert len(store.table("projects")) == len(store.latest()["projects"]) > 0
 assert len(store.diff("previous", "latest")) and store.verify(deep=True) == []
 assert timeline_text(store, "24000000-3051") and write_evidence(store, "24000000-3051", out / "evidence")
 export_state(Archive(data), "latest", out / "export")
-assert status_text(Archive(data), condition(Archive(data), 1e9))
+assert status_document(Archive(data), condition(Archive(data), 1e9))["good"]
 try:
     with open_writer(data):
         raise SystemExit("it was opened for writing")
