@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline.compare import timeline, trends
 from pipeline.compare.diff import states_differ
-from pipeline.publish.describe import describe_columns, describe_tables, store_html, summary
+from pipeline.publish.describe import describe_columns, describe_tables, store_html, store_summary
 from pipeline.schema.columns import frame_attributes
 from pipeline.store import evidence
 from pipeline.store.archive import Archive
@@ -120,7 +120,7 @@ class Store:
         return verify_store(self._archive.root, deep=deep)
 
     def __repr__(self) -> str:
-        return f"<Store {self.place}: {summary(self._archive)}>"
+        return f"<Store {self.place}: {store_summary(self._archive)}>"
 
     def _repr_html_(self) -> str:
         return store_html(self._archive)

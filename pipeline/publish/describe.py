@@ -1,4 +1,4 @@
-"""What is in a store, for somebody who sees it for the first time: tables, columns, and how fresh they are."""
+"""Describe a store to somebody who opens it for the first time: its tables, its columns, how fresh they are."""
 
 import html
 from typing import Any
@@ -16,7 +16,7 @@ from pipeline.store.layout import BANGKOK, harvest_start
 
 
 def describe_tables(store: Archive, when: str = "latest") -> pd.DataFrame:
-    """One row a table: how many rows it has at `when`, what one is, its key, whether it holds personal data."""
+    """One row for each table: its number of rows at `when`, what a row is, its key, whether it has personal data."""
     id_ = store.resolve(when)
     return pd.DataFrame(
         {
@@ -30,10 +30,10 @@ def describe_tables(store: Archive, when: str = "latest") -> pd.DataFrame:
 
 
 def describe_columns(store: Archive, name: str, when: str = "latest") -> pd.DataFrame:
-    """One row a column of a table: what it means, its unit, how full it is, and what stands in it.
+    """One row for each column of a table: its meaning, its unit, and a summary of its values.
 
-    missing_percent: share of rows without a value; distinct, lowest, highest, example: of those with one. Of columns with
-    personal data neither a value nor a count of them is told. Raises StoreError for an unknown table or time.
+    missing_percent: share of rows without a value; distinct, lowest, highest, example: of the rows with one. Columns with
+    personal data have no summary. Raises StoreError for an unknown table or time.
     """
     rows = store.arrow(name, when)
     described = [
@@ -57,35 +57,35 @@ def _values(values: pa.ChunkedArray, has_order: bool, column: Any) -> dict[str, 
     known = values.drop_null()
     if not len(known):
         return {"distinct": 0}
-    told: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "distinct": pc.count_distinct(known).as_py(),
         "example": example_text(column, known[0].as_py()),
     }
     if has_order:
         ends = pc.min_max(known)
-        told |= {
+        summary |= {
             "lowest": example_text(column, ends["min"].as_py()),
             "highest": example_text(column, ends["max"].as_py()),
         }
-    return told
+    return summary
 
 
 def store_html(store: Archive) -> str:
-    """A store as a notebook shows it: what it is, how fresh, and its tables."""
-    head = f"<p><b>{html.escape(store.place)}</b>: {html.escape(summary(store))}</p>"
+    """A store in a notebook: its portal, how fresh it is, and its tables."""
+    head = f"<p><b>{html.escape(store.place)}</b>: {html.escape(store_summary(store))}</p>"
     if store.published_id() is None:
         return head
     try:
         return head + describe_tables(store).to_html(border=0, notebook=True)
-    except BmaProgressError as error:  # a damaged table is told where the tables would stand
+    except BmaProgressError as error:  # a damaged table must not break the notebook
         return f"{head}<p>{html.escape(str(error))}</p>"
 
 
-def summary(store: Archive) -> str:
-    """Whose pages, how many nights, which is published."""
+def store_summary(store: Archive) -> str:
+    """The number of harvests, the portal, and the published harvest, in one line."""
     ids = store.harvest_ids()
-    told = f"{len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}"
+    harvests = f"{len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}"
     latest = store.published_id()
     if latest is None:
-        return f"{told}, none published"
-    return f"{told}, the published one begun {harvest_start(latest).astimezone(BANGKOK):%Y-%m-%d %H:%M} in Bangkok"
+        return f"{harvests}, none published"
+    return f"{harvests}, the published one began {harvest_start(latest).astimezone(BANGKOK):%Y-%m-%d %H:%M} in Bangkok"

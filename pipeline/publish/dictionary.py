@@ -1,6 +1,6 @@
-"""The data dictionary as pages for people: every table and column, in English and Thai, from `pipeline/schema/columns.py`.
+"""The data dictionary: every table and column in English and Thai, from `pipeline/schema/columns.py`.
 
-Markdown, a page a language, and one HTML page with both; it needs no network and no script.
+One Markdown page for each language, and one HTML page with both that needs no network and no script.
 """
 
 import re
@@ -22,7 +22,7 @@ from pipeline.store.archive import Archive
 
 Language = Literal["en", "th"]
 Examples = Mapping[tuple[str, str], str]
-"""(table, column) → a value as it stands in a row; personal columns have none."""
+"""(table, column) → a real value; columns with personal data have none."""
 
 _SHORT: Final = 48  # letters of an example
 _FILES: Final[dict[Language, str]] = {"en": "data-dictionary.md", "th": "data-dictionary.th.md"}
@@ -30,9 +30,9 @@ _HTML: Final = "data-dictionary.html"
 
 
 def examples_of(store: Archive, like: str | None = None) -> dict[tuple[str, str], str]:
-    """A real value of each column that has one; columns that hold personal data have no example.
+    """A real value of each column, where there is one; columns with personal data have none.
 
-    like: the code of a project or indicator whose rows are taken first; else the first rows
+    like: the code of a project or indicator whose rows are preferred; None prefers the first rows
     """
     found = {}
     for name, table in TABLES.items():
@@ -47,7 +47,7 @@ def examples_of(store: Archive, like: str | None = None) -> dict[tuple[str, str]
 
 
 def _rows_of(rows: pa.Table, like: str | None) -> pa.Table:
-    """The rows with those about one code on top."""
+    """The rows with those of one code first."""
     if like is None:
         return rows
     about = [
@@ -57,7 +57,7 @@ def _rows_of(rows: pa.Table, like: str | None) -> pa.Table:
 
 
 def write_dictionary(out: Path, examples: Examples | None = None) -> list[Path]:
-    """Write the three pages into a folder; returns their files."""
+    """Write the three pages into a folder. Returns their files."""
     out.mkdir(parents=True, exist_ok=True)
     pages = {name: markdown(language, examples) for language, name in _FILES.items()} | {_HTML: html(examples)}
     for name, text in pages.items():
@@ -66,12 +66,12 @@ def write_dictionary(out: Path, examples: Examples | None = None) -> list[Path]:
 
 
 def markdown(language: Language, examples: Examples | None = None) -> str:
-    """The dictionary in one language, with a diagram that Git forges draw."""
+    """The dictionary in one language, with a Mermaid diagram of the tables."""
     return _page("dictionary.md.jinja", examples, language=language)
 
 
 def html(examples: Examples | None = None) -> str:
-    """The dictionary in both languages, with the diagram drawn in it."""
+    """The dictionary in both languages, with an SVG diagram of the tables."""
     return _page("dictionary.html.jinja", examples, diagram=diagram())
 
 
@@ -99,17 +99,17 @@ def _page(template: str, examples: Examples | None, **more: Any) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text as a cell of a Markdown table holds it."""
+    """Text escaped for a cell of a Markdown table."""
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
 def _prose(text: str) -> Markup:
-    """Text as HTML, what stands between backticks as code."""
+    """Text as HTML; text between backticks becomes code."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
 def example_text(column: Column, value: Any) -> str:
-    """A value as the pages and `Store.describe` show it: dates as days, instants in UTC, long texts cut."""
+    """A value as the pages and `Store.describe` show it: dates as days, instants in UTC, long texts shortened."""
     if column.type == "date":
         return f"{value:%Y-%m-%d}"
     if column.type == "instant":
@@ -123,7 +123,7 @@ def example_text(column: Column, value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A table in the diagram: where it stands, in pixels, and its key."""
+    """A table in the diagram: its key, its place and size in pixels."""
 
     name: str
     key: str
@@ -135,7 +135,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A relation: its path; if the parent's row may be missing, also the column it goes by, and where that is written."""
+    """A relation as an SVG path. Where the parent's row may be missing: also the column as a label, and its place."""
 
     path: str
     label: str = ""
@@ -145,7 +145,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """The tables and how they hang together, for an SVG of this size."""
+    """The tables and their relations, and the size of the SVG."""
 
     boxes: list[Box]
     lines: list[Line]
@@ -153,13 +153,13 @@ class Diagram:
     height: int
 
 
-_COLUMN: Final = (20, 420, 800)  # left edges: what others hang on, what hangs on it, what hangs on that
+_COLUMN: Final = (20, 420, 800)  # left edges of parents, their children, and their grandchildren
 _WIDTH: Final = 250
 _ROW: Final = 66
 
 
 def diagram() -> Diagram:
-    """Parents on the left, what hangs on them to the right; relations that may lead nowhere are drawn dashed."""
+    """The diagram: parents on the left, children to their right."""
     boxes: dict[str, Box] = {}
     parents = {relation.child: relation.parent for relation in (*MENTIONS, *RELATIONS)}
     row = 0
@@ -179,7 +179,7 @@ def diagram() -> Diagram:
     lines = [_line(boxes[one.parent], boxes[one.child]) for one in RELATIONS]
     arrived: Counter[str] = Counter()
     for number, one in enumerate(MENTIONS, start=1):
-        lines.append(_loose(boxes[one.parent], boxes[one.child], one.columns[0], number, arrived[one.child]))
+        lines.append(_optional_line(boxes[one.parent], boxes[one.child], one.columns[0], number, arrived[one.child]))
         arrived[one.child] += 1
     return Diagram(list(boxes.values()), lines, _COLUMN[-1] + _WIDTH + 20, 16 + row * _ROW)
 
@@ -190,7 +190,10 @@ def _line(parent: Box, child: Box) -> Line:
     return Line(f"M{x},{parent.y + 14} H{x + 22} V{y} H{child.x}")
 
 
-def _loose(parent: Box, child: Box, label: str, number: int, arrived: int) -> Line:
-    """The same, below it and beside the other loose ones; number: of all, arrived: how many end at the child already."""
+def _optional_line(parent: Box, child: Box, label: str, number: int, arrived: int) -> Line:
+    """The line of a relation whose parent row may be missing, beside the other lines.
+
+    number: of all such lines; arrived: how many of them already end at the child
+    """
     x, y = parent.x + parent.width, child.y + 30 + 15 * arrived
     return Line(f"M{x},{parent.y + 32 + 7 * number} H{x + 26 + 12 * number} V{y} H{child.x}", label, child.x - 6, y - 4)

@@ -1,1 +1,1 @@
-"""Tables and codes: what each column means, how tables hang together, plan against actual. Knows no store."""
+"""Tables and codes: what each column means, how tables relate, plan against actual. Knows no store."""

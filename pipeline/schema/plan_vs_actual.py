@@ -1,25 +1,22 @@
-"""Planned progress on any day, from the steps of the plan, and what was reported against it.
+"""Planned progress on any day, from the steps of the plan, and the progress reported by then.
 
 The rule: a step progresses evenly from the morning of its first day to the evening of its last; a step of one day is done
-that evening. The plan's progress is the sum of the steps' weights, each times the share of the step that should be done.
-Weights count as printed. They are not stretched to add up to 100: where they do not, the plan itself is at fault, which an
-audit must see, and stretching would invent progress that nobody planned. A plan with a step whose weight or date cannot be
-read has no planned progress at all, rather than one that is too low. A step that ends before it begins counts on its first
-day.
+that evening. Planned progress is the sum over all steps of weight times the share that should be done.
+Weights count as printed. They are not scaled to a total of 100: a plan with another total is faulty, an audit must see
+that, and scaling would invent progress that nobody planned. A plan with an unreadable weight or date has no planned
+progress, because the sum without it would be too low. A step that ends before it begins counts on its first day.
 """
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 from pipeline.schema.columns import arrow_schema
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Days = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
@@ -30,18 +27,18 @@ NEEDED: Final[dict[str, tuple[str, ...]]] = {
     "plan_steps": STEP_COLUMNS,
     "progress_reports": ("project_code", "report_index", "progress_percent", "reported_on_date"),
 }
-"""The tables that plan against actual is made of, in the order of the arguments, and the columns it needs."""
+"""The tables that `plan_vs_actual` needs, in the order of its arguments, and their columns."""
 
 _MONTHS: Final = 12
-_DIGITS: Final = 4  # sums of printed weights, without the dust of binary fractions
-_FAR: Final = 10_000_000  # days: more than any date of a table is from 1970
+_DIGITS: Final = 4  # decimal places: enough for printed weights, without binary rounding errors
+_FAR: Final = 10_000_000  # days: larger than any day number since 1970
 
 
 def plan_vs_actual(projects: pa.Table, steps: pa.Table, reports: pa.Table, *, as_of: date | None = None) -> pa.Table:
     """Planned and reported progress of each project at the twelve month ends of its fiscal year.
 
-    projects, steps, reports: the tables `projects`, `plan_steps`, `progress_reports`, or their columns needed here
-    as_of: the day of the state; what was reported by the end of a later month nobody knows yet, so it is null
+    projects, steps, reports: the tables `projects`, `plan_steps`, `progress_reports`, or only their columns in NEEDED
+    as_of: the day of the state; reported progress at a later month end is unknown, and null
 
     reported_percent is the last percentage reported on or before the month's end, null before the first report;
     variance_percent is reported less planned: negative is behind plan. All in percent. A project without a readable
@@ -65,14 +62,12 @@ def plan_vs_actual(projects: pa.Table, steps: pa.Table, reports: pa.Table, *, as
 
 
 def planned_percent(steps: "pd.DataFrame | pa.Table", day: date | str) -> "pd.Series[float]":
-    """What each project should have reached by the evening of a day, in percent, by project code; for notebooks.
+    """Planned progress of each project by the evening of a day, in percent, by project code; for notebooks.
 
-    steps: the table `plan_steps`, all of it or some projects'; a plan that cannot be read gives NaN
+    steps: the table `plan_steps`, or the rows of some projects; an unreadable plan gives NaN
 
         >>> planned_percent(store.table("plan_steps"), "2020-06-30")
     """
-    import pandas as pd
-
     table = steps if isinstance(steps, pa.Table) else pa.Table.from_pandas(steps, preserve_index=False)
     codes = np.unique(_strings(table["project_code"]))
     number = _day_number(date.fromisoformat(day) if isinstance(day, str) else day)
@@ -81,7 +76,7 @@ def planned_percent(steps: "pd.DataFrame | pa.Table", day: date | str) -> "pd.Se
 
 
 def planned_curve(steps: Sequence[dict[str, Any]]) -> list[tuple[date, float]]:
-    """The plan of one project as the corners of its curve: (day, percent by its evening); empty where it cannot be read."""
+    """The plan of one project as the corners of its curve: (day, percent by its evening); empty where it is unreadable."""
     if not steps or any(step[name] is None for step in steps for name in STEP_COLUMNS[1:]):
         return []
     table = pa.table({name: [step[name] for step in steps] for name in STEP_COLUMNS})
@@ -111,7 +106,7 @@ def _planned(steps: pa.Table, codes: npt.NDArray[Any], ends: Days) -> Numbers:
 
 
 def _spans(steps: pa.Table) -> tuple[Days, Days, Numbers]:
-    """First and last day of each step as day numbers, and its weight; NaN weight where any of them cannot be read."""
+    """First and last day of each step as day numbers, and its weight; the weight is NaN where any of them is unreadable."""
     weights = np.array(steps["weight_percent"].to_numpy(), float)
     starts, starts_known = _day_numbers(steps["start_date"])
     ends, ends_known = _day_numbers(steps["end_date"])
@@ -163,5 +158,5 @@ def _date(number: int) -> date:
 
 
 def _strings(column: pa.ChunkedArray) -> npt.NDArray[Any]:
-    """Texts as an array that compares by code points, as the tables are sorted."""
+    """Texts as an array that is ordered by code points, like the rows of the tables."""
     return np.array(column.to_pylist(), dtype=np.str_)

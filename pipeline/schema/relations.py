@@ -1,4 +1,4 @@
-"""How the tables hang together: which columns of one table name a row of another."""
+"""Relations between the tables: which columns of one table identify a row of another."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """Rows of `child` name a row of `parent` by `columns`, which have the same names in both."""
+    """Rows of `child` refer to a row of `parent` by `columns`, which have the same names in both."""
 
     child: str
     parent: str
@@ -27,10 +27,10 @@ RELATIONS: Final = (
     Relation("result_list_quarters", "result_list_items", _ITEM),
     Relation("plan_vs_actual", "projects", ("project_code",)),
 )
-"""The relations that always hold: parent and child stand on one page, or the child is made from the parent.
+"""The relations whose parent row always exists: both come from one page, or the child is computed from the parent.
 
-What one page says of another page (an indicator a project supports, a list's link) is none of these: that page may
-never have been fetched.
+References to another page (an indicator of a project, a link of a list) are not among them: that page may never have been
+fetched.
 """
 
 MENTIONS: Final = (
@@ -39,4 +39,4 @@ MENTIONS: Final = (
     Relation("result_list_links", "kpis", ("linked_code",)),
     Relation("findings", "pages", ("page_key",)),
 )
-"""How else tables can be joined; the row of `parent` may be missing. `linked_code` is the code there."""
+"""Further relations for joins; the row of `parent` may be missing. `linked_code` joins with the parent's own code."""

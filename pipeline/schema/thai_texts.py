@@ -1,4 +1,4 @@
-"""The Thai words of the data dictionary, and what is odd about the portal, in both languages."""
+"""The Thai texts of the data dictionary, and oddities of the portal in both languages."""
 
 from typing import Final, NamedTuple
 
@@ -146,7 +146,7 @@ COLUMNS_TH: Final[dict[str, str]] = {
     "What the page printed.": "ข้อความที่หน้าเว็บแสดง",
     "What is odd.": "สิ่งที่ผิดสังเกต",
 }  # fmt: skip
-"""What a column means, by its English description."""
+"""English description of a column → the same in Thai."""
 
 UNITS_TH: Final[dict[str, str]] = {"percent": "ร้อยละ", "baht": "บาท", "year": "ปี"}
 
@@ -161,7 +161,7 @@ TYPES: Final[dict[str, tuple[str, str]]] = {
 
 
 class Oddity(NamedTuple):
-    """Something about the portal that leads a reader of its tables astray, and what is done about it."""
+    """A property of the portal that can mislead readers of the tables. where: a table or column, or `*` for all texts"""
 
     where: str
     english: str
@@ -171,44 +171,44 @@ class Oddity(NamedTuple):
 ODDITIES: Final = (
     Oddity(
         "projects.project_code",
-        "A code alone does not name a version: several hosts serve copies of the portal, and show other values under one "
-        "code. A store therefore holds one host; `source_url` says which.",
+        "A code alone does not identify a version: several hosts serve copies of the portal and show different values under "
+        "one code. So a store has the pages of one host; `source_url` says which.",
         "รหัสอย่างเดียวระบุรุ่นของข้อมูลไม่ได้ เพราะมีหลายเครื่องให้บริการสำเนาของเว็บไซต์และแสดงค่าต่างกัน "
         "คลังข้อมูลหนึ่งจึงเก็บจากเครื่องเดียว ดู `source_url`",
     ),
     Oddity(
         "projects.project_code",
-        "The serial is neither unique across agencies nor in the order of years; districts have the portal's own numbers "
+        "The serial is not unique across agencies and not in the order of years; districts have the portal's own numbers "
         "(5001 to 5050), not the national ones.",
         "เลขลำดับซ้ำกันได้ระหว่างหน่วยงานและไม่เรียงตามปี เขตใช้เลขของเว็บไซต์เอง (5001 ถึง 5050) ไม่ใช่รหัสเขตของประเทศ",
     ),
     Oddity(
         "projects.name",
-        "The same title stands for many projects: in other districts, in other years. Join by code, never by name.",
+        "Many projects in different districts or years have the same title. Join by code, never by name.",
         "ชื่อเดียวกันเป็นของหลายโครงการ ต่างเขตหรือต่างปี ให้เชื่อมตารางด้วยรหัส ไม่ใช่ด้วยชื่อ",
     ),
     Oddity(
         "projects.rationale",
-        "A text may be a placeholder such as `ตามที่สำนักงาน ก.ก./สยป. กำหนด`: it stands as printed.",
+        "A text may be a placeholder such as `ตามที่สำนักงาน ก.ก./สยป. กำหนด`; it is kept as printed.",
         "ข้อความอาจเป็นเพียงคำแทน เช่น `ตามที่สำนักงาน ก.ก./สยป. กำหนด` ซึ่งคงไว้ตามที่แสดง",
     ),
     Oddity(
         "progress_reports.report_no",
-        "The portal counts reports from the newest, so every number moves with a new report; `report_index` counts from the "
-        "oldest and does not.",
+        "The portal counts reports from the newest, so every number changes with a new report; `report_index` counts from "
+        "the oldest and does not change.",
         "เว็บไซต์นับรายงานจากล่าสุด หมายเลขจึงเลื่อนเมื่อมีรายงานใหม่ ส่วน `report_index` นับจากเก่าสุดและไม่เลื่อน",
     ),
     Oddity(
         "progress_reports.note_date",
-        "Officers type the note's date by hand, in the Buddhist era: it can be missing, several, in another order or era. "
-        "Then it is null, the note keeps what was typed, and a finding says so. `reported_on_date` is the portal's own.",
+        "Officers type the note's date by hand, in the Buddhist era: there can be none or several, in another order or era. "
+        "Then it is null, the note keeps the typed text, and there is a finding. `reported_on_date` comes from the portal.",
         "เจ้าหน้าที่พิมพ์วันที่ในบันทึกเองเป็น พ.ศ. อาจไม่มี มีหลายวัน หรือสลับรูปแบบ "
         "กรณีนั้นค่าว่าง บันทึกคงข้อความเดิม และมีข้อสังเกต ส่วน `reported_on_date` เป็นวันที่ของระบบ",
     ),
     Oddity(
         "progress_reports",
-        "Reports can be edited, removed or put in between later, without a mark on the page. `bma-progress diff` and "
-        "`history` find that; these tables show the portal's present word.",
+        "Reports can be edited, removed or inserted later, without a mark on the page. `bma-progress diff` and `history` "
+        "find that; these tables show the portal's current state.",
         "รายงานอาจถูกแก้ไข ลบ หรือแทรกภายหลังโดยไม่มีร่องรอยในหน้าเว็บ `bma-progress diff` และ `history` ค้นพบได้ ตารางนี้แสดงเฉพาะสภาพปัจจุบัน",
     ),
     Oddity(
@@ -218,14 +218,14 @@ ODDITIES: Final = (
     ),
     Oddity(
         "project_kpis.unit",
-        "Units stand inside the labels, and some turn the direction around (`ลดลงร้อยละ`, `>ร้อยละ`): a higher result is not "
+        "Units are part of the labels, and some reverse the direction (`ลดลงร้อยละ`, `>ร้อยละ`): a higher result is not "
         "always a better one, and results of different units cannot be added.",
         "หน่วยนับอยู่ในป้ายชื่อ และบางหน่วยกลับทิศทาง (`ลดลงร้อยละ`, `>ร้อยละ`) ค่ามากกว่าจึงไม่ได้ดีกว่าเสมอไป และรวมค่าต่างหน่วยกันไม่ได้",
     ),
     Oddity(
         "project_kpi_quarters.score",
-        "The score of a quarter is empty more often than not. Empty is a state of its own: it is null, never 0, and the "
-        "evaluation pair beside it need not agree with it.",
+        "The score of a quarter is usually empty. Empty is a state of its own: it is null, never 0, and the evaluation pair "
+        "beside it need not agree with it.",
         "คะแนนของไตรมาสมักว่าง ซึ่งเป็นสถานะหนึ่งต่างหาก จึงเป็นค่าว่าง ไม่ใช่ 0 และคู่ผลประเมินข้าง ๆ ไม่จำเป็นต้องตรงกัน",
     ),
     Oddity(
@@ -235,7 +235,7 @@ ODDITIES: Final = (
     ),
     Oddity(
         "projects.evaluation_score",
-        "The quarter printed beside the score is a setting of the whole portal on that day, no fact of the project: it stands "
+        "The quarter printed beside the score is a setting of the whole portal on that day, not a fact of the project: it is "
         "in `pages.evaluation_quarter`. Nearly all pages of 2566 have no score.",
         "ไตรมาสที่แสดงข้างคะแนนเป็นการตั้งค่าของทั้งเว็บไซต์ในวันนั้น "
         "ไม่ใช่ข้อมูลของโครงการ จึงอยู่ใน `pages.evaluation_quarter` หน้าเว็บปี 2566 เกือบทั้งหมดไม่มีคะแนน",
@@ -248,20 +248,20 @@ ODDITIES: Final = (
     ),
     Oddity(
         "result_list_items",
-        "An agency's list is overwritten with another year's content under the same address, and prints no codes: those come "
+        "An agency's list is overwritten with another year's content under the same address. It prints no codes: they come "
         "from its links, where there are any.",
         "รายการของหน่วยงานถูกเขียนทับด้วยข้อมูลปีอื่นที่ที่อยู่เดิม และไม่แสดงรหัส รหัสได้จากลิงก์เท่าที่มี",
     ),
     Oddity(
         "project_strategies.name",
-        "Two generations of the city's plan stand side by side (`ด้านที่`, `ยุทธศาสตร์ที่`); their codes mean different things. "
+        "Pages mix two generations of the city's plan (`ด้านที่`, `ยุทธศาสตร์ที่`); their codes mean different things. "
         "`level_label` tells them apart.",
         "มีแผนของกรุงเทพมหานครสองฉบับปนกัน (`ด้านที่`, `ยุทธศาสตร์ที่`) รหัสจึงมีความหมายต่างกัน แยกได้ด้วย `level_label`",
     ),
     Oddity(
         "*",
-        "Texts are repaired in spelling only where Thai computing has several ways to write the same letter (sara am, `แ`), "
-        "and in blanks; everything else, also Thai digits and slips, stands as printed. The bytes as served are kept.",
+        "Spelling is normalised only where computers write one Thai letter in several ways (sara am, `แ`), and in spaces; "
+        "everything else, also Thai digits and mistakes, is as printed. The bytes as served are kept.",
         "ข้อความปรับเฉพาะตัวสะกดที่คอมพิวเตอร์เขียนได้หลายแบบ (สระอำ, `แ`) และช่องว่าง นอกนั้นรวมทั้งเลขไทยและคำผิดคงไว้ตามที่แสดง และเก็บไฟล์ต้นฉบับไว้",
     ),
 )  # fmt: skip
