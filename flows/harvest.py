@@ -20,7 +20,8 @@ from flows.prefect_.task_retries import is_worth_a_retry
 from flows.run_control import HarvestOutcome, RunControl, active_control
 from pipeline.errors import BmaProgressError, first_line, refused_by_machine
 from pipeline.harvest.request import HarvestRequest
-from pipeline.harvest.run import HarvestResult, HarvestRun
+from pipeline.harvest.result import HarvestResult
+from pipeline.harvest.run import HarvestRun
 from pipeline.store.writer import create_store, open_writer
 
 if TYPE_CHECKING:

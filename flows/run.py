@@ -13,7 +13,7 @@ from flows.prefect_.server import server_for_workers
 from flows.progress import TerminalControl
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.request import HarvestRequest
-from pipeline.harvest.run import HarvestResult
+from pipeline.harvest.result import HarvestResult
 from pipeline.settings import Settings
 from pipeline.store.lock import check_free
 from pipeline.store.writer import create_store

@@ -8,7 +8,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.harvest.run import HarvestResult, HarvestRun
+from pipeline.harvest.result import HarvestResult
+from pipeline.harvest.run import HarvestRun
 
 StateName = Literal["Completed", "HeldBack", "CouldNotRun", "Interrupted", "Skipped"]
 

@@ -17,7 +17,7 @@ from flows.prefect_.environment import prepare
 from pipeline.api import open_store
 from pipeline.errors import StoreError
 from pipeline.harvest.demo_portal import FIXTURES, DemoPortal
-from pipeline.harvest.run import Scope
+from pipeline.harvest.result import Scope
 from pipeline.operate.notify import Event, send_event
 from pipeline.settings import load_settings
 from pipeline.store.verify import verify_store

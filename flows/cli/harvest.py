@@ -112,7 +112,7 @@ def _show_plan(request: "HarvestRequest") -> None:
     """What a harvest would fetch first; links found on the way lead further."""
     from collections import Counter
 
-    from pipeline.harvest.run import plan
+    from pipeline.harvest.plan import plan
 
     settings, scope = request.load()
     counts: Counter[tuple[str, str]] = Counter()

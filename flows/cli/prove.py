@@ -115,7 +115,7 @@ def _show_parser_changes(store: Any, since: str | None, settings: "Settings") ->
 
 def _publish_replay(store: Any, settings: "Settings") -> NoReturn:
     from pipeline.harvest.replay import publish_replay
-    from pipeline.harvest.run import new_harvest_id
+    from pipeline.harvest.run_folder import new_harvest_id
     from pipeline.store.writer import open_writer
 
     store.resolve("latest")

@@ -18,7 +18,7 @@ from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
 from flows.prefect_.task_retries import is_worth_a_retry
 from pipeline.errors import BmaProgressError
-from pipeline.harvest.batches import Batch, BatchFiles, process_batch, share
+from pipeline.harvest.batches import Batch, BatchFiles, for_one_worker, process_batch
 from pipeline.harvest.client_state import ClientState
 from pipeline.harvest.run import HarvestRun
 
@@ -132,7 +132,7 @@ def fetch_batch_elsewhere(number: int, pickled: bytes) -> ClientState:
     pickled: a Batch, as bytes because Prefect would look into every page of it
     """
     batch: Batch = pickle.loads(pickled)  # noqa: S301 - from our coordinator, by the way Dask itself sends tasks
-    clock = SchedulerClock(distributed.get_worker(), batch.instructions.settings.portal)
+    clock = SchedulerClock(distributed.get_worker(), batch.options.settings.portal)
     return asyncio.run(process_batch(batch, clock))
 
 
@@ -164,9 +164,9 @@ class Cluster:
                     while len(flying) < lanes and (tasks := night.next_batch(in_hand)):
                         self._number += 1
                         fresh = (await night.client.state()).joined(learnt)
-                        instructions = share(night.instructions, max(1, night.settings.concurrency // lanes))
+                        options = for_one_worker(night.options, max(1, night.settings.concurrency // lanes))
                         batch = Batch(
-                            self._number, str(night.folder.resolve()), orders.name, tuple(tasks), instructions, fresh
+                            self._number, str(night.folder.resolve()), orders.name, tuple(tasks), options, fresh
                         )
                         in_hand.update(task.ref.page_key for task in tasks)
                         flying[asyncio.create_task(self._done(batch))] = batch

@@ -9,7 +9,8 @@ from prefect.artifacts import acreate_link_artifact, acreate_markdown_artifact, 
 from pipeline.compare.classify import MEANINGS
 from pipeline.compare.diff import compare_snapshots
 from pipeline.compare.inputs import StoreSnapshot
-from pipeline.harvest.run import HarvestResult, HarvestRun
+from pipeline.harvest.result import HarvestResult
+from pipeline.harvest.run import HarvestRun
 from pipeline.harvest.run_report import report_text
 from pipeline.publish.report import CHANGES_PAGE, report_html
 from pipeline.store.archive import Archive

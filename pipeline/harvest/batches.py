@@ -1,7 +1,7 @@
-"""Batches on other machines: what a worker is sent, what it leaves in the run's folder, and how that is taken in.
+"""Batches on other machines: what a worker is sent, what it leaves in the run's folder, and how that is collected.
 
 The run's folder lies on a file system that all workers share. Each execution of a batch appends to a file of its own, one
-line a page, so that no two workers ever write the same file, and a kill at any moment costs at most the page in hand.
+line a page, so that no two workers ever write the same file, and a kill at any moment costs at most the page in work.
 """
 
 import base64
@@ -21,14 +21,14 @@ import zstandard
 from parsers import PARSER_VERSION
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.client_state import ClientState
-from pipeline.harvest.fetch import FetchTask, Instructions, fetch_pages, portal_client
+from pipeline.harvest.fetch import FetchOptions, FetchTask, fetch_pages, portal_client
 from pipeline.harvest.portal import PageRef
 from pipeline.harvest.rate_limit import Limiter
 from pipeline.harvest.spool import SpooledPage
 from pipeline.store.durable import write_durably
 
 PARTS: Final = "parts"
-_BATCH_FILES: Final = "orders-"
+_WANTED: Final = "wanted-"
 
 
 def software() -> tuple[str, str]:
@@ -53,27 +53,28 @@ def _here() -> str:
 class Batch:
     """What a worker is sent.
 
-    folder: the run's, on a file system that all share; orders: the name of those it belongs to
+    folder: the run's, on a file system that all share; session: the name of the BatchFiles it belongs to
     """
 
     number: int
     folder: str
-    orders: str
+    session: str
     tasks: tuple[FetchTask, ...]
-    instructions: Instructions
+    options: FetchOptions
     client_state: ClientState
     software: tuple[str, str] = field(default_factory=software)
 
     @property
     def name(self) -> str:
-        """Names it, among all batches ever sent."""
-        return f"{self.orders}-{self.number:06d}-"
+        """Identifies it among all batches ever sent."""
+        return f"{self.session}-{self.number:06d}-"
 
 
 class BatchFiles:
-    """Tells workers, by a file in the shared folder, that their batches are still wanted.
+    """A file in the shared folder that says to workers that their batches are still wanted.
 
-    A worker outlives the harvest that sent it when that is killed; the next start gives new orders, and it stops.
+    A worker outlives the harvest that sent its batch when that is killed; the next start makes another file, and the
+    worker stops.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -82,56 +83,56 @@ class BatchFiles:
 
     def __enter__(self) -> Self:
         self._folder.mkdir(exist_ok=True)
-        for old in self._folder.glob(f"{_BATCH_FILES}*"):
+        for old in self._folder.glob(f"{_WANTED}*"):
             old.unlink()
-        write_durably(self._folder / f"{_BATCH_FILES}{self.name}", b"")
+        write_durably(self._folder / f"{_WANTED}{self.name}", b"")
         return self
 
     def __exit__(self, *error: object) -> None:
         self.withdraw()
 
     def withdraw(self) -> None:
-        """Let every worker stop after the pages in hand."""
-        (self._folder / f"{_BATCH_FILES}{self.name}").unlink(missing_ok=True)
+        """Let every worker stop after the pages it is fetching."""
+        (self._folder / f"{_WANTED}{self.name}").unlink(missing_ok=True)
 
 
 async def process_batch(batch: Batch, limiter: Limiter) -> ClientState:
-    """Fetch the pages of a batch that no earlier execution of it has kept; returns what was learnt of the portal.
+    """Fetch the pages of a batch that no earlier execution of it has saved; returns what was learnt of the portal.
 
     Raises BmaProgressError where this worker cannot help: another version, no shared folder; PortalError as the client.
     """
     check_software(batch.software)
     here = _here()
     folder = Path(batch.folder)
-    stays = folder / PARTS / f"{_BATCH_FILES}{batch.orders}"
+    wanted = folder / PARTS / f"{_WANTED}{batch.session}"
     if not folder.is_dir():
         raise BmaProgressError(f"{here} does not see {folder}; the store must lie on a file system all workers share")
-    if not stays.exists():
+    if not wanted.exists():
         raise BmaProgressError(f"{here} was sent a batch that nobody waits for any more")
-    kept = {page.page_key for page, _ in read_parts(folder, batch.name) if page.error is None}
-    tasks = [task for task in batch.tasks if task.ref.page_key not in kept]
+    saved = {page.page_key for page, _ in read_parts(folder, batch.name) if page.error is None}
+    tasks = [task for task in batch.tasks if task.ref.page_key not in saved]
     with _Part(folder, batch.name) as part:
-        async with portal_client(batch.instructions.settings, limiter, batch.client_state) as client:
-            await fetch_pages(tasks, client, batch.instructions, part.append, lambda: not stays.exists())
+        async with portal_client(batch.options.settings, limiter, batch.client_state) as client:
+            await fetch_pages(tasks, client, batch.options, part.append, lambda: not wanted.exists())
             return await client.state()
 
 
 def read_parts(folder: Path, batch: str = "") -> list[tuple[SpooledPage, list[PageRef]]]:
-    """The pages that the executions of a batch have kept, each with the pages its links lead to, by key.
+    """The pages that the executions of a batch have saved, each with the pages its links lead to, by key.
 
-    batch: its name; without one of all batches. Of two readings of a page the good one counts, else the newer.
+    batch: its name; without one of all batches. Of two answers for a page the one without an error counts, else the newer.
     """
     best: dict[str, tuple[SpooledPage, list[PageRef]]] = {}
     for file in _files(folder, batch):
         for page, found in _read_part(file):
             other = best.get(page.page_key)
-            if other is None or _worth(page) > _worth(other[0]):
+            if other is None or _rank(page) > _rank(other[0]):
                 best[page.page_key] = page, found
     return [best[key] for key in sorted(best)]
 
 
 def drop_parts(folder: Path, batch: str = "") -> None:
-    """Delete what was taken in; batch: its name, without one of all batches."""
+    """Delete what was collected; batch: its name, without one of all batches."""
     for file in _files(folder, batch):
         file.unlink(missing_ok=True)
 
@@ -140,12 +141,12 @@ def _files(folder: Path, batch: str) -> list[Path]:
     return sorted((folder / PARTS).glob(f"{batch}*.jsonl"))
 
 
-def _worth(page: SpooledPage) -> tuple[bool, datetime]:
+def _rank(page: SpooledPage) -> tuple[bool, datetime]:
     return page.error is None, page.fetched_at
 
 
 def _read_part(file: Path) -> Iterator[tuple[SpooledPage, list[PageRef]]]:
-    """The pages of one execution. Where a kill cut a line off, that page was not kept."""
+    """The pages of one execution. A line that a kill cut off is a page that was not saved."""
     with file.open("rb") as lines:
         for line in lines:
             try:
@@ -167,7 +168,7 @@ class _Part:
         return self
 
     def __exit__(self, *error: object) -> None:
-        os.fsync(self._file.fileno())  # where the disk is another machine's, only this makes it tell of a failure
+        os.fsync(self._file.fileno())  # where the disk is another machine's, only this reports a failure
         self._file.close()
 
     def append(self, page: SpooledPage, found: list[PageRef]) -> None:
@@ -187,7 +188,7 @@ def _unpacked(values: dict[str, Any]) -> tuple[SpooledPage, list[PageRef]]:
     return SpooledPage(**values), found
 
 
-def share(instructions: Instructions, concurrency: int) -> Instructions:
-    """The instructions for one of several workers: so many requests at once are its share, and no secrets."""
+def for_one_worker(options: FetchOptions, concurrency: int) -> FetchOptions:
+    """The options for one of several workers: so many requests at once are its share, and no secrets."""
     changed = {"concurrency": concurrency, "notify_webhook": None}
-    return replace(instructions, settings=instructions.settings.model_copy(update=changed))
+    return replace(options, settings=options.settings.model_copy(update=changed))

@@ -28,12 +28,12 @@ def kept_headers(response: httpx.Response) -> dict[str, str]:
 
 
 async def read_body(
-    response: httpx.Response, headers: Mapping[str, str], limit: int, is_cut_short: Callable[[bytes], bool]
+    response: httpx.Response, headers: Mapping[str, str], limit: int, is_complete: Callable[[bytes], bool] | None
 ) -> tuple[bytes, int]:
     """Read a whole body; returns it decoded, and its length as it travelled.
 
     limit: most bytes accepted, decoded
-    is_cut_short: says of a body that has the announced length whether its end is missing
+    is_complete: says of a body that has the announced length whether its end is there; None where that does not matter
     Raises NoUsableAnswerError.
     """
 
@@ -58,7 +58,7 @@ async def read_body(
             pieces.append(decoded)
             if wire == announced and decoder is None:
                 pieces = [b"".join(pieces)]
-                if is_cut_short(pieces[0]):
+                if is_complete and not is_complete(pieces[0]):
                     break  # the rest may follow; left unread, it closes its connection
     except zlib.error:
         raise failed("transport", "the answer's compression is broken") from None

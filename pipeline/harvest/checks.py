@@ -1,24 +1,23 @@
-"""Whether a night may be published: coverage by kind and agency, and the declared bounds. Returns results, prints none."""
+"""Whether a harvest may be published: coverage by kind and agency, and the declared bounds."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
+from pipeline.harvest.page_status import PageRow, is_in_force
 from pipeline.schema.codes import agency_of_code, code_of_page
+from pipeline.settings import Settings
 
-PageRow = Mapping[str, Any]
-
-LOOKED_AT: Final = ("new", "changed", "unchanged")
-"""Outcomes of pages whose record was seen tonight."""
+_VERDICT_OF: Final = {"blank": "empty", "blocked": "blocked"}
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """What came of the pages of one kind and agency.
 
-    expected: pages whose record the last published harvest had; fetched: pages the portal answered tonight; the rest
-    count tonight's pages by verdict or failure. `skipped` pages were outside what this harvest was asked for.
+    expected: pages whose record the last published harvest had; fetched: pages the portal answered in this one; the
+    others count the pages of this one by verdict or failure. `skipped` pages were outside what this harvest was asked for.
     """
 
     kind: str
@@ -46,24 +45,59 @@ class BoundResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a night must reach to replace the last one. A bound that trips is to be explained, not refitted.
+class Checks:
+    """What the checks of a harvest found; failures: the pages that gave no answer, with the reason of each."""
 
-    A small allowance in pages stands beside each share: on a portal of fifty pages one lost page is two percent.
+    coverage: list[Coverage]
+    bounds: list[BoundResult]
+    failures: list[dict[str, str | None]]
+
+    @property
+    def held_back(self) -> str | None:
+        """Why the harvest must not replace the last one; None where it may."""
+        return (
+            "; ".join(f"{bound.message} Allowed: {bound.expected}." for bound in self.bounds if not bound.held) or None
+        )
+
+
+def check_harvest(
+    pages: Sequence[PageRow],
+    known: Mapping[str, PageRow],
+    requested: Collection[str],
+    rows_before: Mapping[str, int],
+    rows_after: Mapping[str, int],
+    settings: Settings,
+) -> Checks:
+    """Check a harvest against the last published one.
+
+    pages: the harvest's rows of the table `pages`; known: page_key → row of the last published harvest
+    requested: keys of the pages that were to be fetched
+    rows_before, rows_after: rows of each table in the two states
     """
-
-    min_answered_share: float = 0.98  # of expected pages: a firewall or an outage in the night costs more than 2 %
-    max_gone_share: float = 0.01  # of expected pages: a year's change of projects comes with new lists, not in a night
-    max_suspect_share: float = 0.02  # of answered pages: more means that the portal's template changed
-    min_rows_share: float = 0.97  # of each table's rows: history does not vanish overnight
-    allowance_pages: int = 3  # that many pages may be lost whatever the shares say
-    allowance_rows: int = 100
+    expected = {key: row for key, row in known.items() if is_in_force(row) and key in requested}
+    outcomes = Counter(page["outcome"] for page in pages if page["page_key"] in expected)
+    groups = coverage(pages, expected)
+    bounds = check_bounds(
+        groups,
+        rows_before,
+        rows_after,
+        settings,
+        gone=outcomes["not_found"] + outcomes["blank"],
+        unanswered=outcomes["failed"] + outcomes["blocked"],
+        expected=len(expected),
+    )
+    failures = [
+        {"page_key": page["page_key"], "outcome": page["outcome"], "error": page["error"]}
+        for page in pages
+        if page["outcome"] in ("failed", "blocked")
+    ]
+    return Checks(groups, bounds, failures)
 
 
 def coverage(pages: Iterable[PageRow], expected: Mapping[str, PageRow]) -> list[Coverage]:
     """Coverage by kind and agency.
 
-    pages: tonight's rows of the table `pages`, with `verdict` (None where nothing came)
+    pages: the harvest's rows of the table `pages`, with `verdict` (None where nothing came)
     expected: page_key → row of the last published harvest, of pages whose record was in force
     """
     counts: dict[tuple[str, str], Counter[str]] = {}
@@ -81,9 +115,6 @@ def coverage(pages: Iterable[PageRow], expected: Mapping[str, PageRow]) -> list[
     return [Coverage(kind, agency, **group) for (kind, agency), group in sorted(counts.items())]
 
 
-_VERDICT_OF: Final = {"blank": "empty", "blocked": "blocked"}
-
-
 def agency_of(page: PageRow) -> str:
     """The agency that a page belongs to, by its code."""
     return agency_of_code(code_of_page(page["page_key"]))
@@ -93,17 +124,18 @@ def check_bounds(
     groups: Iterable[Coverage],
     rows_before: Mapping[str, int],
     rows_after: Mapping[str, int],
-    bounds: Bounds,
+    settings: Settings,
     *,
     gone: int,
-    lost_answers: int,
+    unanswered: int,
     expected: int,
 ) -> list[BoundResult]:
-    """Hold tonight against the last published night.
+    """Compare a harvest with the last published one. A bound that is broken is to be explained, not adjusted.
 
+    A small allowance in pages stands beside each share: on a portal of fifty pages one lost page is two percent.
     rows_before, rows_after: rows of each table in the two states
-    gone: expected pages that ended tonight or say they are gone; lost_answers: expected pages that were asked for and
-    gave no answer (failed, blocked); expected: expected pages that were asked for
+    gone: expected pages that are not found or blank; unanswered: expected pages that were requested and gave no answer
+    (failed, blocked); expected: expected pages that were requested
     """
     groups = list(groups)
     seen = sum(group.ok + group.suspect for group in groups)
@@ -118,23 +150,23 @@ def check_bounds(
         ),
         _at_most(
             "answered",
-            lost_answers,
-            (1 - bounds.min_answered_share) * expected,
-            bounds.allowance_pages,
-            f"{lost_answers} of {expected} expected pages gave no answer.",
+            unanswered,
+            (1 - settings.min_answered_share) * expected,
+            settings.allowance_pages,
+            f"{unanswered} of {expected} expected pages gave no answer.",
         ),
         _at_most(
             "gone",
             gone,
-            bounds.max_gone_share * expected,
-            bounds.allowance_pages,
+            settings.max_gone_share * expected,
+            settings.allowance_pages,
             f"{gone} of {expected} expected pages are gone from the portal.",
         ),
         _at_most(
             "suspect",
             suspect,
-            bounds.max_suspect_share * seen,
-            bounds.allowance_pages,
+            settings.max_suspect_share * seen,
+            settings.allowance_pages,
             f"{suspect} of {seen} pages lack parts that every page has, or contradict themselves.",
         ),
     ]
@@ -144,8 +176,8 @@ def check_bounds(
             _at_most(
                 f"rows:{table}",
                 before - after,
-                (1 - bounds.min_rows_share) * before,
-                bounds.allowance_rows,
+                (1 - settings.min_rows_share) * before,
+                settings.allowance_rows,
                 f"{table} had {before:,} rows and would have {after:,}.",
             )
         )
@@ -155,8 +187,3 @@ def check_bounds(
 def _at_most(bound: str, came: int, share: float, allowance: int, message: str) -> BoundResult:
     limit = max(int(share), allowance)
     return BoundResult(bound, came <= limit, f"at most {limit:,}", f"{max(came, 0):,}", message)
-
-
-def as_dicts(results: Iterable[Coverage | BoundResult]) -> list[dict[str, Any]]:
-    """The results as plain data, for the report's JSON."""
-    return [asdict(result) for result in results]

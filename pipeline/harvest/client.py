@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -19,15 +18,17 @@ import httpx
 from pipeline.harvest.body import kept_headers, read_body, skip_body
 from pipeline.harvest.breaker import CircuitBreaker
 from pipeline.harvest.client_state import ClientState, RequestStats
-from pipeline.harvest.fetched import Fetched, NoUsableAnswerError, status_error
+from pipeline.harvest.fetched import ErrorKind, Fetched, NoUsableAnswerError
 from pipeline.harvest.portal import same_portal
 from pipeline.harvest.rate_limit import Limiter, RateLimiter, SendSlot
 from pipeline.harvest.robots import RobotsRules, robots_rules
-from pipeline.harvest.transport import explain, open_transport, timeouts
+from pipeline.harvest.transport import explain, open_transport, request_headers, timeouts
 from pipeline.settings import Settings
 
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _MAX_REDIRECTS: Final = 5  # RFC 9309 asks for five; more is a loop
+_TEMPORARY_STATUSES: Final = frozenset((408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524))
+_REFUSALS: Final = frozenset((401, 403, 407, 451))
 _LONGEST_BACKOFF: Final = 60.0
 _INTERVAL_MARGIN: Final = 1.02  # so that a server that is late with one request still sees a whole interval
 _PAGES_WITHOUT_END: Final = 3  # that stay so after all tries, until a portal's pages are known to have no end
@@ -73,10 +74,7 @@ class PortalClient:
         self._robots_lock = asyncio.Lock()
         if state.robots is not None:
             self._obey(RobotsRules(state.robots, state.robots_age))
-        user_agent = user_agent_of(settings.contact)
-        self._headers = httpx.Headers(
-            {"User-Agent": user_agent, "Accept": "text/html,*/*;q=0.5", "Accept-Encoding": "gzip, deflate"}
-        )
+        self._headers = request_headers(settings)
         self._timeouts = timeouts(settings)
 
     async def __aenter__(self) -> Self:
@@ -136,12 +134,12 @@ class PortalClient:
             asked = _retry_after(fetched.headers.get("retry-after")) if fetched.error_kind == "status" else 0.0
             if 0 < asked <= settings.max_retry_after:
                 await self._limiter.pause(asked)  # the portal asks all of us to wait, not only for this page
-            if fetched.may_mean_outage:
+            if _may_mean_outage(fetched):
                 await self._breaker.record_failure(str(fetched.error), self._page_comes)
             else:
                 is_whole = is_page and fetched.status == 200 and fetched.error is None and not fetched.incomplete
                 self._breaker.record_success(url if is_whole else None)
-            if attempt > settings.retries or not fetched.is_worth_a_retry:
+            if attempt > settings.retries or not _is_worth_a_retry(fetched):
                 return fetched
             if asked > settings.max_retry_after:
                 return replace(fetched, error=f"{fetched.error}, and not to be asked again for {asked:.0f} s")
@@ -159,7 +157,7 @@ class PortalClient:
     async def _page_comes(self, url: str) -> bool:
         """True where a page that came before comes again."""
         async with self._under_way:
-            return not self._checked(await self._try(url, self._headers, 1)).may_mean_outage
+            return not _may_mean_outage(self._checked(await self._try(url, self._headers, 1)))
 
     async def _try(self, url: str, headers: httpx.Headers, attempt: int) -> Fetched:
         try:
@@ -205,6 +203,7 @@ class PortalClient:
             raise
         finally:
             slot.leave()
+            del request.extensions["trace"]  # what follows concerns the body: nothing waits for it
 
     def _check_redirect(self, target: str, status: int, headers: dict[str, str]) -> None:
         if not same_portal(target, self._settings.portal):
@@ -215,9 +214,10 @@ class PortalClient:
     async def _answer(
         self, url: str, target: str, response: httpx.Response, headers: dict[str, str], attempt: int, conditional: bool
     ) -> Fetched:
-        body, wire_bytes = await read_body(response, headers, self._settings.max_page_bytes, self._is_cut_short)
+        error, kind = _status_error(response.status_code, conditional=conditional)
+        is_complete = self._is_complete if self._ends_matter else None
+        body, wire_bytes = await read_body(response, headers, self._settings.max_page_bytes, is_complete)
         self.stats.wire_bytes += wire_bytes
-        error, kind = status_error(response.status_code, conditional=conditional)
         return Fetched(
             url=url,
             final_url=target,
@@ -229,6 +229,7 @@ class PortalClient:
             attempts=attempt,
             error=error,
             error_kind=kind,
+            not_modified=response.status_code == 304 and error is None,
             wire_bytes=wire_bytes,
         )
 
@@ -238,9 +239,6 @@ class PortalClient:
     def _ends_matter(self) -> bool:
         """True where this portal's pages have an end that can be missing: some had, or few were looked at yet."""
         return self._ends_seen or self._ends_missed < _PAGES_WITHOUT_END
-
-    def _is_cut_short(self, body: bytes) -> bool:
-        return self._ends_matter and not self._is_complete(body)
 
     def _checked(self, fetched: Fetched) -> Fetched:
         """A page that came under status 200, marked where it is none or its end is missing."""
@@ -275,13 +273,29 @@ class PortalClient:
         self._robots = rules
 
 
-def user_agent_of(contact: str) -> str:
-    """Who we are: name, version, and where to reach the operator."""
-    try:
-        who = f"bma-progress/{version('bma-progress')}"
-    except PackageNotFoundError:  # run from its source folder, without installing
-        who = "bma-progress"
-    return f"{who} (+{contact})" if contact else who
+def _status_error(status: int, *, conditional: bool) -> tuple[str | None, ErrorKind | None]:
+    """The error that a status means, and its kind; both None for an answer about the page.
+
+    conditional: validators were sent, so that 304 is an answer
+    """
+    if status in (200, 203, 404, 410) or (status == 304 and conditional):
+        return None, None
+    return f"HTTP status {status}", "blocked" if status in _REFUSALS else "status"
+
+
+def _may_mean_outage(fetched: Fetched) -> bool:
+    """True where an answer, or the lack of one, may mean that the portal is down or keeps us out."""
+    if fetched.error_kind == "status":
+        return fetched.status in _TEMPORARY_STATUSES
+    return fetched.error_kind not in (None, "too_large", "robots")
+
+
+def _is_worth_a_retry(fetched: Fetched) -> bool:
+    if fetched.error_kind == "status":
+        return fetched.status in _TEMPORARY_STATUSES
+    if fetched.error_kind == "blocked":
+        return fetched.status == 200  # a refusal by status is meant; a firewall's page comes and goes
+    return fetched.incomplete or fetched.error_kind in ("timeout", "transport", "truncated")
 
 
 def _backoff(seconds: float, attempt: int) -> float:

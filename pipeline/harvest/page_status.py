@@ -1,4 +1,4 @@
-"""What a night's look at a page means for its record: one pure decision from yesterday's row and tonight's answer."""
+"""What an answer means for the record of a page: one pure decision from the row of the harvest before and the answer."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,27 +8,33 @@ from pipeline.harvest.spool import SpooledPage
 PageRow = dict[str, Any]
 
 MISSES_TO_END: Final = 2
-"""How many times running the portal must say "not found" or show a blank before a record ends."""
+"""How many times in a row the portal must say "not found" or show a blank before a record ends."""
 
 INCOMPLETE_RULES: Final = frozenset(("part_missing", "page_cut_off"))
 """Findings of a page that may lack rows it had before: it does not replace a whole version."""
 
-_CARRIED: Final = (
+_IDENTITY: Final = ("page_key", "url", "kind", "project_code", "kpi_code")
+_TAKEN_OVER: Final = (
     *("facts_sha256", "version_harvest_id", "record_sha256", "record_body_harvest_id", "version_verdict"),
     *("first_seen_at", "changed_at", "checked_at", "ended_at", "etag", "last_modified", "parser_version"),
     *("evaluation_quarter", "encoding"),
 )
 
 
+def is_in_force(row: Mapping[str, Any]) -> bool:
+    """True where the page's record was seen and has not ended."""
+    return row["version_harvest_id"] is not None and row["ended_at"] is None
+
+
 def next_page_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, harvest_id: str) -> PageRow:
     """The row of the table `pages` for one page in one harvest.
 
     previous: the page's row in the last published harvest, None for a page not known before
-    page: what came tonight, None where the page was not asked for
-    One of the two must be given. A failure carries the version in force on; only MISSES_TO_END answers running that
+    page: what came in this harvest, None where the page was not requested
+    One of the two must be given. After a failure the version in force stays; only MISSES_TO_END answers in a row that
     say "not found" or show a blank end a record; a record that comes back is new again.
     """
-    row = _carry(previous, page, harvest_id)
+    row = _begin_row(previous, page, harvest_id)
     if page is None:
         return row
     row["fetched_at"] = page.fetched_at
@@ -39,7 +45,7 @@ def next_page_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, 
         row["page_sha256"], row["bytes"] = page.sha256, page.size
         same = previous is not None and previous["page_sha256"] == page.sha256 and previous["body_harvest_id"]
         row["body_harvest_id"] = previous["body_harvest_id"] if previous is not None and same else harvest_id
-    live = row["version_harvest_id"] is not None and row["ended_at"] is None
+    live = is_in_force(row)
     if page.error is not None:
         row["outcome"] = {"robots": "skipped", "blocked": "blocked"}.get(page.error_kind or "", "failed")
     elif page.http_status in (404, 410) or page.verdict == "not_found":
@@ -65,19 +71,25 @@ def next_page_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, 
     return row
 
 
-def _carry(previous: Mapping[str, Any] | None, page: SpooledPage | None, harvest_id: str) -> PageRow:
-    if previous is None and page is None:
+def _begin_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, harvest_id: str) -> PageRow:
+    """The row of a page that was not requested, from which the answer's row is made."""
+    if page is not None:
+        identity: PageRow = {
+            "page_key": page.page_key,
+            "url": page.url,
+            "kind": page.kind,
+            "project_code": page.code if page.kind in ("project", "yii_project") else None,
+            "kpi_code": page.code if page.kind == "kpi" else None,
+        }
+    elif previous is not None:
+        identity = {name: previous[name] for name in _IDENTITY}
+    else:
         raise ValueError("neither a known page nor an answer")
-    row: PageRow = dict.fromkeys(_CARRIED) if previous is None else {name: previous[name] for name in _CARRIED}
-    kind = page.kind if page else previous["kind"]  # type: ignore[index]
-    code = page.code if page else (previous["project_code"] or previous["kpi_code"])  # type: ignore[index]
-    row |= {
-        "page_key": page.page_key if page else previous["page_key"],  # type: ignore[index]
+    taken_over = dict.fromkeys(_TAKEN_OVER) if previous is None else {name: previous[name] for name in _TAKEN_OVER}
+    return {
+        **identity,
+        **taken_over,
         "harvest_id": harvest_id,
-        "url": page.url if page else previous["url"],  # type: ignore[index]
-        "kind": kind,
-        "project_code": code if kind in ("project", "yii_project") else None,
-        "kpi_code": code if kind == "kpi" else None,
         "outcome": "skipped",
         "verdict": None,
         "http_status": None,
@@ -88,13 +100,12 @@ def _carry(previous: Mapping[str, Any] | None, page: SpooledPage | None, harvest
         "error": None,
         "misses": previous["misses"] if previous is not None else 0,
     }
-    return row
 
 
 def _miss(row: PageRow, outcome: str, page: SpooledPage) -> None:
     row["outcome"] = outcome
     row["misses"] += 1
-    if row["version_harvest_id"] is not None and row["ended_at"] is None and row["misses"] >= MISSES_TO_END:
+    if is_in_force(row) and row["misses"] >= MISSES_TO_END:
         row["ended_at"] = page.fetched_at
 
 

@@ -1,4 +1,4 @@
-"""The stored pages read again with today's parser: what our parser changed, apart from what the portal changed."""
+"""Stored pages read again with this version of the parser: what the parser changed, apart from what the portal changed."""
 
 import json
 import tempfile
@@ -12,12 +12,15 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from parsers import PARSER_VERSION, facts_sha256, parse_page
+from parsers import PARSER_VERSION
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.compare import compare
-from pipeline.harvest.commit import Staged, commit, known_pages, stage
-from pipeline.harvest.page_status import PageRow
+from pipeline.harvest.commit import commit
+from pipeline.harvest.page_status import PageRow, is_in_force
+from pipeline.harvest.plan import known_pages
+from pipeline.harvest.reading import read_page
 from pipeline.harvest.spool import SpooledPage
+from pipeline.harvest.staging import Staged, stage
 from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.settings import Settings
@@ -30,45 +33,34 @@ from pipeline.store.writer import StoreWriter
 Reader = Callable[[Archive, Iterable[Sequence[PageRow]]], Iterator[list[SpooledPage]]]
 """Reads chunks of stored pages again: the pages of each chunk, chunk by chunk."""
 
-_UNREADABLE: Final = "today's parser reads no record in the stored page"
+_UNREADABLE: Final = "this version of the parser reads no record in the stored page"
 _CHUNK: Final = 500  # pages read at once: some 25 MB of rows where all of them differ
 
 
 def read_again(store: Archive, row: Mapping[str, Any]) -> SpooledPage:
-    """The page whose bytes a row of `pages` calls its record's, as today's parser reads it.
+    """The page whose bytes a row of `pages` calls its record's, as this version of the parser reads it.
 
-    Its times are those of the portal's answer: nothing was asked for. Raises StoreDamagedError for altered bytes.
+    Its times are those of the portal's answer: nothing is requested. Raises StoreDamagedError for altered bytes.
     """
     harvest_id, sha256 = row["record_body_harvest_id"], row["record_sha256"]
     body, record = store.body(harvest_id, sha256), store.body_record(harvest_id, sha256)
-    headers = json.loads(record["headers"])
-    parsed = parse_page(body, url=row["url"], content_type=headers.get("content-type"), fetched_at=record["fetched_at"])
-    code = code_of_page(row["page_key"])
-    has_record = bool(parsed.tables) and (parsed.kind, parsed.code) == (row["kind"], code)
-    return SpooledPage(
+    stored = SpooledPage(
         page_key=row["page_key"],
         kind=row["kind"],
-        code=code,
+        code=_code(row),
         url=row["url"],
         http_status=record["http_status"],
-        headers=headers,
+        headers=json.loads(record["headers"]),
         fetched_at=row["checked_at"],
         attempts=0,
         sha256=sha256,
-        error=None if has_record else _UNREADABLE,
-        verdict=parsed.verdict,
-        facts_sha256=facts_sha256(parsed.tables) if has_record else None,
-        encoding=parsed.encoding,
-        evaluation_quarter=parsed.evaluation_quarter,
-        parser_version=PARSER_VERSION,
-        size=len(body),
-        tables=parsed.tables if has_record else None,
-        findings=[dict(finding) for finding in parsed.findings],
     )
+    page, _ = read_page(stored, body, fetched_at=record["fetched_at"])
+    return replace(page, error=_UNREADABLE if page.tables is None else None)
 
 
 def read_chunk(store: Archive, rows: Sequence[PageRow]) -> list[SpooledPage]:
-    """Stored pages as today's parser reads them; without the rows of those whose facts are what they were.
+    """Stored pages as this version of the parser reads them; without the rows of those whose facts are the same.
 
     Raises StoreDamagedError for altered bytes.
     """
@@ -88,7 +80,7 @@ def read_here(store: Archive, chunks: Iterable[Sequence[PageRow]]) -> Iterator[l
 def parser_changes(
     store: Archive, since: str | None = None, reader: Reader = read_here
 ) -> tuple[pa.Table, int, list[str]]:
-    """What today's parser reads otherwise than the stored rows say: the differences, pages read, pages it cannot read.
+    """What this version of the parser reads differently: the differences, pages read, keys of pages it cannot read.
 
     since: look at all versions of the harvests from that one on; without it at the versions in force
     reader: reads the pages of chunks as `read_chunk` does, in their order
@@ -182,8 +174,8 @@ def _versions(state: State, owner: str, id_: str) -> dict[str, set[str]]:
 
 
 def needs_replay(store: Archive, known: Mapping[str, PageRow]) -> bool:
-    """Whether some record in force was last read by another parser, and no replay by today's was tried yet."""
-    if all(row["parser_version"] == PARSER_VERSION for row in known.values() if _in_force(row)):
+    """True where another version of the parser last read some record in force, and no replay by this one was tried yet."""
+    if all(row["parser_version"] == PARSER_VERSION for row in known.values() if is_in_force(row)):
         return False
     manifests = map(store.manifest, store.harvest_ids())
     return not any((one["cause"], one["parser_version"]) == ("parser", PARSER_VERSION) for one in manifests)
@@ -196,23 +188,25 @@ def publish_replay(store: StoreWriter, settings: Settings, harvest_id: str) -> S
     times and bytes, stays as it was.
     """
     known = known_pages(store)
-    # the pages as if last night had brought the bytes of the record
-    standing = {
+    # the pages as if the last harvest had brought the bytes of the record
+    stored = {
         key: {**row, "page_sha256": row["record_sha256"], "body_harvest_id": row["record_body_harvest_id"]}
-        if _in_force(row)
+        if is_in_force(row)
         else row
         for key, row in known.items()
     }
     staged = stage(
         store,
         harvest_id,
-        _read_all(store, standing),
-        standing,
+        _read_all(store, stored),
+        stored,
         publish_contacts=settings.publish_contacts,
         cause="parser",
     )
     lost = sorted(page["page_key"] for page in staged.pages if page["outcome"] in ("failed", "blocked"))
-    held_back = f"{len(lost):,} stored pages hold no record for today's parser, such as {lost[0]}" if lost else None
+    held_back = (
+        f"{len(lost):,} stored pages hold no record for this version of the parser, such as {lost[0]}" if lost else None
+    )
     commit(staged, held_back=held_back, report={"parser_version": PARSER_VERSION, "lost": lost[:20]}, cause="parser")
     store.prune_snapshots(settings.keep_snapshots)
     return staged
@@ -220,9 +214,5 @@ def publish_replay(store: StoreWriter, settings: Settings, harvest_id: str) -> S
 
 def _read_all(store: Archive, known: Mapping[str, PageRow]) -> Iterator[SpooledPage]:
     for key in sorted(known):
-        if _in_force(known[key]):
+        if is_in_force(known[key]):
             yield read_again(store, known[key])
-
-
-def _in_force(row: Mapping[str, Any]) -> bool:
-    return row["version_harvest_id"] is not None and row["ended_at"] is None

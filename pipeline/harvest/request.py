@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import SettingsError
 from pipeline.harvest.portal import PageRef, agency_codes, code_ref, probe_refs
-from pipeline.harvest.run import Scope
+from pipeline.harvest.result import Scope
 from pipeline.settings import Settings, load_settings
 
 

@@ -1,14 +1,28 @@
-"""A run's report as a page of text for people."""
+"""A run's report: for programs as JSON, for people as a page of text."""
 
 from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
 
-from pipeline.harvest.run import HarvestResult
+from pipeline.harvest.result import HarvestResult
+from pipeline.store.durable import canonical_json, file_sha256, write_durably
 
-_COLUMNS = ("expected", "fetched", "ok", "suspect", "blocked", "empty", "not_found", "failed", "skipped")
+_COLUMNS: Final = ("expected", "fetched", "ok", "suspect", "blocked", "empty", "not_found", "failed", "skipped")
+
+
+def write_report(folder: Path, result: HarvestResult, portal: str) -> str:
+    """Write the report of a run into its folder, and the hashes of the run's files; returns the hash of those."""
+    text = report_text(result, portal)
+    write_durably(folder / "report.json", canonical_json(asdict(result)))
+    write_durably(folder / "report.txt", text.encode())
+    sums = [f"{file_sha256(folder / name)}  {name}\n" for name in ("log.jsonl", "report.json", "report.txt")]
+    write_durably(folder / "SHA256SUMS", "".join(sums).encode())
+    return file_sha256(folder / "SHA256SUMS")
 
 
 def report_text(result: HarvestResult, portal: str) -> str:
-    """What an operator wants to know in one look: good or not, what is missing, and why."""
+    """What an operator wants to see first: good or not, what is missing, and why."""
     word = "published" if result.published else "HELD BACK"
     lines = [f"Harvest {result.harvest_id} of {portal}: {word}."]
     if result.held_back:
@@ -20,11 +34,11 @@ def report_text(result: HarvestResult, portal: str) -> str:
         ]
     lines += [f"\n{remark}" for remark in result.remarks]
     looked = sum(count for outcome, count in result.outcomes.items() if outcome != "skipped")
-    told = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in sorted(result.outcomes.items()))
-    lines += ["", f"{looked:,} pages looked at in {result.seconds:,.0f} s: {told}."]
+    outcomes = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in sorted(result.outcomes.items()))
+    lines += ["", f"{looked:,} pages looked at in {result.seconds:,.0f} s: {outcomes}."]
     if result.changes:
         changes = ", ".join(f"{count:,} {meaning}" for meaning, count in sorted(result.changes.items()))
-        lines.append(f"Differences to the night before: {changes}.")
+        lines.append(f"Differences from the harvest before: {changes}.")
     lines += ["", "Coverage", f"  {'kind':<12} {'agency':<10}" + "".join(f"{name:>10}" for name in _COLUMNS)]
     for group in result.coverage:
         if group.fetched - group.not_found or group.expected or group.failed:

@@ -1,4 +1,4 @@
-"""The resumable spool of a harvest: one SQLite file, one commit a page, so that a kill at any moment loses nothing kept."""
+"""The resumable spool of a harvest: one SQLite file, one commit a page, so that a kill at any moment loses no saved page."""
 
 import json
 import sqlite3
@@ -25,9 +25,8 @@ CREATE INDEX IF NOT EXISTS frontier_state ON frontier (state, number);
 CREATE TABLE IF NOT EXISTS pages (page_key TEXT PRIMARY KEY, about TEXT NOT NULL, body BLOB, parsed BLOB) WITHOUT ROWID;
 """
 
-
 _FINAL_ERRORS: Final = ("robots", "certificate")
-"""Kinds of errors that a second pass cannot mend."""
+"""Kinds of errors that another pass does not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,8 @@ class SpooledPage:
     """One page as fetched (and parsed) in this harvest.
 
     body: the entity bytes; empty where nothing came or the page was not modified
-    parsed: kind, verdict, tables, findings of a page that was parsed; None where the bytes are those already known
+    tables: the rows of the record that its address promises, by table; None where there is none, and where the bytes are
+        those already known: they are not parsed again, and there is no verdict
     """
 
     page_key: str
@@ -60,9 +60,19 @@ class SpooledPage:
     tables: Mapping[str, list[dict[str, Any]]] | None = None
     findings: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def result(self) -> str:
+        """What came of the page, in a word."""
+        return self.error_kind or self.verdict or ("not_modified" if self.not_modified else "unchanged")
+
+    @property
+    def has_no_record(self) -> bool:
+        """True where the portal says that there is no such record, or shows an empty one."""
+        return self.error is None and (self.http_status in (404, 410) or self.verdict in ("not_found", "empty"))
+
 
 class Spool:
-    """The pages of a harvest under way: what is to be fetched, what was fetched, what came of it."""
+    """The pages of a harvest under way: what is to be fetched, and what was fetched."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +101,7 @@ class Spool:
     # --- what the harvest was asked for ---------------------------------------------------------------------------
 
     def set_meta(self, **values: Any) -> None:
-        """Keep facts of the run: portal, start, scope."""
+        """Save facts of the run: portal, start, scope."""
         self._db.executemany(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(name, json.dumps(value)) for name, value in values.items()]
         )
@@ -102,16 +112,14 @@ class Spool:
 
     # --- what is to be fetched ------------------------------------------------------------------------------------
 
-    def add(self, refs: Iterable[PageRef], source: str) -> int:
-        """Add pages to be fetched, each once however often it is found; returns how many were new."""
-        before = self._db.total_changes
+    def add(self, found: Iterable[tuple[str, PageRef]]) -> None:
+        """Add pages to be fetched, each with how it was found; a page that is there already stays as it is."""
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany(
             "INSERT OR IGNORE INTO frontier (page_key, kind, code, url, source) VALUES (?, ?, ?, ?, ?)",
-            [(ref.page_key, ref.kind, ref.code, ref.url, source) for ref in refs],
+            [(ref.page_key, ref.kind, ref.code, ref.url, source) for source, ref in found],
         )
         self._db.execute("COMMIT")
-        return self._db.total_changes - before
 
     def pending(self, limit: int | None = None) -> list[tuple[PageRef, str]]:
         """Pages still to be fetched, in the order they were found: reference and source.
@@ -130,7 +138,7 @@ class Spool:
         return self._db.execute(query, (page_key,)).fetchone() is not None
 
     def retry_failed(self) -> int:
-        """Make the failed pages pending once more, for the second pass; returns how many."""
+        """Make the failed pages pending once more, for another pass; returns how many."""
         return self._db.execute("UPDATE frontier SET state = 'pending' WHERE state = 'failed'").rowcount
 
     def counts(self) -> Counter[str]:
@@ -156,7 +164,7 @@ class Spool:
     # --- what was fetched -----------------------------------------------------------------------------------------
 
     def put(self, page: SpooledPage, found: Iterable[PageRef] = ()) -> None:
-        """Keep one page and the pages its links lead to, in one transaction."""
+        """Save one page and the pages its links lead to, in one transaction."""
         about = {
             name: getattr(page, name)
             for name in SpooledPage.__dataclass_fields__
@@ -189,6 +197,14 @@ class Spool:
         columns = f"page_key, about, {'body' if with_body else 'NULL'}, {'parsed' if with_rows else 'NULL'}"
         for row in cursor.execute(f"SELECT {columns} FROM pages ORDER BY page_key"):  # noqa: S608 - own words only
             yield self._page(*row)
+
+    def why_nothing_came(self) -> str | None:
+        """The most common error where not one page was answered, empty where there is no error; None where one was."""
+        pages = list(self.pages(with_body=False, with_rows=False))
+        if any(page.sha256 or page.not_modified for page in pages):
+            return None
+        errors = Counter(page.error for page in pages if page.error).most_common(1)
+        return str(errors[0][0]) if errors else ""
 
     def get(self, page_key: str) -> SpooledPage | None:
         """One page, or None."""

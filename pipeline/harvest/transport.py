@@ -1,8 +1,9 @@
-"""The HTTP transport under the client: connections, certificates, and what its errors mean."""
+"""The HTTP transport under the client: connections, certificates, headers, and what its errors mean."""
 
 import socket
 import ssl
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,23 @@ def open_transport(settings: Settings) -> httpx.AsyncHTTPTransport:
         keepalive_expiry=_KEEPALIVE,
     )
     return httpx.AsyncHTTPTransport(verify=_trusted_certificates(settings.ca_file), limits=limits)
+
+
+def request_headers(settings: Settings) -> httpx.Headers:
+    """The headers of every request."""
+    user_agent = user_agent_of(settings.contact)
+    return httpx.Headers(
+        {"User-Agent": user_agent, "Accept": "text/html,*/*;q=0.5", "Accept-Encoding": "gzip, deflate"}
+    )
+
+
+def user_agent_of(contact: str) -> str:
+    """Who we are: name, version, and where to reach the operator."""
+    try:
+        who = f"bma-progress/{version('bma-progress')}"
+    except PackageNotFoundError:  # run from its source folder, without installing
+        who = "bma-progress"
+    return f"{who} (+{contact})" if contact else who
 
 
 def timeouts(settings: Settings) -> dict[str, float | None]:

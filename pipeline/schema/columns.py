@@ -464,7 +464,7 @@ def arrow_schemas(*, facts_only: bool = False) -> Mapping[str, pa.Schema]:
 
 def arrow_schema(table: str, *, facts_only: bool = False) -> pa.Schema:
     """The Arrow schema of one table; see `arrow_schemas`."""
-    return arrow_schemas(facts_only=facts_only)[table]
+    return arrow_schemas(facts_only=True)[table] if facts_only else arrow_schemas()[table]
 
 
 def _arrow_schema(table: Table, *, facts_only: bool) -> pa.Schema:

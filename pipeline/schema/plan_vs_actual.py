@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.schema.columns import arrow_schema
+from pipeline.schema.columns import arrow_schemas
 
 Days = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ def plan_vs_actual(projects: pa.Table, steps: pa.Table, reports: pa.Table, *, as
     if as_of is not None:
         reported[ends > _day_number(as_of)] = np.nan
     variance = np.round(reported - planned, _DIGITS)
-    schema = arrow_schema("plan_vs_actual")
+    schema = arrow_schemas()["plan_vs_actual"]
     columns: list[Any] = [
         pa.array(np.repeat(codes, _MONTHS), pa.string()),
         pa.array(ends.ravel().astype("datetime64[D]").astype("datetime64[us]"), schema.field("month_end_date").type),

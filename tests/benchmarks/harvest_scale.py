@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[2]
 _NIGHT = """
 import json, resource, sys, time
 from pathlib import Path
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store.archive import Store
 url, data = sys.argv[1], Path(sys.argv[2])

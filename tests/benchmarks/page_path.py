@@ -26,7 +26,8 @@ from typing import Any
 
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.portal import project_ref
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store.writer import create_store, open_writer
 

@@ -19,7 +19,8 @@ from support.synthetic_portal import Handler
 from pipeline.compare.trends import most_rewritten
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.portal import project_ref
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store.writer import create_store, open_archive, open_writer
 

@@ -25,7 +25,8 @@ from support.synthetic_portal import AGENCIES, code_of, list_page, project_page
 from pipeline.compare.formats import format_changes
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.replay import parser_changes
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer

@@ -16,9 +16,10 @@ import pytest
 from support.ports import free_port
 
 from flows.cli import main
-from pipeline.harvest import run as harvesting
+from pipeline.harvest import run as harvest_run
 from pipeline.harvest.demo_portal import DemoPortal
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store.lock import service_lock
 from pipeline.store.verify import verify_store
@@ -32,7 +33,7 @@ def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
     data, port = tmp_path / "store", free_port()
     with DemoPortal() as portal:
         with monkeypatch.context() as long_ago:
-            long_ago.setattr(harvesting, "new_harvest_id", lambda store: "20260101T190000Z")
+            long_ago.setattr(harvest_run, "new_harvest_id", lambda store: "20260101T190000Z")
             store = create_store(data, portal.url)
             with open_writer(store.root) as store:
                 night = HarvestRun.begin(load_settings(portal=portal.url, data=data, rate=1_000_000), store, Scope())

@@ -9,9 +9,9 @@ from support.faulty_portal import FaultyPortal, status
 from support.synthetic_portal import code_of, project_page
 
 from pipeline.errors import BmaProgressError
-from pipeline.harvest.batches import PARTS, Batch, BatchFiles, drop_parts, process_batch, read_parts, share
+from pipeline.harvest.batches import PARTS, Batch, BatchFiles, drop_parts, for_one_worker, process_batch, read_parts
 from pipeline.harvest.client_state import ClientState
-from pipeline.harvest.fetch import FetchTask, Instructions
+from pipeline.harvest.fetch import FetchOptions, FetchTask
 from pipeline.harvest.portal import code_ref
 from pipeline.harvest.rate_limit import RateLimiter
 from pipeline.settings import load_settings
@@ -19,11 +19,11 @@ from pipeline.settings import load_settings
 PAGES = {f"/mobile/myproject.php?pid={code_of(number)}": project_page(number, 1, 0.0) for number in range(24)}
 
 
-def batch_of(portal: FaultyPortal, folder: Path, orders: BatchFiles) -> Batch:
+def batch_of(portal: FaultyPortal, folder: Path, files: BatchFiles) -> Batch:
     settings = load_settings(portal=portal.url, rate=5_000, concurrency=4, retries=0, robots=False)
     refs = [code_ref(path.rpartition("=")[2], portal.url) for path in PAGES]
     tasks = tuple(FetchTask(ref) for ref in refs if ref)
-    return Batch(1, str(folder), orders.name, tasks, share(Instructions(settings), 2), ClientState())
+    return Batch(1, str(folder), files.name, tasks, for_one_worker(FetchOptions(settings), 2), ClientState())
 
 
 def work(batch: Batch, folder: Path) -> ClientState:
@@ -31,8 +31,8 @@ def work(batch: Batch, folder: Path) -> ClientState:
 
 
 def test_a_second_execution_fetches_only_what_the_first_did_not_keep(tmp_path: Path) -> None:
-    with FaultyPortal(PAGES) as portal, BatchFiles(tmp_path) as orders:
-        batch = batch_of(portal, tmp_path, orders)
+    with FaultyPortal(PAGES) as portal, BatchFiles(tmp_path) as files:
+        batch = batch_of(portal, tmp_path, files)
         broken = sorted(PAGES)[2]
         portal.script(broken, status(500))
         learnt = work(batch, tmp_path)
@@ -52,15 +52,15 @@ def test_a_second_execution_fetches_only_what_the_first_did_not_keep(tmp_path: P
         assert page.body == PAGES[f"/mobile/myproject.php?pid={page.code}"]
         assert page.tables
         assert {ref.kind for ref in found} <= {"project", "kpi", "result_list"}
-    assert list((tmp_path / PARTS).glob("orders-*")) == []
+    assert list((tmp_path / PARTS).glob("wanted-*")) == []
     drop_parts(tmp_path)
     assert read_parts(tmp_path) == []
 
 
 def test_a_worker_that_cannot_help_says_why(tmp_path: Path) -> None:
     with FaultyPortal(PAGES) as portal:
-        with BatchFiles(tmp_path) as orders:
-            batch = batch_of(portal, tmp_path, orders)
+        with BatchFiles(tmp_path) as files:
+            batch = batch_of(portal, tmp_path, files)
             with pytest.raises(
                 BmaProgressError, match=r"has bma-progress .*, its work came from 9\.9 with parser 8; install"
             ):
@@ -72,9 +72,9 @@ def test_a_worker_that_cannot_help_says_why(tmp_path: Path) -> None:
         assert portal.log == []
 
 
-def test_a_worker_stops_when_its_orders_are_withdrawn(tmp_path: Path) -> None:
-    with FaultyPortal(PAGES) as portal, BatchFiles(tmp_path) as orders:
-        batch = batch_of(portal, tmp_path, orders)
+def test_a_worker_stops_when_its_batch_is_no_longer_wanted(tmp_path: Path) -> None:
+    with FaultyPortal(PAGES) as portal, BatchFiles(tmp_path) as files:
+        batch = batch_of(portal, tmp_path, files)
 
         class Impatient(RateLimiter):
             taken = 0
@@ -82,12 +82,12 @@ def test_a_worker_stops_when_its_orders_are_withdrawn(tmp_path: Path) -> None:
             async def take(self) -> float:
                 self.taken += 1
                 if self.taken == 2:
-                    orders.withdraw()
+                    files.withdraw()
                 return await super().take()
 
         asyncio.run(process_batch(batch, Impatient(tmp_path / "clock", 1.0)))
         assert 2 <= len(portal.log) < len(PAGES)
     assert len(read_parts(tmp_path, batch.name)) == len(portal.log), "the pages in hand are kept"
     with BatchFiles(tmp_path) as newer:
-        assert newer.name != orders.name
-        assert read_parts(tmp_path, replace(batch, orders=newer.name).name) == []
+        assert newer.name != files.name
+        assert read_parts(tmp_path, replace(batch, session=newer.name).name) == []

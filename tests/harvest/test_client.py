@@ -48,10 +48,11 @@ from support.faulty_portal import (
 
 from pipeline.errors import PortalError
 from pipeline.harvest.breaker import PortalDownError
-from pipeline.harvest.client import PortalClient, user_agent_of
+from pipeline.harvest.client import PortalClient
 from pipeline.harvest.fetched import Fetched
 from pipeline.harvest.rate_limit import RateLimiter
 from pipeline.harvest.robots import OutsideVisitTimeError
+from pipeline.harvest.transport import user_agent_of
 from pipeline.settings import Settings
 
 PATH = "/mobile/myproject.php?pid=24000000-2964"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline.harvest.demo_portal import DemoPortal
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer

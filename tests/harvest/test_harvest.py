@@ -15,7 +15,8 @@ from pipeline.api import open_store
 from pipeline.errors import PortalError, StoreBusyError, StoreError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.portal import code_ref
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.harvest.spool import Spool
 from pipeline.operate.status import condition
 from pipeline.settings import load_settings
@@ -225,7 +226,8 @@ _LIMITED = """
 import resource, sys
 from pathlib import Path
 from pipeline.errors import refused_by_machine
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store.archive import Archive
 

@@ -20,7 +20,8 @@ from support.faulty_portal import (
 from support.synthetic_portal import AGENCIES, code_of, list_page, project_page
 
 from parsers import parse_page
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.harvest.run_report import report_text
 from pipeline.settings import load_settings
 from pipeline.store.verify import verify_store

@@ -13,7 +13,7 @@ from support.older_parser import older_parser
 import parsers
 from flows.cli import main
 from pipeline.compare.diff import states_differ
-from pipeline.harvest import replay
+from pipeline.harvest import reading, replay
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import open_archive
@@ -109,7 +109,7 @@ def test_a_page_todays_parser_cannot_read_holds_the_replay_back(
     _, data = read_by_the_older
     parse = parsers.parse_page
     monkeypatch.setattr(
-        replay, "parse_page", lambda body, **about: parse(b"" if b"24000000-2964" in body[:20_000] else body, **about)
+        reading, "parse_page", lambda body, **about: parse(b"" if b"24000000-2964" in body[:20_000] else body, **about)
     )
     store = open_archive(data)
     before = store.latest_id()

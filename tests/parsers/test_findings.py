@@ -11,10 +11,10 @@ from support.sample_pages import PROJECT, after, instead, page_of
 import parsers
 from parsers import parse_page
 from parsers.yii_project import ON_EVERY_PAGE
-from pipeline.harvest import fetch as fetching
-from pipeline.harvest import replay
+from pipeline.harvest import fetch, reading, replay
 from pipeline.harvest.demo_portal import DemoPortal
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store import verify
 from pipeline.store.writer import create_store, open_archive, open_writer
@@ -103,9 +103,9 @@ def test_a_stored_page_is_judged_by_the_time_of_its_own_fetch(tmp_path: Path, mo
         times.append((url, fetched_at))
         return parsers.parse_page(body, url=url, fetched_at=fetched_at, **about)
 
-    for module in (fetching, replay, verify):
+    for module in (reading, verify):
         monkeypatch.setattr(module, "parse_page", parse)
-    monkeypatch.setattr(fetching, "_is_blocked", lambda body: False)
+    monkeypatch.setattr(fetch, "is_blocked", lambda body: False)
     with DemoPortal() as portal:
         settings = load_settings(portal=portal.url, data=tmp_path / "store", rate=1_000_000, retries=0, backoff=0)
         store = create_store(tmp_path / "store", portal.url)

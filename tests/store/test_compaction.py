@@ -17,7 +17,8 @@ from pipeline.compare.timeline import timeline_text
 from pipeline.errors import StoreDamagedError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.replay import parser_changes
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.operate.status import condition, status_view
 from pipeline.settings import load_settings
 from pipeline.store import packs

@@ -9,7 +9,8 @@ import pytest
 from flows.cli import main
 from pipeline.compare.diff import states_differ
 from pipeline.harvest.demo_portal import DemoPortal
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store.archive import Archive
 from pipeline.store.durable import canonical_json, file_sha256

@@ -19,7 +19,8 @@ import pytest
 from flows.cli import main
 from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError
 from pipeline.harvest.demo_portal import DemoPortal
-from pipeline.harvest.run import HarvestResult, HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import HarvestResult, Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.location import local_folder
 from pipeline.settings import load_settings
 from pipeline.store.mirror import Mirror

@@ -12,7 +12,8 @@ from support.synthetic_portal import Handler, changes_until, code_of, is_gone
 
 from parsers import parse_page
 from pipeline.compare.diff import states_differ
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer

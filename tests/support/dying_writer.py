@@ -7,7 +7,9 @@ from typing import Any
 
 import obstore
 
-from pipeline.harvest.run import HarvestRun, Scope, run_harvest, unfinished_run
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
+from pipeline.harvest.run_folder import unfinished_run
 from pipeline.settings import load_settings
 from pipeline.store.writer import create_store, open_writer
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from pipeline.harvest.demo_portal import DemoPortal
-from pipeline.harvest.run import HarvestResult, HarvestRun, Scope, run_harvest
+from pipeline.harvest.result import HarvestResult, Scope
+from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store.writer import create_store, open_writer
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import parsers
-from pipeline.harvest import commit, fetch, replay, run
+from pipeline.harvest import commit, reading, replay, run
 
 
 @contextmanager
@@ -21,8 +21,7 @@ def older_parser() -> Iterator[None]:
         return page
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (fetch, replay):
-            patch.setattr(module, "parse_page", parse_page)
-        for module in (fetch, run, replay, commit):
+        patch.setattr(reading, "parse_page", parse_page)
+        for module in (reading, run, replay, commit):
             patch.setattr(module, "PARSER_VERSION", "0")
         yield

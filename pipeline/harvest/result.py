@@ -1,0 +1,59 @@
+"""What a harvest is asked for, and what came of it, as plain data."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipeline.harvest.checks import BoundResult, Coverage
+from pipeline.harvest.portal import PageRef
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a harvest is asked for.
+
+    pages: only these pages; agencies: only these (8 digits); sample: at most so many pages with records; probe: pages
+    of a range of serials beside all others. Nothing of it: the whole portal.
+    """
+
+    pages: tuple[PageRef, ...] = ()
+    agencies: tuple[str, ...] = ()
+    sample: int | None = None
+    probe: tuple[PageRef, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the scope, so that an unfinished harvest is resumed with the same scope only."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class HarvestResult:
+    """What came of a harvest.
+
+    held_back: why it does not replace the last one; None when it is published
+    remarks: what else an operator should know, one sentence each
+    """
+
+    harvest_id: str
+    published: bool
+    held_back: str | None
+    outcomes: dict[str, int]
+    rows: dict[str, int]
+    changes: dict[str, int]
+    coverage: list[Coverage]
+    bounds: list[BoundResult]
+    failures: list[dict[str, str | None]]
+    seconds: float
+    requests_interval: float
+    resumed: bool
+    remarks: list[str]
+
+    def summary(self) -> dict[str, Any]:
+        """What of the result goes into the manifest."""
+        return {
+            "bounds": [asdict(bound) for bound in self.bounds if not bound.held],
+            "resumed": self.resumed,
+            "seconds": self.seconds,
+        }

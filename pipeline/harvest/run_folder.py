@@ -1,0 +1,40 @@
+"""The folders of harvests under way, `runs/<id>/`: the name of a new one, and what an interrupted one has left."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from pipeline.harvest.batches import PARTS
+from pipeline.store.archive import Archive
+from pipeline.store.layout import SPOOL, harvest_id_at, harvest_start
+
+RATE_FILE: Final = "clock"
+"""The file in which the processes of this machine share one rate."""
+
+
+def new_harvest_id(store: Archive) -> str:
+    """The id of a harvest that starts now."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    ids = store.harvest_ids()
+    if ids and harvest_start(ids[-1]) >= now:  # two harvests in one second: tests and demos
+        now = harvest_start(ids[-1]) + timedelta(seconds=1)
+    return harvest_id_at(now)
+
+
+def unfinished_run(store: Archive) -> str | None:
+    """The newest run that has a spool and no committed harvest."""
+    committed = set(store.harvest_ids())
+    runs = sorted(path.parent.name for path in (store.root / "runs").glob(f"*/{SPOOL}"))
+    for id_ in reversed(runs):
+        if id_ not in committed:
+            return id_
+        drop_spool(store.root / "runs" / id_)  # killed between commit and clean-up
+    return None
+
+
+def drop_spool(folder: Path) -> None:
+    """Delete what only a harvest under way needs."""
+    for left in (*folder.glob(f"{SPOOL}*"), folder / RATE_FILE):
+        left.unlink(missing_ok=True)
+    shutil.rmtree(folder / PARTS, ignore_errors=True)  # a worker that was cut off may still write there

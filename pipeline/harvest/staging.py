@@ -1,0 +1,211 @@
+"""A harvest's files, written into the staging folder: what is new in it, the state it leads to, and what changed."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+
+from pipeline.compare.changes import SCHEMA as CHANGES_SCHEMA
+from pipeline.compare.states import compare_states
+from pipeline.harvest.page_status import PageRow, next_page_row
+from pipeline.harvest.spool import SpooledPage
+from pipeline.schema.codes import code_of_page
+from pipeline.schema.columns import RECORD_TABLES, arrow_schemas
+from pipeline.store.archive import Archive
+from pipeline.store.durable import canonical_json
+from pipeline.store.parquet import TableFiles, check_rows, version_schemas, write_parquet
+from pipeline.store.state import State
+from pipeline.store.writer import StoreWriter
+
+BODIES_SCHEMA: Final = pa.schema(
+    [
+        pa.field("page_sha256", pa.string(), metadata={"description": "SHA-256 of the bytes as served."}),
+        pa.field("page_key", pa.string()),
+        pa.field("url", pa.string()),
+        pa.field("http_status", pa.int32()),
+        pa.field("headers", pa.string(), metadata={"description": "The headers that matter, as JSON."}),
+        pa.field("fetched_at", pa.timestamp("us", tz="UTC")),
+        pa.field("encoding", pa.string(), metadata={"description": "full, or zstd-patch against base_sha256."}),
+        pa.field("base_sha256", pa.string()),
+        pa.field("base_harvest_id", pa.string()),
+        pa.field("body", pa.binary()),
+    ]
+)
+_ROWS_IN_GROUP: Final = {"bodies": 100, "projects": 500, "kpis": 500, "kpi_quarters": 1_000, "pages": 4_000}
+_CHECKED_COLUMNS: Final = ("page_key", "kind", "project_code", "kpi_code", "outcome", "verdict", "error")
+_STORED_ONCE: Final = ("facts_sha256", "etag", "last_modified")
+_WORTH_A_PATCH: Final = 0.5  # of the whole page's compressed size
+
+
+@dataclass(slots=True)
+class Staged:
+    """A harvest whose files lie in the staging folder, not committed yet.
+
+    pages: of each page's row what coverage and bounds are made of; outcomes: how many pages had which outcome
+    rows: number of rows of each table in the new state; rows_before: in the state published now
+    """
+
+    store: StoreWriter
+    harvest_id: str
+    folder: Path
+    pages: list[PageRow]
+    previous: Mapping[str, PageRow]
+    rows: dict[str, int] = field(default_factory=dict)
+    rows_before: dict[str, int] = field(default_factory=dict)
+    snapshot: Path | None = None
+    outcomes: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
+
+
+def stage(
+    store: StoreWriter,
+    harvest_id: str,
+    fetched: Iterator[SpooledPage],
+    previous: Mapping[str, PageRow],
+    *,
+    publish_contacts: bool = True,
+    cause: str = "portal",
+) -> Staged:
+    """Write a harvest's files and the state it leads to into the staging folder.
+
+    fetched: the spool's pages, by key; previous: the pages of the last published harvest
+    """
+    folder = store.root / "tmp" / harvest_id
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    staged = Staged(store, harvest_id, folder, [], previous)
+    versions = _NewVersions(store, harvest_id)
+    with TableFiles(folder, _harvest_schemas(), _ROWS_IN_GROUP) as files:
+        for row, page in _page_rows(fetched, previous, harvest_id):
+            staged.pages.append({name: row[name] for name in _CHECKED_COLUMNS})
+            staged.outcomes[row["outcome"]] += 1
+            files.add(versions.rows(row, page, previous.get(row["page_key"])))
+    _build_state(staged, publish_contacts=publish_contacts, cause=cause)
+    return staged
+
+
+def _page_rows(
+    fetched: Iterator[SpooledPage], previous: Mapping[str, PageRow], harvest_id: str
+) -> Iterator[tuple[PageRow, SpooledPage | None]]:
+    """Each known or fetched page once, by key, with its row in this harvest."""
+    keys = iter(sorted(previous))
+    key = next(keys, None)
+    for page in fetched:
+        if page.kind == "start":  # it leads to other pages and holds no record
+            continue
+        while key is not None and key < page.page_key:
+            yield next_page_row(previous[key], None, harvest_id), None
+            key = next(keys, None)
+        if key == page.page_key:
+            key = next(keys, None)
+        yield next_page_row(previous.get(page.page_key), page, harvest_id), page
+    while key is not None:
+        yield next_page_row(previous[key], None, harvest_id), None
+        key = next(keys, None)
+
+
+def _harvest_schemas() -> dict[str, pa.Schema]:
+    """The schemas of the files that one harvest adds, but for its changes."""
+    published = arrow_schemas()
+    runs = {name: published[name].remove_metadata() for name in ("pages", "findings")}
+    return {**version_schemas(), **runs, "bodies": BODIES_SCHEMA}
+
+
+class _NewVersions:
+    """What is new in one harvest: the rows that each page adds to its files."""
+
+    def __init__(self, store: Archive, harvest_id: str) -> None:
+        self._store = store
+        self._harvest_id = harvest_id
+        self._stored: set[str] = set()
+
+    def rows(self, row: PageRow, page: SpooledPage | None, previous: PageRow | None) -> dict[str, list[dict[str, Any]]]:
+        """The rows that one page adds, by table: its row of `pages`, and what is new about it."""
+        added: dict[str, list[dict[str, Any]]] = {"pages": [_without_repeats(row, self._harvest_id)]}
+        if page is None:
+            return added
+        if row["version_harvest_id"] == self._harvest_id and page.tables is not None:
+            check_rows(page.tables)
+            origin = {"page_key": page.page_key, "version_harvest_id": self._harvest_id}
+            added |= {name: [{**values, **origin} for values in rows] for name, rows in page.tables.items()}
+        place = {"harvest_id": self._harvest_id, "page_key": page.page_key}
+        added["findings"] = [
+            {**finding, **place, "finding_no": number} for number, finding in enumerate(page.findings, 1)
+        ]
+        if page.body and row["body_harvest_id"] == self._harvest_id and page.sha256 not in self._stored:
+            self._stored.add(page.sha256 or "")
+            added["bodies"] = [self._body(row, page, previous)]
+        return added
+
+    def _body(self, row: PageRow, page: SpooledPage, previous: PageRow | None) -> dict[str, Any]:
+        """The page's bytes: whole where they are new, else as a patch against the record's bytes stored before."""
+        stored: dict[str, Any] = {
+            "page_sha256": page.sha256,
+            "page_key": page.page_key,
+            "url": page.url,
+            "http_status": page.http_status,
+            "headers": canonical_json(dict(page.headers)).decode(),
+            "fetched_at": page.fetched_at,
+            "encoding": "full",
+            "base_sha256": None,
+            "base_harvest_id": None,
+            "body": page.body,
+        }
+        if previous is None or not previous["record_sha256"]:
+            return stored
+        base_id, base_sha256 = self._base(previous)
+        base = self._store.body(base_id, base_sha256)
+        dictionary = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+        patch = zstandard.ZstdCompressor(level=3, dict_data=dictionary).compress(page.body)
+        if len(patch) > _WORTH_A_PATCH * len(zstandard.ZstdCompressor(level=3).compress(page.body)):
+            return stored
+        patched = {"encoding": "zstd-patch", "base_sha256": base_sha256, "base_harvest_id": base_id, "body": patch}
+        return {**stored, **patched}
+
+    def _base(self, previous: PageRow) -> tuple[str, str]:
+        """The stored whole page that a patch can stand on: one hop, never a chain."""
+        id_, sha256 = previous["record_body_harvest_id"], previous["record_sha256"]
+        record = self._store.body_record(id_, sha256)
+        return (record["base_harvest_id"], record["base_sha256"]) if record["base_sha256"] else (id_, sha256)
+
+
+def _without_repeats(row: PageRow, harvest_id: str) -> PageRow:
+    """The row without what the harvest that first saw the version or the bytes holds; see `state.fill_pages`."""
+    known = {} if row["version_harvest_id"] == harvest_id else dict.fromkeys(_STORED_ONCE)
+    if row["record_sha256"] is not None and row["record_sha256"] == row["page_sha256"]:
+        known |= {"record_sha256": None, "record_body_harvest_id": None}
+    if row["body_harvest_id"] not in (None, harvest_id):  # the hash is two thirds of an unchanged page's row
+        known["page_sha256"] = None
+    return {**row, **known} if known else row
+
+
+def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:
+    """The state this harvest leads to, and what differs from the one published now."""
+    store = staged.store
+    base = store.latest_id()
+    leave_out = frozenset() if publish_contacts else frozenset(("contacts",))
+    new = State(store, staged.harvest_id, base=base, staged=staged.folder)
+    snapshot = store.root / "tmp" / f"snapshot-{staged.harvest_id}"
+    shutil.rmtree(snapshot, ignore_errors=True)
+    snapshot.mkdir()
+    staged.rows = new.write(snapshot, leave_out=leave_out)
+    staged.snapshot = snapshot
+    changes = CHANGES_SCHEMA.empty_table()
+    if base is not None:
+        files = {name: store.root / "snapshots" / base / f"{name}.parquet" for name in RECORD_TABLES}
+        staged.rows_before = {
+            name: pq.ParquetFile(file).metadata.num_rows for name, file in files.items() if file.is_file()
+        }
+        changes = compare_states(State(store, base), new, gone_before=_gone(staged.previous), cause=cause)
+    staged.changes = Counter(changes["meaning"].to_pylist())
+    write_parquet(changes, staged.folder / "changes.parquet", "changes")
+
+
+def _gone(previous: Mapping[str, PageRow]) -> frozenset[str]:
+    return frozenset(code_of_page(key) for key, row in previous.items() if row["ended_at"] is not None)
