@@ -229,7 +229,7 @@ from pipeline.errors import refused_by_machine
 from pipeline.harvest.result import Scope
 from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.archive import Archive
+from pipeline.store.writer import create_store, open_writer
 
 url, data, limit = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 settings = load_settings(portal=url, data=data, rate=1000, retries=0)
