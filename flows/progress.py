@@ -37,7 +37,7 @@ class TerminalControl(RunControl):
         )
         self._task = self._bar.add_task("fetching", total=None, rate=0.0, failed=0)
         self._began: float | None = None
-        self._shown = time.monotonic()
+        self._shown = 0.0
 
     def __enter__(self) -> Self:
         self._sigint_before = signal.signal(signal.SIGINT, self._on_sigint)
@@ -51,7 +51,7 @@ class TerminalControl(RunControl):
     def _show(self, _: HarvestRun) -> None:
         now = time.monotonic()
         if self._began is None:
-            self._began = now
+            self._began = self._shown = now
         if now - self._shown < (_INTERVAL_TERMINAL if self._terminal else _INTERVAL_LOG):
             return
         self._shown = now

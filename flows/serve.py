@@ -1,7 +1,6 @@
-"""The nightly schedule as a Prefect deployment: one process that looks after itself."""
+"""The nightly schedule as a Prefect deployment: one process with server, runner and a check for late harvests."""
 
 import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,6 +10,7 @@ from uuid import UUID
 import click
 
 from flows.prefect_ import environment as prefect_setup
+from flows.prefect_.errors import prefect_failures, require_prefect
 from flows.prefect_.server import prefect_server
 from pipeline.errors import BmaProgressError, SettingsError
 from pipeline.harvest.request import HarvestRequest
@@ -24,21 +24,22 @@ if TYPE_CHECKING:
     from prefect.server.schemas.schedules import CronSchedule
 
 TIMEZONE: Final = "Asia/Bangkok"
-_LOOK: Final = 600.0  # seconds between two looks at whether a night is late
+_LATE_CHECK: Final = 600.0  # seconds between two checks of whether a harvest is late
 
 
 def serve(request: HarvestRequest, cron: str, port: int) -> None:
     """Harvest by a schedule until stopped.
 
     cron: five fields, Bangkok time; port: of the embedded Prefect server, where PREFECT_API_URL names none
-    Raises SettingsError for a schedule nobody can read, StoreBusyError where another process serves the store,
-    BmaProgressError where the server cannot be had.
+    Raises SettingsError for a schedule that is none, StoreBusyError where another process serves the store,
+    BmaProgressError where the server does not start.
     """
+    require_prefect()
     settings, _ = request.load()
     store = create_store(settings.data, settings.portal)
     home = prefect_setup.prepare(settings.data)
-    schedule = _schedule(cron)  # a wrong one is told before anything is waited for
-    with service_lock(store.root), prefect_server(home, port) as address, suppress(asyncio.CancelledError):
+    schedule = _schedule(cron)  # a wrong one is refused before anything is waited for
+    with service_lock(store.root), prefect_server(home, port) as address, prefect_failures():
         asyncio.run(_serve(request, schedule, address))
     click.echo("stopped", err=True)
 
@@ -48,16 +49,16 @@ def _schedule(cron: str) -> "CronSchedule":
 
     try:
         schedule = CronSchedule(cron=cron, timezone=TIMEZONE)
-        comes = len(cron.split()) == 5 and asyncio.run(schedule.get_dates(n=1))  # the 31st of February never does
+        ever_due = len(cron.split()) == 5 and asyncio.run(schedule.get_dates(n=1))  # the 31st of February never does
     except ValueError:
-        comes = False
-    if not comes:
-        raise SettingsError(f"{cron!r} is no schedule; write five fields such as '0 2 * * *'")
+        ever_due = False
+    if not ever_due:
+        raise SettingsError(f"{cron!r} is not a schedule; write five fields such as '0 2 * * *'")
     return schedule
 
 
 async def _serve(request: HarvestRequest, schedule: "CronSchedule", address: str) -> None:
-    # imported here: Prefect must find its settings made
+    # imported here, when Prefect's environment is set
     from prefect.runner import Runner
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
@@ -73,16 +74,11 @@ async def _serve(request: HarvestRequest, schedule: "CronSchedule", address: str
         entrypoint_type=EntrypointType.MODULE_PATH,
         description=f"Harvests {settings.portal} into {settings.data}",
     )
-    # One harvest at a time: the runner's limit, and the store's own lock for whoever else writes. A concurrency limit of the
-    # deployment's own cancels every run with this version ("slot lost during provisioning").
+    # one harvest at a time: the runner's limit, and the store's own lock against other writers
     runner = Runner(name=name, pause_on_shutdown=False, limit=1)
-    serving = asyncio.current_task()
-    assert serving is not None  # noqa: S101 - we run in a task
-    # its own handler starts a coroutine and drops it
-    runner.handle_sigterm = lambda *_: serving.cancel()  # type: ignore[method-assign, assignment]
     deployment_id = await runner.aadd_deployment(deployment)
     click.echo(
-        f"serving harvest/{name}: {schedule.cron} ({TIMEZONE}); Prefect's screens: {address.removesuffix('/api')}",
+        f"serving harvest/{name}: {schedule.cron} ({TIMEZONE}); Prefect's UI: {address.removesuffix('/api')}",
         err=True,
     )
     await _catch_up(deployment_id, schedule, settings.data)
@@ -93,20 +89,20 @@ async def _serve(request: HarvestRequest, schedule: "CronSchedule", address: str
 
 
 async def _watch(settings: Settings) -> None:
-    """Tell when no night has come for too long, whatever the reason."""
+    """Notify when the published harvest is too old, whatever the reason."""
     from flows.prefect_.notifications import notify_late
 
     while True:
         try:
             for problem in await notify_late(settings):
                 click.echo(f"bma-progress: {problem}", err=True)
-        except BmaProgressError as error:  # a damaged store is said, and does not end the service
+        except BmaProgressError as error:  # a damaged store is reported, and does not end the service
             click.echo(f"bma-progress: {error}", err=True)
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(_LATE_CHECK)
 
 
 async def _catch_up(deployment_id: UUID, schedule: "CronSchedule", data: Path) -> None:
-    """Drop the runs that were due while nobody served, and make one of them good if the last night was missed."""
+    """Drop the runs that were due while the service was down, and begin one if the last harvest was missed."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter
 
@@ -120,7 +116,7 @@ async def _catch_up(deployment_id: UUID, schedule: "CronSchedule", data: Path) -
         ids = Archive(data).harvest_ids()
         due = await _last_due(schedule, now)
         if ids and due and harvest_start(ids[-1]) < due:
-            await client.create_flow_run_from_deployment(deployment_id, name="a missed night")
+            await client.create_flow_run_from_deployment(deployment_id, name="a missed harvest")
             click.echo(f"the harvest of {due:%Y-%m-%d %H:%M} was missed: harvesting now", err=True)
 
 

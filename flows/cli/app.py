@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> Any:
 
 
 def _sentence(error: Exception) -> str | None:
-    """What to tell the user about an error; None for a defect of the program, which needs its traceback."""
+    """The sentence for an error; None for a defect of the program, which needs its traceback."""
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "bma-progress"
         return f"{error.format_message().rstrip('.')}; see `{command} --help`"

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -13,6 +13,7 @@ from pipeline.errors import BmaProgressError
 
 if TYPE_CHECKING:
     from pipeline.settings import Settings
+    from pipeline.store.archive import Archive
 
 
 @click.command(epilog="Exit status: 0 whole, 1 damaged, 2 trouble.")
@@ -96,7 +97,7 @@ def replay(since: str | None, publish: bool, data: Path | None, runner: str | No
     _publish_replay(store, settings)
 
 
-def _show_parser_changes(store: Any, since: str | None, settings: "Settings") -> NoReturn:
+def _show_parser_changes(store: "Archive", since: str | None, settings: "Settings") -> NoReturn:
     from pipeline.compare.formats import format_changes
     from pipeline.harvest.replay import parser_changes
 
@@ -113,7 +114,7 @@ def _show_parser_changes(store: Any, since: str | None, settings: "Settings") ->
     sys.exit(1 if len(changes) or unreadable else 0)
 
 
-def _publish_replay(store: Any, settings: "Settings") -> NoReturn:
+def _publish_replay(store: "Archive", settings: "Settings") -> NoReturn:
     from pipeline.harvest.replay import publish_replay
     from pipeline.harvest.run_folder import new_harvest_id
     from pipeline.store.writer import open_writer

@@ -1,7 +1,10 @@
 """The store a command works on: the one that `--data` names, else the one of the settings."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.store.archive import Archive
 
 
 def store_place(data: Path | None) -> str | Path:
@@ -13,7 +16,7 @@ def store_place(data: Path | None) -> str | Path:
     return mirrored_url(folder) or folder
 
 
-def named_store(data: Path | None) -> Any:
+def named_store(data: Path | None) -> "Archive":
     """The store, opened. Raises StoreError."""
     from pipeline.store.writer import open_archive
 

@@ -1,4 +1,4 @@
-"""Batches on a Dask cluster: one rate for the portal, kept by the scheduler, whoever asks on whatever machine.
+"""Batches on a Dask cluster: one rate for the portal, kept by the scheduler for all machines.
 
 Import it only where the Dask runner is wanted; it needs the extra `dask`, on the scheduler and on all workers too.
 """
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
 _HANDLER: Final = "bma_progress_slot"
-_PATIENCE: Final = 300.0  # seconds without any worker, as when all machines of a cluster start again
-_LOOK: Final = 0.5  # seconds between two looks at whether a stop was asked for
+_WORKER_TIMEOUT: Final = 300.0  # seconds without any worker, as when all machines of a cluster restart
+_STOP_CHECK: Final = 0.5  # seconds between two checks of whether a stop was requested
 
 
 def dask_runner(address: str | None) -> DaskTaskRunner:
@@ -60,7 +60,7 @@ def workers_of(runner: DaskTaskRunner) -> dict[str, int]:
 
 
 class RateKeeper(SchedulerPlugin):
-    """The scheduler's book of the next free slot of each host; one for all harvests of the cluster."""
+    """The next free slot of each host, kept by the scheduler for all harvests of the cluster."""
 
     name = "bma-progress-rate"
     idempotent = True
@@ -107,13 +107,13 @@ class SchedulerClock:
         await self._ask("pause", seconds)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
 
     async def _ask(self, what: str, seconds: float = 0.0) -> float:
         call = getattr(self._scheduler, _HANDLER)(host=self._host, what=what, seconds=seconds)
         try:
             answer: float = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, self._loop))
-        except OSError as error:  # no fault of the portal's
+        except OSError as error:  # not a failure of the portal
             raise BmaProgressError(f"the Dask scheduler does not answer ({error}); what was fetched is kept") from None
         return answer
 
@@ -139,83 +139,81 @@ def fetch_batch_elsewhere(number: int, pickled: bytes) -> ClientState:
 class Cluster:
     """The workers of a harvest, seen from the process that commits it."""
 
-    def __init__(self, runner: DaskTaskRunner, night: HarvestRun) -> None:
+    def __init__(self, runner: DaskTaskRunner, run: HarvestRun) -> None:
         self._runner = runner
         self._client = client_of(runner)
         self._client.register_plugin(RateKeeper())
         self._where = f"the Dask scheduler at {self._client.scheduler_info()['address']}"
-        self._night = night
+        self._run = run
         self._number = 0
         self._seen_worker = time.monotonic()
-        self.clock = SchedulerClock(self._client, night.settings.portal)
+        self.clock = SchedulerClock(self._client, run.settings.portal)
 
     async def fetch(self, on_pages: Any) -> None:
-        """One pass over the pages; what workers keep is taken in batch by batch. on_pages: called after each."""
-        night = self._night
-        if night.client is None:
-            raise RuntimeError("a pass needs the night's client: use `async with night.connect()`")
-        learnt = await night.client.state()
-        flying: dict[asyncio.Task[State[Any]], Batch] = {}
-        with BatchFiles(night.folder) as orders:
+        """One pass over the pages; what workers keep is collected batch by batch. on_pages: called after each."""
+        run = self._run
+        if run.client is None:
+            raise RuntimeError("a pass needs the run's client: use `async with run.connect()`")
+        client_state = await run.client.state()
+        submitted: dict[asyncio.Task[State[Any]], Batch] = {}
+        with BatchFiles(run.folder) as files:
             try:
                 while True:
-                    lanes = await self._lanes()
-                    in_hand = {task.ref.page_key for batch in flying.values() for task in batch.tasks}
-                    while len(flying) < lanes and (tasks := night.next_batch(in_hand)):
+                    slots = await self._slots()
+                    fetching = {task.ref.page_key for batch in submitted.values() for task in batch.tasks}
+                    while len(submitted) < slots and (tasks := run.next_batch(fetching)):
                         self._number += 1
-                        fresh = (await night.client.state()).joined(learnt)
-                        options = for_one_worker(night.options, max(1, night.settings.concurrency // lanes))
-                        batch = Batch(
-                            self._number, str(night.folder.resolve()), orders.name, tuple(tasks), options, fresh
-                        )
-                        in_hand.update(task.ref.page_key for task in tasks)
-                        flying[asyncio.create_task(self._done(batch))] = batch
-                    if not flying:
+                        fresh = (await run.client.state()).joined(client_state)
+                        options = for_one_worker(run.options, max(1, run.settings.concurrency // slots))
+                        batch = Batch(self._number, str(run.folder.resolve()), files.name, tuple(tasks), options, fresh)
+                        fetching |= {task.ref.page_key for task in tasks}
+                        submitted[asyncio.create_task(self._run_batch(batch))] = batch
+                    if not submitted:
                         return
-                    done, _ = await asyncio.wait(flying, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
-                    if night.stop_requested:
-                        orders.withdraw()
-                    for ended in done:
-                        learnt = learnt.joined(await self._take_in(flying.pop(ended), ended.result()))
+                    done, _ = await asyncio.wait(submitted, timeout=_STOP_CHECK, return_when=asyncio.FIRST_COMPLETED)
+                    if run.stop_requested:
+                        files.withdraw()
+                    for task in done:
+                        client_state = client_state.joined(await self._collect(submitted.pop(task), task.result()))
                         await on_pages()
             finally:
-                orders.withdraw()
-                if flying:  # after an error: what the others have in hand is kept too
-                    await asyncio.wait(flying, timeout=night.settings.page_timeout)
-                night.collect()
+                files.withdraw()
+                if submitted:  # after an error: what the others are fetching is kept too
+                    await asyncio.wait(submitted, timeout=run.settings.page_timeout)
+                run.collect()
 
-    async def _done(self, batch: Batch) -> "State[Any]":
+    async def _run_batch(self, batch: Batch) -> "State[Any]":
         parameters = {"number": batch.number, "pickled": pickle.dumps(batch)}
         future: PrefectDaskFuture[ClientState] = self._runner.submit(fetch_batch_elsewhere, parameters)
         try:
             state: State[Any] = await asyncio.to_thread(future.wrapped_future.result)
-        except Exception as error:  # noqa: BLE001 - whatever Dask says of a batch it could not bring home
+        except Exception as error:  # noqa: BLE001 - whatever Dask says of a batch it lost
             raise BmaProgressError(
                 f"batch {batch.number} was lost on {self._where} ({' '.join(str(error).split())[:200]}); what was fetched "
                 "is kept and the next start goes on from there"
             ) from None
         return state
 
-    async def _take_in(self, batch: Batch, state: "State[Any]") -> ClientState:
-        kept = self._night.collect(batch.name)
+    async def _collect(self, batch: Batch, state: "State[Any]") -> ClientState:
+        kept = self._run.collect(batch.name)
         if state.is_completed():
-            if not kept and not self._night.stop_requested:
+            if not kept and not self._run.stop_requested:
                 raise BmaProgressError(f"batch {batch.number} came back from {self._where} without a page")
-            learnt: ClientState = await state.aresult()
-            return learnt
+            state_after: ClientState = await state.aresult()
+            return state_after
         error = await state.aresult(raise_on_failure=False)
         if isinstance(error, BmaProgressError):
             raise error
         raise BmaProgressError(f"batch {batch.number} failed twice on {self._where} ({error}); the log there says why")
 
-    async def _lanes(self) -> int:
+    async def _slots(self) -> int:
         """How many batches may be under way: one a worker, and never more than requests at once."""
         workers = len(await asyncio.to_thread(workers_of, self._runner))
         if workers:
             self._seen_worker = time.monotonic()
-        elif time.monotonic() - self._seen_worker > _PATIENCE:
+        elif time.monotonic() - self._seen_worker > _WORKER_TIMEOUT:
             raise BmaProgressError(
-                f"{self._where} has had no worker for {_PATIENCE:g} s; start some with `dask worker`: what was fetched is kept "
-                "and the next start goes on from there"
+                f"{self._where} has had no worker for {_WORKER_TIMEOUT:g} s; start some with `dask worker`: what was fetched is "
+                "kept and the next start goes on from there"
             )
-        return max(1, min(workers, self._night.settings.concurrency))
+        return max(1, min(workers, self._run.settings.concurrency))

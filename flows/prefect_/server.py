@@ -22,7 +22,7 @@ from pipeline.errors import BmaProgressError
 from pipeline.settings import Settings
 
 _SET_PARENT_DEATH_SIGNAL: Final = 1  # of prctl(2)
-_PATIENCE: Final = 180  # seconds for a server that makes its database first
+_START_TIMEOUT: Final = 180  # seconds; a new home needs a database first
 
 
 @contextmanager
@@ -51,15 +51,15 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
             command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=_end_with_parent
         )
     try:
-        give_up = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _START_TIMEOUT
         while not _answers(address):
-            if server.poll() is not None or time.monotonic() > give_up:
+            if server.poll() is not None or time.monotonic() > deadline:
                 raise BmaProgressError(f"Prefect's server did not start; {home / 'server.log'} says why")
             time.sleep(0.5)
-        _talk_to(address)
+        _use_server(address)
         yield address
     finally:
-        _talk_to(None)
+        _use_server(None)
         if "prefect.logging.handlers" in sys.modules:
             sys.modules["prefect.logging.handlers"].APILogWorker.drain_all(
                 timeout=5
@@ -73,23 +73,23 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
 
 
 def _end_with_parent() -> None:
-    """Ask the system to stop this new process when the one that started it is gone, however that came about."""
+    """Have the system stop this new process when the one that started it ends, also by a kill."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
-def _talk_to(address: str | None) -> None:
-    """Make this process's Prefect, and that of its children, talk to a server; None: to none that we know of."""
+def _use_server(address: str | None) -> None:
+    """Make Prefect, in this process and its children, use the server at an address; None: no particular one."""
     from prefect.context import refresh_global_settings_context
 
     os.environ.pop("PREFECT_API_URL", None)
     if address:
         os.environ["PREFECT_API_URL"] = address
-    refresh_global_settings_context()  # else, where it was imported before, it starts a second server of its own
+    refresh_global_settings_context()  # else Prefect, where it was imported before, starts a second server
 
 
 def server_for_workers(settings: Settings, home: Path) -> AbstractContextManager[object]:
-    """Prefect's server, where workers of a cluster have to reach it: the one for a single flow is not for others."""
+    """A Prefect server that workers of a cluster can reach; without a cluster none, since Prefect starts one for the flow."""
     if settings.runner == "local":
         return nullcontext()
     host = urlsplit(settings.dask_address).hostname
@@ -110,7 +110,7 @@ def _answers(address: str) -> bool:
 
 
 def _refused(port: int) -> str | None:
-    """Why nobody can listen at a port of loopback; None where one can."""
+    """Why no server can listen at a port of loopback; None where one can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
         try:

@@ -132,7 +132,7 @@ def test_a_schedule_nobody_can_read_is_told_before_anything_starts(
     with pytest.raises(SystemExit) as ended:
         main(["serve", "--data", str(tmp_path / "store"), "--cron", cron])
     assert ended.value.code == 2
-    assert f"{cron!r} is no schedule" in capsys.readouterr().err
+    assert f"{cron!r} is not a schedule" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["serve"], ["serve", "--cron", "0 3 * * *"]])

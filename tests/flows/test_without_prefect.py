@@ -1,0 +1,84 @@
+"""Where Prefect is not installed, everything that only reads works, and what harvests says what is missing."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.messages import ROOT
+
+HIDDEN = "import sys; sys.modules['prefect'] = None\nfrom flows.cli import main\n"
+
+
+def without_prefect(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", f"{HIDDEN}main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=folder)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["parse", "{pages}/24000000-2964.html"], 0),
+        (["diff", "previous", "latest"], 1),
+        (["report", "--out", "report.html"], 0),
+        (["history", "24000000-3051"], 0),
+        (["export", "latest", "--out", "exported"], 0),
+        (["status"], 0),
+        (["sql", "SELECT count(*) FROM projects"], 0),
+        (["dictionary", "--out", "dictionary"], 0),
+        (["verify"], 0),
+        (["evidence", "24000000-3051", "--out", "bundle"], 0),
+        (["replay"], 0),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_what_only_reads_works(
+    arguments: list[str], status: int, three_nights: Path, fixtures_html: Path, tmp_path: Path
+) -> None:
+    arguments = [argument.format(pages=fixtures_html) for argument in arguments]
+    if arguments[0] != "parse":
+        arguments += ["--data", str(three_nights)]
+    done = without_prefect(tmp_path, *arguments)
+    assert (done.returncode, done.stderr.count("Traceback")) == (status, 0), done.stderr
+    assert done.stdout
+
+
+def test_the_package_for_notebooks_works(three_nights: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['prefect'] = None\nfrom bma_progress import open_store, parse_page\n"
+        "print(len(open_store(sys.argv[1]).table('projects')) > 0, parse_page(b'').verdict)"
+    )
+    command = [sys.executable, "-c", program, str(three_nights)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path)
+    assert done.stdout == "True empty\n", done.stderr
+
+
+@pytest.mark.parametrize("command", ["harvest", "backfill", "serve", "demo", "replay"])
+def test_what_harvests_says_what_is_missing_and_writes_nothing(
+    command: str, three_nights: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "portals.toml").write_text('[[harvest]]\nportal = "http://127.0.0.1:9"\ndata = "store"\n')
+    arguments = {
+        "backfill": ["portals.toml"],
+        "demo": ["--data", "store"],
+        "replay": ["--data", str(three_nights), "--runner", "dask"],
+    }.get(command, ["--portal", "http://127.0.0.1:9", "--data", "store"])
+    done = without_prefect(tmp_path, command, *arguments)
+    assert done.returncode == 2
+    assert re.fullmatch(r"bma-progress: this command needs Prefect, which is not installed; .*\n", done.stderr)
+    assert [path.name for path in tmp_path.iterdir()] == ["portals.toml"]
+    (wanted,) = re.findall(r"pip install '(prefect[^']*)'", done.stderr)
+    assert f'"{wanted}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_the_help_loads_no_library_of_a_command(tmp_path: Path) -> None:
+    program = (
+        "import sys, json\nfrom flows.cli import main\ntry:\n main(['--help'])\nexcept SystemExit: pass\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    assert not loaded & {"prefect", "pandas", "pyarrow", "httpx", "pydantic", "rich", "selectolax", "duckdb"}
+    assert len(loaded) < 350
