@@ -56,10 +56,14 @@ class Store:
         """The names of all tables."""
         return self._archive.tables
 
+    def harvest_ids(self, *, published_only: bool = False) -> list[str]:
+        """The ids of all harvests, oldest first."""
+        return self._archive.harvest_ids(published_only=published_only)
+
     def harvests(self) -> pd.DataFrame:
         """One row a harvest, oldest first: id, start, whether it was published, counts of pages by outcome."""
         rows = []
-        for id_ in self._archive.harvest_ids():
+        for id_ in self.harvest_ids():
             manifest = self._archive.manifest(id_)
             named = {name: manifest[name] for name in ("published", "held_back", "cause")}
             rows.append({"harvest_id": id_, "started_at": harvest_start(id_), **named, **manifest["outcomes"]})
@@ -72,13 +76,9 @@ class Store:
         Days and instants are datetime columns, codes are text, whole numbers may be missing. `frame.attrs` has the title,
         the key, what each column means, and the units.
         """
-        frame: pd.DataFrame = self.arrow(name, when).to_pandas()
+        frame: pd.DataFrame = self._archive.arrow(name, when).to_pandas()
         frame.attrs.update(frame_attributes(name))  # as a plain pd.read_parquet gives them
         return frame
-
-    def arrow(self, name: str, when: str | date = "latest") -> pa.Table:
-        """One table as it stood at `when`, as an Arrow table."""
-        return self._archive.arrow(name, when)
 
     def as_of(self, when: str | date) -> "AsOf":
         """All tables as they stood at a time; they stay so while harvests go on."""
@@ -152,7 +152,7 @@ class AsOf:
 
     def arrow(self, name: str) -> pa.Table:
         """One table as Arrow."""
-        return self.store.arrow(name, self.harvest_id)
+        return self.store._archive.arrow(name, self.harvest_id)
 
 
 def most_rewritten(store: Store, *, since: str | date | None = None, until: str | date = "latest") -> pd.DataFrame:

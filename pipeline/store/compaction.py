@@ -33,7 +33,7 @@ def compact(archive: Archive, today: date | None = None) -> list[Path]:
         sha256 = file_sha256(staged)
         staged.replace(pack)
         sync_folder(harvests)
-        write_head(archive, new_packs={pack.name: sha256})
+        write_head(archive, archive.portal, new_packs={pack.name: sha256})
         _drop_folders(archive.root, [folder.name for folder in folders])
         made.append(pack)
     return made

@@ -7,45 +7,45 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import StoreDamagedError
-from pipeline.store.archive import Archive
 from pipeline.store.durable import canonical_json, file_sha256, write_durably
+from pipeline.store.harvests import Harvests
 from pipeline.store.layout import MANIFEST, README
 from pipeline.store.packs import packs
 
 
-def write_head(archive: Archive, new_packs: Mapping[str, str] | None = None) -> None:
+def write_head(harvests: Harvests, portal: str, new_packs: Mapping[str, str] | None = None) -> None:
     """Write head.json, where it says anything else than what stands there.
 
     new_packs: the hashes of packs that were made just now
     """
-    ids = archive.harvest_ids()
-    stated = _read_head(archive.root).get("packs")
+    root, ids = harvests.root, harvests.harvest_ids()
+    stated = _read_head(root).get("packs")
     known = {**(stated if isinstance(stated, dict) else {}), **(new_packs or {})}
     head = {
         "harvest_id": ids[-1] if ids else None,
-        "manifest_sha256": file_sha256(archive.harvest_folder(ids[-1]) / MANIFEST) if ids else None,
-        "packs": {pack.name: known.get(pack.name) or file_sha256(pack) for pack in packs(archive.root / "harvests")},
+        "manifest_sha256": file_sha256(harvests.harvest_folder(ids[-1]) / MANIFEST) if ids else None,
+        "packs": {pack.name: known.get(pack.name) or file_sha256(pack) for pack in packs(root / "harvests")},
         "readme_sha256": hashlib.sha256(README.encode()).hexdigest(),
-        "portal": archive.portal,
+        "portal": portal,
     }
     head["head_sha256"] = hashlib.sha256(canonical_json(head)).hexdigest()
     content = canonical_json(head)
-    file = archive.root / "head.json"
+    file = root / "head.json"
     if not file.exists() or file.read_bytes() != content:
-        write_durably(file, content, archive.root / "tmp")
+        write_durably(file, content, root / "tmp")
 
 
-def check_head(archive: Archive) -> None:
+def check_head(harvests: Harvests) -> None:
     """Raise StoreDamagedError where the harvest that head.json names is not there as it was committed."""
-    head = _read_head(archive.root)
+    head = _read_head(harvests.root)
     if not {"harvest_id", "manifest_sha256"} <= head.keys():
         return  # lost or damaged: written again from the harvests, whose chain stands by itself
     named, sha256 = head["harvest_id"], head["manifest_sha256"]
     if named is not None and (
-        named not in archive.harvest_ids() or file_sha256(archive.harvest_folder(named) / MANIFEST) != sha256
+        named not in harvests.harvest_ids() or file_sha256(harvests.harvest_folder(named) / MANIFEST) != sha256
     ):
         raise StoreDamagedError(
-            f"harvest {named}, the last that was committed to {archive.root}, is missing or altered; restore it from a "
+            f"harvest {named}, the last that was committed to {harvests.root}, is missing or altered; restore it from a "
             "copy of the store before another harvest hides that"
         )
 

@@ -12,6 +12,7 @@ from pipeline.store import snapshots
 from pipeline.store.archive import Archive
 from pipeline.store.compaction import compact, finish_compaction, half_done_packs
 from pipeline.store.durable import canonical_json, write_durably
+from pipeline.store.harvests import Harvests
 from pipeline.store.head import check_head, write_head
 from pipeline.store.layout import FOLDERS, FORMAT, README
 from pipeline.store.lock import write_lock
@@ -23,7 +24,7 @@ class StoreWriter(Archive):
 
     def write_head(self, new_packs: Mapping[str, str] | None = None) -> None:
         """Name the newest harvest in head.json; see `pipeline.store.head`."""
-        write_head(self, new_packs)
+        write_head(self, self.portal, new_packs)
 
     def publish(self, harvest_id: str, built: Path | None = None) -> None:
         """Make a committed harvest the one that `latest` shows; built: its state, already written in tmp/."""
@@ -76,7 +77,7 @@ def recover(archive: Archive) -> None:
         shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
     check_head(archive)
     half_done = half_done_packs(archive)
-    write_head(archive, new_packs=half_done)
+    write_head(archive, archive.portal, new_packs=half_done)
     finish_compaction(archive, list(half_done))
     published = archive.harvest_ids(published_only=True)
     shown = archive.latest_id()
@@ -110,6 +111,9 @@ def _make_store(root: Path, portal: str) -> None:
     for folder in FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
     write_durably(root / "README.md", README.encode(), root / "tmp")
+    if not (root / "head.json").exists():
+        write_head(Harvests(root), portal)
+    # last: with it the folder is a store, and whole
     write_durably(root / "store.json", canonical_json({"format": FORMAT, "portal": portal}), root / "tmp")
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from pipeline.api import open_store
 from pipeline.operate.status import condition
 from pipeline.store.archive import Archive
-from pipeline.store.writer import StoreWriter
+from pipeline.store.verify import verify_store
+from pipeline.store.writer import StoreWriter, create_store
 
 READS = {
-    "arrow",
     "as_of",
     "describe",
     "diff",
+    "harvest_ids",
     "harvests",
     "history",
     "latest",
@@ -38,6 +39,7 @@ def test_a_store_answers_as_before(three_nights: Path) -> None:
     store = open_store(three_nights)
     first, second, third = store.harvests()["harvest_id"]
     assert store.latest().harvest_id == third
+    assert store.harvest_ids(published_only=True) == [first, second, third]
     assert store.as_of("previous").harvest_id == second
     assert store.as_of(first)["projects"].equals(store.table("projects", first))
     assert store.as_of(first).arrow("projects").num_rows == len(store.table("projects", first))
@@ -53,7 +55,7 @@ def test_a_copy_without_the_link_latest_is_read_too(three_nights: Path, tmp_path
     shutil.copytree(three_nights, data, symlinks=True)
     (data / "latest").unlink()
     store = open_store(data)
-    assert "the published one begun" in repr(store)
+    assert "none published" not in repr(store)
     assert "<th>projects</th>" in store._repr_html_()
     assert store.latest()["projects"].equals(open_store(three_nights).table("projects"))
     assert condition(Archive(data), 1e9).is_good
@@ -88,3 +90,8 @@ except StoreError as error:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("this system has no file locks of Unix")
     assert (tmp_path / "export" / "projects.parquet").is_file()
+
+
+def test_a_store_that_was_just_made_is_whole(tmp_path: Path) -> None:
+    create_store(tmp_path / "store", "http://portal.example")
+    assert verify_store(tmp_path / "store", deep=True) == []

@@ -49,7 +49,7 @@ def make_older(data: Path) -> None:
             (folder / "datapackage.json").unlink()
             (folder / "snapshot.json").write_bytes(snapshot_document(sorted(folder.glob("*.parquet")), folder.name))
     (data / "head.json").unlink()
-    write_head(Archive(data))
+    write_head(Archive(data), Archive(data).portal)
 
 
 def _drop_columns(folder: Path) -> None:
