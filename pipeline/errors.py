@@ -1,4 +1,4 @@
-"""The errors a person may meet. Each says in one sentence what happened, where, and what to do."""
+"""The errors that users may see. Each says in one sentence what happened, where, and what to do."""
 
 import errno
 import sqlite3
@@ -7,7 +7,7 @@ from typing import Final
 
 
 class BmaProgressError(Exception):
-    """Something a user can mend; its text is the whole message."""
+    """Something a user can correct; its text is the whole message."""
 
 
 class SettingsError(BmaProgressError):
@@ -31,7 +31,7 @@ class StoreDamagedError(StoreError):
 
 
 class MachineError(BmaProgressError):
-    """The machine refused: a full disk, a missing right, a worn-out device."""
+    """The machine refused a file: a full disk, a missing permission, a broken device."""
 
 
 def first_line(error: BaseException) -> str:
@@ -72,5 +72,5 @@ def refused_by_machine(error: BaseException, place: Path) -> MachineError | None
     else:
         return None
     return MachineError(
-        f"{place} cannot be used ({why}); make room or mend its permissions, then start again: what was kept stands"
+        f"{place} cannot be used ({why}); free some space or correct its permissions, then start again: what was saved stays"
     )

@@ -1,4 +1,7 @@
-"""Every knob, typed, with its reason. Sources in order: arguments, environment, bma-progress.toml, defaults."""
+"""All settings, each typed and with the reason for its default.
+
+Sources in order: arguments, environment, bma-progress.toml, defaults.
+"""
 
 import difflib
 import os
@@ -57,7 +60,7 @@ class Settings(BaseSettings):
         True, description="Obey the portal's robots.txt: rules, crawl-delay, request-rate, visit-time."
     )
     # One request a second is what a person clicking fast would do; some thousand pages then take an hour or two.
-    # The upper bound only stops slips of the pen: a portal of one's own on loopback may be asked as fast as it goes.
+    # The upper bound only catches typing mistakes: a portal of one's own on loopback may be requested as fast as it answers.
     rate: float = Field(1.0, gt=0, le=1_000_000, description="Requests a second to one host, all workers together.")
     # At one request a second more than a few waiting connections only means a slow portal.
     concurrency: int = Field(4, ge=1, le=64, description="Requests under way at once.")
@@ -66,7 +69,7 @@ class Settings(BaseSettings):
     # A PHP page behind a busy database can take long to begin; Apache itself gives up after 60 s by default.
     read_timeout: float = Field(30.0, gt=0, le=3600, description="Seconds between two pieces of an answer.")
     # A slow drip never lets the read time-out pass; a whole page of 0.1 MB comes in 90 s even at dial-up speed.
-    page_timeout: float = Field(90.0, gt=0, le=3600, description="Seconds for one whole page, once asked for.")
+    page_timeout: float = Field(90.0, gt=0, le=3600, description="Seconds for one whole page, once requested.")
     # Three further tries outlast a restart of the web server; what fails four times waits for the second pass.
     retries: int = Field(3, ge=0, le=10, description="Further tries after a failure that may pass.")
     # 1, 2, 4 seconds: long enough for a hiccup, short beside the hours of a harvest.
@@ -75,10 +78,10 @@ class Settings(BaseSettings):
     max_retry_after: float = Field(
         300.0, ge=0, le=86_400, description="Longest wait the portal may ask for, in seconds."
     )
-    # Twenty failures running is no bad luck; a pause helps a restarting server, three pauses show a dead one.
-    breaker_failures: int = Field(20, ge=1, description="Failures running that pause the harvest.")
+    # Twenty failures in a row are no accident; a pause helps a restarting server, three pauses show one that is down.
+    breaker_failures: int = Field(20, ge=1, description="Failures in a row that pause the harvest.")
     breaker_pause: float = Field(60.0, ge=0, le=86_400, description="Seconds of that pause.")
-    breaker_pauses: int = Field(3, ge=0, le=100, description="Pauses running after which the harvest gives up.")
+    breaker_pauses: int = Field(3, ge=0, le=100, description="Pauses in a row after which the harvest gives up.")
     # The largest page seen has 0.1 MB; 16 MB leaves room and keeps a compression bomb out of memory.
     max_page_bytes: int = Field(16_000_000, ge=1_000, le=1_000_000_000, description="Largest page accepted, decoded.")
     # Some thousands of projects and as many indicators are known: five times that is a listing without an end.
@@ -94,30 +97,30 @@ class Settings(BaseSettings):
         "", description="The Dask scheduler, such as tcp://10.0.0.5:8786; empty: processes of this machine."
     )
 
-    # Bounds of a night that may be published. A bound that trips is to be explained, not refitted.
-    # A firewall or an outage in the night costs more than 2 % of the pages.
+    # Bounds of a harvest that may be published. A bound that is broken is to be explained, not adjusted.
+    # A firewall or an outage during the harvest costs more than 2 % of the pages.
     min_answered_share: float = Field(0.98, ge=0, le=1, description="Least share of known pages that must answer.")
-    # A year's change of projects comes with new lists; records do not vanish by the hundred in a night.
+    # A new year's projects come with new lists; records do not vanish by the hundred between two harvests.
     max_gone_share: float = Field(
-        0.01, ge=0, le=1, description="Largest share of known records that may go in a night."
+        0.01, ge=0, le=1, description="Largest share of known records that may go in one harvest."
     )
     # More than 2 % means that the portal's template changed, and that the parser has to be looked at first.
     max_suspect_share: float = Field(0.02, ge=0, le=1, description="Largest share of pages that may be suspect.")
-    # History grows; a table that shrinks by 3 % in a night has lost a part of every page, or a part of the pages.
+    # History grows; a table that shrinks by 3 % in one harvest has lost a part of every page, or a part of the pages.
     min_rows_share: float = Field(0.97, ge=0, le=1, description="Least share of a table's rows that must be there.")
     # On a portal of fifty pages one lost page is already two percent.
     allowance_pages: int = Field(3, ge=0, description="Pages that may be lost whatever the shares say.")
     allowance_rows: int = Field(100, ge=0, description="Rows of a table that may be lost whatever the share says.")
     # A week of full states answers the common questions at once; older ones are rebuilt from the harvests.
     keep_snapshots: int = Field(7, ge=1, description="Snapshots kept beside the first of every month.")
-    # A log has a line for every page of the night: some 200 bytes each, more than the night itself adds. What a night
+    # A log has a line for every page of the harvest: some 200 bytes each, more than the harvest itself adds. What a harvest
     # looked at stays in its pages.parquet for ever, its report in runs/.
     keep_logs: int = Field(30, ge=1, description="Harvests whose log.jsonl is kept; reports are kept always.")
 
-    # Who is told when a night is not good.
+    # Who is notified when a harvest is not good.
     notify_webhook: SecretStr | None = Field(
         None,
-        description="Address that gets a JSON document when a night is held back, fails or is late. It may hold a token: "
+        description="Address that gets a JSON document when a harvest is held back, fails or is late. It may hold a token: "
         "set it by the environment only.",
     )
     notify_webhook_block: str = Field(
@@ -126,12 +129,12 @@ class Settings(BaseSettings):
     notify_command: str = Field(
         "", description="Command that gets the same document on standard input; split into words, run without a shell."
     )
-    # A night begins every 24 hours; 20,000 pages at one a second take five and a half, and may be tried again.
+    # A harvest begins every 24 hours; 20,000 pages at one a second take five and a half, and may be tried again.
     late_hours: float = Field(36.0, gt=0, description="Hours since the start of the last published harvest; then late.")
 
     @field_validator("*", mode="before")
     @classmethod
-    def _truth_is_no_number(cls, value: Any, info: Any) -> Any:
+    def _refuse_bool_for_number(cls, value: Any, info: Any) -> Any:
         # pydantic would read `rate = true` as 1.0
         if isinstance(value, bool) and cls.model_fields[info.field_name].annotation is not bool:
             raise ValueError(_allowed(cls.model_fields[info.field_name]))
@@ -139,12 +142,12 @@ class Settings(BaseSettings):
 
     @field_validator("data", mode="before")
     @classmethod
-    def _data_is_a_folder_or_an_address(cls, value: Any) -> Any:
+    def _check_data(cls, value: Any) -> Any:
         return local_folder(value) if isinstance(value, str) and is_url(value) else value
 
     @field_validator("portal")
     @classmethod
-    def _portal_is_an_address(cls, value: str) -> str:
+    def _check_portal(cls, value: str) -> str:
         allowed = "an address such as http://monitor.bangkok.go.th, without query or password"
         try:
             parts = urlsplit(value.strip())
@@ -169,7 +172,7 @@ class Settings(BaseSettings):
 
     @field_validator("notify_webhook")
     @classmethod
-    def _webhook_is_an_address(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_webhook(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
         try:
@@ -183,7 +186,7 @@ class Settings(BaseSettings):
 
     @field_validator("notify_command")
     @classmethod
-    def _command_is_words(cls, value: str) -> str:
+    def _check_command(cls, value: str) -> str:
         try:
             words = shlex.split(value)
         except ValueError:
@@ -194,7 +197,7 @@ class Settings(BaseSettings):
 
     @field_validator("dask_address")
     @classmethod
-    def _scheduler_is_an_address(cls, value: str) -> str:
+    def _check_scheduler(cls, value: str) -> str:
         try:
             parts = urlsplit(value)
             complete = bool(parts.scheme and parts.hostname and parts.port)
@@ -206,7 +209,7 @@ class Settings(BaseSettings):
 
     @field_validator("contact")
     @classmethod
-    def _contact_fits_a_header(cls, value: str) -> str:
+    def _check_contact(cls, value: str) -> str:
         value = value.strip()
         if not value.isascii() or not value.isprintable():
             raise ValueError("an e-mail or web address in ASCII letters, since it travels in an HTTP header")
@@ -214,7 +217,7 @@ class Settings(BaseSettings):
 
     @field_validator("agencies", mode="before")
     @classmethod
-    def _agencies_are_codes(cls, value: Any) -> Any:
+    def _check_agencies(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = [part for part in re.split(r"[,\s]+", value) if part]
         if not isinstance(value, list | tuple):
@@ -226,7 +229,7 @@ class Settings(BaseSettings):
 
     @field_validator("data", "ca_file")
     @classmethod
-    def _home_is_a_folder(cls, value: Path | None) -> Path | None:
+    def _expand_home(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value else value
 
     @classmethod
@@ -275,7 +278,9 @@ def load_settings(**arguments: Any) -> Settings:
         if name.upper().startswith(PREFIX) and name.upper() != CONFIG_VARIABLE:
             setting = name[len(PREFIX) :].lower()
             if setting not in Settings.model_fields:
-                raise SettingsError(f"the environment variable {name} is no setting{_meant(setting, PREFIX)}; unset it")
+                raise SettingsError(
+                    f"the environment variable {name} is no setting{_suggestion(setting, PREFIX)}; unset it"
+                )
     for name in _SECRETS:
         if name in file_values or name in given:
             raise SettingsError(
@@ -284,11 +289,13 @@ def load_settings(**arguments: Any) -> Settings:
             )
     for name in file_values:
         if name not in Settings.model_fields:
-            raise SettingsError(f"{config_file()} sets {name!r}, which is no setting{_meant(name)}; remove that line")
+            raise SettingsError(
+                f"{config_file()} sets {name!r}, which is no setting{_suggestion(name)}; remove that line"
+            )
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise SettingsError(_sentence(error, given, file_values)) from None
+        raise SettingsError(_explain(error, given, file_values)) from None
 
 
 def _read_file() -> dict[str, Any]:
@@ -306,15 +313,17 @@ def _read_file() -> dict[str, Any]:
     except UnicodeDecodeError:
         raise SettingsError(f"the settings file {file} is no UTF-8 text; save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"the settings file {file} is no TOML: {_lower(str(error))}; correct that line") from None
+        raise SettingsError(
+            f"the settings file {file} is no TOML: {_lower_first(str(error))}; correct that line"
+        ) from None
 
 
-def _sentence(error: ValidationError, given: Mapping[str, Any], file_values: Mapping[str, Any]) -> str:
+def _explain(error: ValidationError, given: Mapping[str, Any], file_values: Mapping[str, Any]) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0])
     field = Settings.model_fields.get(name)
     if field is None:
-        return f"{name} is no setting{_meant(name)}"
+        return f"{name} is no setting{_suggestion(name)}"
     variable = next((key for key in os.environ if key.upper() == f"{PREFIX}{name.upper()}" and os.environ[key]), None)
     if name in given:
         value, source = given[name], ""
@@ -326,7 +335,7 @@ def _sentence(error: ValidationError, given: Mapping[str, Any], file_values: Map
     if name in _SECRETS:
         return f"the setting {name} must be {allowed}{source}; its value is not shown"
     shown = str(value) if isinstance(value, Path) else value
-    return f"the setting {name} must be {allowed}, not {_short(repr(shown))}{source}"
+    return f"the setting {name} must be {allowed}, not {_shortened(repr(shown))}{source}"
 
 
 def _allowed(field: FieldInfo) -> str:
@@ -351,16 +360,16 @@ def _allowed(field: FieldInfo) -> str:
     return "the name of a file or folder" if is_path else "text in quotes"
 
 
-def _meant(name: str, prefix: str = "") -> str:
+def _suggestion(name: str, prefix: str = "") -> str:
     close = difflib.get_close_matches(name.lower(), Settings.model_fields, n=1)
     if not close:
         return ""
     return f" (did you mean {prefix}{close[0].upper() if prefix else close[0]}?)"
 
 
-def _short(text: str) -> str:
+def _shortened(text: str) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
-def _lower(sentence: str) -> str:
+def _lower_first(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]

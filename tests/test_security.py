@@ -99,7 +99,7 @@ def _follows_a_form(address: str) -> bool:
     )
 
 
-def test_nothing_from_a_page_speaks_to_the_terminal(hostile_pages: Path, tmp_path: Path) -> None:
+def test_no_control_characters_of_a_page_reach_the_terminal(hostile_pages: Path, tmp_path: Path) -> None:
     data = tmp_path / "store"
     with DemoPortal(hostile_pages) as portal:
         harvest(portal, data)
@@ -125,12 +125,12 @@ def test_nothing_from_a_page_speaks_to_the_terminal(hostile_pages: Path, tmp_pat
 
 
 @pytest.mark.parametrize("code", ["../../etc/passwd", "24000000-2964/../x", "", "24000000-2964\n", "$(id)"])
-def test_a_code_given_by_hand_is_a_code(three_nights: Path, tmp_path: Path, code: str) -> None:
+def test_a_code_on_the_command_line_is_checked(three_nights: Path, tmp_path: Path, code: str) -> None:
     with pytest.raises(StoreError, match="is no project's or indicator's code"):
         open_store(three_nights).history(code)
 
 
-def test_a_reason_is_no_word_of_the_hooks_command(tmp_path: Path) -> None:
+def test_a_reason_is_no_argument_of_the_notify_command(tmp_path: Path) -> None:
     script = tmp_path / "hook.py"
     script.write_text(
         "import json, os, pathlib, sys\n"
@@ -148,7 +148,7 @@ def test_a_reason_is_no_word_of_the_hooks_command(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("pwned"))
 
 
-def test_a_store_is_closed_to_others_and_prefects_home_to_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permissions_of_a_store_and_of_prefects_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PREFECT_HOME", raising=False)
     for name in ("DO_NOT_TRACK", *[key for key in os.environ if key.startswith(("PREFECT_", "DASK_"))]):
         monkeypatch.setenv(name, os.environ.get(name, "1"))  # put back afterwards
@@ -170,7 +170,7 @@ def test_a_store_is_closed_to_others_and_prefects_home_to_all(tmp_path: Path, mo
     assert _mode(kept) == 0o775  # a folder that was there is its owner's affair
 
 
-def test_a_strict_mask_holds_for_every_file(tmp_path: Path) -> None:
+def test_a_strict_umask_holds_for_every_file(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         with DemoPortal() as portal:

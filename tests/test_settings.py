@@ -161,7 +161,7 @@ def test_the_portal_has_one_spelling(given: str, kept: str) -> None:
     assert load_settings(portal=given).portal == kept
 
 
-def test_every_setting_says_what_it_is_for() -> None:
+def test_every_setting_has_a_description() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name

@@ -19,12 +19,10 @@ def read_page(page: SpooledPage, body: bytes, *, fetched_at: datetime) -> tuple[
     content_type = page.headers.get("content-type")
     parsed = parse_page(body, url=page.url, content_type=content_type, fetched_at=fetched_at)
     has_record = bool(parsed.tables) and (parsed.kind, parsed.code) == (page.kind, page.code)
-    error = page.error
-    if parsed.tables and not has_record and error is None:
-        error = f"the address shows the {parsed.kind} page of {parsed.code}"
+    shows_another = bool(parsed.tables) and not has_record
     page = replace(
         page,
-        error=error,
+        error=page.error or (f"the address shows the {parsed.kind} page of {parsed.code}" if shows_another else None),
         verdict=parsed.verdict,
         facts_sha256=facts_sha256(parsed.tables) if has_record else None,
         encoding=parsed.encoding,

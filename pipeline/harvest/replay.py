@@ -1,4 +1,4 @@
-"""Stored pages read again with this version of the parser: what the parser changed, apart from what the portal changed."""
+"""Stored pages read again with today's parser: what the parser changed, apart from what the portal changed."""
 
 import json
 import tempfile
@@ -33,12 +33,12 @@ from pipeline.store.writer import StoreWriter
 Reader = Callable[[Archive, Iterable[Sequence[PageRow]]], Iterator[list[SpooledPage]]]
 """Reads chunks of stored pages again: the pages of each chunk, chunk by chunk."""
 
-_UNREADABLE: Final = "this version of the parser reads no record in the stored page"
+_UNREADABLE: Final = "today's parser reads no record in the stored page"
 _CHUNK: Final = 500  # pages read at once: some 25 MB of rows where all of them differ
 
 
 def read_again(store: Archive, row: Mapping[str, Any]) -> SpooledPage:
-    """The page whose bytes a row of `pages` calls its record's, as this version of the parser reads it.
+    """The page whose bytes a row of `pages` calls its record's, as today's parser reads it.
 
     Its times are those of the portal's answer: nothing is requested. Raises StoreDamagedError for altered bytes.
     """
@@ -60,7 +60,7 @@ def read_again(store: Archive, row: Mapping[str, Any]) -> SpooledPage:
 
 
 def read_chunk(store: Archive, rows: Sequence[PageRow]) -> list[SpooledPage]:
-    """Stored pages as this version of the parser reads them; without the rows of those whose facts are the same.
+    """Stored pages as today's parser reads them; without the rows of those whose facts are the same.
 
     Raises StoreDamagedError for altered bytes.
     """
@@ -80,7 +80,7 @@ def read_here(store: Archive, chunks: Iterable[Sequence[PageRow]]) -> Iterator[l
 def parser_changes(
     store: Archive, since: str | None = None, reader: Reader = read_here
 ) -> tuple[pa.Table, int, list[str]]:
-    """What this version of the parser reads differently: the differences, pages read, keys of pages it cannot read.
+    """What today's parser reads differently: the differences, pages read, keys of pages it cannot read.
 
     since: look at all versions of the harvests from that one on; without it at the versions in force
     reader: reads the pages of chunks as `read_chunk` does, in their order
@@ -174,7 +174,7 @@ def _versions(state: State, owner: str, id_: str) -> dict[str, set[str]]:
 
 
 def needs_replay(store: Archive, known: Mapping[str, PageRow]) -> bool:
-    """True where another version of the parser last read some record in force, and no replay by this one was tried yet."""
+    """True where another parser last read some record in force, and no replay by today's was tried yet."""
     if all(row["parser_version"] == PARSER_VERSION for row in known.values() if is_in_force(row)):
         return False
     manifests = map(store.manifest, store.harvest_ids())
@@ -204,9 +204,7 @@ def publish_replay(store: StoreWriter, settings: Settings, harvest_id: str) -> S
         cause="parser",
     )
     lost = sorted(page["page_key"] for page in staged.pages if page["outcome"] in ("failed", "blocked"))
-    held_back = (
-        f"{len(lost):,} stored pages hold no record for this version of the parser, such as {lost[0]}" if lost else None
-    )
+    held_back = f"{len(lost):,} stored pages hold no record for today's parser, such as {lost[0]}" if lost else None
     commit(staged, held_back=held_back, report={"parser_version": PARSER_VERSION, "lost": lost[:20]}, cause="parser")
     store.prune_snapshots(settings.keep_snapshots)
     return staged

@@ -41,7 +41,7 @@ def check_rows(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
             if row.keys() != expected:
                 odd = ", ".join(sorted(row.keys() ^ expected))
                 raise StoreError(
-                    f"a row of {name} and the dictionary of columns disagree about {odd}; mend pipeline/schema/columns.py"
+                    f"a row of {name} and the dictionary of columns disagree about {odd}; correct pipeline/schema/columns.py"
                 )
             identity = tuple([row[column] for column in key])
             if identity in seen:

@@ -41,7 +41,7 @@ print(json.dumps({"pages": count, "cpu": usage.ru_utime + usage.ru_stime}))
 
 def main() -> None:
     """Harvest the same pages twice and print both costs."""
-    from harvest_scale import night
+    from harvest_scale import harvest
 
     from pipeline.store.writer import open_archive
 
@@ -51,13 +51,13 @@ def main() -> None:
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "store"
-        said, port = night(chosen.pages, 1, 0.02, data, 0)
+        measured, port = harvest(chosen.pages, 1, 0.02, data, 0)
         asked = open_archive(data).arrow("pages")["url"].to_pylist()
         (Path(folder) / "urls").write_text("\n".join(asked))
-        ours = said["cpu"] / len(asked)
+        ours = measured["cpu"] / len(asked)
         server = [
             sys.executable,
-            str(ROOT / "tests" / "synthetic_portal.py"),
+            str(ROOT / "tests" / "support" / "synthetic_portal.py"),
             str(chosen.pages),
             "1",
             "0.02",

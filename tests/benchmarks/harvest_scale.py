@@ -1,8 +1,8 @@
-"""What a night costs: `python tests/benchmarks/harvest_scale.py [--pages 2000] [--nights 3]`.
+"""What a harvest costs without Prefect: `python tests/benchmarks/harvest_scale.py [--pages 2000] [--harvests 4]`.
 
-A synthetic portal answers from another process. For each night, in a process of its own: CPU seconds a page, peak memory,
-bytes the night added to the truth (harvests/) as a share of the first night's. The second night is unchanged; from the
-third on 2 % of the projects change.
+A synthetic portal answers from another process. For each harvest, in a process of its own: CPU seconds a page, peak memory,
+bytes it added to harvests/ as a share of the first one's. In the second one the portal is unchanged; from the third on 2 % of
+the projects change.
 """
 
 import argparse
@@ -13,13 +13,13 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_NIGHT = """
+_HARVEST = """
 import json, resource, sys, time
 from pathlib import Path
 from pipeline.harvest.result import Scope
 from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.archive import Store
+from pipeline.store.writer import create_store, open_writer
 url, data = sys.argv[1], Path(sys.argv[2])
 settings = load_settings(portal=url, data=data, rate=1_000_000, concurrency=8, retries=1, max_gone_share=1)
 store = create_store(data, url)
@@ -32,11 +32,11 @@ print(json.dumps({"published": result.published, "outcomes": result.outcomes, "s
 """
 
 
-def night(pages: int, number: int, share: float, data: Path, port: int) -> tuple[dict, int]:
-    """Serve and harvest one night; returns what the harvesting process said of itself, and the port."""
+def harvest(pages: int, number: int, share: float, data: Path, port: int) -> tuple[dict, int]:
+    """Serve and harvest the portal once; returns what the harvesting process measured of itself, and the port."""
     server = [
         sys.executable,
-        str(ROOT / "tests" / "synthetic_portal.py"),
+        str(ROOT / "tests" / "support" / "synthetic_portal.py"),
         str(pages),
         str(number),
         str(share),
@@ -46,32 +46,32 @@ def night(pages: int, number: int, share: float, data: Path, port: int) -> tuple
         assert portal.stdout
         url = portal.stdout.readline().strip()
         try:
-            said = subprocess.run(
-                [sys.executable, "-c", _NIGHT, url, str(data)], capture_output=True, text=True, check=True, cwd=ROOT
+            done = subprocess.run(
+                [sys.executable, "-c", _HARVEST, url, str(data)], capture_output=True, text=True, check=True, cwd=ROOT
             )
         finally:
             portal.kill()
-    return json.loads(said.stdout), int(url.rpartition(":")[2])
+    return json.loads(done.stdout), int(url.rpartition(":")[2])
 
 
 def main() -> None:
-    """Run the nights and print what they cost."""
+    """Run the harvests and print what they cost."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pages", type=int, default=2000)
-    options.add_argument("--nights", type=int, default=4)
+    options.add_argument("--harvests", type=int, default=4)
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "store"
         port = first_cpu = first_bytes = 0
-        for number in range(1, chosen.nights + 1):
-            said, port = night(chosen.pages, 1 if number == 2 else number, 0.02, data, port)
-            size = sum(file.stat().st_size for file in (data / "harvests" / said["id"]).iterdir())
-            first_cpu, first_bytes = first_cpu or said["cpu"], first_bytes or size
-            pages = sum(said["outcomes"].values())
+        for number in range(1, chosen.harvests + 1):
+            measured, port = harvest(chosen.pages, 1 if number == 2 else number, 0.02, data, port)
+            size = sum(file.stat().st_size for file in (data / "harvests" / measured["id"]).iterdir())
+            first_cpu, first_bytes = first_cpu or measured["cpu"], first_bytes or size
+            pages = sum(measured["outcomes"].values())
             print(
-                f"night {number}: {said['seconds']:6.1f} s, CPU {1000 * said['cpu'] / pages:5.2f} ms a page "
-                f"({said['cpu'] / first_cpu:4.0%} of the first), peak {said['rss_mb']:4.0f} MB, "
-                f"{size / 1e6:7.3f} MB ({size / first_bytes:6.2%} of the first), {said['outcomes']}"
+                f"harvest {number}: {measured['seconds']:6.1f} s, CPU {1000 * measured['cpu'] / pages:5.2f} ms a page "
+                f"({measured['cpu'] / first_cpu:4.0%} of the first), peak {measured['rss_mb']:4.0f} MB, "
+                f"{size / 1e6:7.3f} MB ({size / first_bytes:6.2%} of the first), {measured['outcomes']}"
             )
 
 

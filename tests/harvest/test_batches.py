@@ -30,7 +30,7 @@ def work(batch: Batch, folder: Path) -> ClientState:
     return asyncio.run(process_batch(batch, RateLimiter(folder / "clock", 1.0)))
 
 
-def test_a_second_execution_fetches_only_what_the_first_did_not_keep(tmp_path: Path) -> None:
+def test_a_second_execution_fetches_only_what_the_first_did_not_save(tmp_path: Path) -> None:
     with FaultyPortal(PAGES) as portal, BatchFiles(tmp_path) as files:
         batch = batch_of(portal, tmp_path, files)
         broken = sorted(PAGES)[2]
@@ -57,7 +57,7 @@ def test_a_second_execution_fetches_only_what_the_first_did_not_keep(tmp_path: P
     assert read_parts(tmp_path) == []
 
 
-def test_a_worker_that_cannot_help_says_why(tmp_path: Path) -> None:
+def test_a_worker_that_cannot_work_says_why(tmp_path: Path) -> None:
     with FaultyPortal(PAGES) as portal:
         with BatchFiles(tmp_path) as files:
             batch = batch_of(portal, tmp_path, files)

@@ -80,20 +80,20 @@ def is_refusal(body: bytes) -> bool:
     return b"URL was rejected" in body
 
 
-def with_client(portal: str, folder: Path, job: Callable[[PortalClient], Awaitable[Result]], **knobs: Any) -> Result:
+def with_client(portal: str, folder: Path, job: Callable[[PortalClient], Awaitable[Result]], **changed: Any) -> Result:
     async def run() -> Result:
-        settings = Settings(portal=portal, **{**QUICK, **knobs})
+        settings = Settings(portal=portal, **{**QUICK, **changed})
         async with PortalClient(settings, folder / "clock", is_complete=has_end, is_blocked=is_refusal) as client:
             return await job(client)
 
     return asyncio.run(run())
 
 
-def fetch(portal: FaultyPortal, folder: Path, *paths: str, **knobs: Any) -> list[Fetched]:
+def fetch(portal: FaultyPortal, folder: Path, *paths: str, **changed: Any) -> list[Fetched]:
     async def job(client: PortalClient) -> list[Fetched]:
         return await asyncio.gather(*(client.fetch(portal.url + path) for path in paths))
 
-    return with_client(portal.url, folder, job, **knobs)
+    return with_client(portal.url, folder, job, **changed)
 
 
 def kept_rate(gaps: list[float], interval: float) -> bool:
@@ -158,7 +158,7 @@ FINE: dict[str, Fault] = {
 
 
 @pytest.mark.parametrize("fault", FINE.values(), ids=FINE.keys())
-def test_a_page_comes_at_once(fault: Fault, tmp_path: Path) -> None:
+def test_a_good_answer_takes_one_attempt(fault: Fault, tmp_path: Path) -> None:
     with FaultyPortal({PATH: BODY}) as portal:
         portal.script(PATH, fault)
         [fetched] = fetch(portal, tmp_path, PATH)
@@ -168,7 +168,7 @@ def test_a_page_comes_at_once(fault: Fault, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
-def test_what_may_pass_is_tried_again(fault: Fault, tmp_path: Path) -> None:
+def test_a_temporary_failure_is_retried(fault: Fault, tmp_path: Path) -> None:
     with FaultyPortal({PATH: BODY}) as portal:
         portal.script(PATH, fault)
         [fetched] = fetch(portal, tmp_path, PATH)
@@ -179,7 +179,7 @@ def test_what_may_pass_is_tried_again(fault: Fault, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
-def test_what_does_not_pass_is_a_failure_after_all_tries(fault: Fault, tmp_path: Path) -> None:
+def test_a_lasting_failure_is_reported_after_all_attempts(fault: Fault, tmp_path: Path) -> None:
     with FaultyPortal({PATH: BODY, OTHER: BODY}) as portal:
         portal.always(PATH, fault)
         broken, fine = fetch(portal, tmp_path, PATH, OTHER, read_timeout=0.2, page_timeout=0.5)
@@ -190,7 +190,7 @@ def test_what_does_not_pass_is_a_failure_after_all_tries(fault: Fault, tmp_path:
 
 
 @pytest.mark.parametrize(("fault", "kind", "code"), LASTING.values(), ids=LASTING.keys())
-def test_what_will_not_pass_is_not_tried_again(fault: Fault, kind: str, code: int | None, tmp_path: Path) -> None:
+def test_a_final_failure_is_not_retried(fault: Fault, kind: str, code: int | None, tmp_path: Path) -> None:
     with FaultyPortal({PATH: BODY}) as portal:
         portal.always(PATH, fault)
         [fetched] = fetch(portal, tmp_path, PATH, max_page_bytes=1_000_000)
@@ -201,7 +201,7 @@ def test_what_will_not_pass_is_not_tried_again(fault: Fault, kind: str, code: in
 
 
 @pytest.mark.parametrize("code", [404, 410])
-def test_that_there_is_no_such_page_is_an_answer(code: int, tmp_path: Path) -> None:
+def test_not_found_is_an_answer(code: int, tmp_path: Path) -> None:
     with FaultyPortal() as portal:
         portal.always(PATH, status(code))
         [fetched] = fetch(portal, tmp_path, PATH)
@@ -209,7 +209,7 @@ def test_that_there_is_no_such_page_is_an_answer(code: int, tmp_path: Path) -> N
     assert str(code).encode() in fetched.body
 
 
-def test_a_page_in_another_charset_is_an_answer_for_others_to_judge(tmp_path: Path) -> None:
+def test_a_page_in_another_charset_is_an_answer(tmp_path: Path) -> None:
     body = "<html><body>ไม่พบข้อมูล</body></html>".encode("cp874")
     with FaultyPortal({PATH: BODY}) as portal:
         portal.always(PATH, page(body, "text/html; charset=tis-620"))
@@ -218,7 +218,7 @@ def test_a_page_in_another_charset_is_an_answer_for_others_to_judge(tmp_path: Pa
     assert fetched.headers["content-type"] == "text/html; charset=tis-620"
 
 
-def test_one_page_after_another_through_all_faults_at_once(tmp_path: Path) -> None:
+def test_all_faults_in_one_client(tmp_path: Path) -> None:
     names = paths(60)
     pages = {path: b"<html><body>" + path.encode() * 300 + b"</body></html>" for path in names}
     with FaultyPortal(pages) as portal:
@@ -234,7 +234,7 @@ def test_one_page_after_another_through_all_faults_at_once(tmp_path: Path) -> No
     assert max(asked.values()) <= 4
 
 
-def test_the_end_of_a_page_served_under_a_short_length_is_no_answer_to_the_next(tmp_path: Path) -> None:
+def test_the_rest_of_a_page_with_a_short_length_is_not_the_next_answer(tmp_path: Path) -> None:
     def smuggle(exchange: Exchange) -> None:
         wrong = b"<html>wrong</html>"
         second = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(wrong), wrong)
@@ -250,7 +250,7 @@ def test_the_end_of_a_page_served_under_a_short_length_is_no_answer_to_the_next(
 # --- bodies -----------------------------------------------------------------------------------------------------------
 
 
-def test_bytes_on_the_wire_and_bytes_of_the_entity_are_kept_apart(tmp_path: Path) -> None:
+def test_wire_bytes_and_body_length_are_separate(tmp_path: Path) -> None:
     before = datetime.now(UTC)
     with FaultyPortal({PATH: BODY}) as portal:
         portal.script(PATH, compressed("gzip"))
@@ -262,7 +262,7 @@ def test_bytes_on_the_wire_and_bytes_of_the_entity_are_kept_apart(tmp_path: Path
     assert before < fetched.fetched_at < datetime.now(UTC)
 
 
-def test_a_compression_bomb_is_not_unfolded(tmp_path: Path) -> None:
+def test_a_compression_bomb_is_not_decompressed(tmp_path: Path) -> None:
     with FaultyPortal() as portal:
         portal.always(PATH, gzip_bomb(300_000_000))
         tracemalloc.start()
@@ -273,14 +273,14 @@ def test_a_compression_bomb_is_not_unfolded(tmp_path: Path) -> None:
     assert peak < 20_000_000
 
 
-def test_a_page_that_is_too_large_is_left_early(tmp_path: Path) -> None:
+def test_a_page_that_is_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
     with FaultyPortal({PATH: bytes(60_000_000), OTHER: BODY}) as portal:
         large, fine = fetch(portal, tmp_path, PATH, OTHER, max_page_bytes=1_000_000, concurrency=1)
     assert large.error_kind == "too_large"
     assert fine.body == BODY
 
 
-def test_a_page_that_never_comes_whole_is_kept_and_marked(tmp_path: Path) -> None:
+def test_a_page_without_its_end_is_returned_as_incomplete(tmp_path: Path) -> None:
     with FaultyPortal({PATH: BODY}) as portal:
         portal.always(PATH, cut)
         [fetched] = fetch(portal, tmp_path, PATH)
@@ -288,7 +288,7 @@ def test_a_page_that_never_comes_whole_is_kept_and_marked(tmp_path: Path) -> Non
     assert fetched.body == BODY[: len(BODY) // 2]
 
 
-def test_a_portal_whose_pages_have_no_end_is_not_asked_again_for_each(tmp_path: Path) -> None:
+def test_pages_of_a_portal_without_ends_are_not_retried(tmp_path: Path) -> None:
     names = paths(30)
     with FaultyPortal(dict.fromkeys(names, b"<html><body>no end")) as portal:
 
@@ -301,7 +301,7 @@ def test_a_portal_whose_pages_have_no_end_is_not_asked_again_for_each(tmp_path: 
     assert len({line.connection for line in portal.log}) < 12
 
 
-def test_validators_bring_304(tmp_path: Path) -> None:
+def test_validators_get_304(tmp_path: Path) -> None:
     when = "Sun, 22 Nov 2026 19:00:00 GMT"
     with FaultyPortal({PATH: BODY}) as portal:
         portal.always(PATH, validated('"a1"', when))
@@ -341,7 +341,7 @@ def test_redirects_inside_the_portal_are_followed(tmp_path: Path) -> None:
     assert len({line.connection for line in portal.log}) == 1
 
 
-def test_a_redirect_to_another_port_is_off_the_portal(tmp_path: Path) -> None:
+def test_a_redirect_to_another_port_leaves_the_portal(tmp_path: Path) -> None:
     with FaultyPortal({PATH: BODY}) as elsewhere, FaultyPortal() as portal:
         portal.always(PATH, redirect(elsewhere.url + PATH))
         [fetched] = fetch(portal, tmp_path, PATH)
@@ -352,7 +352,7 @@ def test_a_redirect_to_another_port_is_off_the_portal(tmp_path: Path) -> None:
 # --- politeness -------------------------------------------------------------------------------------------------------
 
 
-def test_the_portal_sees_who_we_are_and_one_connection(tmp_path: Path) -> None:
+def test_the_portal_sees_the_user_agent_and_one_connection(tmp_path: Path) -> None:
     with FaultyPortal(dict.fromkeys(paths(30), BODY)) as portal:
         fetch(portal, tmp_path, *paths(30), concurrency=1, contact="audit@example.org")
     assert {line.connection for line in portal.log} == {1}
@@ -410,7 +410,7 @@ def test_the_concurrency_is_kept(tmp_path: Path) -> None:
     assert max(under_way) == 3
 
 
-def test_waiting_for_a_turn_is_not_the_pages_time(tmp_path: Path) -> None:
+def test_waiting_for_a_slot_does_not_count_as_the_pages_time(tmp_path: Path) -> None:
     with FaultyPortal(dict.fromkeys(paths(6), BODY)) as portal:
         got = fetch(portal, tmp_path, *paths(6), rate=5.0, page_timeout=0.15, read_timeout=0.15, concurrency=6)
     assert all(fetched.error is None and fetched.attempts == 1 for fetched in got)
@@ -432,7 +432,7 @@ def test_the_whole_harvest_waits_as_long_as_the_portal_asks(form: str, code: int
 
 
 @pytest.mark.parametrize("asked", ["86400", "Wed, 31 Dec 2098 23:59:59 GMT", "9" * 400])
-def test_a_wait_beyond_the_cap_leaves_the_page_for_later(asked: str, tmp_path: Path) -> None:
+def test_a_retry_after_beyond_the_limit_leaves_the_page_for_the_next_pass(asked: str, tmp_path: Path) -> None:
     started = time.monotonic()
     with FaultyPortal({OTHER: BODY}) as portal:
         portal.always(PATH, status(503, retry_after=asked))
@@ -446,7 +446,7 @@ def test_a_wait_beyond_the_cap_leaves_the_page_for_later(asked: str, tmp_path: P
 @pytest.mark.parametrize(
     "asked", ["", "soon", "-1", "1.5", "๕", "Mon, 99 Nov 2026 00:00:00 GMT", "Sun, 01 Jan 2017 00:00:00 GMT"]
 )
-def test_a_retry_after_that_says_nothing_is_no_wait(asked: str, tmp_path: Path) -> None:
+def test_an_unreadable_retry_after_is_ignored(asked: str, tmp_path: Path) -> None:
     with FaultyPortal({PATH: BODY}) as portal:
         portal.script(PATH, status(503, retry_after=asked))
         [fetched] = fetch(portal, tmp_path, PATH)
@@ -454,7 +454,7 @@ def test_a_retry_after_that_says_nothing_is_no_wait(asked: str, tmp_path: Path) 
     assert portal.gaps()[-1] < 0.5
 
 
-def test_a_storm_of_429_is_waited_out(tmp_path: Path) -> None:
+def test_many_429_are_waited_out(tmp_path: Path) -> None:
     names = paths(20)
     calm = time.monotonic() + 1.5
 
@@ -501,7 +501,7 @@ def test_a_portal_that_keeps_us_out_is_given_up(fault: Fault, tmp_path: Path) ->
     assert len(portal.log) < 20
 
 
-def test_a_portal_that_goes_down_is_asked_for_one_known_page_a_pause(tmp_path: Path) -> None:
+def test_a_portal_that_goes_down_gets_one_request_a_pause(tmp_path: Path) -> None:
     names = paths(100)
     with FaultyPortal(dict.fromkeys(names, BODY)) as portal:
 
@@ -518,7 +518,7 @@ def test_a_portal_that_goes_down_is_asked_for_one_known_page_a_pause(tmp_path: P
     assert sorted(asked[path] for path in names[:5]) == [1, 2, 2, 2, 2]  # one trial at first, one after each pause
 
 
-def test_a_portal_that_comes_back_is_harvested_on(tmp_path: Path) -> None:
+def test_the_harvest_goes_on_when_the_portal_comes_back(tmp_path: Path) -> None:
     names = paths(60)
     with FaultyPortal(dict.fromkeys(names, BODY)) as portal:
 
@@ -593,7 +593,7 @@ def visit_time(start: timedelta, end: timedelta) -> str:
     return f"User-agent: *\nVisit-time: {now + start:%H%M}-{now + end:%H%M}\nDisallow:\n"
 
 
-def test_hours_of_visit_are_kept(tmp_path: Path) -> None:
+def test_visit_times_are_obeyed(tmp_path: Path) -> None:
     hour = timedelta(hours=1)
     with FaultyPortal({PATH: BODY}, robots=visit_time(-hour, hour)) as portal:
         [fetched] = fetch(portal, tmp_path, PATH)
@@ -607,7 +607,7 @@ def test_hours_of_visit_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", [status(500), status(503), status(429), reset, stall(5)])
-def test_without_robots_txt_nothing_is_asked(fault: Fault, tmp_path: Path) -> None:
+def test_nothing_is_fetched_where_robots_txt_cannot_be_read(fault: Fault, tmp_path: Path) -> None:
     with FaultyPortal({PATH: BODY}) as portal:
         portal.always("/robots.txt", fault)
         with pytest.raises(
@@ -644,7 +644,7 @@ def test_robots_txt_is_read_behind_a_redirect_and_a_byte_order_mark(tmp_path: Pa
     assert fetched.error_kind == "robots"
 
 
-def test_robots_txt_can_be_left_aside(tmp_path: Path) -> None:
+def test_robots_txt_can_be_ignored(tmp_path: Path) -> None:
     with FaultyPortal({PATH: BODY}, robots="User-agent: *\nDisallow: /\nCrawl-delay: 60\n") as portal:
         [fetched] = fetch(portal, tmp_path, PATH, robots=False)
     assert fetched.body == BODY
@@ -697,7 +697,7 @@ def test_stalls_and_cancelled_fetches_leave_no_connection_occupied(tmp_path: Pat
     assert fetched.body == BODY
 
 
-def test_only_a_trusted_certificate_will_do(tmp_path: Path) -> None:
+def test_only_a_trusted_certificate_is_accepted(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     with FaultyPortal({PATH: BODY}, tls=context) as portal:
@@ -712,7 +712,7 @@ def test_only_a_trusted_certificate_will_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1x/", "ftp://127.0.0.1/", "nonsense", "http://[::1"])
-def test_an_address_that_is_none_is_a_failure_and_no_exception(url: str, tmp_path: Path) -> None:
+def test_an_invalid_address_is_a_failure_and_no_exception(url: str, tmp_path: Path) -> None:
     with FaultyPortal() as portal:
         fetched = with_client(portal.url, tmp_path, lambda client: client.fetch(url))
     assert fetched.error
@@ -722,7 +722,7 @@ def test_an_address_that_is_none_is_a_failure_and_no_exception(url: str, tmp_pat
 # --- the rate clock ---------------------------------------------------------------------------------------------------
 
 
-def test_the_clock_gives_one_slot_an_interval(tmp_path: Path) -> None:
+def test_the_rate_limiter_gives_one_slot_an_interval(tmp_path: Path) -> None:
     async def ask() -> None:
         one, other = RateLimiter(tmp_path / "clock", 0.05), RateLimiter(tmp_path / "clock", 0.05)
         assert await one.take() == 0
@@ -740,7 +740,7 @@ def test_the_clock_gives_one_slot_an_interval(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", [b"", b"\x00\x01", struct.pack("<d", 1e15), struct.pack("<d", float("inf"))])
-def test_a_clock_of_before_a_restart_is_not_waited_for(left: bytes, tmp_path: Path) -> None:
+def test_a_slot_from_before_a_restart_is_ignored(left: bytes, tmp_path: Path) -> None:
     async def ask() -> None:
         clock = RateLimiter(tmp_path / "clock", 1.0)
         assert await clock.take() == 0
@@ -751,7 +751,7 @@ def test_a_clock_of_before_a_restart_is_not_waited_for(left: bytes, tmp_path: Pa
     asyncio.run(ask())
 
 
-def test_what_one_client_learnt_another_knows(tmp_path: Path) -> None:
+def test_a_client_starts_with_the_state_of_another(tmp_path: Path) -> None:
     """A second client reads robots.txt not again, obeys it, and asks a good page when others fail."""
     rules = "User-agent: *\nDisallow: /secret\nCrawl-delay: 0.07\n"
 

@@ -31,11 +31,11 @@ def harvest(url: str, data: Path, *, finish: bool = True) -> None:
     settings = load_settings(portal=url, data=data, rate=1_000_000, retries=0, backoff=0)
     store = create_store(data, url)
     with open_writer(store.root) as store:
-        night = HarvestRun.begin(settings, store, Scope())
+        run = HarvestRun.begin(settings, store, Scope())
         if not finish:
-            night.finish = lambda: None  # type: ignore[method-assign, assignment, return-value]
-        run_harvest(night)
-        night.close()
+            run.finish = lambda: None  # type: ignore[method-assign, assignment, return-value]
+        run_harvest(run)
+        run.close()
 
 
 def facts(data: Path) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def facts(data: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_harvests_killed_thirty_times_end_as_undisturbed_ones(tmp_path: Path) -> None:
+def test_harvests_killed_thirty_times_give_the_same_result(tmp_path: Path) -> None:
     kills = late = 0
     with DemoPortal() as portal:
         for night in (1, 2, 3):
@@ -71,7 +71,7 @@ def test_harvests_killed_thirty_times_end_as_undisturbed_ones(tmp_path: Path) ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["kill", "fail"])
-def test_every_step_of_the_commit_may_be_the_last(tmp_path: Path, how: str) -> None:
+def test_the_commit_may_stop_at_every_step(tmp_path: Path, how: str) -> None:
     with DemoPortal() as portal:
         harvest(portal.url, tmp_path / "store")
         portal.night = 2

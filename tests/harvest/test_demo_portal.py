@@ -37,7 +37,7 @@ def addresses(fixtures_html: Path) -> dict[str, dict[str, str]]:
     return pages
 
 
-def test_every_page_is_served_as_it_lies_there(fixtures_html: Path) -> None:
+def test_every_page_is_served_as_stored(fixtures_html: Path) -> None:
     pages = addresses(fixtures_html)
     with DemoPortal() as portal:
         answers = get(portal, *pages)
@@ -122,7 +122,7 @@ def test_what_happens_in_the_nights() -> None:
         ("</p>", "must stand exactly once in 2400-1013.html"),
     ],
 )
-def test_an_edit_that_does_not_fit_is_told_at_the_start(
+def test_an_edit_that_does_not_fit_is_refused_at_the_start(
     before: str, sentence: str, fixtures_html: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "fixtures"
@@ -133,7 +133,7 @@ def test_an_edit_that_does_not_fit_is_told_at_the_start(
         DemoPortal(folder).__enter__()
 
 
-def test_a_page_that_is_missing_is_told_at_the_start(fixtures_html: Path, tmp_path: Path) -> None:
+def test_a_missing_page_is_refused_at_the_start(fixtures_html: Path, tmp_path: Path) -> None:
     folder = tmp_path / "fixtures"
     shutil.copytree(fixtures_html, folder)
     (folder / "2400-1013.html").unlink()
@@ -141,7 +141,7 @@ def test_a_page_that_is_missing_is_told_at_the_start(fixtures_html: Path, tmp_pa
         DemoPortal(folder).__enter__()
 
 
-def test_a_visitor_that_goes_away_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_closed_connection_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
     with DemoPortal() as portal:
         host, _, port = portal.url.removeprefix("http://").partition(":")
         for _ in range(5):

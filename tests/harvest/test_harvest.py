@@ -1,4 +1,4 @@
-"""A night from portal to Parquet, without Prefect: real HTTP on loopback, real files, kills and second runs."""
+"""A harvest from portal to Parquet, without Prefect: real HTTP on loopback, real files, kills and second runs."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def test_export_of_any_night_is_what_was_published(three_nights: Path, tmp_path:
             assert (tmp_path / "again" / id_ / file.name).read_bytes() == file.read_bytes(), file.name
 
 
-def test_bytes_are_kept_as_served(three_nights: Path, fixtures_html: Path) -> None:
+def test_bytes_are_stored_as_served(three_nights: Path, fixtures_html: Path) -> None:
     store = open_archive(three_nights)
     page = store.history("24000000-2964").iloc[0]
     assert store.body(page.body_harvest_id, page.page_sha256) == (fixtures_html / "24000000-2964.html").read_bytes()
@@ -127,7 +127,7 @@ def test_contacts_can_be_withheld(tmp_path: Path) -> None:
     assert len(pd.read_parquet(tmp_path / "store" / "latest" / "projects.parquet")) == 16
 
 
-def test_only_the_asked_pages(tmp_path: Path) -> None:
+def test_only_the_requested_pages_are_fetched(tmp_path: Path) -> None:
     with DemoPortal() as portal:
         refs = tuple(code_ref(code, portal.url) for code in ("24000000-2964", "2400-1013"))
         harvest(portal, tmp_path / "store", Scope(pages=refs))
@@ -135,14 +135,14 @@ def test_only_the_asked_pages(tmp_path: Path) -> None:
     assert sorted(asked) == ["/mobile/mykpi.php?pid=2400-1013", "/mobile/myproject.php?pid=24000000-2964"]
 
 
-def test_a_page_is_asked_for_once_however_often_it_is_linked(tmp_path: Path) -> None:
+def test_a_page_is_requested_once_however_often_it_is_linked(tmp_path: Path) -> None:
     with DemoPortal() as portal:
         harvest(portal, tmp_path / "store")
         assert len(portal.requests) == len(set(portal.requests))
         assert not [path for path in portal.requests if "print" in path]
 
 
-def test_sample_takes_so_many(tmp_path: Path) -> None:
+def test_sample_limits_the_pages_with_records(tmp_path: Path) -> None:
     with DemoPortal() as portal:
         result = harvest(portal, tmp_path / "store", Scope(sample=5))
     assert sum(group.ok for group in result.coverage if group.kind != "result_list") == 5
@@ -156,17 +156,17 @@ def test_an_unreachable_portal_changes_nothing(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in (data / "latest").resolve().iterdir()}
     store = open_archive(data)
     with open_writer(store.root) as store:
-        night = HarvestRun.begin(load_settings(portal=url, data=data, rate=1000, retries=0, backoff=0), store, Scope())
+        run = HarvestRun.begin(load_settings(portal=url, data=data, rate=1000, retries=0, backoff=0), store, Scope())
         try:
             with pytest.raises(PortalError, match=r"robots\.txt"):
-                run_harvest(night)
+                run_harvest(run)
         finally:
-            night.close()
+            run.close()
     assert {path: path.read_bytes() for path in (data / "latest").resolve().iterdir()} == before
     assert len(store.harvest_ids()) == 1
 
 
-def test_a_shrunken_portal_is_held_back(tmp_path: Path, fixtures_html: Path) -> None:
+def test_a_harvest_of_a_portal_with_fewer_pages_is_held_back(tmp_path: Path, fixtures_html: Path) -> None:
     data, fixtures = tmp_path / "store", tmp_path / "fixtures"
     shutil.copytree(fixtures_html, fixtures)
     with DemoPortal(fixtures) as portal:
@@ -212,7 +212,7 @@ def test_a_newer_store_is_refused(tmp_path: Path) -> None:
         open_archive(tmp_path / "store")
 
 
-def test_a_harvest_killed_while_it_was_planned_is_begun_anew(tmp_path: Path) -> None:
+def test_a_harvest_killed_while_it_was_planned_starts_again(tmp_path: Path) -> None:
     with DemoPortal() as portal:
         store = create_store(tmp_path / "store", portal.url)
         Spool(store.root / "runs" / "20200101T000000Z" / "spool.sqlite").close()
@@ -244,13 +244,15 @@ except Exception as error:
 
 
 @pytest.mark.parametrize("limit", [300_000, 2_000_000])
-def test_a_disk_that_fills_up_is_a_sentence_and_costs_nothing(tmp_path: Path, limit: int) -> None:
+def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path: Path, limit: int) -> None:
     data = tmp_path / "store"
     with DemoPortal() as portal:
         command = [sys.executable, "-c", _LIMITED, portal.url, str(data), str(limit)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert done.stdout.startswith(str(data)), done.stdout
-        assert done.stdout.endswith("make room or mend its permissions, then start again: what was kept stands\n")
+        assert done.stdout.endswith(
+            "free some space or correct its permissions, then start again: what was saved stays\n"
+        )
         assert verify_store(data) == []
         assert condition(open_archive(data), 36).state == "failed"  # although the disk took no line of the log
         first = set(portal.requests)
@@ -263,7 +265,7 @@ def test_a_disk_that_fills_up_is_a_sentence_and_costs_nothing(tmp_path: Path, li
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", '"x"', '{"format": 1}', '{"format": 1, "portal": 7}', "", "\x00"])
-def test_a_spoilt_store_file_is_one_sentence(tmp_path: Path, content: str) -> None:
+def test_a_damaged_store_file_is_one_sentence(tmp_path: Path, content: str) -> None:
     (tmp_path / "store.json").write_text(content)
     with pytest.raises(StoreError, match=r"store\.json cannot be read; restore it from a copy of the store"):
         open_archive(tmp_path)

@@ -1,4 +1,4 @@
-"""A whole night against a portal that misbehaves: every page that was ever servable must be in the tables."""
+"""A whole harvest of a portal that misbehaves: every page that was served once must be in the tables."""
 
 import random
 from collections import Counter
@@ -31,7 +31,7 @@ BLOCK_PAGE = b"<html><body><h1>Request Rejected</h1><p>The requested URL was rej
 PROJECTS = 120
 
 
-def test_every_page_that_was_ever_servable_is_in_the_tables(tmp_path: Path) -> None:
+def test_every_page_that_was_served_once_is_in_the_tables(tmp_path: Path) -> None:
     chance = random.Random(4)
     pages = {f"/mobile/index101.php?selDEP={agency}": list_page(agency, PROJECTS) for agency in AGENCIES}
     projects = {
@@ -70,11 +70,11 @@ def test_every_page_that_was_ever_servable_is_in_the_tables(tmp_path: Path) -> N
         )
         store = create_store(tmp_path / "store", portal.url)
         with open_writer(store.root) as store:
-            night = HarvestRun.begin(settings, store, Scope())
+            run = HarvestRun.begin(settings, store, Scope())
             try:
-                result = run_harvest(night)
+                result = run_harvest(run)
             finally:
-                night.close()
+                run.close()
         asked = Counter(line.path for line in portal.log)
     assert result is not None
     assert result.published
@@ -125,11 +125,11 @@ def test_an_endless_listing_ends(tmp_path: Path) -> None:
         )
         store = create_store(tmp_path / "store", portal.url)
         with open_writer(store.root) as store:
-            night = HarvestRun.begin(settings, store, Scope())
+            run = HarvestRun.begin(settings, store, Scope())
             try:
-                result = run_harvest(night)
+                result = run_harvest(run)
             finally:
-                night.close()
+                run.close()
         asked = Counter(line.path for line in portal.log)
     assert result is not None
     assert (
@@ -140,7 +140,7 @@ def test_an_endless_listing_ends(tmp_path: Path) -> None:
     assert "Discovery stopped at 400 pages" in report_text(result, store.portal)
 
 
-def test_an_address_that_shows_another_record_changes_neither(tmp_path: Path) -> None:
+def test_an_address_that_shows_another_record_changes_no_record(tmp_path: Path) -> None:
     pages = {f"/mobile/index101.php?selDEP={agency}": list_page(agency, 60) for agency in AGENCIES}
     pages |= {f"/mobile/myproject.php?pid={code_of(number)}": project_page(number, 1, 0.0) for number in range(60)}
     mixed_up = f"/mobile/myproject.php?pid={code_of(3)}"

@@ -162,7 +162,7 @@ def test_a_portal_below_a_path_ends_at_that_path() -> None:
 @example("http://[", "http://[")
 @example("http://x:y/?a=b", BASE)
 @example("//\x00?pid=1", BASE)
-def test_no_link_is_too_odd(link: str, base: str) -> None:
+def test_no_link_raises_an_error(link: str, base: str) -> None:
     for each in (link, f"{link}?pid=24000000-2964", f"http://{link}/?pid=1"):
         page_ref(each)
         page_ref(each, PORTAL, BASE)

@@ -29,7 +29,7 @@ def read_by_the_older(tmp_path: Path) -> Iterator[tuple[DemoPortal, Path]]:
         yield portal, tmp_path / "store"
 
 
-def test_replay_tells_what_the_parser_changed_and_writes_nothing(
+def test_replay_reports_what_the_parser_changed_and_writes_nothing(
     read_by_the_older: tuple[DemoPortal, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, data = read_by_the_older
@@ -41,7 +41,7 @@ def test_replay_tells_what_the_parser_changed_and_writes_nothing(
     assert read > 30
     assert unreadable == []
     every, more, _ = replay.parser_changes(open_archive(data), "2020-01-01")
-    assert more > read  # the versions that night 2 replaced as well
+    assert more > read  # the versions that harvest 2 replaced as well
     assert len(every) >= len(changes)
     with pytest.raises(SystemExit) as ended:
         main(["replay", "--data", str(data)])
@@ -50,7 +50,7 @@ def test_replay_tells_what_the_parser_changed_and_writes_nothing(
     assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == files
 
 
-def test_a_published_replay_is_a_harvest_that_says_so(
+def test_a_published_replay_is_a_harvest_with_the_cause_parser(
     read_by_the_older: tuple[DemoPortal, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     portal, data = read_by_the_older
@@ -79,7 +79,7 @@ def test_a_published_replay_is_a_harvest_that_says_so(
     assert again.value.code == 0
 
 
-def test_a_new_parser_is_applied_to_the_old_pages_before_the_next_night(
+def test_a_new_parser_reads_the_stored_pages_before_the_next_harvest(
     read_by_the_older: tuple[DemoPortal, Path],
 ) -> None:
     portal, data = read_by_the_older
@@ -94,7 +94,7 @@ def test_a_new_parser_is_applied_to_the_old_pages_before_the_next_night(
         "parser",
         "portal",
     ]
-    # of night 3 only what the portal changed, whatever today's parser reads otherwise
+    # of harvest 3 only what the portal changed, whatever today's parser reads differently
     assert not {"evaluation_score"} & set(states_differ(store, third, fourth)["column"].to_pylist())
     over_both = states_differ(store, second, fourth).to_pylist()
     assert {row["cause"] for row in over_both if row["column"] == "evaluation_score"} == {"parser"}

@@ -12,7 +12,9 @@ _SAID_BY |= {"HarvestOutcome": 1, "Condition": 1, "Uncompared": 2}
 _NAMED = {"error", "message"}  # arguments by name
 _KEPT_AS = {"reason", "why", "unshown", "message", "_down"}  # names that hold a sentence until it is said
 # functions that return sentences, alone, in lists or in pairs
-_RETURN = set("explain _status_error _post _run _write_log _remarks _noise with_secrets _sentence _reason".split())
+_RETURN = set(
+    "explain _explain _status_error _post _run _write_log _remarks _noise with_secrets _sentence _reason".split()
+)
 
 
 def messages() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """A portal of any size, made up as it is asked: invented projects and indicators, edited from night to night.
 
-Run as a program it serves itself: `python tests/synthetic_portal.py PROJECTS NIGHT [SHARE]` prints its address. Night n
+Run as a program it serves itself: `python tests/support/synthetic_portal.py PROJECTS NIGHT [SHARE]` prints its address. Night n
 differs from night 1 in SHARE of its projects a night: a new report, an edited old one, a record gone or back.
 """
 
