@@ -49,10 +49,10 @@ def clean(text: str) -> str:
     text = " ".join(text.split())
     if not text.isprintable():  # one quick test for all that is invisible
         text = " ".join(_INVISIBLE.sub("", text).split())
-    return mend_spelling(text)
+    return normalise_spelling(text)
 
 
-def mend_spelling(text: str) -> str:
+def normalise_spelling(text: str) -> str:
     """The part of `clean` that is about letters: for a text without invisible characters and with single blanks."""
     text = unicodedata.normalize("NFC", text)
     if _DOUBLE_SARA_E.search(text):  # three times as quick as `in`

@@ -1,0 +1,214 @@
+"""The table of quarters that project pages, KPI pages and result lists print alike: four cells a row, which are counted.
+
+A row is quarter, result, score, `a / b`. An empty score is a state of its own, so empty cells matter here, and only here:
+the tables are taken out of a page's lines first, each leaves one line in its place (`TABLE`), and all other empty cells go.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from parsers.findings import Scope
+from parsers.grammar import Page
+from parsers.page import EMPTY_CELL
+from parsers.values import number, parse_integer, parse_number
+
+Row = dict[str, Any]
+
+TABLE: Final = "␁(?P<quarters>[0-9]+)$"
+"""The pattern of the line that a table leaves."""
+
+_TABLE: Final = re.compile(TABLE)
+
+_FIRST: Final = "ไตรมาสที่"
+_QUARTERS: Final = r"(?:\(\s*1\s*-\s*4\s*\)[\s␀]*)?"
+_HEADER: Final = re.compile(  # with empty cells, and what is in parentheses in a row of its own
+    rf"{_FIRST}[\s␀]*{_QUARTERS}\*\s*ผลงาน\s*\*[\s␀]*(?:\((.*?)\)[\s␀]*)?"
+    rf"\*\s*ผลประเมินตัวชี้วัด\s*\*[\s␀]*{_QUARTERS}(?:\(([^*]*?)\)[\s␀]*)?"
+    r"\(\s*\*\s*2\.1\s*/\s*2\.2\s*\*\s*\)",
+    re.DOTALL,
+)
+_HEADER_LINES: Final = 12  # at most, empty cells among them
+_NUMBER: Final = "[0-9๐-๙.,]+|-"
+_QUARTER: Final = re.compile("[1-4๑-๔]")
+_IN_ONE_LINE: Final = re.compile(
+    rf"([1-4๑-๔])(?: ({_NUMBER}))?(?: ({_NUMBER}))??(?: ({_NUMBER}))? ?/ ?({_NUMBER})?"
+)
+_PAIR: Final = re.compile(r"([^\s/]*) ?/ ?([^\s/]*)")
+_GLUED: Final = re.compile(r"[1-4๑-๔][0-9๐-๙.,]+ ?/ ?[0-9๐-๙.,]*")
+_CELL: Final = re.compile(r"[0-9๐-๙.,/ ␀-]+")
+_MOST_CELLS: Final = 7  # between the quarter and the pair, spacers among them
+_LONGEST_CELL: Final = 30
+_QUARTERS_OF_A_YEAR: Final = 4
+
+
+@dataclass(slots=True)
+class QuarterTable:
+    """One table as printed: the unit in its header, its rows (quarter, result, score, a, b), and what is odd about it."""
+
+    unit: str | None = None
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+    odd: list[tuple[str, str, str]] = field(default_factory=list)  # rule, quarter, printed
+
+
+def take_tables(lines: list[str]) -> tuple[list[str], list[int], list[QuarterTable]]:
+    """Take the tables out of a page's lines.
+
+    Returns the lines without empty cells, for each the number that it had, and the tables.
+    """
+    kept: list[str] = []
+    numbers: list[int] = []
+    tables: list[QuarterTable] = []
+    place = 0
+    while place < len(lines):
+        line = lines[place]
+        if line.startswith(_FIRST) and (header := _HEADER.match("\n".join(lines[place : place + _HEADER_LINES]))):
+            table = QuarterTable(" ".join((header[1] or header[2] or "").replace(EMPTY_CELL, "").split()) or None)
+            numbers.append(place)
+            kept.append(f"␁{len(tables)}")
+            tables.append(table)
+            place = _read_rows(table, lines, place + header[0].count("\n") + 1)
+            continue
+        if line != EMPTY_CELL:
+            kept.append(line)
+            numbers.append(place)
+        place += 1
+    return kept, numbers, tables
+
+
+def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
+    """Read a table's rows; returns the line behind the last."""
+    while True:
+        start = place
+        while start < len(lines) and lines[start] == EMPTY_CELL:
+            start += 1
+        if start == len(lines):
+            return start
+        line = lines[start]
+        if found := _IN_ONE_LINE.fullmatch(line):
+            table.rows.append(tuple(cell or "" for cell in found.groups()))
+            if found[2] and not found[3]:
+                table.odd.append(("cell_missing", found[1], line))
+            place = start + 1
+        elif _QUARTER.fullmatch(line):
+            end = _read_cells(table, lines, start)
+            if end is None:
+                return _leave_broken(table, lines, start)
+            place = end
+        elif _GLUED.fullmatch(line):
+            table.odd.append(("cells_glued", line[0], line))
+            place = start + 1
+        else:
+            return start
+
+
+def _read_cells(table: QuarterTable, lines: list[str], start: int) -> int | None:
+    """Read a row whose cells are lines; returns the line behind it, None where it is not whole."""
+    quarter = lines[start]
+    cells: list[str] = []
+    for place in range(start + 1, min(start + 2 + _MOST_CELLS, len(lines))):
+        cell = lines[place]
+        if "/" in cell:
+            break
+        if len(cell) > _LONGEST_CELL:
+            return None
+        cells.append(cell)
+    else:
+        return None
+    if not (pair := _PAIR.fullmatch(cell)):
+        return None
+    first, second = pair[1], pair[2]
+    end = place + 1
+    if not first and len(_shown(cells)) > 2 - cells[-1:].count(EMPTY_CELL) and len(cells) in (3, 6):
+        first = cells.pop()
+        if not second and end < len(lines):  # the stroke has a cell of its own
+            second, end = lines[end], end + 1
+    elif first and not second and end < len(lines) and _is_second(lines, end, quarter):
+        second, end = lines[end], end + 1
+    if len(cells) == 5 and cells[0::2] == [EMPTY_CELL] * 3:  # spacers around them
+        cells = cells[1::2]
+    if len(cells) > 2:
+        return None
+    if len(cells) == 1:
+        table.odd.append(("cell_missing", quarter, " ".join(lines[start:end])))
+    result, score = [*cells, "", ""][:2]
+    table.rows.append((quarter, *("" if one == EMPTY_CELL else one for one in (result, score, first, second))))
+    return end
+
+
+def _shown(cells: list[str]) -> list[str]:
+    return [cell for cell in cells if cell != EMPTY_CELL]
+
+
+def _is_second(lines: list[str], place: int, quarter: str) -> bool:
+    """Whether a line is the second half of a pair, and not the quarter of the next row."""
+    if parse_number(lines[place]) is None:
+        return False
+    following = (parse_integer(quarter) or 0) + 1
+    return parse_integer(lines[place]) != following or lines[place + 1 : place + 2] == [lines[place]]
+
+
+def _leave_broken(table: QuarterTable, lines: list[str], start: int) -> int:
+    """Report a row that is not whole, with all that reads like cells below it."""
+    end = start
+    while end < len(lines) and _CELL.fullmatch(lines[end]):
+        end += 1
+    table.odd.append(("row_broken", lines[start], " ".join(_shown(lines[start:end]))))
+    return end
+
+
+def quarter_rows(table: QuarterTable, scope_of: Callable[[int], Scope], whole: Scope, identity: Row) -> list[Row]:
+    """The rows of a table, and their findings.
+
+    scope_of: where findings about a quarter go; whole: where those about the table go; identity: the first columns
+    """
+    for rule, quarter, printed in table.odd:
+        scope = scope_of(parse_integer(quarter) or 0)
+        if rule == "row_broken":
+            scope.add("part_missing", None, printed, "A row of the table of quarters is not whole.")
+        else:
+            scope.add(rule, None, printed)
+    rows: dict[int, Row] = {}
+    for quarter, result, score, first, second in table.rows:
+        quarter_no = parse_integer(quarter) or 0
+        scope = scope_of(quarter_no)
+        if quarter_no in rows:
+            scope.add("duplicate_key", None, " ".join((quarter, result, score, f"{first} / {second}")))
+            continue
+        rows[quarter_no] = {
+            **identity,
+            "quarter": quarter_no,
+            "result_value": number(result, scope, "result_value"),
+            "score": number(score, scope, "score"),
+            "evaluation_2_1": number(first, scope, "evaluation_2_1"),
+            "evaluation_2_2": number(second, scope, "evaluation_2_2"),
+        }
+    if list(rows) != list(range(1, len(rows) + 1)):
+        whole.add("series_broken", "quarter", ", ".join(map(str, rows)))
+    elif not rows and not table.odd:
+        whole.add("part_missing", "quarter", None, "A table of quarters without a row.")
+    elif len(rows) < _QUARTERS_OF_A_YEAR:
+        whole.add("quarters_missing", "quarter", ", ".join(map(str, rows)))
+    return list(rows.values())
+
+
+def join_narratives(quarters: list[Row], narratives: Mapping[int, str | None], identity: Row) -> list[Row]:
+    """The quarters' rows with their narratives; a quarter that has only a narrative gets a row too."""
+    by_quarter = {row["quarter"]: row for row in quarters}
+    no_values = dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
+    narrated = {quarter for quarter, text in narratives.items() if text is not None}
+    return [
+        {
+            **by_quarter.get(quarter, {**identity, "quarter": quarter, **no_values}),
+            "narrative": narratives.get(quarter),
+        }
+        for quarter in sorted(by_quarter.keys() | narrated)
+    ]
+
+
+def table_in(lines: list[str], tables: list[QuarterTable], page: Page) -> QuarterTable | None:
+    """The first table in some lines; all other lines are reported."""
+    found = [line for line in lines if _TABLE.match(line)]
+    page.leave(line for line in lines if line not in found[:1])
+    return tables[int(found[0][1:])] if found else None
