@@ -5,7 +5,6 @@ where another markup puts label and value into cells of their own.
 """
 
 import re
-from string import ascii_letters
 from typing import Final
 
 DIGIT: Final = "[0-9๐-๙]"
@@ -208,70 +207,3 @@ USUAL_QUARTER: Final = re.compile(r"\n([1-4])\n([0-9.,]+|-|␀)\n([0-9.,]+|-|␀
 QUARTER_ROW: Final = re.compile(  # the quarter, result and score, the pair; spacer rows and cells may stand between
     r"[\s␀]*([1-4๑-๔])(?:[ \n](.*?))??[ \n]([^\s/]*) */ *([^\s/]*)(?=\n|$)", re.DOTALL
 )
-
-# --- what a server prints instead of, or in the middle of, a page ---------------------------------------------------
-
-ERROR_LINE: Final = re.compile(
-    r"(?:PHP |\( ! \) )?(?:Parse error|Fatal error|Warning|Notice|Deprecated|Strict Standards|Catchable fatal error|"
-    r"Recoverable fatal error)\s*(?:\(\d+\))?\s*:.*\bline \d+.*"
-    r"|A (?:PHP|Database) Error (?:was encountered|Occurred)|Severity: \w+|Message: .*|(?:File|Filename): .*\.php"
-    r"|(?:Line|Error) Number: \d+|SELECT .+ FROM .+|Resource id #\d+"
-    r"|Microsoft .+ error '[0-9a-f]{8}'.*|.*\[ODBC .*Driver.*\].*|/\S+\.aspx?, line \d+"
-    r"|.*You have an error in your SQL syntax.*|.*MySQL server (?:has gone away|version for the right syntax).*"
-    r"|.*\bSQLSTATE\[.*|.*Can't connect to (?:local )?MySQL.*|.*Too many connections.*"
-    r"|.*\b(?:mysqli?|odbc|mssql|sqlsrv|pg)_\w+\(\).*|.*Access denied for user '.*|.*Unknown column '.*' in '.*"
-    r"|.*Table '.*' doesn't exist.*|.*Lost connection to MySQL.*|.*Unclosed quotation mark.*|ORA-\d{5}.*"
-    r"|.*Error Query \[.*|Stack trace:|#\d+ (?:/|\{main\}).*|thrown in .* on line \d+"
-    r"|.*Uncaught (?:Error|\w*Exception).*",
-    re.IGNORECASE,
-)
-ERROR_FIRST: Final = frozenset(ascii_letters + "#")
-"""What a server's message begins with, unless a Thai sentence leads it; hardly a line of a page does."""
-ERROR_MARKS: Final = ("SQL", "on line ", "for user '", "Too many connections")
-"""What stands in messages that begin otherwise."""
-ERROR_BLOCKS: Final = (
-    re.compile(  # one cell a line, as Xdebug shows the calls
-        r"\( ! \) .*\n(?:Call Stack\n)?(?:#\nTime\n(?:Memory\n)?Function\nLocation\n)?(?:\d+\n[\d.]+\n(?:\d+\n)?.*\n.*:\d+\n)*"
-    ),
-    re.compile(r"Microsoft .+ error '[0-9a-f]{8}'.*\n(?:.*\n){0,2}?/\S+\.aspx?, line \d+\n", re.IGNORECASE),
-)
-"""Messages of several lines, of which only the first or the last is known by itself."""
-
-# --- what is printed instead of a record ----------------------------------------------------------------------------
-
-_THING = r"(?:page|url|resource|file|object|document|site|data|record|result|item|project|indicator)s?"
-NO_SUCH_RECORD: Final = re.compile(
-    r"ไม่พบ\s*(?:ข้อมูล|หน้า|เว็บ|โครงการ|กิจกรรม|ตัวชี้วัด|รายการ|รายละเอียด|เอกสาร|ไฟล์|เพจ|ผล(?:การค้นหา|ลัพธ์)|รหัส|สิ่งที่|url)|^\W*ไม่พบ\W*(?:\(#?404\))?$"
-    r"|ไม่(?:มี|ปรากฏ)\s*(?:ข้อมูล|โครงการ|ตัวชี้วัด|รายการ|หน้า|ผลลัพธ์)|ไม่มีอยู่(?:ในระบบ|หรือ|$)|รหัส.{0,30}ไม่ถูกต้อง"
-    r"|(?:ข้อมูล|โครงการ|ตัวชี้วัด|รายการ|หน้า)(?:นี้|ดังกล่าว)?\s*(?:ได้)?ถูก(?:ลบ|ยกเลิก)"
-    r"|\b404\b.*(?:not found|error|ไม่พบ)|^\W*(?:error |http )?404\b.{0,20}$|^\W*not found\b|\bno input file specified"
-    rf"|\b{_THING}\b.{{0,80}}\b(?:not|can't|cannot) (?:be )?(?:found|exist)|\b{_THING}\b.{{0,80}}n[’']t (?:be found|exist)"
-    rf"|\bno (?:such |matching )?{_THING}\b.{{0,20}}\b(?:found|available|exists?)|^0 results?\b|not found on this server"
-    r"|^\W*(?:nothing found|no (?:records|rows|results|data)\b|empty result)|isn[’']t available|unable to resolve the request"
-    r"|invalid (?:project|indicator|kpi)? ?(?:code|id)\b",
-    re.IGNORECASE,
-)
-"""The word of the portal, or of its server, that there is no such record or page."""
-
-REFUSAL: Final = re.compile(
-    r"mod_?security|not acceptable|(?:ปิด|กำลัง|ระหว่าง(?:การ)?)(?:ดำเนินการ)?(?:ปรับปรุง|แก้ไข|บำรุงรักษา)|เพื่อบำรุงรักษา|ปิดระบบ|ย้ายระบบ"
-    r"|(?:ปิด|งด|เปิด)ให้บริการ|สิ้นสุดการรายงาน|ขัดข้อง|ผิดพลาด|ไม่สามารถ|ขออภัย|กรุณา(?:ลอง|เข้า|ล็อก|ติดต่อ|รอ)|กำลังโหลด|เข้าสู่ระบบ"
-    r"|รหัสผ่าน|ชื่อผู้ใช้|ผู้ใช้งาน|(?:ไม่มี|ไม่ได้รับ)(?:สิทธิ|อนุญาต)|ถูกปฏิเสธ|ถูกระงับ|หมดอายุ"
-    r"|maintenance|(?:back|coming) soon|under construction|log ?in\b|sign in|password|username|denied|forbidden|unauthori[sz]ed"
-    r"|unavailable|bad (?:gateway|request)|time-?d? ?out|rejected|blocked|firewall|protection|suspicious|captcha|are (?:a )?human"
-    r"|javascript|unsuccessful|incident id|exceeded|expired|it works|default .*page|welcome to|connect|database|driver|sql server"
-    r"|invalid (?:url|hostname)|wrong|undefined|loading|redirecting|server error|error\b",
-    re.IGNORECASE,
-)
-"""What maintenance, logins, firewalls and failures say."""
-
-UNSEEN_MESSAGE: Final = re.compile(
-    r"""\b(?:alert|confirm)\s*\(\s*(["'])(.{,500}?)\1|<noscript\b[^>]*>(.{,2000}?)</noscript""",
-    re.IGNORECASE | re.DOTALL,
-)
-LEADS_AWAY: Final = re.compile(
-    r"""http-equiv\s*=\s*["']?refresh|\blocation(?:\.href)?\s*=(?!=)|\blocation\.(?:replace|assign|reload)\s*\(|<frame\b"""
-    r"""|type\s*=\s*["']?password|_Incapsula_|_cf_chl|captcha""",
-    re.IGNORECASE,
-)
-"""In a page that prints nothing: it sends the browser elsewhere, or asks for something."""

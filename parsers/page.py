@@ -14,8 +14,10 @@ from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from parsers.encoding import decode
 from parsers.plain import BREAK, EMPTY_CELL, NO_VALUE_INPUTS, lines_of, plain_lines
 from parsers.thai import clean, mend_spelling
+from parsers.truncation import is_cut_off
 
 _LINK = "␞"
 _MARK = re.compile(f"{_LINK}(-?)([0-9]{{1,7}}){_LINK}")
@@ -34,7 +36,6 @@ _NEAR = 12  # nodes beside and inside a box that are looked at for a text, and b
 _ICONS = 1_000  # links without text, at most: a page of more is no list
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
-_COMMON_THAI = "่้าำิีัเแกนรม"
 _STYLE_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 _STYLES_APART = re.compile("display|visibility|white-space|float|position", re.IGNORECASE)
 _BOXES_IN_ROWS = ("div", "span", "p", "b", "strong", "font", "label", "li", "dt", "dd", "output")  # an icon is no cell
@@ -75,25 +76,6 @@ _SITE_END = re.compile(  # the last <footer> or <nav> of a page, with nothing pr
     rb"(?=(?:\s|</[a-z][a-z0-9]*\s*>|<!--(?:(?!-->).)*-->|<script\b(?:(?!</script).)*</script\s*>)*\Z)",
     re.IGNORECASE | re.DOTALL,
 )
-
-_BOXES = (b"div", b"table", b"ul", b"ol", b"dl", b"section", b"article", b"fieldset", b"pre")
-_OPENED_LAST = re.compile(
-    rb"<(?:h[1-6]|span|font|label|strong|small|b|i|u|a|div|section|legend|pre|table)(?:\s[^<>]*)?>\Z"
-)
-_HALF_LETTER = re.compile(rb"[\xc0-\xff]\Z|[\xe0-\xff][\x80-\xbf]\Z|[\xf0-\xff][\x80-\xbf]{2}\Z")  # of UTF-8
-_HALF_ENTITY = re.compile(rb"&#x?[0-9a-f]*\Z")
-_END_OF_HEAD = re.compile(rb"</head[\s>]")
-_NEVER_CLOSED = frozenset(b"br hr img input meta link wbr area".split())
-_OPTIONAL_END = re.compile(rb"</(?:p|li|t[dhr]|d[td])[\s>]")
-_MAY_STAY_OPEN = re.compile(rb"<(?:p|li|t[dhr]|d[td])[\s>]")
-_HABIT = 3  # ends of one element, from which on a page is known to write them
-
-_NOT_ASCII = re.compile(rb"[\x80-\xff]+")
-_ASCII = bytes(range(128))
-_THAI_IN_UTF8 = re.compile(rb"\xe0[\xb8\xb9][\x80-\xbf]")
-_FIRST_TAG = re.compile(r"\s*<[!?A-Za-z]")
-_CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
-_THAI_CHARSETS = frozenset(("windows-874", "cp874", "x-windows-874", "tis-620", "tis620", "iso-8859-11", "thai"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +135,8 @@ def read_page(
 
     every_element_breaks: for pages whose lines are made by stylesheets that nobody has; an inline element breaks too
     """
-    how = (with_line_links, every_element_breaks)
-    utf_16 = utf_16_of(body)
-    if not utf_16 and (as_utf8 := _from_one_byte_thai(body, content_type)):
-        return _read(as_utf8, "cp874", *how)
-    if not utf_16:
-        page = _read(body.removeprefix(b"\xef\xbb\xbf"), "utf-8", *how)
-        if not page.undecodable:
-            return page
-    source, encoding = (
-        (body.decode(utf_16, "replace").encode("utf-8", "replace"), utf_16) if utf_16 else _as_utf8(body, content_type)
-    )
-    return _read(source, encoding, *how)
+    decoded = decode(body, content_type)
+    return _read(decoded.source, decoded.encoding, with_line_links, every_element_breaks)
 
 
 def _read(source: bytes, encoding: str, with_line_links: bool, every_element_breaks: bool = False) -> PrintedPage:
@@ -193,7 +165,7 @@ def _read_page(
     plain = None if special else plain_lines(source)
     if plain is None:
         return _read_tree(source, encoding, with_line_links, every_element_breaks)
-    return PrintedPage(*plain, encoding, 0, _is_cut_off(source))
+    return PrintedPage(*plain, encoding, 0, is_cut_off(source))
 
 
 def _read_text(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
@@ -241,7 +213,7 @@ def _read_tree(
     line_links: list[tuple[int, ...]] = []
     if with_line_links:
         lines, line_links = _split_marks(lines, len(links))
-    return PrintedPage(lines, links, encoding, printed.count("\ufffd"), _is_cut_off(source), line_links)
+    return PrintedPage(lines, links, encoding, printed.count("\ufffd"), is_cut_off(source), line_links)
 
 
 def _is_empty(cell: LexborNode) -> bool:
@@ -315,69 +287,6 @@ def _take_out(node: LexborNode) -> None:
     if (value := attributes.get("value")) and (attributes.get("type") or "").strip().lower() not in NO_VALUE_INPUTS:
         node.insert_before(value)
     node.decompose()
-
-
-def readable(body: bytes) -> str:
-    """The whole source of a page as text, in the charset its bytes fit."""
-    try:
-        return body.decode(utf_16_of(body) or "utf-8")
-    except UnicodeDecodeError:
-        return _as_utf8(body, None)[0].decode("utf-8", "replace")
-
-
-def utf_16_of(body: bytes) -> str | None:
-    """The codec of a page in UTF-16, by its mark or, where it has none, by the first tag; None for any other page."""
-    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    if b"\0" not in body[:2]:
-        return None
-    return next(
-        (codec for codec in ("utf-16-le", "utf-16-be") if _FIRST_TAG.match(body[:200].decode(codec, "replace"))), None
-    )
-
-
-def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
-    """The bytes of a page that is not clean UTF-8, in UTF-8, and the charset they were in.
-
-    Valid UTF-8 is UTF-8 whatever the labels say: Thai in a one-byte charset practically never is. Otherwise a label
-    that names a Thai charset is believed, unless the page is plainly UTF-8 with some damage.
-    """
-    as_utf8 = body.decode("utf-8", "replace")
-    damage = as_utf8.count("\ufffd")
-    is_cut = damage == 1 and as_utf8.endswith("\ufffd")
-    if is_cut or sum(map(as_utf8.count, _COMMON_THAI)) > 3 * damage:
-        return body.removeprefix(b"\xef\xbb\xbf"), "utf-8"
-    as_thai = body.decode("cp874", "replace")
-    if _declared_charset(body, content_type) in _THAI_CHARSETS or as_thai.count("\ufffd") < damage:
-        return as_thai.encode(), "cp874"
-    return body, "utf-8"
-
-
-def _from_one_byte_thai(body: bytes, content_type: str | None) -> bytes | None:
-    """A page that is plainly in a one-byte Thai charset, in UTF-8; None for all others."""
-    first = _NOT_ASCII.search(body)
-    if first is None or first.end() == len(body) or _is_utf8(first[0]):
-        return None
-    others = len(body.translate(None, _ASCII))
-    if 30 * len(_THAI_IN_UTF8.findall(body)) > others:
-        return None
-    text = body.decode("cp874", "replace")
-    damage = text.count("\ufffd")
-    is_thai = _declared_charset(body, content_type) in _THAI_CHARSETS or 4 * damage < others
-    return text.encode() if is_thai and (not damage or sum(map(text.count, _COMMON_THAI)) > 3 * damage) else None
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _declared_charset(body: bytes, content_type: str | None) -> str:
-    declared = _CHARSET.search((content_type or "").encode("ascii", "replace")) or _CHARSET.search(body[:4096])
-    return declared[1].decode("ascii").lower() if declared else ""
 
 
 @lru_cache(maxsize=500)  # a portal's pages share a few styles
@@ -519,77 +428,6 @@ def _split_marks(lines: list[str], count: int) -> tuple[list[str], list[tuple[in
             owners.append(waiting)
             waiting = []
     return kept, list(map(tuple, owners))
-
-
-def _is_cut_off(source: bytes) -> bool:
-    """Whether the bytes end in the middle of a tag, a text or a box."""
-    end = source[-_END:].rstrip().lower()
-    if end.rfind(b"<") > end.rfind(b">"):
-        return True
-    last = max(end.rfind(b"</body"), end.rfind(b"</html") if b"</body" not in end else -1)
-    if last >= 0:  # somebody may have closed what he cut off
-        end = end[:last].rstrip()
-    if end.rfind(b"<") > end.rfind(b">") or _HALF_LETTER.search(end[-3:]) or _HALF_ENTITY.search(end[-9:]):
-        return True
-    if not end or last >= 0:
-        return _ends_in_what_is_else_closed(source, end)
-    # pages of the nineties leave out </html>, and cells' ends, but not the ends of tables, lists and boxes
-    lowered = source.lower()
-    if any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in _BOXES):
-        return True
-    if _leaves_ends_out(lowered):
-        return False
-    if b"<!doctype" in lowered[:200] and _END_OF_HEAD.search(lowered):  # written by somebody who writes ends
-        return True
-    if _has_begun(source) and (not end.endswith(b">") or _OPENED_LAST.search(end)):
-        return True
-    return _ends_in_what_is_else_closed(source, end)
-
-
-def is_open(source: bytes) -> bool:
-    """Whether a document with a whole head has no end tag; old pages leave it out."""
-    end = source[-_END:].lower()
-    return b"</html" not in end and b"</body" not in end and bool(_END_OF_HEAD.search(source.lower()))
-
-
-def _leaves_ends_out(source: bytes) -> bool:
-    """Whether this is a page of somebody who never writes the ends that may be left out, that of the page among them."""
-    return not _OPTIONAL_END.search(source) and len(_MAY_STAY_OPEN.findall(source)) >= _HABIT
-
-
-def _has_begun(source: bytes) -> bool:
-    return b"<html" in source[:4096].lower()
-
-
-def _ends_in_what_is_else_closed(source: bytes, end: bytes) -> bool:
-    """Whether the end stands in an element of which the page has closed all others."""
-    left_open, closed = _balance_of_last(source, end)
-    if closed < _HABIT or left_open < 1:
-        return False
-    last = _last_tag(end)
-    nests = last is not None and last[2] not in _NOT_NESTING
-    return left_open == 1 or nests  # the boxes that hold the last one are open, too
-
-
-def _balance_of_last(source: bytes, end: bytes) -> tuple[int, int]:
-    """Of the element that the last tag opens, how many ends the page leaves out and how many it writes."""
-    last = _last_tag(end)
-    if last is None or last[1]:
-        return 0, 0
-    name = re.escape(last[2])  # a broken tag's may hold anything
-    opened = sum(1 for _ in re.finditer(b"<" + name + rb"[\s>/]", source, re.IGNORECASE))
-    closed = sum(1 for _ in re.finditer(b"</" + name + rb"[\s>]", source, re.IGNORECASE))
-    return opened - closed, closed
-
-
-def _last_tag(end: bytes) -> re.Match[bytes] | None:
-    """The last tag of an element that can be closed."""
-    place = len(end)
-    while (place := end.rfind(b"<", 0, place)) >= 0:
-        last = _TAG.match(end, place)
-        if last is None or last[2] not in _NEVER_CLOSED:
-            return last
-    return None
 
 
 def _is_huge(source: bytes) -> bool:

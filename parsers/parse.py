@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
+from parsers.encoding import binary_kind, decode
 from parsers.findings import Finding, Findings
 from parsers.kpi import KpiPage
 from parsers.labels import (
@@ -23,13 +24,14 @@ from parsers.labels import (
     TARGET_LABEL,
     YII_CODE_LABEL,
 )
-from parsers.page import PrintedPage, is_open, read_page, readable, utf_16_of
+from parsers.page import PrintedPage, read_page
 from parsers.plain import EMPTY_CELL
 from parsers.project import ProjectPage
 from parsers.result_list import ResultListPage
 from parsers.sections import cut_site_end, is_navigation
 from parsers.thai import BANGKOK
-from parsers.verdict import Kind, Verdict, error_places, is_cut_title, kind_of, message_verdict, unseen_verdict
+from parsers.truncation import is_open
+from parsers.verdict import Kind, Verdict, is_cut_title, kind_of, message_verdict, server_message_places, unseen_verdict
 from parsers.yii_project import YiiProjectPage
 
 PARSER_VERSION: Final = "3"
@@ -42,19 +44,11 @@ _Reader = ProjectPage | KpiPage | ResultListPage | YiiProjectPage
 _CODE_IN_URL = re.compile(
     rf"[?&](?:(?:pid|project_id)=({PROJECT_CODE}|{KPI_CODE})|selDEP=([0-9]{{8}}))(?![0-9-])", re.IGNORECASE
 )
-_MAGIC: Final = {
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-    b"GIF8": "a GIF image",
-    b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a ZIP archive or an Office document",
-    b"\x1f\x8b": "gzip data",
-}
 _RECORD_LABELS: Final = (PROGRESS_LABEL, TARGET_LABEL, RESULT_LIST_TITLE, YII_CODE_LABEL)
-_STRAY_NULS: Final = 8  # a browser leaves them out
 _GLUED_QUARTER: Final = re.compile(r"[1-4๑-๔][0-9๐-๙.,]* ?/ ?[0-9๐-๙.,]+")
 """A row of quarters whose cells only a stylesheet parts."""
 _HUGE: Final = 200_000  # bytes; hardly a real page is, and none such is read twice for a part of its record
+_FIRST_LINES: Final = 5  # of a page of no known kind, in its finding
 _FEW: Final = 12  # lines of a template that no rule read
 _WAITS_FOR_TEXT: Final = {"kpi": [KPI_HEADINGS["definition"]], "yii_project": [PROJECT_HEADINGS["rationale"]]}
 """The last heading of a page, below which stands a text."""
@@ -169,7 +163,7 @@ def _parse(
     every_element_breaks: bool = False,
 ) -> ParsedPage:
     findings = Findings()
-    if (binary := _binary_kind(body)) is not None:
+    if (binary := binary_kind(body)) is not None:
         findings.add("not_a_page", printed=binary)
         return ParsedPage("unknown", "blocked", {}, list(findings), [])
     page = read_page(body, content_type=content_type, every_element_breaks=every_element_breaks)
@@ -181,9 +175,14 @@ def _parse(
     if page.undecodable:
         findings.add("undecodable_bytes", printed=f"{page.undecodable} characters, read as {page.encoding}")
     if kind == "unknown":
-        return _without_record(page, kind, _unknown_verdict(page, body), findings)
+        verdict = _unknown_verdict(page, body)
+        if verdict == "suspect":
+            findings.add(
+                "unknown_kind", printed=" | ".join([line for line in page.lines if line != EMPTY_CELL][:_FIRST_LINES])
+            )
+        return _without_record(page, kind, verdict, findings)
     lines = page.lines
-    places = error_places(lines)
+    places = server_message_places(lines)
     errors = [lines[place] for place in places]
     if places:
         lines = _without(lines, places)
@@ -191,7 +190,7 @@ def _parse(
     lines, below = cut_site_end(lines)
     site_end = page.site_end
     if site_end:
-        places = error_places(site_end)
+        places = server_message_places(site_end)
         errors += [site_end[place] for place in places]
         site_end = _without(site_end, places)
     for line in errors:
@@ -235,14 +234,6 @@ def _without(items: list[_Item], places: list[int]) -> list[_Item]:
     return [item for place, item in enumerate(items) if place not in left_out]
 
 
-def _binary_kind(body: bytes) -> str | None:
-    """What kind of file the bytes are, where they are plainly no text; None for text."""
-    for start, name in _MAGIC.items():
-        if body.startswith(start):
-            return name
-    return "binary data" if body.count(b"\0", 0, 1024) > _STRAY_NULS and not utf_16_of(body) else None
-
-
 def facts_sha256(tables: dict[str, list[Row]]) -> str:
     """The hash of what a page says: over the canonical JSON of its rows, whatever their markup or number format."""
     return hashlib.sha256(orjson.dumps(tables, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -266,8 +257,10 @@ def _without_record(page: PrintedPage, kind: Kind, verdict: Verdict, findings: F
 def _unknown_verdict(page: PrintedPage, body: bytes) -> Verdict:
     lines = [line for line in page.lines if line not in (EMPTY_CELL, "<")]  # a tag's beginning at the very end
     if not lines:
-        return unseen_verdict(readable(body))
-    return "suspect" if is_cut_title(lines) else message_verdict(lines) or "blocked"
+        return unseen_verdict(decode(body).source.decode("utf-8", "replace"))
+    if is_cut_title(lines):
+        return "suspect"
+    return message_verdict([line for line in lines if not is_navigation(line)] or lines) or "suspect"
 
 
 def _recordless_verdict(kind: Kind, lines: list[str], errors: list[str], reader: _Reader) -> Verdict:
