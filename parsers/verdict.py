@@ -28,11 +28,14 @@ Verdict = Literal["ok", "suspect", "blocked", "empty", "not_found"]
 
 CITY_INDICATOR_TITLE: Final = "โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง"
 _CITY_TITLE_LINE: Final = re.compile(rf"{CITY_INDICATOR_TITLE}\s?(?:\([^()]{{0,40}}\))?")  # a project may have the name
-_CITY_LABELS: Final = re.compile(r"ลักษณะข้อมูล\s?:|[1๑]\s?\.\s?นิยาม|[2๒]\s?\.\s?วิธีการคำนวณ|[3๓]\s?\.\s?แหล่งข้อมูล")
-_KPI_EVALUATION: Final = re.compile(r"\*{2,3}\s?สยป\.\s?ตรวจประเมินตัวชี้วัด")
+_CITY_LABELS: Final = {
+    "ลักษณะข้อมูล": re.compile(r"\nลักษณะข้อมูล\s?:"),
+    "วิธีการคำนวณ": re.compile(r"\n[2๒]\s?\.\s?วิธีการคำนวณ"),
+    "แหล่งข้อมูล": re.compile(r"\n[3๓]\s?\.\s?แหล่งข้อมูล"),
+}
+_KPI_EVALUATION: Final = re.compile(r"\n\*{2,3}\s?สยป\.\s?ตรวจประเมินตัวชี้วัด")
+_KPI_QUARTERS: Final = f"\n{KPI_HEADINGS['quarters']}\n"
 _EIGHT_DIGITS: Final = re.compile(f"(?<!{DIGIT}){DIGIT}{{8}}(?!{DIGIT}|-)")
-_PROJECT_LABELS: Final = frozenset(PROJECT_HEADINGS.values())
-_KPI_LABELS: Final = frozenset(KPI_HEADINGS.values())
 _ANYBODYS: Final = frozenset(PROJECT_HEADINGS[key] for key in ("rationale", "objectives", "targets", "reports"))
 """Headings that any paper about a project may have."""
 _FIRST_LINES: Final = (PROJECT_PAGE_TITLE, KPI_PAGE_TITLE, RESULT_LIST_TITLE, CITY_INDICATOR_TITLE, YII_CODE_LABEL)
@@ -44,50 +47,54 @@ def kind_of(lines: list[str]) -> Kind:
     A page that has lost its title is known by two of the headings of its kind; an indicator's also by the lines that
     only it prints.
     """
-    if PROJECT_PAGE_TITLE in lines and _begins(lines, PROGRESS_LABEL):  # by far the most
+    if PROJECT_PAGE_TITLE in lines and any(line.startswith(PROGRESS_LABEL) for line in lines):  # by far the most
         return "project"
-    printed = frozenset(lines)
+    text = "\n".join(("", *lines, ""))  # searching it is quicker than asking each line
     titles: dict[Kind, bool] = {
-        "project": PROJECT_PAGE_TITLE in printed,
-        "kpi": KPI_PAGE_TITLE in printed or KPI_HEADINGS["quarters"] in printed,
-        "result_list": _begins(lines, RESULT_LIST_TITLE) and _names_agency(lines),
-        "city_indicator": any(map(_CITY_TITLE_LINE.fullmatch, lines)),
-        "yii_project": _begins(lines, YII_CODE_LABEL),
+        "project": f"\n{PROJECT_PAGE_TITLE}\n" in text,
+        "kpi": f"\n{KPI_PAGE_TITLE}\n" in text or _KPI_QUARTERS in text,
+        "result_list": f"\n{RESULT_LIST_TITLE}" in text and _names_agency(lines),
+        "city_indicator": CITY_INDICATOR_TITLE in text and any(map(_CITY_TITLE_LINE.fullmatch, lines)),
+        "yii_project": f"\n{YII_CODE_LABEL}" in text,
     }
     titled = [kind for kind, found in titles.items() if found]
     if len(titled) > 1:
-        titled = [kind for kind in titled if _SHOWS[kind](lines)] or titled
-    return titled[0] if titled else _untitled_kind(lines, printed)
+        titled = [kind for kind in titled if _SHOWS[kind](text)] or titled
+    return titled[0] if titled else _untitled_kind(text)
 
 
-def _untitled_kind(lines: list[str], printed: frozenset[str]) -> Kind:
-    shown = printed & _PROJECT_LABELS
-    if (len(shown) > 1 and not shown <= _ANYBODYS) or _begins(lines, PROGRESS_LABEL):
+def _untitled_kind(text: str) -> Kind:
+    shown = {label for label in PROJECT_HEADINGS.values() if f"\n{label}\n" in text}
+    if (len(shown) > 1 and not shown <= _ANYBODYS) or _shows_progress(text):
         return "project"
-    if len(printed & _KPI_LABELS) > 1 or any(map(_KPI_EVALUATION.match, lines)):
+    shown = {label for label in KPI_HEADINGS.values() if f"\n{label}\n" in text}
+    if len(shown) > 1 or ("สยป." in text and _KPI_EVALUATION.search(text)):
         return "kpi"
-    if _shows_city_indicator(lines):
+    if _shows_city_indicator(text):
         return "city_indicator"
-    return "kpi" if _begins(lines, TARGET_LABEL) and _begins(lines, ACHIEVED_LABEL) else "unknown"
+    return "kpi" if f"\n{TARGET_LABEL}" in text and f"\n{ACHIEVED_LABEL}" in text else "unknown"
 
 
-def _begins(lines: list[str], label: str) -> bool:
-    return any(line.startswith(label) for line in lines)
+def _shows_progress(text: str) -> bool:
+    return f"\n{PROGRESS_LABEL}" in text
 
 
-def _shows_city_indicator(lines: list[str]) -> bool:
-    return len({found[0][0] for line in lines if (found := _CITY_LABELS.match(line))}) > 1
+def _shows_indicator(text: str) -> bool:
+    return _KPI_QUARTERS in text or f"\n{KPI_HEADINGS['definition']}\n" in text
 
 
-def _shows_code(lines: list[str]) -> bool:
-    places = (place for place, line in enumerate(lines) if line.startswith(YII_CODE_LABEL))
-    return any(YII_CODE_LINE.match(" ".join(_next_lines(lines, place, 3))) for place in places)
+def _shows_city_indicator(text: str) -> bool:
+    return sum(mark in text and bool(label.search(text)) for mark, label in _CITY_LABELS.items()) > 1
 
 
-_SHOWS: Final[dict[Kind, Callable[[list[str]], bool]]] = {
-    "project": lambda lines: _begins(lines, PROGRESS_LABEL),
-    "kpi": lambda lines: KPI_HEADINGS["quarters"] in lines or KPI_HEADINGS["definition"] in lines,
-    "result_list": lambda lines: True,
+def _shows_code(text: str) -> bool:
+    return bool(YII_CODE_LINE.search(text.replace(EMPTY_CELL, "")))
+
+
+_SHOWS: Final[dict[Kind, Callable[[str], bool]]] = {
+    "project": _shows_progress,
+    "kpi": _shows_indicator,
+    "result_list": lambda text: True,
     "city_indicator": _shows_city_indicator,
     "yii_project": _shows_code,
 }
