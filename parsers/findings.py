@@ -22,6 +22,13 @@ class Finding(TypedDict):
 RULES: Final[dict[str, tuple[Severity, str]]] = {
     # reading
     "not_a_page": ("error", "These bytes are no HTML page."),
+    "unknown_kind": ("error", "The page is of no kind that is known."),
+    "text_repaired": ("warning", "Text that the server had encoded twice was read as it was meant; nothing was lost."),
+    "text_misencoded": (
+        "error",
+        "A text stands in the letters of another charset, and cannot be repaired for certain.",
+    ),
+    "text_lost": ("error", "A text is question marks or replacement characters: its letters were lost."),
     "undecodable_bytes": ("warning", "Some bytes are no text in the page's charset; they stand as U+FFFD."),
     "error_message_in_page": ("error", "The server printed an error message into the page."),
     "page_cut_off": ("error", "The bytes end in the middle of a tag or a text."),

@@ -102,7 +102,7 @@ def test_a_page_that_prints_nothing(verdict: str, body: str) -> None:
 
 def test_a_paper_about_a_project_is_no_page_of_the_portal() -> None:
     page = parse_page(page_of(["ข่าว", "หลักการและเหตุผล", "ขุดลอกคลอง", "วัตถุประสงค์ของโครงการ", "ลดน้ำท่วม"]).encode())
-    assert (page.kind, page.verdict) == ("unknown", "blocked")
+    assert (page.kind, page.verdict) == ("unknown", "suspect")
 
 
 @pytest.mark.parametrize("colon", [" :", "</div><div>:"])

@@ -23,6 +23,11 @@ _LABEL_WORD = re.compile(
 )
 """What a quoted label begins or ends with: officers' texts break elsewhere, or nobody could tell a text from a label."""
 _THAI_DIGITS = str.maketrans("0123456789", "๐๑๒๓๔๕๖๗๘๙")
+_CITY_TEXTS = {
+    "1.นิยาม หรือความหมายของตัวชี้วัด": "definition",
+    "2.วิธีการคำนวณ หรือ เกณฑ์การประเมิน": "method",
+    "3.แหล่งข้อมูล/เจ้าของข้อมูล": "source",
+}
 _LEVELS = {"output": "ตัวชี้วัดระดับผลผลิต (output)", "outcome": "ตัวชี้วัดระดับผลลัพธ์ (outcome)"}
 
 
@@ -288,6 +293,26 @@ def print_yii(tables: Tables, how: Printing) -> Printed:
         "หลักการและเหตุผล": project["rationale"] or "",
     }
     return [Line(label, "", value or not_set) for label, value in rows.items()]
+
+
+def print_city_indicator(tables: Tables, how: Printing) -> Printed:
+    """The page of an indicator of the city's development plan, line by line."""
+    row = tables["city_indicators"][0]
+    number = str(row["indicator_no"])
+    page: Printed = [
+        Line("โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง (2562-2563)", role="title"),
+        Line("Back Home"),
+        Line(f"{how.one_of(number, number.translate(_THAI_DIGITS))}. {row['name']}", " : ", number, role="title"),
+        Line(f"ค่าเป้าหมาย {row['unit']}", " : ", row["target"]),
+        Line("ลักษณะข้อมูล", " : ", row["data_kind"]),
+        _heading(PROJECT_HEADINGS["strategies"]),
+    ]
+    for strategy in tables["city_indicator_strategies"]:
+        label = f"{strategy['level_label'] or ''} {strategy['strategy_code'].translate(_THAI_DIGITS)}".strip()
+        page.append(Line("", ":", f"{label} - {strategy['name']}{'%' if strategy['level'] == 3 else ''}"))
+    for heading, column in _CITY_TEXTS.items():
+        page += [_heading(heading), *_text(row[column])]
+    return page
 
 
 # --- how letters are written ---------------------------------------------------------------------------------------
