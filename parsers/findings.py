@@ -38,7 +38,6 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "url_contradicts": ("error", "The page shows another record than its URL asked for."),
     "code_shape": ("warning", "The code does not have the usual shape."),
     "printed_twice": ("note", "A record is printed twice over in the same words; it counts once."),
-    "unknown_kind": ("error", "A page of no kind that the parser knows."),
     "out_of_order": ("error", "A heading or label of the page stands where it does not belong; what is below it is unclaimed."),
     "series_broken": ("error", "A numbered series has a gap, or a number twice."),
     "quarters_missing": ("note", "The table of quarters has fewer than four rows."),

@@ -31,7 +31,7 @@ _CODE_IN_URL: Final = re.compile(
     r"[?&](?:(?:pid|project_id)=([0-9]{8}-[0-9]{4}|[0-9]{4}-[0-9]{3,4}|[0-9]{1,4})|selDEP=([0-9]{8}))(?![0-9-])",
     re.IGNORECASE,
 )
-_LIST_ADDRESS: Final = re.compile(r"index1[0-9]{0,3}\.php|[?&]selDEP=", re.IGNORECASE)
+_LIST_ADDRESS: Final = re.compile(r"(?:^|/)index1[0-9]{0,3}\.php", re.IGNORECASE)
 _FIRST_LINES: Final = 5  # of a page of no known kind, in its finding
 _FEW: Final = 12  # lines of a template that no rule read
 _WAITING: Final = re.compile("นิยาม หรือความหมายของตัวชี้วัด|หลักการและเหตุผล|รายงานผลฯ ไตรมาสที่ ?[1-4๑-๔]|[1-3๑-๓]\\.[ก-๙].*")

@@ -18,7 +18,7 @@ from parsers.labels import (
     YII_CODE_LABEL,
     YII_CODE_LINE,
 )
-from parsers.plain import EMPTY_CELL
+from parsers.page import EMPTY_CELL
 from parsers.server_messages import message_verdict, server_message_places, unseen_verdict
 
 __all__ = ["Kind", "Verdict", "is_cut_title", "kind_of", "message_verdict", "server_message_places", "unseen_verdict"]
