@@ -21,6 +21,7 @@ from parsers.findings import Findings, Scope
 from parsers.thai import arabic_digits
 
 Row = dict[str, Any]
+_VALUE: Final = "value_"  # and an item's number: the group of its value in the expression of a whole record
 Lines = Literal["none", "one", "name", "many"]
 
 DIGIT: Final = "[0-9๐-๙]"
@@ -160,6 +161,18 @@ class Block:
         self.labels = re.compile("|".join(alternatives), re.MULTILINE)
         self.reach = {at: self._reachable(at) for at in range(-1, len(self.items))}
         self.last_required = max(self.required, default=0)
+        self.usual = re.compile("".join(map(self._usual, range(self.tail_at))), re.MULTILINE)
+        self.usual_tail = re.compile("".join(map(self._usual, range(self.tail_at, len(self.items)))), re.MULTILINE)
+
+    def _usual(self, number: int) -> str:
+        """The expression of one item as it is mostly printed: on one line, and whatever is below it is the next in order."""
+        item, pattern = self.items[number], self.patterns[number]
+        if isinstance(item, Text):
+            labels = re.sub(r"\(\?P<\w+>", "(?:", self.labels.pattern)
+            return rf"(?:(?!{labels})(?P<{_VALUE}{number}>[^\n]+)\n)?"
+        value = r"[ ]*" if item.lines == "none" else rf"[ ]*(?P<{_VALUE}{number}>[^\n]*)"
+        expression = rf"(?>{pattern.pattern if pattern else ''}){value}\n"
+        return expression if item.required else f"(?:{expression})?"
 
     def _reachable(self, at: int) -> tuple[list[int], int | None]:
         """The values without a label, and the text, that may come next."""
@@ -180,6 +193,8 @@ class Block:
 
         starts: the lines in which records may begin, where the first label alone does not tell
         """
+        if starts is None and self.ordered and page.headings.isdisjoint(lines) and (read := self._read_usual(lines)):
+            return read
         run = _Run(self, lines, page.headings, starts).run()
         if run.records and starts is None and (parted := self._parted(lines, run.met)):
             page.findings.add("label_inside_line", table=self.table)
@@ -190,6 +205,34 @@ class Block:
         for record in run.records:
             record.missing = [self.items[number].name for number in self.required if number not in record.met]
         return run.records, run.tail
+
+    def _read_usual(self, lines: list[str]) -> tuple[list[Record], Record] | None:
+        """The records where each is printed as usual: the same result by one expression a record. None where one is not."""
+        text = "\n".join([*lines, ""])
+        records: list[Record] = []
+        end = 0
+        while (found := self.usual.match(text, end)) and found.end() > end:
+            end = found.end()
+            records.append(self._record(found, range(self.tail_at)))
+            if not self.repeats:
+                break
+        below = self.usual_tail.match(text, end)
+        if not below or below.end() != len(text) or not (records or self.repeats):
+            return None
+        return records, self._record(below, range(self.tail_at, len(self.items)))
+
+    def _record(self, found: re.Match[str], numbers: range) -> Record:
+        record = Record(first_line=found[0].partition("\n")[0])
+        values, pieces = record.values, record.pieces
+        for number in numbers:
+            item = self.items[number]
+            for group in self.groups[number]:
+                values[group] = found[group]
+            if isinstance(item, Text) or item.lines != "none":
+                value = found[f"{_VALUE}{number}"]
+                if value is not None:
+                    pieces[item.name] = [value] if value else []
+        return record
 
     def _parted(self, lines: list[str], met: set[int]) -> list[str] | None:
         """The lines parted before required labels that begin no line at all but stand inside some; None if none does."""

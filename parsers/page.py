@@ -30,6 +30,7 @@ _SITE_PARTS = ("footer", "nav")
 _LINK = "␞"
 _MARK = re.compile(f"{_LINK}(-?)([0-9]{{1,7}}){_LINK}")
 _SITE_START, _SITE_END = "␂", "␃"  # around what a site prints around every record: <footer> and <nav>
+_SITE_MARKS = frozenset((_SITE_START, _SITE_END))
 
 _NOT_SHOWN = (
     "script style template noscript iframe noframes noembed object audio video canvas svg math select datalist "
@@ -52,6 +53,7 @@ _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
 _MARKED = "[href], [onclick], [data-href], [data-url], footer, nav"
+_HIDDEN_OR_STYLED = "[hidden], [style]"
 _ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
 _STYLED_ROWS = '[style*="flex" i], [style*="grid" i]'
 _KEPT_WHITE_SPACE = ("pre", "break-spaces")
@@ -134,8 +136,13 @@ def _lines_of(printed: str) -> list[str]:
     lines = [line for line in map(str.strip, printed.split(BREAK)) if line]
     if printed.isprintable() and "  " not in printed:
         return lines
-    lines = [line if line.isprintable() and "  " not in line else clean(line) for line in lines]
+    lines = [line if line.isprintable() and "  " not in line else _collapse(line) for line in lines]
     return [line for line in lines if line]
+
+
+def _collapse(line: str) -> str:
+    line = " ".join(line.split())
+    return line if line.isprintable() else clean(line)
 
 
 def _is_empty(cell: LexborNode) -> bool:
@@ -168,12 +175,14 @@ def _leave_shown(root: LexborNode) -> list[LexborNode]:
     Returns the elements left that are cells, links or inline, in page order.
     Each time from the page's end to its beginning, so that nothing is touched after what held it was taken out.
     """
-    for node in reversed(root.css("[hidden]")):
-        if node.tag != "body":
-            node.decompose()
     has_white_space = has_cells = has_rows = False
-    for node in reversed(root.css("[style]")):
-        if declared := _declarations(node.attributes.get("style") or ""):
+    found = {node.mem_id: node for node in root.css(_HIDDEN_OR_STYLED)}  # one with both attributes is found twice
+    for node in reversed(found.values()):
+        attributes = node.attributes
+        if "hidden" in attributes:
+            if node.tag != "body":
+                node.decompose()
+        elif declared := _declarations(attributes.get("style") or ""):
             has_white_space = has_white_space or "white-space" in declared
             has_cells = has_cells or declared.get("display") == "table-cell"
             has_rows = has_rows or declared.get("display") in _ROWS_OF_BOXES
@@ -343,21 +352,26 @@ def _without_marks(lines: list[str], links: list[tuple[str, str]], decoded: Deco
     end = _above_site_end(lines) if _SITE_END in lines else len(lines)
     kept: list[str] = []
     found: list[Link] = []
-    record_end = end
+    record_end = None
     for place, line in enumerate(lines):
         if place == end:
             record_end = len(kept)
-        text, marks = line, []
-        if _LINK in line:
-            marks = [mark for mark in _MARK.findall(line) if int(mark[1]) < len(links)]  # a page may print the sign, too
-            text = " ".join(_MARK.sub("", line).split()) if marks else line
-        for sign, number in marks:
-            above = not text and sign and kept
-            target, shown = links[int(number)]
-            found.append(Link(target, clean(shown), len(kept) - 1 if above else len(kept)))
-        if text and text not in (_SITE_START, _SITE_END):
-            kept.append(text)
-    return PrintedPage(kept, min(record_end, len(kept)), found, decoded)
+        if _LINK in line and links:
+            line = _take_marks(line, kept, links, found)
+        if line and line not in _SITE_MARKS:
+            kept.append(line)
+    return PrintedPage(kept, len(kept) if record_end is None else record_end, found, decoded)
+
+
+def _take_marks(line: str, kept: list[str], links: list[tuple[str, str]], found: list[Link]) -> str:
+    marks = [mark for mark in _MARK.findall(line) if int(mark[1]) < len(links)]  # a page may print the sign, too
+    text = " ".join(_MARK.sub("", line).split()) if marks else line
+    for sign, number in marks:
+        above = not text and sign and kept
+        target, shown = links[int(number)]
+        shown = normalise_spelling(" ".join(shown.split()))
+        found.append(Link(target, shown, len(kept) - 1 if above else len(kept)))
+    return text
 
 
 def _above_site_end(lines: list[str]) -> int:

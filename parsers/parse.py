@@ -3,7 +3,7 @@
 import hashlib
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import takewhile
 from typing import Any, Final
@@ -130,16 +130,18 @@ def _prepared(
     printed: PrintedPage, declared: PageKind, left_out: set[int], findings: Findings, url: str | None
 ) -> tuple[Page, list[str], list[str]]:
     """The page to be read: its record's lines, and those of the site below it."""
-    end = printed.record_end
-    places = [place for place in range(len(printed.lines)) if place not in left_out]
-    lines = [printed.lines[place] for place in places] if left_out else printed.lines
-    end = record_end(lines, bisect_right(places, end - 1) if left_out else end)
+    lines, end, line_links = printed.lines, printed.record_end, printed.links
+    if left_out:
+        places = [place for place in range(len(lines)) if place not in left_out]
+        end = bisect_right(places, end - 1)
+        line_links = [replace(link, line_no=bisect_right(places, link.line_no) - 1) for link in line_links]
+        lines = [lines[place] for place in places]
+    end = record_end(lines, end)
     kept, numbers, tables = take_tables(lines[:end])
     links: dict[int, list[str]] = {}
-    for link in printed.links:
-        line_no = bisect_right(places, link.line_no) - 1
-        if line_no < end:
-            links.setdefault(bisect_right(numbers, line_no) - 1, []).append(link.target)
+    for link in line_links:
+        if link.line_no < end:
+            links.setdefault(bisect_right(numbers, link.line_no) - 1, []).append(link.target)
     page = Page(declared.tables, kept, links, findings, url)
     page.quarter_tables = tables
     return page, kept, lines[end:]

@@ -88,7 +88,7 @@ TARGET_LINE: Final = TARGET_LABEL.pattern
 MEASURES: Final[tuple[Item, ...]] = (
     TARGET_LABEL,
     _measure("achieved_value", "ผลงานที่ทำได้", "unit_achieved"),
-    Label("kpi_type", "ประเภทตัวชี้วัด :?"),
+    Label("kpi_type", "ประเภทตัวชี้วัด(?: :)?"),
     Label("kpi_level", LEVEL, "none", required=False),
 )
 QUARTERS: Final = Label("quarters", TABLE, "none")
