@@ -68,7 +68,13 @@ def another(page: Printed, number: int) -> Printed:
 CITY: Tables = {
     "city_indicators": [
         {
-            **{"indicator_no": 87, "name": "สัดส่วนพื้นที่สีเขียวต่อประชากร", "unit": "ตร.ม.", "target": "12.25 ตร.ม."},
+            **{
+                "indicator_no": "87",
+                "printed_no": "12",
+                "name": "สัดส่วนพื้นที่สีเขียวต่อประชากร",
+                "unit": "ตร.ม.",
+                "target": "12.25 ตร.ม.",
+            },
             **{"data_kind": "ตัวชี้วัดเป้าประสงค์", "definition": "พื้นที่สวนสาธารณะ " * 20, "method": "หารด้วยจำนวนประชากร " * 9},
             "source": "สำนักสิ่งแวดล้อม",
         }
