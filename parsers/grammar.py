@@ -22,7 +22,7 @@ from parsers.thai import arabic_digits
 
 Row = dict[str, Any]
 _VALUE: Final = "value_"  # and an item's number: the group of its value in the expression of a whole record
-Lines = Literal["none", "one", "name", "many"]
+Lines = Literal["none", "word", "one", "name", "many"]
 
 DIGIT: Final = "[0-9๐-๙]"
 NUMBER: Final = "[0-9๐-๙.,+-]+"
@@ -35,8 +35,8 @@ class Label:
     """A printed label. Its value is what follows on its line, or else below it; named groups are values of their own.
 
     lines: how many lines the value has. `none`: it has no value, what follows on its line is read like a line of its
-        own; `one`: one line; `name`: several, but none that reads like a label and its value; `many`: all up to the next
-        label in order
+        own; `word`: one line, and none that reads like a label and its value; `one`: one line; `name`: one, and below it
+        those that do not read like a label and its value; `many`: all up to the next label in order
     """
 
     name: str
@@ -98,18 +98,20 @@ class Page:
         self.findings = findings
         self.url = url
         self.unclaimed: list[str] = []
+        self.replaced: dict[str, list[str]] = {}  # lines that stand for others, and those
         self.code = ""
         self.evaluation_quarter: int | None = None
         self.headings: frozenset[str] = frozenset()
 
     def leave(self, lines: Iterable[str]) -> None:
         """Report lines that no rule read."""
-        self.unclaimed.extend(line for line in lines if line not in (":", "␀"))
+        for line in lines:
+            self.unclaimed += self.replaced.get(line) or ([line] if line != ":" else [])
 
     def stray(self, line: str) -> None:
         """Report a heading or a label that is not next in order."""
-        self.findings.add("out_of_order", printed=line)
-        self.unclaimed.append(line)
+        self.findings.add("out_of_order", printed=" ".join(self.replaced.get(line, [line])))
+        self.leave([line])
 
     def text(self, lines: list[str]) -> str | None:
         """The text of a section; what stands below a heading that does not belong there is unclaimed."""
@@ -118,7 +120,7 @@ class Page:
             self.stray(lines[place])
             self.leave(lines[place + 1 :])
             lines = lines[:place]
-        return " ".join(line for line in lines if line != "␀") or None
+        return " ".join(lines) or None
 
     def missing(self, scope: Scope, column: str, printed: str | None, message: str) -> None:
         """Report a part that every such page has."""
@@ -347,7 +349,7 @@ class _Run:
         return self.text[place:].partition("\n")[0]
 
     def _take_value(self, pos: int) -> int | None:
-        if self.record is None or self.lost or (self.lines == "one" and self.pieces == []):
+        if self.record is None or self.lost or (self.pieces == [] and self.lines in ("one", "word")):
             return None
         for number in self.block.reach[self.at][0]:
             pattern = self.block.patterns[number]
@@ -362,7 +364,8 @@ class _Run:
                 if pieces or line != ":":
                     pieces.append(line)
                 return
-            if (self.lines == "name" or not pieces) and not LABELLED.match(line):
+            guarded = self.lines == "word" or pieces
+            if (self.lines == "name" or not pieces) and not (guarded and LABELLED.match(line)):
                 if line != ":":
                     pieces.append(line)
                 return

@@ -144,6 +144,7 @@ def _prepared(
             links.setdefault(bisect_right(numbers, link.line_no) - 1, []).append(link.target)
     page = Page(declared.tables, kept, links, findings, url)
     page.quarter_tables = tables
+    page.replaced = {f"␁{number}": table.printed for number, table in enumerate(tables)}
     return page, kept, lines[end:]
 
 

@@ -33,7 +33,7 @@ _HEADER_LINES: Final = 12  # at most, empty cells among them
 _NUMBER: Final = "[0-9๐-๙.,]+|-"
 _QUARTER: Final = re.compile("[1-4๑-๔]")
 _IN_ONE_LINE: Final = re.compile(
-    rf"([1-4๑-๔])(?: ({_NUMBER}))?(?: ({_NUMBER}))??(?: ({_NUMBER}))? ?/ ?({_NUMBER})?"
+    rf"([1-4๑-๔])(?: ({_NUMBER}))?(?: ({_NUMBER}))? ({_NUMBER}) ?/ ?({_NUMBER})"
 )
 _PAIR: Final = re.compile(r"([^\s/]*) ?/ ?([^\s/]*)")
 _GLUED: Final = re.compile(r"[1-4๑-๔][0-9๐-๙.,]+ ?/ ?[0-9๐-๙.,]*")
@@ -49,6 +49,7 @@ class QuarterTable:
 
     unit: str | None = None
     rows: list[tuple[str, ...]] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)
     odd: list[tuple[str, str, str]] = field(default_factory=list)  # rule, quarter, printed
 
 
@@ -68,7 +69,8 @@ def take_tables(lines: list[str]) -> tuple[list[str], list[int], list[QuarterTab
             numbers.append(place)
             kept.append(f"␁{len(tables)}")
             tables.append(table)
-            place = _read_rows(table, lines, place + header[0].count("\n") + 1)
+            start, place = place, _read_rows(table, lines, place + header[0].count("\n") + 1)
+            table.printed = [line for line in lines[start:place] if line != EMPTY_CELL]
             continue
         if line != EMPTY_CELL:
             kept.append(line)

@@ -6,7 +6,16 @@ from typing import Final
 from parsers.findings import Scope
 from parsers.furniture import NAVIGATION
 from parsers.grammar import DIGIT, Block, Label, Page, Section, Text, cut
-from parsers.pages.shared import STRATEGY, TARGET, TARGET_LABEL, TARGET_LINE, find_title, require, strategy_rows, unit_of
+from parsers.pages.shared import (
+    TARGET,
+    TARGET_LABEL,
+    TARGET_LINE,
+    find_title,
+    require,
+    strategy,
+    strategy_rows,
+    unit_of,
+)
 from parsers.quarters import QuarterTable
 from parsers.thai import arabic_digits
 
@@ -16,7 +25,7 @@ PAGE_TITLE: Final = "โครงการจัดทำฐานข้อม�
 _YEARS: Final = re.compile(rf"{PAGE_TITLE}\s*(?:\(\s*([^()]*?)\s*\))?")
 _NUMBERED: Final = re.compile(rf"({DIGIT}+)\s*\.\s*(.*)")
 _HEAD: Final = Block("city_indicators", TARGET_LABEL, Label("data_kind", "ลักษณะข้อมูล :"), repeats=False)
-_STRATEGIES: Final = Block("city_indicator_strategies", STRATEGY)
+_STRATEGIES: Final = Block("city_indicator_strategies", strategy("ด้านที่", "มิติที่", "เป้าหมายที่", "ยุทธศาสตร์ที่"))
 _SOURCE: Final = Block(  # a fourth part exists, and was never seen whole
     "city_indicators", Text("source"), Label("fourth", rf"[4๔] ?\.(?!{DIGIT})", "none", required=False), repeats=False
 )

@@ -13,13 +13,13 @@ from parsers.pages.shared import (
     MEASURES,
     PROJECT_CODE,
     QUARTERS,
-    STRATEGY,
     check_last_quarter,
     evaluation,
     find_title,
     measures,
     read_evaluation,
     require,
+    strategy,
     strategy_rows,
     without_mark,
 )
@@ -58,7 +58,7 @@ _HEAD: Final = Block(
     "projects",
     Value("agency", _AGENCY),
     Value("alone", rf"(?P<alone>{NUMBER}) %?$", required=False),
-    Label("progress_percent", "ความคืบหน้าโครงการ ร้อยละ(?: :)?"),
+    Label("progress_percent", "ความคืบหน้าโครงการ ร้อยละ(?: :)?", "word"),
     Text("contact"),
     Label("links", r"ดูโครงการแผนปีฯ :? (?:พิมพ์ข้อมูล)?$", "none", required=False),
     evaluation("ประเมินโครงการ"),
@@ -70,7 +70,7 @@ _UNIT_PAIR: Final = Block(
     Label("unit", rf"(?P<unit_code>{DIGIT}{{8}})? / (?P<unit_code_second>{DIGIT}{{8}})?$", "none", required=False),
     repeats=False,
 )
-_STRATEGIES: Final = Block("project_strategies", STRATEGY)
+_STRATEGIES: Final = Block("project_strategies", strategy("ด้านที่", "ยุทธศาสตร์ที่"))
 _REPORTS: Final = Block(
     "progress_reports",
     Label(
@@ -97,8 +97,8 @@ _STEPS: Final = Block(
     Label("step", f"ขั้นตอน (?P<step_no>{DIGIT}+)(?= :| ?$)", "none"),
     Value("description", f":(?! {NUMBER} %$)", "many", required=False),
     Label("weight", r": (?P<weight_percent>[^\s%:]*) %(?=\s|$)", "none"),
-    Label("start_date", "เริ่มต้น(?: :)?"),
-    Label("end_date", "สิ้นสุด(?: :)?"),
+    Label("start_date", "เริ่มต้น(?: :)?", "word"),
+    Label("end_date", "สิ้นสุด(?: :)?", "word"),
     tail=(
         _step_link("link_shown", r"\( ทดสอบ \) แสดงขั้นตอนการดำเนินงานโครงการ"),
         _step_link("link_clicked", r"\( คลิก \) ขั้นตอนการปฏิบัติงานของโครงการ"),
@@ -335,7 +335,7 @@ def _read_kpis(page: Page, records: list[Record], tables: list[QuarterTable]) ->
 
 def _read_kpi(page: Page, record: Record, code: str, scope: Scope, tables: list[QuarterTable]) -> None:
     identity = {"project_code": page.code, "kpi_code": code}
-    parts = {"name": "ตัวชี้วัด", "target_value": "ค่าเป้าหมาย", "achieved_value": "ผลงานที่ทำได้", "kpi_type": "ประเภทตัวชี้วัด"}
+    parts = {"name": "ตัวชี้วัด", "target_value": "ค่าเป้าหมาย", "achieved_value": "ผลงานที่ทำได้", "kpi_type": "ประเภทตัวชี้วัด", "kpi_level": "ตัวชี้วัดระดับ…"}
     require(record, scope, {**parts, "quarters": "ไตรมาสที่ (1 - 4)"})
     columns = measures(record, scope)
     page.tables["project_kpis"].append({**identity, "name": record.get("name"), **columns})

@@ -45,6 +45,7 @@ _ITEM: Final = Block(
     series="item_no",
 )
 _PARTS: Final = {"unit": "หน่วยนับ", "target_value": "เป้าหมาย", "achieved_value": "ผลงาน", "quarters": "ไตรมาสที่ (1 - 4)"}
+_LEVEL_LINE: Final = re.compile(_LEVEL.replace(" ", r"\s*") + r"\s*")
 _NUMBERED: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)\s*(.*)")
 _UNIT: Final = re.compile(r"หน่วยนับ\s*:")
 _NEAR: Final = 8  # lines between an item's number and its brackets, at most
@@ -171,8 +172,14 @@ def _strategy(page: Page, record: Record) -> str | None:
             page.leave(lines[place + len(name) :])
             lines = lines[:place]
             break
-    own = [line for line in lines if not LABELLED.match(line) and line[0] != "["]
-    page.leave(line for line in lines if line not in own)
+    first = next((place for place, line in enumerate(lines) if _LEVEL_LINE.match(line)), 0)
+    page.leave(lines[:first])
+    own = lines[first : first + 1]
+    for place, line in enumerate(lines[first + 1 :], first + 1):
+        if LABELLED.match(line) and _LEVEL_LINE.sub("", " ".join(own)):  # it reads like a label and its value
+            page.leave(lines[place:])
+            return " ".join(own) if place == len(lines) - 1 else None
+        own.append(line)
     return " ".join(own) or None
 
 

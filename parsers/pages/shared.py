@@ -57,10 +57,10 @@ def _end_of_title(head: list[str], ends: re.Pattern[str], behind: str) -> int | 
     below = re.compile(behind.replace(" ", r"\s*"), re.MULTILINE)
     end = None
     for place, line in enumerate(head):
+        if end is not None and below.match("\n".join(head[place : place + 3])):
+            break
         if line[-1].isdigit() and ends.fullmatch(line) and ":" in (line + head[place - 1][-1] if place else line):
             end = place
-        elif end is not None and below.match("\n".join(head[place : place + 3])):
-            break
     return end
 
 
@@ -75,7 +75,7 @@ def without_mark(agency: str | None) -> str | None:
 def _measure(name: str, label: str, unit: str) -> Label:
     """A label with its unit in it, up to the line's last colon (units may have colons), or up to the value's cell."""
     ends = rf"(?:(?P<{unit}>[^\n]*)(?:\n:|:(?=[^:\n]*$))|(?P<{unit}_alone>[^:\n]*)(?=\n{NUMBER}$))"
-    return Label(name, label + ends)
+    return Label(name, label + ends, "word")
 
 
 
@@ -88,8 +88,8 @@ TARGET_LINE: Final = TARGET_LABEL.pattern
 MEASURES: Final[tuple[Item, ...]] = (
     TARGET_LABEL,
     _measure("achieved_value", "ผลงานที่ทำได้", "unit_achieved"),
-    Label("kpi_type", "ประเภทตัวชี้วัด(?: :)?"),
-    Label("kpi_level", LEVEL, "none", required=False),
+    Label("kpi_type", "ประเภทตัวชี้วัด(?: :)?", "word"),
+    Label("kpi_level", LEVEL, "none"),
 )
 QUARTERS: Final = Label("quarters", TABLE, "none")
 _LEVEL_WORDS: Final = {"ผลผลิต": "output", "ผลลัพธ์": "outcome"}
@@ -155,12 +155,18 @@ def read_evaluation(record: Record, page: Page, scope: Scope) -> float | None:
 
 FIRST_LEVELS: Final = {label: "ด้านที่" for label in ("ด้านที่", "มิติที่", "เป้าหมายที่")} | {"ยุทธศาสตร์ที่": "ยุทธศาสตร์ที่"}
 """What levels of the city's plans are called, and which of the two plans calls them so."""
-STRATEGY: Final = Label(
-    "name",
-    rf":? (?:(?P<level_label>{'|'.join(FIRST_LEVELS)}) (?P<first_code>{DIGIT}+(?:\.{DIGIT}+)*)|(?P<strategy_code>{DIGIT}+(?:\.{DIGIT}+)+)\.?)"
-    r"(?=[\s–—-]|$) [-–—]?",
-    "one",
-)
+
+
+def strategy(*labels: str) -> Label:
+    """One level of a plan: its label, where it has one, its number and its name."""
+    code = rf"{DIGIT}+(?:\.{DIGIT}+)"
+    return Label(
+        "name",
+        rf":? (?:(?P<level_label>{'|'.join(labels)}) (?P<first_code>{code}*)|(?P<strategy_code>{code}+)\.?)"
+        r"(?=[\s–—-]|$)(?: [-–—])?",
+    )
+
+
 IN_ENGLISH: Final = re.compile(r"(.*\S)\s*:\s*([A-Za-z][\x20-\x7e‘’“”–]*)")
 
 
