@@ -172,7 +172,8 @@ class Block:
         if isinstance(item, Text):
             labels = re.sub(r"\(\?P<\w+>", "(?:", self.labels.pattern)
             return rf"(?:(?!{labels})(?P<{_VALUE}{number}>[^\n]+)\n)?"
-        value = r"[ ]*" if item.lines == "none" else rf"[ ]*(?P<{_VALUE}{number}>[^\n]*)"
+        waits = isinstance(self.items[min(number + 1, self.tail_at - 1)], Text)  # a blank value could be on the next line
+        value = r"[ ]*" if item.lines == "none" else rf"[ ]*(?P<{_VALUE}{number}>[^\n]{'+' if waits else '*'})"
         expression = rf"(?>{pattern.pattern if pattern else ''}){value}\n"
         return expression if item.required else f"(?:{expression})?"
 
@@ -233,7 +234,7 @@ class Block:
             if isinstance(item, Text) or item.lines != "none":
                 value = found[f"{_VALUE}{number}"]
                 if value is not None:
-                    pieces[item.name] = [value] if value else []
+                    pieces[item.name] = [value] if value and value != ":" else []
         return record
 
     def _parted(self, lines: list[str], met: set[int]) -> list[str] | None:

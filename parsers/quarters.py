@@ -122,7 +122,7 @@ def _read_cells(table: QuarterTable, lines: list[str], start: int) -> int | None
         return None
     first, second = pair[1], pair[2]
     end = place + 1
-    if not first and len(_shown(cells)) > 2 - cells[-1:].count(EMPTY_CELL) and len(cells) in (3, 6):
+    if not first and len(cells) in (3, 6):  # the pair has cells of its own
         first = cells.pop()
         if not second and end < len(lines):  # the stroke has a cell of its own
             second, end = lines[end], end + 1
