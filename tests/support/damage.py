@@ -132,8 +132,8 @@ def line_damages(page: Printed, tables: Tables, chance: random.Random) -> Iterat
                 f"swapped {name}", [*page[:start], *page[end : following[2]], *part, *page[following[2] :]], tables
             )
         if kind in ("section", "line") and isinstance(line := part[0], Line) and _is_label(line):
-            for renamed in _renamed(line):
-                yield Damage(f"renamed {name}", [*page[:start], renamed, *page[start + 1 :]], tables)
+            for how, renamed in _renamed(line):
+                yield Damage(f"{how} {name}", [*page[:start], renamed, *page[start + 1 :]], tables)
         if kind == "quarters" and isinstance(table := part[0], Quarters):
             for what, rows in _row_damages(table, chance):
                 yield Damage(what, [*page[:start], replace(table, rows=rows), *page[end:]], tables, must_say=True)
@@ -145,7 +145,9 @@ def line_damages(page: Printed, tables: Tables, chance: random.Random) -> Iterat
 def _named(line: Line | Quarters) -> str:
     if isinstance(line, Quarters):
         return "table"
-    if line.role in ("text", "item", "report", "title") or not re.search("[ก-๙A-Z]", line.label):
+    if line.label.startswith(("นาย", "นาง", "น.ส.", "คุณ")):
+        return "(contact)"
+    if line.role in ("text", "item", "report", "title") or not re.search("[ก-ฮA-Z]", line.label):
         return f"({line.role or 'value'})"
     if _is_strategy(line):
         return "(strategy)"
@@ -155,7 +157,7 @@ def _named(line: Line | Quarters) -> str:
 def _is_label(line: Line) -> bool:
     if line.role == "title" or _is_strategy(line):
         return False  # another title, another name of a strategy
-    return line.role in ("heading", "report", "step") or bool(line.value and re.search("[ก-๙A-Z]", line.label))
+    return line.role in ("heading", "report", "step") or bool(line.value and re.search("[ก-ฮA-Z]", line.label))
 
 
 def _is_strategy(line: Line) -> bool:
@@ -182,12 +184,12 @@ def _otherwise(line: Line | Quarters, chance: random.Random) -> Line | Quarters:
     return replace(line, value=other(line.value), label=line.label if line.value else other(line.label))
 
 
-def _renamed(line: Line) -> Iterator[Line]:
+def _renamed(line: Line) -> Iterator[tuple[str, Line]]:
     label = line.label
     middle = max(label.rfind("ง"), 1)
-    yield replace(line, label="ความเป็นมาใหม่" if line.role == "heading" else "รายการใหม่")
-    yield replace(line, label=label[:middle] + "ๆ" + label[middle:])
-    yield replace(line, label=f"{label}ใหม่")
+    yield "renamed", replace(line, label="ความเป็นมาใหม่" if line.role == "heading" else "รายการใหม่")
+    yield "misspelt", replace(line, label=label[:middle] + "ๆ" + label[middle:])
+    yield "lengthened", replace(line, label=f"{label}ใหม่")
 
 
 def _row_damages(table: Quarters, chance: random.Random) -> Iterator[tuple[str, tuple[tuple[str, str, str, str], ...]]]:
