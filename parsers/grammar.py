@@ -28,6 +28,7 @@ DIGIT: Final = "[0-9๐-๙]"
 NUMBER: Final = "[0-9๐-๙.,+-]+"
 LABELLED: Final = re.compile(r"[^\W\d_][^:0-9๐-๙]{1,60} :.*")
 """A line like `<label> : <value>`: it is no part of a name, and no value of the label above it."""
+_LABEL_IN_TEXT: Final = "A line that reads like a label and its value; it stands in the text above it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,13 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Free text without a label: all lines between the labels around it."""
+    """Free text without a label: all lines between the labels around it.
+
+    mixed: whether its lines are several things, which the page's own code tells apart
+    """
 
     name: str
+    mixed: bool = False
 
 
 Item = Label | Value | Text
@@ -120,11 +125,10 @@ class Page:
             self.stray(lines[place])
             self.leave(lines[place + 1 :])
             lines = lines[:place]
+        for line in lines[1:]:
+            if LABELLED.match(line):
+                self.findings.add("line_not_understood", printed=line, message=_LABEL_IN_TEXT)
         return " ".join(lines) or None
-
-    def missing(self, scope: Scope, column: str, printed: str | None, message: str) -> None:
-        """Report a part that every such page has."""
-        scope.add("part_missing", column, printed, message)
 
 
 class Block:
@@ -205,6 +209,8 @@ class Block:
         page.leave(run.left)
         for line in run.strays:
             page.stray(line)
+        for line in run.doubtful:
+            page.findings.add("line_not_understood", printed=line, table=self.table, message=_LABEL_IN_TEXT)
         for record in run.records:
             record.missing = [self.items[number].name for number in self.required if number not in record.met]
         return run.records, run.tail
@@ -269,6 +275,7 @@ class _Run:
         self.tail = Record()
         self.left: list[str] = []
         self.strays: list[str] = []
+        self.doubtful: list[str] = []
         self.met: set[int] = set()
         self.record: Record | None = None
         if not block.repeats:
@@ -362,6 +369,9 @@ class _Run:
         pieces = self.pieces
         if pieces is not None:
             if self.lines == "many":
+                item = self.block.items[self.at]
+                if pieces and LABELLED.match(line) and not (isinstance(item, Text) and item.mixed):
+                    self.doubtful.append(line)
                 if pieces or line != ":":
                     pieces.append(line)
                 return
@@ -431,7 +441,7 @@ def cut(sections: Sequence[Section], lines: list[str], page: Page) -> Sections:
         lines = _respelt(sections, lines, places)
         places = _places(sections, lines)
     chosen = _choose(sections, lines, places)
-    _find_glued(sections, lines, chosen)
+    _find_glued(sections, lines, chosen, page)
     starts = sorted((place, number) for number, place in enumerate(chosen) if place is not None)
     bounds = [*(place for place, _ in starts), len(lines)]
     below: dict[str, list[str]] = {}
@@ -487,7 +497,7 @@ def _respelt(sections: Sequence[Section], lines: list[str], places: list[list[in
     return [headings.get(_letters(line), line) if len(line) < longest else line for line in lines]
 
 
-def _find_glued(sections: Sequence[Section], lines: list[str], chosen: list[int | None]) -> None:
+def _find_glued(sections: Sequence[Section], lines: list[str], chosen: list[int | None], page: Page) -> None:
     """Find headings that begin the first line of their text, between the headings around them."""
     low = -1
     for number, section in enumerate(sections):
@@ -496,4 +506,6 @@ def _find_glued(sections: Sequence[Section], lines: list[str], chosen: list[int 
             high = next((later for later in chosen[number + 1 :] if later is not None), len(lines))
             place = next((at for at in range(low + 1, high) if lines[at].startswith(section.heading)), None)
             chosen[number] = place
+            if place is not None:
+                page.findings.add("heading_glued", printed=section.heading)
         low = low if place is None else place

@@ -137,7 +137,10 @@ def _prepared(
         line_links = [replace(link, line_no=bisect_right(places, link.line_no) - 1) for link in line_links]
         lines = [lines[place] for place in places]
     end = record_end(lines, end)
-    kept, numbers, tables = take_tables(lines[:end])
+    twice: list[str] = []
+    kept, numbers, tables = take_tables(lines[:end], twice)
+    for line in twice:
+        findings.add("printed_twice", printed=line)
     links: dict[int, list[str]] = {}
     for link in line_links:
         if link.line_no < end:

@@ -38,6 +38,7 @@ _IN_ONE_LINE: Final = re.compile(
 _PAIR: Final = re.compile(r"([^\s/]*) ?/ ?([^\s/]*)")
 _GLUED: Final = re.compile(r"[1-4๑-๔][0-9๐-๙.,]+ ?/ ?[0-9๐-๙.,]*")
 _CELL: Final = re.compile(r"[0-9๐-๙.,/ ␀-]+")
+_SHORT: Final = 1  # letters of a line that may well come twice
 _MOST_CELLS: Final = 7  # between the quarter and the pair, spacers among them
 _LONGEST_CELL: Final = 30
 _QUARTERS_OF_A_YEAR: Final = 4
@@ -53,9 +54,10 @@ class QuarterTable:
     odd: list[tuple[str, str, str]] = field(default_factory=list)  # rule, quarter, printed
 
 
-def take_tables(lines: list[str]) -> tuple[list[str], list[int], list[QuarterTable]]:
+def take_tables(lines: list[str], twice: list[str]) -> tuple[list[str], list[int], list[QuarterTable]]:
     """Take the tables out of a page's lines.
 
+    twice: gets the lines that are printed twice, one right below the other
     Returns the lines without empty cells, for each the number that it had, and the tables.
     """
     kept: list[str] = []
@@ -73,6 +75,8 @@ def take_tables(lines: list[str]) -> tuple[list[str], list[int], list[QuarterTab
             table.printed = [line for line in lines[start:place] if line != EMPTY_CELL]
             continue
         if line != EMPTY_CELL:
+            if kept and line == kept[-1] and len(line) > _SHORT:
+                twice.append(line)
             kept.append(line)
             numbers.append(place)
         place += 1

@@ -54,7 +54,9 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     (head,), _ = _HEAD.read([line for line in title.below if line not in NAVIGATION], page)
     require(head, scope, {"target_value": TARGET, "data_kind": "ลักษณะข้อมูล"})
     records, _ = _STRATEGIES.read(below.get("strategies", []), page)
-    page.tables["city_indicator_strategies"] = strategy_rows(records, {"indicator_no": page.code})
+    page.tables["city_indicator_strategies"] = strategy_rows(
+        records, page.findings.of("city_indicator_strategies", page.code), {"indicator_no": page.code}
+    )
     years = _YEARS.fullmatch(titles[-1]) if titles else None
     printed_no, name = _number_and_name(title.name, scope)
     (source,), _ = _SOURCE.read(below.get("source", []), page)

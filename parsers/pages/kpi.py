@@ -25,7 +25,7 @@ _HEAD: Final = Block(
     "kpis",
     *MEASURES,
     Value("dead_chart", r"0(?:\.0+)?$", required=False),
-    Label("links", r"รายละเอียดตัวชี้วัดฯ :? (?:พิมพ์ข้อมูล)?$", "none", required=False),
+    Label("links", r"รายละเอียดตัวชี้วัดฯ :? (?:พิมพ์ข้อมูล)?$", "none"),
     evaluation("ตรวจประเมินตัวชี้วัด"),
     repeats=False,
 )
@@ -54,7 +54,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     for heading in sections.missing:
         page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
     (head,), _ = _HEAD.read([line for line in title.below if line not in NAVIGATION], page)
-    require(head, scope, {"target_value": TARGET, "achieved_value": "ผลงานที่ทำได้", "kpi_type": "ประเภทตัวชี้วัด", "kpi_level": "ตัวชี้วัดระดับ…"})
+    require(head, scope, {"target_value": TARGET, "achieved_value": "ผลงานที่ทำได้", "kpi_type": "ประเภทตัวชี้วัด", "kpi_level": "ตัวชี้วัดระดับ…", "links": "รายละเอียดตัวชี้วัดฯ"})
     columns = measures(head, scope)
     quarters: list[dict[str, Any]] = []
     if (table := table_in(below.get("quarters", []), tables, page)) is None:

@@ -59,8 +59,8 @@ _HEAD: Final = Block(
     Value("agency", _AGENCY),
     Value("alone", rf"(?P<alone>{NUMBER}) %?$", required=False),
     Label("progress_percent", "ความคืบหน้าโครงการ ร้อยละ(?: :)?", "word"),
-    Text("contact"),
-    Label("links", r"ดูโครงการแผนปีฯ :? (?:พิมพ์ข้อมูล)?$", "none", required=False),
+    Text("contact", mixed=True),
+    Label("links", r"ดูโครงการแผนปีฯ :? (?:พิมพ์ข้อมูล)?$", "none"),
     evaluation("ประเมินโครงการ"),
     repeats=False,
 )
@@ -81,8 +81,8 @@ _REPORTS: Final = Block(
     ),
     Value("again", rf"(?P<again>{NUMBER})(?=\s|%|$)(?: %)?"),
     Text("note"),
-    Label("problems", r"\*+ ปัญหาของโครงการ(?: :)?", "many"),
-    Label("obstacles", r"\*+ อุปสรรคของโครงการ(?: :)?", "many"),
+    Label("problems", r"\*+ ปัญหาของโครงการ :", "many"),
+    Label("obstacles", r"\*+ อุปสรรคของโครงการ :", "many"),
     Label("rule", "-{3,} &+ -{3,}$", "none", required=False),
     series="report_no",
 )
@@ -97,8 +97,8 @@ _STEPS: Final = Block(
     Label("step", f"ขั้นตอน (?P<step_no>{DIGIT}+)(?= :| ?$)", "none"),
     Value("description", f":(?! {NUMBER} %$)", "many", required=False),
     Label("weight", r": (?P<weight_percent>[^\s%:]*) %(?=\s|$)", "none"),
-    Label("start_date", "เริ่มต้น(?: :)?", "word"),
-    Label("end_date", "สิ้นสุด(?: :)?", "word"),
+    Label("start_date", "เริ่มต้น :", "word"),
+    Label("end_date", "สิ้นสุด :", "word"),
     tail=(
         _step_link("link_shown", r"\( ทดสอบ \) แสดงขั้นตอนการดำเนินงานโครงการ"),
         _step_link("link_clicked", r"\( คลิก \) ขั้นตอนการปฏิบัติงานของโครงการ"),
@@ -145,7 +145,9 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     for column in ("objectives", "targets"):
         project[column] = page.text(_without_links_to_top(below.get(column, [])))
     records, _ = _STRATEGIES.read(below.get("strategies", []), page)
-    page.tables["project_strategies"] = strategy_rows(records, {"project_code": page.code})
+    page.tables["project_strategies"] = strategy_rows(
+        records, page.findings.of("project_strategies", page.code), {"project_code": page.code}
+    )
     records, _ = _REPORTS.read(below.get("reports", []), page)
     page.tables["progress_reports"] = _report_rows(page, records)
     records, tail = _STEPS.read(below.get("plan", []), page)
@@ -167,7 +169,7 @@ def _without_links_to_top(lines: list[str]) -> list[str]:
 
 def _read_head(page: Page, scope: Scope, name: str | None, lines: list[str]) -> Row:
     (head,), _ = _HEAD.read(lines, page)
-    require(head, scope, {"agency": "agency and fiscal year", "progress_percent": "ความคืบหน้าโครงการ ร้อยละ"})
+    require(head, scope, {"agency": "agency and fiscal year", "progress_percent": "ความคืบหน้าโครงการ ร้อยละ", "links": "ดูโครงการแผนปีฯ"})
     year = fiscal_year(head.get("fiscal_year_be"), scope, "fiscal_year_be")
     if year is None and "agency" not in head.missing and not head.get("fiscal_year_be"):
         scope.add("part_missing", "fiscal_year_be", None, "The agency's line has no fiscal year.")
@@ -292,9 +294,6 @@ def _step_rows(page: Page, records: list[Record]) -> list[Row]:
             step_no = max(row["step_no"] for row in rows) + 1
             scope.add("step_renumbered", "step_no", record.get("step_no"))
         require(record, scope, {"weight": "น้ำหนัก", "start_date": "เริ่มต้น", "end_date": "สิ้นสุด"})
-        for line in record.pieces.get("description", [])[1:]:
-            if LABELLED.match(line):
-                scope.add("line_not_understood", "description", line, _LABEL_IN_TEXT)
         start = day(record.get("start_date"), scope, "start_date")
         end = day(record.get("end_date"), scope, "end_date")
         if start and end and end < start:
@@ -310,9 +309,6 @@ def _step_rows(page: Page, records: list[Record]) -> list[Row]:
             }
         )
     return sorted(rows, key=lambda row: int(row["step_no"]))
-
-
-_LABEL_IN_TEXT: Final = "A line that reads like a label of its own; it stands in the description."
 
 
 def _read_kpis(page: Page, records: list[Record], tables: list[QuarterTable]) -> None:

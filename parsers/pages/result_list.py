@@ -33,7 +33,7 @@ _ITEM: Final = Block(
     "result_list_items",
     Label("name", rf"\( (?P<item_no>{DIGIT}+) \)", "name"),
     Value("brackets", r"\[ (?P<heading>[^\[\]]*?) \]$"),
-    Text("between"),
+    Text("between", mixed=True),
     Label("unit", "หน่วยนับ :"),
     Label("target_value", "เป้าหมาย :"),
     Label("achieved_value", "ผลงาน :"),
@@ -73,6 +73,10 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     key = f"{page.code}/{list_name}" if list_name else page.code
     _ITEM.check_series(records, page.findings.of("result_list_items", key))
     levels = [level for level in (head.get("level_1"), head.get("level_2")) if level]
+    if not levels and "dimension" not in head.pieces:
+        page.findings.of("result_list_items", key).add(
+            "part_missing", "dimension_no", None, "The list has no line of its dimension or of a level of the plan."
+        )
     for record, (start, end) in zip(records, pairwise([*starts, len(lines)]), strict=True):
         item_no = _free_number(page, record, key)
         scope = page.findings.of("result_list_items", f"{key}/{item_no}")
@@ -136,9 +140,8 @@ def _read_item(
     require(record, scope, {"brackets": "[มิติที่ …]", **_PARTS})
     heading = record.get("heading")
     dimension = _DIMENSION.match(heading or "")
-    dimension_no = parse_integer(dimension[1]) if dimension else None
-    if dimension_no is None and head.get("dimension_no"):
-        dimension_no = parse_integer(head.get("dimension_no") or "")
+    if heading and not dimension:
+        scope.add("heading_unreadable", "dimension_no", heading)
     if not links:
         scope.add("kpi_code_missing", "kpi_code")
     strategy = _strategy(page, record)
@@ -146,7 +149,7 @@ def _read_item(
         {
             **identity,
             "heading": heading,
-            "dimension_no": dimension_no,
+            "dimension_no": parse_integer(dimension[1]) if dimension else None,
             "dimension_name": head.get("dimension"),
             "kpi_code": next((code for kind, code in links if kind == "kpi"), None),
             "project_code": next((code for kind, code in links if kind == "project"), None),
@@ -167,7 +170,7 @@ def _read_item(
 def _strategy(page: Page, record: Record) -> str | None:
     """The strategy of an item: it stands between the brackets and the name, which is printed once more."""
     name, lines = record.pieces.get("name", []), record.pieces.get("between", [])
-    for place in range(len(lines) - len(name), -1, -1):
+    for place in range(len(lines) - len(name) + 1):
         if lines[place : place + len(name)] == name:
             page.leave(lines[place + len(name) :])
             lines = lines[:place]
@@ -188,6 +191,8 @@ def _read_quarters(page: Page, record: Record, identity: Row, scope: Scope, tabl
         quarter: record.get(name) for quarter in range(1, 5) if (name := f"narrative_{quarter}") in record.pieces
     }
     quarters: list[Row] = []
+    if narratives and (lacking := [row[0] for row in _rows(record, tables) if parse_integer(row[0]) not in narratives]):
+        scope.add("part_missing", "report", ", ".join(lacking), "Some of the headings of the quarters' reports are missing.")
     if "quarters" not in record.missing:
         table = tables[int(record.values["quarters"] or 0)]
         if table.unit and table.unit != record.get("unit"):
@@ -197,6 +202,11 @@ def _read_quarters(page: Page, record: Record, identity: Row, scope: Scope, tabl
             table, lambda quarter: page.findings.of("result_list_quarters", f"{scope.key}/{quarter}"), about, identity
         )
     page.tables["result_list_quarters"] += join_narratives(quarters, narratives, identity)
+
+
+def _rows(record: Record, tables: list[QuarterTable]) -> list[tuple[str, ...]]:
+    number_of_table = record.get("quarters")
+    return tables[int(number_of_table)].rows if number_of_table else []
 
 
 def _linked_codes(page: Page, start: int, end: int) -> list[tuple[str, str]]:

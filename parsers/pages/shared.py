@@ -88,7 +88,7 @@ TARGET_LINE: Final = TARGET_LABEL.pattern
 MEASURES: Final[tuple[Item, ...]] = (
     TARGET_LABEL,
     _measure("achieved_value", "ผลงานที่ทำได้", "unit_achieved"),
-    Label("kpi_type", "ประเภทตัวชี้วัด(?: :)?", "word"),
+    Label("kpi_type", "ประเภทตัวชี้วัด :", "word"),
     Label("kpi_level", LEVEL, "none"),
 )
 QUARTERS: Final = Label("quarters", TABLE, "none")
@@ -170,10 +170,11 @@ def strategy(*labels: str) -> Label:
 IN_ENGLISH: Final = re.compile(r"(.*\S)\s*:\s*([A-Za-z][\x20-\x7e‘’“”–]*)")
 
 
-def strategy_rows(records: list[Record], identity: Row) -> list[Row]:
+def strategy_rows(records: list[Record], scope: Scope, identity: Row) -> list[Row]:
     """The levels of the city's plan that a page supports, one row each."""
     rows: list[Row] = []
     plan: str | None = None
+    above = ""
     for position, record in enumerate(records, 1):
         label = record.get("level_label")
         code = arabic_digits(record.get("first_code") or record.get("strategy_code") or "")
@@ -181,6 +182,9 @@ def strategy_rows(records: list[Record], identity: Row) -> list[Row]:
         if label and (both := IN_ENGLISH.fullmatch(name)):
             name, name_en = both.groups()
         plan = FIRST_LEVELS[label] if label else plan
+        if "." in code and code.rpartition(".")[0] != above:
+            scope.add("series_broken", "strategy_code", f"{above} | {code}")
+        above = code
         rows.append(
             {
                 **identity,
