@@ -4,7 +4,6 @@ The suite runs the same examples every time. `LAW_EXAMPLES=20000 pytest tests/te
 """
 
 import json
-import re
 import time
 from dataclasses import replace
 
@@ -24,7 +23,6 @@ from support.rendering import (
 from support.sample_pages import KPI, PROJECT, page_of
 
 from parsers import parse_page
-from parsers.contact import split_contact
 from parsers.thai import BUDDHIST_OFFSET, arabic_digits, clean, parse_integer, parse_number, typed_date_day, typed_dates
 
 VERDICTS = {"ok", "suspect", "blocked", "empty", "not_found"}
@@ -259,18 +257,3 @@ def test_a_typed_date_is_read_as_day_month_buddhist_year_or_not_at_all(day: int,
     else:
         year_ce, month_read, day_read = map(int, read.split("-"))
         assert (day_read, month_read, year_ce + BUDDHIST_OFFSET) == (day, month, year)
-
-
-@law(300)
-@given(troubled_texts)
-def test_a_contact_loses_no_letter_but_its_label_and_no_digit(text: str) -> None:
-    contact = clean(text)
-    name, phone = split_contact(contact)
-    kept = (name or "") + (phone or "")
-    digits = [c for c in contact if c.isdigit()]
-    assert sorted(c for c in kept if c.isdigit()) == sorted(digits)
-    kept, printed = (
-        re.sub("(?:เบอร์|หมายเลข)?(?:โทร(?:ศัพท์|สาร)?|มือถือ|tel)|ต่อ", "", one, flags=re.IGNORECASE)
-        for one in (kept, contact)
-    )
-    assert sorted(c for c in kept if c.isalpha()) == sorted(c for c in printed if c.isalpha())
