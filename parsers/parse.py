@@ -18,6 +18,7 @@ from parsers.labels import RESULT_LIST_TITLE
 from parsers.page import EMPTY_CELL, PrintedPage, read_page
 from parsers.pages import PAGE_KINDS, PageKind
 from parsers.quarters import take_tables
+from parsers.text_damage import put_back_references, text_damage
 from parsers.thai import BANGKOK
 from parsers.truncation import is_cut_off, is_open
 from parsers.verdict import Kind, Verdict, is_cut_title, kind_of, message_verdict, server_message_places, unseen_verdict
@@ -33,6 +34,9 @@ _CODE_IN_URL: Final = re.compile(
 )
 _LIST_ADDRESS: Final = re.compile(r"(?:^|/)index1[0-9]{0,3}\.php", re.IGNORECASE)
 _FIRST_LINES: Final = 5  # of a page of no known kind, in its finding
+_EXCERPT: Final = 80  # characters of a damaged text, in its finding
+_UNREADABLE: Final = frozenset(("text_lost", "text_misencoded"))
+"""Findings of a page of which nobody can say that it shows no record."""
 _FEW: Final = 12  # lines of a template that no rule read
 _WAITING: Final = re.compile("นิยาม หรือความหมายของตัวชี้วัด|หลักการและเหตุผล|รายงานผลฯ ไตรมาสที่ ?[1-4๑-๔]|[1-3๑-๓]\\.[ก-๙].*")
 """The headings of a page's last parts, below which a text stands."""
@@ -95,8 +99,7 @@ def parse_page(
         return ParsedPage("unknown", "blocked", {}, list(findings), [])
     printed = read_page(body, content_type=content_type)
     decoded = printed.decoded
-    if decoded.undecodable:
-        findings.add("undecodable_bytes", printed=f"{decoded.undecodable} characters, read as {decoded.encoding}")
+    printed = _with_sound_texts(printed, findings)
     kind = kind_of(printed.lines)
     if kind == "unknown":
         return _unknown_page(printed, findings)
@@ -124,6 +127,23 @@ def parse_page(
         page.evaluation_quarter,
         page.code,
     )
+
+
+def _with_sound_texts(printed: PrintedPage, findings: Findings) -> PrintedPage:
+    """The page with its texts repaired where that is certain; reports what was repaired, and what cannot be."""
+    decoded = printed.decoded
+    if decoded.undecodable:
+        findings.add("undecodable_bytes", printed=f"{decoded.undecodable} characters, read as {decoded.encoding}")
+    if decoded.misread_as:
+        findings.add("text_repaired", printed=f"the whole page, misread as {decoded.misread_as}")
+    lines = put_back_references(printed.lines)
+    if lines is not printed.lines:
+        line = next(line for line, old in zip(lines, printed.lines, strict=True) if line != old)
+        findings.add("text_repaired", printed=line[:_EXCERPT])
+        printed = replace(printed, lines=lines)
+    for rule, line in text_damage(lines, undecodable=decoded.undecodable):
+        findings.add(rule, printed=line[:_EXCERPT])
+    return printed
 
 
 def _prepared(
@@ -214,6 +234,8 @@ def _unknown_page(printed: PrintedPage, findings: Findings) -> ParsedPage:
 
 
 def _without_record(printed: PrintedPage, kind: Kind, verdict: Verdict, findings: Findings) -> ParsedPage:
+    if verdict in ("empty", "not_found") and not _UNREADABLE.isdisjoint(finding["rule"] for finding in findings):
+        verdict = "suspect"
     unclaimed = [line for line in printed.lines if line != EMPTY_CELL]
     links = [link.target for link in printed.links]
     return ParsedPage(kind, verdict, {}, list(findings), unclaimed, links, printed.decoded.encoding)

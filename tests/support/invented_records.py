@@ -12,7 +12,8 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from parsers.thai import BUDDHIST_OFFSET, clean
+from parsers.thai import clean
+from parsers.values import BUDDHIST_OFFSET
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]

@@ -41,6 +41,11 @@ KINDS: dict[str, tuple[st.SearchStrategy[Tables], Printer]] = {
 }
 
 
+TROUBLE = "กนรเแำําฺ่้๊๋็ ๐๙09\u00a0\u200b\u200d\ufeff\u00ad\uf70b\uf711\n\t-:/(),.ab"
+troubled_texts = st.one_of(st.text(TROUBLE, max_size=30), st.text(max_size=30))
+"""Texts with all that troubles a reader of Thai."""
+
+
 def law(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The settings of a law: so many examples in the suite, always the same; more of them, and new, where asked for."""
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]

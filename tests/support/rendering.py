@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from parsers.labels import KPI_HEADINGS, PROJECT_HEADINGS
-from parsers.thai import BUDDHIST_OFFSET
+from parsers.values import BUDDHIST_OFFSET
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
