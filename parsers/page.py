@@ -26,11 +26,11 @@ EMPTY_CELL: Final = "␀"
 BREAK: Final = "␤"
 """Between two printed lines while a page is read."""
 
-_SITE_PARTS = ("footer", "nav")
 _LINK = "␞"
 _MARK = re.compile(f"{_LINK}(-?)([0-9]{{1,7}}){_LINK}")
 _SITE_START, _SITE_END = "␂", "␃"  # around what a site prints around every record: <footer> and <nav>
 _SITE_MARKS = frozenset((_SITE_START, _SITE_END))
+_SIGNS = frozenset((_LINK, _SITE_START, _SITE_END))
 
 _NOT_SHOWN = (
     "script style template noscript iframe noframes noembed object audio video canvas svg math select datalist "
@@ -53,6 +53,7 @@ _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
 _MARKED = "[href], [onclick], [data-href], [data-url], footer, nav"
+_ATTRIBUTES_OF_LINKS = (b"onclick", b"data-href", b"data-url")
 _HIDDEN_OR_STYLED = "[hidden], [style]"
 _ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
 _STYLED_ROWS = '[style*="flex" i], [style*="grid" i]'
@@ -95,11 +96,13 @@ def _tag_ids(names: Iterable[str]) -> Iterator[int]:
 
 
 _CELLS = frozenset(_tag_ids(("td", "th")))
+_SITE_PARTS = frozenset(_tag_ids(("footer", "nav")))
+_ANCHORS_AND_SITE_PARTS = _SITE_PARTS | frozenset(_tag_ids(("a", "area")))
 _KEEPING = frozenset(_tag_ids(_PREFORMATTED))
 _DIALOG, _INPUT = _tag_ids(("dialog", "input"))
-_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _CELLS - _KEEPING - {_DIALOG}
+_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _CELLS - _KEEPING - _SITE_PARTS - {_DIALOG}
 _TAKEN_OUT = frozenset((_COMMENT, _DIALOG, _INPUT, *_tag_ids(_NOT_SHOWN)))
-_STAYING = _KEEPING | {_DIALOG}
+_STAYING = _KEEPING | _SITE_PARTS | {_DIALOG}
 _HOLD_NO_ELEMENTS = frozenset(
     (_COMMENT, _INPUT, *_tag_ids("script style noscript iframe noframes noembed title".split()))
 )
@@ -118,12 +121,12 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     if root is None:  # a frameset, or nothing
         return PrintedPage([], 0, [], decoded)
     nodes = _leave_shown(root)
-    links = _mark_links(root)
+    links = _mark_links(root, nodes, source)
     cells: list[LexborNode] = []
     for node in nodes:
         if node.tag_id in _CELLS:
             cells.append(node)
-        else:  # inline: each text node left is then one piece of one line
+        elif node.tag_id not in _STAYING:  # inline: each text node left is then one piece of one line
             node.unwrap(delete_empty=True)
     tree.merge_text_nodes()
     _mark_empty(cells)
@@ -172,7 +175,7 @@ def _mark_empty(cells: list[LexborNode]) -> None:
 def _leave_shown(root: LexborNode) -> list[LexborNode]:
     """Take out what is not shown, and put breaks and empty cells where styles make them.
 
-    Returns the elements left that are cells, links or inline, in page order.
+    Returns the elements left that are no plain blocks, in page order.
     Each time from the page's end to its beginning, so that nothing is touched after what held it was taken out.
     """
     has_white_space = has_cells = has_rows = False
@@ -201,7 +204,7 @@ def _leave_shown(root: LexborNode) -> list[LexborNode]:
         _mark_empty(root.css('[style*="table-cell" i]'))
     if has_rows:
         _mark_empty([box for row in root.css(_STYLED_ROWS) for box in _boxes_of(row)])
-    return [node for node in nodes if node.tag_id not in _STAYING]
+    return nodes
 
 
 def _boxes_of(row: LexborNode) -> list[LexborNode]:
@@ -289,16 +292,20 @@ def _keeps(node: LexborNode, keeping: dict[int, bool]) -> bool:
     return kept
 
 
-def _mark_links(root: LexborNode) -> list[tuple[str, str]]:
+def _mark_links(root: LexborNode, nodes: list[LexborNode], source: bytes) -> list[tuple[str, str]]:
     """Collect all links of a page, scripted ones too: target and text; and leave a mark with its number before each.
 
     The site's own parts are marked where they begin and end.
+
+    nodes: the page's elements that are no plain blocks, which most links are
     """
     links: list[tuple[str, str]] = []
     marks: dict[int, tuple[LexborNode, str]] = {}  # a node with several of the attributes is found several times
     icons = 0
-    for node in root.css(_MARKED):
-        if node.tag in _SITE_PARTS:
+    lowered = source.lower()
+    marked = any(attribute in lowered for attribute in _ATTRIBUTES_OF_LINKS)
+    for node in root.css(_MARKED) if marked else (node for node in nodes if node.tag_id in _ANCHORS_AND_SITE_PARTS):
+        if node.tag_id in _SITE_PARTS:
             marks[node.mem_id] = (node, f"{BREAK}{_SITE_START}{BREAK}")
         elif node.mem_id not in marks and (target := _target(node.attributes)):
             text = node.text(separator=" ").strip()
@@ -308,7 +315,7 @@ def _mark_links(root: LexborNode) -> list[tuple[str, str]]:
             links.append((target, text))
     for node, mark in marks.values():
         node.insert_before(mark)
-        if node.tag in _SITE_PARTS:
+        if node.tag_id in _SITE_PARTS:
             node.insert_after(f"{BREAK}{_SITE_END}{BREAK}")
     return links
 
@@ -350,25 +357,39 @@ def _has_text(node: LexborNode) -> bool:
 def _without_marks(lines: list[str], links: list[tuple[str, str]], decoded: Decoded) -> PrintedPage:
     """Take the marks of links out of the lines; a line of marks alone belongs to the line after or above it."""
     end = _above_site_end(lines) if _SITE_END in lines else len(lines)
+    marked = [place for place, line in enumerate(lines) if line[0] in _SIGNS or (_LINK in line and links)]
     kept: list[str] = []
     found: list[Link] = []
-    record_end = None
-    for place, line in enumerate(lines):
-        if place == end:
-            record_end = len(kept)
-        if _LINK in line and links:
-            line = _take_marks(line, kept, links, found)
+    place = 0
+    record_end: int | None = None
+    for at in marked:
+        if place <= end <= at:
+            record_end = len(kept) + end - place
+        kept += lines[place:at]
+        place = at + 1
+        line = _take_marks(lines[at], kept, links, found) if links else lines[at]
         if line and line not in _SITE_MARKS:
             kept.append(line)
-    return PrintedPage(kept, len(kept) if record_end is None else record_end, found, decoded)
+    if record_end is None:
+        record_end = len(kept) + end - place
+    kept += lines[place:]
+    return PrintedPage(kept, min(record_end, len(kept)), found, decoded)
 
 
 def _take_marks(line: str, kept: list[str], links: list[tuple[str, str]], found: list[Link]) -> str:
-    marks = [mark for mark in _MARK.findall(line) if int(mark[1]) < len(links)]  # a page may print the sign, too
-    text = " ".join(_MARK.sub("", line).split()) if marks else line
-    for sign, number in marks:
+    """Collect the links that are marked in a line; returns the line without the marks."""
+    text, *marks = _MARK.split(line)
+    numbers: list[tuple[str, int]] = []
+    for sign, number, more in zip(marks[::3], marks[1::3], marks[2::3], strict=True):
+        if int(number) < len(links):
+            numbers.append((sign, int(number)))
+            text += more
+        else:  # a page may print the sign, too
+            text += f"{_LINK}{sign}{number}{_LINK}{more}"
+    text = " ".join(text.split())
+    for sign, number in numbers:
         above = not text and sign and kept
-        target, shown = links[int(number)]
+        target, shown = links[number]
         shown = normalise_spelling(" ".join(shown.split()))
         found.append(Link(target, shown, len(kept) - 1 if above else len(kept)))
     return text

@@ -7,6 +7,7 @@ the tables are taken out of a page's lines first, each leaves one line in its pl
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from parsers.findings import Scope
@@ -35,6 +36,11 @@ _QUARTER: Final = re.compile("[1-4๑-๔]")
 _IN_ONE_LINE: Final = re.compile(
     rf"([1-4๑-๔])(?: ({_NUMBER}))?(?: ({_NUMBER}))? ({_NUMBER}) ?/ ?({_NUMBER})"
 )
+_USUAL_ROW: Final = re.compile(  # one cell a line
+    rf"\n([1-4๑-๔])\n({_NUMBER}|{EMPTY_CELL})\n({_NUMBER}|{EMPTY_CELL})\n([0-9๐-๙.,]+) / ([0-9๐-๙.,]+)(?=\n)"
+)
+_LINES_OF_A_ROW: Final = 4
+_USUAL_LINES: Final = 16
 _PAIR: Final = re.compile(r"([^\s/]*) ?/ ?([^\s/]*)")
 _GLUED: Final = re.compile(r"[1-4๑-๔][0-9๐-๙.,]+ ?/ ?[0-9๐-๙.,]*")
 _CELL: Final = re.compile(r"[0-9๐-๙.,/ ␀-]+")
@@ -60,31 +66,38 @@ def take_tables(lines: list[str], twice: list[str]) -> tuple[list[str], list[int
     twice: gets the lines that are printed twice, one right below the other
     Returns the lines without empty cells, for each the number that it had, and the tables.
     """
+    twice += [line for line, below in pairwise(lines) if line == below and line != EMPTY_CELL and len(line) > _SHORT]
     kept: list[str] = []
     numbers: list[int] = []
     tables: list[QuarterTable] = []
     place = 0
-    while place < len(lines):
-        line = lines[place]
-        if line.startswith(_FIRST) and (header := _HEADER.match("\n".join(lines[place : place + _HEADER_LINES]))):
+    starts = [number for number, line in enumerate(lines) if line.startswith(_FIRST)]
+    for start in [*starts, len(lines)]:
+        if start < place:
+            continue
+        numbers += range(place, start)
+        kept += lines[place:start]
+        place = start
+        if start < len(lines) and (header := _HEADER.match("\n".join(lines[start : start + _HEADER_LINES]))):
             table = QuarterTable(" ".join((header[1] or header[2] or "").replace(EMPTY_CELL, "").split()) or None)
-            numbers.append(place)
+            place = _read_rows(table, lines, start + header[0].count("\n") + 1)
+            table.printed = [line for line in lines[start:place] if line != EMPTY_CELL]
+            numbers.append(start)
             kept.append(f"␁{len(tables)}")
             tables.append(table)
-            start, place = place, _read_rows(table, lines, place + header[0].count("\n") + 1)
-            table.printed = [line for line in lines[start:place] if line != EMPTY_CELL]
-            continue
-        if line != EMPTY_CELL:
-            if kept and line == kept[-1] and len(line) > _SHORT:
-                twice.append(line)
-            kept.append(line)
-            numbers.append(place)
-        place += 1
+    if EMPTY_CELL in kept:
+        numbers = [number for number, line in zip(numbers, kept, strict=True) if line != EMPTY_CELL]
+        kept = [line for line in kept if line != EMPTY_CELL]
     return kept, numbers, tables
 
 
 def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
     """Read a table's rows; returns the line behind the last."""
+    text, end = "\n".join(["", *lines[place : place + _USUAL_LINES], ""]), 0
+    while row := _USUAL_ROW.match(text, end):
+        end = row.end()
+        place += _LINES_OF_A_ROW
+        table.rows.append(tuple("" if cell == EMPTY_CELL else cell for cell in row.groups()))
     while True:
         start = place
         while start < len(lines) and lines[start] == EMPTY_CELL:
@@ -98,10 +111,10 @@ def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
                 table.odd.append(("cell_missing", found[1], line))
             place = start + 1
         elif _QUARTER.fullmatch(line):
-            end = _read_cells(table, lines, start)
-            if end is None:
+            following = _read_cells(table, lines, start)
+            if following is None:
                 return _leave_broken(table, lines, start)
-            place = end
+            place = following
         elif _GLUED.fullmatch(line):
             table.odd.append(("cells_glued", line[0], line))
             place = start + 1

@@ -182,7 +182,7 @@ def strategy_rows(records: list[Record], scope: Scope, identity: Row) -> list[Ro
         if label and (both := IN_ENGLISH.fullmatch(name)):
             name, name_en = both.groups()
         plan = FIRST_LEVELS[label] if label else plan
-        if "." in code and code.rpartition(".")[0] != above:
+        if ("." in code and code.rpartition(".")[0] != above) or code == above:
             scope.add("series_broken", "strategy_code", f"{above} | {code}")
         above = code
         rows.append(
