@@ -14,14 +14,13 @@ stands between two records is unclaimed. A required label that is missing is in 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from parsers.findings import Findings, Scope
 from parsers.thai import arabic_digits
 
 Row = dict[str, Any]
-_VALUE: Final = "value_"  # and an item's number: the group of its value in the expression of a whole record
 Lines = Literal["none", "word", "one", "name", "many"]
 
 DIGIT: Final = "[0-9๐-๙]"
@@ -70,22 +69,32 @@ class Text:
 Item = Label | Value | Text
 
 
-@dataclass(slots=True)
 class Record:
     """What one block says: name → printed text; and the names of required items that it lacks."""
 
-    values: dict[str, str | None] = field(default_factory=dict)
-    pieces: dict[str, list[str]] = field(default_factory=dict)
-    met: set[int] = field(default_factory=set)
-    missing: list[str] = field(default_factory=list)
-    first_line: str = ""
+    __slots__ = ("first_place", "met", "missing", "pieces", "source", "values")
+
+    def __init__(self, source: str, first_place: int = 0, values: dict[str, str | None] | None = None) -> None:
+        self.source = source
+        self.first_place = first_place
+        self.values: dict[str, str | None] = {} if values is None else values
+        self.pieces: dict[str, list[str]] = {}
+        self.met: set[int] = set()
+        self.missing: Sequence[str] = ()
+
+    @property
+    def first_line(self) -> str:
+        """The line in which the record begins."""
+        return self.source[self.first_place :].partition("\n")[0]
 
     def get(self, name: str) -> str | None:
         """What is printed under a name; None where it is not printed, or blank."""
-        pieces = self.pieces.get(name)
-        if pieces is not None:
-            return " ".join(pieces) or None
         return self.values.get(name) or None
+
+    def lines(self, name: str) -> list[str]:
+        """The lines of what is printed under a name."""
+        value = self.values.get(name)
+        return self.pieces.get(name) or ([value] if value else [])
 
 
 class Page:
@@ -154,7 +163,7 @@ class Block:
         self.series = series
         self.tail_at = len(items)
         self.required = [n for n, item in enumerate(items) if not isinstance(item, Text) and item.required]
-        self.patterns = [None if isinstance(item, Text) else _compiled(item.pattern) for item in self.items]
+        self.patterns = [None if isinstance(item, Text) else compiled(item.pattern) for item in self.items]
         self.groups = [tuple(pattern.groupindex) if pattern else () for pattern in self.patterns]
         alternatives: list[str] = []
         self.item_of: dict[int, int] = {}  # group number of the one expression → item
@@ -167,17 +176,22 @@ class Block:
         self.labels = re.compile("|".join(alternatives), re.MULTILINE)
         self.reach = {at: self._reachable(at) for at in range(-1, len(self.items))}
         self.last_required = max(self.required, default=0)
+        self.no_label = re.sub(r"\(\?P<\w+>", "(?:", f"{self.labels.pattern}|:?\n|$")
         self.usual = re.compile("".join(map(self._usual, range(self.tail_at))), re.MULTILINE)
         self.usual_tail = re.compile("".join(map(self._usual, range(self.tail_at, len(self.items)))), re.MULTILINE)
 
     def _usual(self, number: int) -> str:
-        """The expression of one item as it is mostly printed: on one line, and whatever is below it is the next in order."""
+        """The expression of one item as it is mostly printed: on one line, or its value on the next, then the next item."""
         item, pattern = self.items[number], self.patterns[number]
         if isinstance(item, Text):
-            labels = re.sub(r"\(\?P<\w+>", "(?:", self.labels.pattern)
-            return rf"(?:(?!{labels})(?P<{_VALUE}{number}>[^\n]+)\n)?"
-        waits = isinstance(self.items[min(number + 1, self.tail_at - 1)], Text)  # a blank value could be on the next line
-        value = r"[ ]*" if item.lines == "none" else rf"[ ]*(?P<{_VALUE}{number}>[^\n]{'+' if waits else '*'})"
+            return rf"(?:(?!{self.no_label})(?P<{item.name}>[^\n]*)\n)?"
+        value = r"[ ]*"
+        if item.lines != "none":
+            if isinstance(self.items[min(number + 1, self.tail_at - 1)], Text):  # a blank value: the text's line is its
+                value += rf"(?P<{item.name}>[^\n]+)"
+            else:
+                guard = f"(?!{LABELLED.pattern})" if item.lines == "word" else ""
+                value += rf"(?:\n(?!{self.no_label}){guard})?(?P<{item.name}>[^\n]*)"
         expression = rf"(?>{pattern.pattern if pattern else ''}){value}\n"
         return expression if item.required else f"(?:{expression})?"
 
@@ -221,27 +235,14 @@ class Block:
         records: list[Record] = []
         end = 0
         while (found := self.usual.match(text, end)) and found.end() > end:
+            records.append(Record(text, end, found.groupdict()))
             end = found.end()
-            records.append(self._record(found, range(self.tail_at)))
             if not self.repeats:
                 break
         below = self.usual_tail.match(text, end)
         if not below or below.end() != len(text) or not (records or self.repeats):
             return None
-        return records, self._record(below, range(self.tail_at, len(self.items)))
-
-    def _record(self, found: re.Match[str], numbers: range) -> Record:
-        record = Record(first_line=found[0].partition("\n")[0])
-        values, pieces = record.values, record.pieces
-        for number in numbers:
-            item = self.items[number]
-            for group in self.groups[number]:
-                values[group] = found[group]
-            if isinstance(item, Text) or item.lines != "none":
-                value = found[f"{_VALUE}{number}"]
-                if value is not None:
-                    pieces[item.name] = [value] if value and value != ":" else []
-        return record
+        return records, Record(text, end, below.groupdict())
 
     def _parted(self, lines: list[str], met: set[int]) -> list[str] | None:
         """The lines parted before required labels that begin no line at all but stand inside some; None if none does."""
@@ -272,14 +273,14 @@ class _Run:
         self.headings = headings
         self.starts = None if starts is None else _offsets(lines, starts)
         self.records: list[Record] = []
-        self.tail = Record()
+        self.tail = Record(self.text)
         self.left: list[str] = []
         self.strays: list[str] = []
         self.doubtful: list[str] = []
         self.met: set[int] = set()
         self.record: Record | None = None
         if not block.repeats:
-            self.record = Record()
+            self.record = Record(self.text)
             self.records.append(self.record)
         self.at = -1
         self.pieces: list[str] | None = None  # where the next line goes
@@ -306,6 +307,9 @@ class _Run:
             else:
                 self._take_line(line)
             pos = stop + 1
+        for record in (*self.records, self.tail):
+            for name, pieces in record.pieces.items():
+                record.values[name] = " ".join(pieces)
         return self
 
     def _stray(self, line: str) -> None:
@@ -333,7 +337,7 @@ class _Run:
         """Take a label, or a value, that is next in order; returns where to read on."""
         block, item = self.block, self.block.items[number]
         if number == 0 and block.repeats:
-            self.record = Record(first_line=self._line_at(found.start()))
+            self.record = Record(self.text, found.start())
             self.records.append(self.record)
         record = self.tail if number >= block.tail_at else self.record
         assert record is not None and not isinstance(item, Text)
@@ -352,9 +356,6 @@ class _Run:
             return stop - len(rest) if rest else stop + 1
         self.pieces = record.pieces[item.name] = [rest] if rest else []
         return stop + 1
-
-    def _line_at(self, place: int) -> str:
-        return self.text[place:].partition("\n")[0]
 
     def _take_value(self, pos: int) -> int | None:
         if self.record is None or self.lost or (self.pieces == [] and self.lines in ("one", "word")):
@@ -400,7 +401,8 @@ def _offsets(lines: list[str], starts: frozenset[int]) -> frozenset[int]:
     return frozenset(found)
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def compiled(pattern: str) -> re.Pattern[str]:
+    """An item's pattern as an expression: a blank stands for any white space, or none, line ends too."""
     return re.compile(pattern.replace(" ", r"\s*"), re.MULTILINE)
 
 

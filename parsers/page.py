@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -30,7 +30,6 @@ _LINK = "␞"
 _MARK = re.compile(f"{_LINK}(-?)([0-9]{{1,7}}){_LINK}")
 _SITE_START, _SITE_END = "␂", "␃"  # around what a site prints around every record: <footer> and <nav>
 _SITE_MARKS = frozenset((_SITE_START, _SITE_END))
-_SIGNS = frozenset((_LINK, _SITE_START, _SITE_END))
 
 _NOT_SHOWN = (
     "script style template noscript iframe noframes noembed object audio video canvas svg math select datalist "
@@ -42,6 +41,7 @@ _BLOCKS = (
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
     "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
 ).split()
+_LONGEST_BLANK = 200  # letters: nothing longer is made of blanks alone
 _NEAR = 12  # nodes beside and inside a box that are looked at for a text, and boxes around a link: it is never farther
 _ICONS = 1_000  # links without text, at most: a page of more is no list
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
@@ -53,7 +53,7 @@ _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
 _MARKED = "[href], [onclick], [data-href], [data-url], footer, nav"
-_ATTRIBUTES_OF_LINKS = (b"onclick", b"data-href", b"data-url")
+_ATTRIBUTES_OF_LINKS = (b"nclick", b"nClick", b"NCLICK", b"data-", b"DATA-")  # parts of them, in all letters in use
 _HIDDEN_OR_STYLED = "[hidden], [style]"
 _ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
 _STYLED_ROWS = '[style*="flex" i], [style*="grid" i]'
@@ -64,9 +64,8 @@ _ANY_TAG = re.compile(rb"<[A-Za-z!?/]")
 _NO_VALUE_INPUTS = frozenset("hidden checkbox radio password file image range color submit button reset".split())
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One link: its target as written in the page, its text, and the number of the line in which it begins."""
+class Link(NamedTuple):
+    """One link: its target as written in the page, its text as written, and the number of the line in which it begins."""
 
     target: str
     text: str
@@ -130,14 +129,14 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
             node.unwrap(delete_empty=True)
     tree.merge_text_nodes()
     _mark_empty(cells)
-    lines = _lines_of(normalise_spelling(root.text(separator=BREAK, strip=True, skip_empty=True)))
+    lines = _lines_of(normalise_spelling(root.text(separator=BREAK, skip_empty=True)))
     return _without_marks(lines, links, decoded)
 
 
 def _lines_of(printed: str) -> list[str]:
     """The lines of a text in right spelling that has `BREAK` between them: white space as CSS has it."""
     lines = [line for line in map(str.strip, printed.split(BREAK)) if line]
-    if printed.isprintable() and "  " not in printed:
+    if all(map(str.isprintable, lines)) and "  " not in printed:
         return lines
     lines = [line if line.isprintable() and "  " not in line else _collapse(line) for line in lines]
     return [line for line in lines if line]
@@ -150,20 +149,8 @@ def _collapse(line: str) -> str:
 
 def _is_empty(cell: LexborNode) -> bool:
     """Whether a cell shows no text: it holds nothing, or blanks, `<br>`, or boxes that hold no more."""
-    child = cell.first_child
-    if child is None:
-        return True
-    if child.is_text_node and child.next is None:
-        return not _shows(child)
-    texts = cell.traverse(include_text=True, skip_empty=True)
-    return not any(text.is_text_node and _shows(text) for text in texts)
-
-
-def _shows(text_node: LexborNode) -> bool:
-    text = (text_node.text_content or "").strip()
-    if BREAK in text:
-        text = text.replace(BREAK, " ").strip()
-    return bool(text) and (text.isprintable() or bool(clean(text)))
+    text = cell.text(skip_empty=True)
+    return not text or (len(text) < _LONGEST_BLANK and not clean(text.replace(BREAK, " ")))
 
 
 def _mark_empty(cells: list[LexborNode]) -> None:
@@ -302,8 +289,7 @@ def _mark_links(root: LexborNode, nodes: list[LexborNode], source: bytes) -> lis
     links: list[tuple[str, str]] = []
     marks: dict[int, tuple[LexborNode, str]] = {}  # a node with several of the attributes is found several times
     icons = 0
-    lowered = source.lower()
-    marked = any(attribute in lowered for attribute in _ATTRIBUTES_OF_LINKS)
+    marked = any(attribute in source for attribute in _ATTRIBUTES_OF_LINKS)
     for node in root.css(_MARKED) if marked else (node for node in nodes if node.tag_id in _ANCHORS_AND_SITE_PARTS):
         if node.tag_id in _SITE_PARTS:
             marks[node.mem_id] = (node, f"{BREAK}{_SITE_START}{BREAK}")
@@ -322,7 +308,7 @@ def _mark_links(root: LexborNode, nodes: list[LexborNode], source: bytes) -> lis
 
 def _target(attributes: dict[str, str | None]) -> str | None:
     target = (attributes.get("href") or "").strip()
-    if target and not target.lower().startswith(("#", "javascript:")):
+    if target and not target.startswith("#") and not target[:11].lower() == "javascript:":
         return target
     script = unquote(f"{target} {attributes.get('onclick') or ''}")
     if found := _ADDRESS_IN_SCRIPT.search(script):
@@ -357,7 +343,9 @@ def _has_text(node: LexborNode) -> bool:
 def _without_marks(lines: list[str], links: list[tuple[str, str]], decoded: Decoded) -> PrintedPage:
     """Take the marks of links out of the lines; a line of marks alone belongs to the line after or above it."""
     end = _above_site_end(lines) if _SITE_END in lines else len(lines)
-    marked = [place for place, line in enumerate(lines) if line[0] in _SIGNS or (_LINK in line and links)]
+    marked = [place for place, line in enumerate(lines) if _LINK in line] if links else []
+    if end < len(lines) or _SITE_END in lines:
+        marked = sorted({*marked, *(place for place, line in enumerate(lines) if line in _SITE_MARKS)})
     kept: list[str] = []
     found: list[Link] = []
     place = 0
@@ -390,7 +378,6 @@ def _take_marks(line: str, kept: list[str], links: list[tuple[str, str]], found:
     for sign, number in numbers:
         above = not text and sign and kept
         target, shown = links[number]
-        shown = normalise_spelling(" ".join(shown.split()))
         found.append(Link(target, shown, len(kept) - 1 if above else len(kept)))
     return text
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 from typing import Any, Final
@@ -19,7 +19,7 @@ from parsers.page import EMPTY_CELL, PrintedPage, read_page
 from parsers.pages import PAGE_KINDS, PageKind
 from parsers.quarters import take_tables
 from parsers.text_damage import put_back_references, text_damage
-from parsers.thai import BANGKOK
+from parsers.thai import BANGKOK, clean
 from parsers.truncation import is_cut_off, is_open
 from parsers.verdict import Kind, Verdict, is_cut_title, kind_of, message_verdict, server_message_places, unseen_verdict
 
@@ -154,7 +154,7 @@ def _prepared(
     if left_out:
         places = [place for place in range(len(lines)) if place not in left_out]
         end = bisect_right(places, end - 1)
-        line_links = [replace(link, line_no=bisect_right(places, link.line_no) - 1) for link in line_links]
+        line_links = [link._replace(line_no=bisect_right(places, link.line_no) - 1) for link in line_links]
         lines = [lines[place] for place in places]
     end = record_end(lines, end)
     twice: list[str] = []
@@ -177,7 +177,7 @@ def _menu_places(printed: PrintedPage) -> list[int]:
         link.line_no
         for link in printed.links
         if _LIST_ADDRESS.search(link.target)
-        and printed.lines[link.line_no : link.line_no + 1] == [link.text]
+        and printed.lines[link.line_no : link.line_no + 1] == [clean(link.text)]
         and not link.text.startswith(RESULT_LIST_TITLE)
     ]
 

@@ -14,6 +14,7 @@ from parsers.pages.shared import (
     require,
     strategy,
     strategy_rows,
+    title_end,
     unit_of,
 )
 from parsers.quarters import QuarterTable
@@ -24,6 +25,7 @@ PAGE_TITLE: Final = "โครงการจัดทำฐานข้อม�
 
 _YEARS: Final = re.compile(rf"{PAGE_TITLE}\s*(?:\(\s*([^()]*?)\s*\))?")
 _NUMBERED: Final = re.compile(rf"({DIGIT}+)\s*\.\s*(.*)")
+_TITLE_END: Final = title_end(f"{DIGIT}{{1,4}}")
 _HEAD: Final = Block("city_indicators", TARGET_LABEL, Label("data_kind", "ลักษณะข้อมูล :"), repeats=False)
 _STRATEGIES: Final = Block("city_indicator_strategies", strategy("ด้านที่", "มิติที่", "เป้าหมายที่", "ยุทธศาสตร์ที่"))
 _SOURCE: Final = Block(  # a fourth part exists, and was never seen whole
@@ -42,7 +44,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     sections = cut(SECTIONS, page.lines, page)
     below = sections.below
     titles = tuple(line for line in sections.head if _YEARS.fullmatch(line))
-    title = find_title(page, sections.head, f"{DIGIT}{{1,4}}", titles, TARGET_LINE)
+    title = find_title(page, sections.head, _TITLE_END, titles, TARGET_LINE)
     if title is None:
         for lines in below.values():
             page.leave(lines)

@@ -15,12 +15,14 @@ from parsers.pages.shared import (
     measures,
     read_evaluation,
     require,
+    title_end,
 )
 from parsers.quarters import QuarterTable, join_narratives, quarter_rows, table_in
 
 TABLES: Final = ("kpis", "kpi_quarters")
 PAGE_TITLES: Final = ("รายละเอียดตัวชี้วัด",)
 
+_TITLE_END: Final = title_end(KPI_CODE)
 _HEAD: Final = Block(
     "kpis",
     *MEASURES,
@@ -44,7 +46,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a KPI page into `page.tables`; without a title there is no record, and no row."""
     sections = cut(SECTIONS, page.lines, page)
     below = sections.below
-    title = find_title(page, sections.head, KPI_CODE, PAGE_TITLES, TARGET_LINE)
+    title = find_title(page, sections.head, _TITLE_END, PAGE_TITLES, TARGET_LINE)
     if title is None:
         for lines in below.values():
             page.leave(lines)

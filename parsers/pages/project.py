@@ -7,7 +7,7 @@ from typing import Any, Final
 from parsers.contact import split_contact
 from parsers.findings import Scope
 from parsers.furniture import NAVIGATION, TO_TOP
-from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Section, Text, Value, cut
+from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Section, Text, Value, compiled, cut
 from parsers.pages.shared import (
     KPI_CODE,
     MEASURES,
@@ -21,6 +21,7 @@ from parsers.pages.shared import (
     require,
     strategy,
     strategy_rows,
+    title_end,
     without_mark,
 )
 from parsers.quarters import QuarterTable, quarter_rows
@@ -54,6 +55,8 @@ PAGE_TITLES: Final = ("ความคืบหน้าโครงการ/�
 # --- what is printed, in its order ------------------------------------------------------------------------------------
 
 _AGENCY: Final = rf"(?P<agency_name>[^\n]*?) : \( (?P<fiscal_year_be>{DIGIT}{{4}})? \)$"
+_AGENCY_LINE: Final = compiled(_AGENCY)
+_TITLE_END: Final = title_end(PROJECT_CODE)
 _HEAD: Final = Block(
     "projects",
     Value("agency", _AGENCY),
@@ -129,7 +132,7 @@ SECTIONS: Final = (
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a project page into `page.tables`; without a title there is no record, and no row."""
     sections = cut(SECTIONS, page.lines, page)
-    title = find_title(page, sections.head, PROJECT_CODE, PAGE_TITLES, _AGENCY)
+    title = find_title(page, sections.head, _TITLE_END, PAGE_TITLES, _AGENCY_LINE)
     if title is None:
         for lines in sections.below.values():
             page.leave(lines)
@@ -176,7 +179,7 @@ def _read_head(page: Page, scope: Scope, name: str | None, lines: list[str]) -> 
     progress = percent(head.get("progress_percent"), scope, "progress_percent")
     if (alone := head.get("alone")) and parse_number(alone) != progress:
         scope.add("progress_printed_twice", "progress_percent", f"{alone} | {head.get('progress_percent') or ''}")
-    _read_contact(page, head.pieces.get("contact", []))
+    _read_contact(page, head.lines("contact"))
     return {
         "project_code": page.code,
         "name": name,
@@ -223,7 +226,8 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
         again = record.get("again")
         if again and progress is not None and parse_number(again) != progress:
             scope.add("progress_printed_twice", "progress_percent", f"{again} | {progress}")
-        require(record, scope, {"problems": "ปัญหาของโครงการ", "obstacles": "อุปสรรคของโครงการ"})
+        if record.missing:
+            require(record, scope, {"problems": "ปัญหาของโครงการ", "obstacles": "อุปสรรคของโครงการ"})
         note_date, note = _read_note(record.get("note") or "", reported, scope)
         problems, obstacles = record.get("problems"), record.get("obstacles")
         rows.append(
@@ -293,7 +297,8 @@ def _step_rows(page: Page, records: list[Record]) -> list[Row]:
         if any(row["step_no"] == step_no for row in rows):
             step_no = max(row["step_no"] for row in rows) + 1
             scope.add("step_renumbered", "step_no", record.get("step_no"))
-        require(record, scope, {"weight": "น้ำหนัก", "start_date": "เริ่มต้น", "end_date": "สิ้นสุด"})
+        if record.missing:
+            require(record, scope, {"weight": "น้ำหนัก", "start_date": "เริ่มต้น", "end_date": "สิ้นสุด"})
         start = day(record.get("start_date"), scope, "start_date")
         end = day(record.get("end_date"), scope, "end_date")
         if start and end and end < start:
@@ -318,7 +323,7 @@ def _read_kpis(page: Page, records: list[Record], tables: list[QuarterTable]) ->
         scope = page.findings.of("project_kpis", f"{page.code}/{code}" if code else page.code)
         if not code:
             scope.add("part_missing", "kpi_code", record.first_line, "An indicator without a code.")
-            page.leave(piece for pieces in record.pieces.values() for piece in pieces)
+            page.leave(line for name in record.values for line in record.lines(name))
             continue
         if not re.fullmatch(KPI_CODE, code):
             scope.add("code_shape", "kpi_code", code)

@@ -73,7 +73,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     key = f"{page.code}/{list_name}" if list_name else page.code
     _ITEM.check_series(records, page.findings.of("result_list_items", key))
     levels = [level for level in (head.get("level_1"), head.get("level_2")) if level]
-    if not levels and "dimension" not in head.pieces:
+    if not levels and not head.get("dimension_no"):
         page.findings.of("result_list_items", key).add(
             "part_missing", "dimension_no", None, "The list has no line of its dimension or of a level of the plan."
         )
@@ -169,7 +169,7 @@ def _read_item(
 
 def _strategy(page: Page, record: Record) -> str | None:
     """The strategy of an item: it stands between the brackets and the name, which is printed once more."""
-    name, lines = record.pieces.get("name", []), record.pieces.get("between", [])
+    name, lines = record.lines("name"), record.lines("between")
     for place in range(len(lines) - len(name) + 1):
         if lines[place : place + len(name)] == name:
             page.leave(lines[place + len(name) :])

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from parsers.findings import Scope
 from parsers.furniture import FURNITURE, NAVIGATION
-from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record
+from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record, compiled
 from parsers.quarters import TABLE
 from parsers.thai import arabic_digits
 from parsers.values import number, parse_integer
@@ -18,6 +18,11 @@ KPI_CODE: Final = f"{DIGIT}{{4}}-{DIGIT}{{3,4}}"
 # --- titles -----------------------------------------------------------------------------------------------------------
 
 
+def title_end(code: str) -> re.Pattern[str]:
+    """The pattern of a line that ends in a title's code, given the code's."""
+    return re.compile(rf"(?:.*\S)?\s*:\s*{code}|{code}")
+
+
 class Title(NamedTuple):
     """What a title says, and the lines of the head below it."""
 
@@ -26,15 +31,17 @@ class Title(NamedTuple):
     below: list[str]
 
 
-def find_title(page: Page, head: list[str], code: str, page_titles: tuple[str, ...], behind: str) -> Title | None:
+def find_title(
+    page: Page, head: list[str], ends: re.Pattern[str], page_titles: tuple[str, ...], behind: re.Pattern[str]
+) -> Title | None:
     """Find `<name> : <code>` in a page's head. The name may have several lines, and quote titles and codes.
 
     It begins below the page's own title and furniture, and ends at the last ` : ` before the code.
 
-    code: the code's pattern; page_titles: what the portal prints above every record; behind: the pattern of the line
-        below the title
+    ends: the pattern of a line that ends in the code (see `title_end`); page_titles: what the portal prints above every
+        record; behind: the pattern of the line below the title
     """
-    end = _end_of_title(head, re.compile(rf"(?:.*\S)?\s*:\s*{code}|{code}"), behind)
+    end = _end_of_title(head, ends, behind)
     start = end or 0
     while start and head[start - 1] not in FURNITURE and head[start - 1] not in page_titles:
         start -= 1
@@ -52,12 +59,11 @@ def find_title(page: Page, head: list[str], code: str, page_titles: tuple[str, .
     return Title(name or None, arabic_digits(printed_code.strip()), head[end + 1 :])
 
 
-def _end_of_title(head: list[str], ends: re.Pattern[str], behind: str) -> int | None:
+def _end_of_title(head: list[str], ends: re.Pattern[str], behind: re.Pattern[str]) -> int | None:
     """The line in which the title ends: the last that ends in a code, above the line that stands below every title."""
-    below = re.compile(behind.replace(" ", r"\s*"), re.MULTILINE)
     end = None
     for place, line in enumerate(head):
-        if end is not None and below.match("\n".join(head[place : place + 3])):
+        if end is not None and behind.match("\n".join(head[place : place + 3])):
             break
         if line[-1].isdigit() and ends.fullmatch(line) and ":" in (line + head[place - 1][-1] if place else line):
             end = place
@@ -84,7 +90,7 @@ LEVEL: Final = (
 )
 TARGET: Final = "ค่าเป้าหมาย"
 TARGET_LABEL: Final = _measure("target_value", TARGET, "unit")
-TARGET_LINE: Final = TARGET_LABEL.pattern
+TARGET_LINE: Final = compiled(TARGET_LABEL.pattern)
 MEASURES: Final[tuple[Item, ...]] = (
     TARGET_LABEL,
     _measure("achieved_value", "ผลงานที่ทำได้", "unit_achieved"),

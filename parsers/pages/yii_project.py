@@ -59,7 +59,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     (record,), _ = _RECORD.read(lines, page)
     code = record.get("project_code")
     if code is None:
-        page.leave(piece for pieces in record.pieces.values() for piece in pieces)
+        page.leave(line for name in record.values for line in record.lines(name))
         return
     page.code = arabic_digits(code)
     scope = page.findings.of("projects", page.code)
