@@ -86,6 +86,8 @@ def good_page(kind: str) -> tuple[Tables, Printed]:
     """A record of this kind, and the lines that its page prints."""
     name, printer = GOOD_PAGES[kind]
     tables = json.loads((FIXTURES / f"{name}.json").read_text(encoding="utf-8"))["tables"]
+    for row in (row for rows in tables.values() for row in rows if "list_name" in row):
+        row["list_name"] = None  # only an address tells it
     return tables, printer(tables, Printing(decimals=2))
 
 
@@ -206,7 +208,9 @@ def _dropped(name: str, kind: str, page: Printed, start: int, end: int, tables: 
     line = page[start]
     said = deepcopy(tables)
     must_say = False
-    optional = isinstance(line, Line) and kind == "line" and (line.role == "text" or not (line.joint or line.role))
+    optional = (
+        isinstance(line, Line) and kind == "line" and (line.role in ("text", "free") or not (line.joint or line.role))
+    )
     if kind == "report":
         reports = said["progress_reports"]
         place = sum(k == "report" for k, at, _ in _parts(page) if at > start)  # from the oldest
@@ -241,8 +245,9 @@ def _dropped(name: str, kind: str, page: Printed, start: int, end: int, tables: 
 # --- damage to elements --------------------------------------------------------------------------------------------------
 
 
-def element_damages(body: bytes, chance: random.Random, count: int) -> Iterator[tuple[str, bytes]]:
-    """Elements of a page doubled, dropped, or swapped with their neighbours."""
+def element_damages(body: bytes, tables: Tables, chance: random.Random, count: int) -> Iterator[tuple[str, bytes]]:
+    """Elements of a page doubled, dropped, or swapped with their neighbours: numbers and texts alone are not swapped."""
+    texts = {value for rows in tables.values() for row in rows for value in row.values() if isinstance(value, str)}
     for _ in range(count):
         tree = LexborHTMLParser(body)
         elements = [
@@ -254,8 +259,8 @@ def element_damages(body: bytes, chance: random.Random, count: int) -> Iterator[
         node = chance.choice(elements)
         what = chance.choice(("doubled", "dropped", "swapped"))
         sibling = _next_element(node)
-        if sibling is not None and not re.search("[ก-๙]", node.text() + sibling.text()):
-            sibling = None  # numbers in other cells: nobody could tell
+        if sibling is not None and any(_is_value(one.text().strip(), texts) for one in (node, sibling)):
+            sibling = None  # in another cell, or above its heading: nobody could tell
         if what == "swapped" and sibling is not None:
             sibling.insert_after(node.clone())
         elif what == "doubled":
@@ -267,6 +272,10 @@ def element_damages(body: bytes, chance: random.Random, count: int) -> Iterator[
             continue
         node.decompose()
         yield f"{what} <{node_tag}>", (tree.html or "").encode()
+
+
+def _is_value(text: str, texts: set[str]) -> bool:
+    return text in texts or not re.search("[ก-๙]", text)
 
 
 def _next_element(node: LexborNode) -> LexborNode | None:
