@@ -191,7 +191,8 @@ def _renamed(line: Line) -> Iterator[tuple[str, Line]]:
     middle = max(label.rfind("ง"), 1)
     yield "renamed", replace(line, label="ความเป็นมาใหม่" if line.role == "heading" else "รายการใหม่")
     yield "misspelt", replace(line, label=label[:middle] + "ๆ" + label[middle:])
-    yield "lengthened", replace(line, label=f"{label}ใหม่")
+    if line.joint or line.role:  # where values are glued to their labels it is a value
+        yield "lengthened", replace(line, label=f"{label}ใหม่")
 
 
 def _row_damages(table: Quarters, chance: random.Random) -> Iterator[tuple[str, tuple[tuple[str, str, str, str], ...]]]:
