@@ -41,7 +41,6 @@ _BLOCKS = (
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
     "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
 ).split()
-_LONGEST_BLANK = 200  # letters: nothing longer is made of blanks alone
 _NEAR = 12  # nodes beside and inside a box that are looked at for a text, and boxes around a link: it is never farther
 _ICONS = 1_000  # links without text, at most: a page of more is no list
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
@@ -52,8 +51,8 @@ _BOXES_IN_ROWS = ("div", "span", "p", "b", "strong", "font", "label", "li", "dt"
 _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
+_CODE = re.compile("[0-9]{4}-[0-9]{3,4}")
 _MARKED = "[href], [onclick], [data-href], [data-url], footer, nav"
-_ATTRIBUTES_OF_LINKS = (b"nclick", b"nClick", b"NCLICK", b"data-", b"DATA-")  # parts of them, in all letters in use
 _HIDDEN_OR_STYLED = "[hidden], [style]"
 _ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
 _STYLED_ROWS = '[style*="flex" i], [style*="grid" i]'
@@ -96,7 +95,6 @@ def _tag_ids(names: Iterable[str]) -> Iterator[int]:
 
 _CELLS = frozenset(_tag_ids(("td", "th")))
 _SITE_PARTS = frozenset(_tag_ids(("footer", "nav")))
-_ANCHORS_AND_SITE_PARTS = _SITE_PARTS | frozenset(_tag_ids(("a", "area")))
 _KEEPING = frozenset(_tag_ids(_PREFORMATTED))
 _DIALOG, _INPUT = _tag_ids(("dialog", "input"))
 _PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _CELLS - _KEEPING - _SITE_PARTS - {_DIALOG}
@@ -120,7 +118,7 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     if root is None:  # a frameset, or nothing
         return PrintedPage([], 0, [], decoded)
     nodes = _leave_shown(root)
-    links = _mark_links(root, nodes, source)
+    links = _mark_links(root)
     cells: list[LexborNode] = []
     for node in nodes:
         if node.tag_id in _CELLS:
@@ -149,8 +147,20 @@ def _collapse(line: str) -> str:
 
 def _is_empty(cell: LexborNode) -> bool:
     """Whether a cell shows no text: it holds nothing, or blanks, `<br>`, or boxes that hold no more."""
-    text = cell.text(skip_empty=True)
-    return not text or (len(text) < _LONGEST_BLANK and not clean(text.replace(BREAK, " ")))
+    child = cell.first_child
+    if child is None:
+        return True
+    if child.is_text_node and _shows(child.text_content or ""):
+        return False
+    texts = cell.traverse(include_text=True, skip_empty=True)
+    return not any(text.is_text_node and _shows(text.text_content or "") for text in texts)
+
+
+def _shows(text: str) -> bool:
+    text = text.strip()
+    if text[:1] == BREAK:
+        text = text.replace(BREAK, " ").strip()
+    return bool(text) and (text.isprintable() or bool(clean(text)))
 
 
 def _mark_empty(cells: list[LexborNode]) -> None:
@@ -279,24 +289,22 @@ def _keeps(node: LexborNode, keeping: dict[int, bool]) -> bool:
     return kept
 
 
-def _mark_links(root: LexborNode, nodes: list[LexborNode], source: bytes) -> list[tuple[str, str]]:
+def _mark_links(root: LexborNode) -> list[tuple[str, str]]:
     """Collect all links of a page, scripted ones too: target and text; and leave a mark with its number before each.
 
     The site's own parts are marked where they begin and end.
-
-    nodes: the page's elements that are no plain blocks, which most links are
     """
     links: list[tuple[str, str]] = []
     marks: dict[int, tuple[LexborNode, str]] = {}  # a node with several of the attributes is found several times
     icons = 0
-    marked = any(attribute in source for attribute in _ATTRIBUTES_OF_LINKS)
-    for node in root.css(_MARKED) if marked else (node for node in nodes if node.tag_id in _ANCHORS_AND_SITE_PARTS):
+    for node in root.css(_MARKED):
         if node.tag_id in _SITE_PARTS:
             marks[node.mem_id] = (node, f"{BREAK}{_SITE_START}{BREAK}")
         elif node.mem_id not in marks and (target := _target(node.attributes)):
             text = node.text(separator=" ").strip()
-            icons += not text
-            sign = "-" if not text and icons < _ICONS and _stands_below(node) else ""
+            is_icon = not text and _CODE.search(target)  # only of a record's link it matters to which line it belongs
+            icons += bool(is_icon)
+            sign = "-" if is_icon and icons < _ICONS and _stands_below(node) else ""
             marks[node.mem_id] = (node, f"{_LINK}{sign}{len(links)}{_LINK}")
             links.append((target, text))
     for node, mark in marks.values():

@@ -71,7 +71,7 @@ def take_tables(lines: list[str], twice: list[str]) -> tuple[list[str], list[int
     numbers: list[int] = []
     tables: list[QuarterTable] = []
     place = 0
-    starts = [number for number, line in enumerate(lines) if line.startswith(_FIRST)]
+    starts = [number for number, line in enumerate(lines) if line[0] == "ไ" and line.startswith(_FIRST)]
     for start in [*starts, len(lines)]:
         if start < place:
             continue
@@ -191,18 +191,15 @@ def quarter_rows(table: QuarterTable, scope_of: Callable[[int], Scope], whole: S
     rows: dict[int, Row] = {}
     for quarter, result, score, first, second in table.rows:
         quarter_no = parse_integer(quarter) or 0
-        scope = scope_of(quarter_no)
         if quarter_no in rows:
-            scope.add("duplicate_key", None, " ".join((quarter, result, score, f"{first} / {second}")))
+            printed = " ".join((quarter, result, score, f"{first} / {second}"))
+            scope_of(quarter_no).add("duplicate_key", None, printed)
             continue
-        rows[quarter_no] = {
-            **identity,
-            "quarter": quarter_no,
-            "result_value": number(result, scope, "result_value"),
-            "score": number(score, scope, "score"),
-            "evaluation_2_1": number(first, scope, "evaluation_2_1"),
-            "evaluation_2_2": number(second, scope, "evaluation_2_2"),
-        }
+        cells = {"result_value": result, "score": score, "evaluation_2_1": first, "evaluation_2_2": second}
+        values: Row = {column: parse_number(cell) if cell else None for column, cell in cells.items()}
+        if None in values.values():
+            values = {column: number(cell, scope_of(quarter_no), column) for column, cell in cells.items()}
+        rows[quarter_no] = {**identity, "quarter": quarter_no, **values}
     if list(rows) != list(range(1, len(rows) + 1)):
         whole.add("series_broken", "quarter", ", ".join(map(str, rows)))
     elif not rows and not table.odd:

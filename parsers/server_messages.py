@@ -52,6 +52,7 @@ _MESSAGES: Final = tuple(
 )
 """A line with the literal mark in which all patterns are found is a server's message, wherever in the line it stands."""
 _MARKS: Final = tuple(dict.fromkeys(mark for mark, _ in _MESSAGES))
+_ANY_MARK: Final = re.compile("|".join(map(re.escape, _MARKS)))
 _MORE: Final = re.compile(
     r"(?:severity|filename|file|line number|error number|backtrace|message)\s?:.*|#\d{1,4} .*|thrown in .*|select .*"
 )
@@ -65,6 +66,8 @@ _ASP_LINES: Final = 3
 def server_message_places(lines: list[str]) -> list[int]:
     """Which lines of a page were printed by a server's error messages."""
     words = _latin(lines)
+    if not _ANY_MARK.search(words):
+        return []
     marked = [(mark, patterns) for mark, patterns in _MESSAGES if mark in words]
     if not marked:
         return []
