@@ -1,52 +1,60 @@
-"""The contact line: free text that mixes a name (of people or of a unit) and telephone numbers.
+"""The contact line: free text that mixes names (of people or of a unit) and telephone numbers.
 
-Rules, in order:
+A telephone number is, in this order of certainty,
 
-1. a number behind `โทร` (`โทร. 7033`, `โทร.6541`, `โทร 6888`, `/ โทร.6375`), `โทรสาร`, `มือถือ`
-   or a `ต่อ` of its own (`ต่อ 6541`) is a telephone number;
-2. so is a number alone in parentheses (`(3027)`), with three digits or more;
-3. so is a bare number of four digits or more (`6914`, `0 2643 3159`).
+1. a number behind label words: `โทร. 7033`, `โทร.6541`, `/ โทร.6375`, `หรือโทร. 2599`, `เบอร์โทรติดต่อ 081 234 5678`
+2. a number of three digits or more alone in parentheses: `(3027)`
+3. a bare number of four digits or more: `6914`, `0 2643 3159`
 
-A number may be a range (`5636-5638`), a list (`5884,5885`, `6541 และ 6542`), may hold blanks and hyphens, and may go on with an
+It may be a range (`5636-5638`), a list (`5884,5885`, `6541 และ 6542`), may hold blanks and hyphens, and may go on with an
 extension (`022257612 ต่อ 111`). What is left is the name: honorifics and job titles stay, two people stay together.
 """
 
 import re
 from functools import lru_cache
 
-from parsers.thai import arabic_digits
-
 _DIGIT = "[0-9๐-๙]"
-_RUN = rf"{_DIGIT}(?:[0-9๐-๙ .,/–-]*{_DIGIT})?"
-_AREA = rf"\(\s*[0๐]{_DIGIT}{{0,2}}\s*\)[ -]*"  # of Bangkok, in parentheses
-_PHONE = rf"(?:{_AREA})?{_RUN}(?:\s*(?:ต่อ|[Ee]xt\.?|และ|หรือ)\s*{_RUN})*"
-_LABEL = r"(?:หมายเลข|เบอร์)?(?:โทรศัพท์|โทรสาร|โทร|มือถือ|[Tt][Ee][Ll])\s*\.?\s*:?\s*"
-_TELEPHONE = re.compile(
-    rf"[/,]?\s*(?:{_LABEL}|(?<![^\s(/,])ต่อ\s*)({_PHONE})|(?!{_AREA}{_DIGIT})\(\s*({_PHONE})\s*\)"
-    rf"|[/,]?\s*(?<![0-9๐-๙])({_PHONE})"
+_RUN = rf"{_DIGIT}(?:[ .,/–-]*+{_DIGIT})*+"
+_AREA = rf"\( ?[0๐]{_DIGIT}{{0,2}} ?\)[ -]?"  # of Bangkok, in parentheses
+_PHONE = rf"(?:{_AREA})?{_RUN}(?: ?(?:ต่อ|ext\.?|และ|หรือ) ?{_RUN})*+"
+_LABEL = (  # `โทร.ภายใน`, `เบอร์โทรศัพท์ติดต่อ`; those of the second row only behind one of the first
+    r"(?:หมายเลข|เบอร์|โทรศัพท์|โทรสาร|โทร|มือถือ|แฟกซ์|tel|fax|mobile)"
+    r"(?:[ .:]*+(?:โทรศัพท์|โทรสาร|โทร|มือถือ|เคลื่อนที่|ติดต่อ|ภายใน|สายใน|ที่ทำงาน|ต่อ))*+[ .:]*+"
 )
-_LABEL_ALONE = re.compile(rf"[/,]?\s*(?:{_LABEL})(?=[\s)/,-]|$)")
-_EMPTY_PARENTHESES = re.compile(r"\(\s*\)")
-_LEAST_DIGITS = (1, 3, 4)  # by the rules above: labelled, in parentheses, bare
+_LABEL_APART = r"(?<![^\s(/,])(?:ต่อ|ติดต่อ|ภายใน|สายใน) ?"  # these may end a name: `ฝ่ายตรวจสอบภายใน 7033`
+_JOINT = r"(?:[,/;]|(?<![ก-๛])(?:และ|หรือ))? ?"
+_TELEPHONE = re.compile(
+    rf"{_JOINT}(?:{_LABEL}|{_LABEL_APART})({_PHONE})"
+    rf"|(?!{_AREA}{_DIGIT})\( ?({_PHONE}) ?\)"
+    rf"|[,/;]? ?(?<![0-9๐-๙a-z@_])({_PHONE})",
+    re.IGNORECASE,
+)
+_LEAST_DIGITS = (1, 3, 4)  # by the rules above
+_LABEL_ALONE = re.compile(rf"{_JOINT}{_LABEL}(?=[\s()/,;-]|$)", re.IGNORECASE)
+_EMPTY = re.compile(r"\( ?\)|([,;])(?: ?[,;])+")
+_STRAY_BLANK = re.compile(r" (?=[,;)])|(?<=\() ")
+_EDGES = " /,;:-"
 
 
 @lru_cache(maxsize=10_000)  # an officer answers for several projects
 def split_contact(contact: str) -> tuple[str | None, str | None]:
-    """Name and telephone of a cleaned contact line; the telephone as printed, without `โทร.` and parentheses.
+    """Name and telephone of a cleaned contact line; the telephone as printed, without label words and parentheses.
 
     Several telephone numbers in different places are joined by `, `.
     """
     phones: list[str] = []
 
     def take(match: re.Match[str]) -> str:
-        rule = next(i for i, group in enumerate(match.groups()) if group)
+        rule = next(place for place, group in enumerate(match.groups()) if group)
         phone = " ".join(match[rule + 1].replace("(", "").replace(")", " ").split())
-        if sum(character.isdigit() for character in arabic_digits(phone)) < _LEAST_DIGITS[rule]:
+        if sum(map(str.isdigit, phone)) < _LEAST_DIGITS[rule]:
             return match[0]
         phones.append(phone)
         return " "
 
-    name = " ".join(_TELEPHONE.sub(take, contact).split())
-    name = _EMPTY_PARENTHESES.sub(" ", _LABEL_ALONE.sub(" ", name))
-    name = " ".join(name.split()).replace("( ", "(").replace(" )", ")").strip(" /,:-")
+    name = _LABEL_ALONE.sub(" ", _TELEPHONE.sub(take, contact))
+    name = _EMPTY.sub(r" \1", " ".join(name.split()))
+    name = _STRAY_BLANK.sub("", " ".join(name.split())).strip(_EDGES)
+    for joint in ("และ", "หรือ"):
+        name = name.removeprefix(f"{joint} ").removesuffix(f" {joint}").strip(_EDGES)
     return name or None, ", ".join(phones) or None

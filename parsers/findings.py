@@ -1,6 +1,6 @@
 """What is odd about a page, said aloud: one declared rule a kind of oddity, and the collector of a page's findings."""
 
-from typing import Final, Literal, TypedDict
+from typing import Final, Literal, NamedTuple, TypedDict
 
 Severity = Literal["note", "warning", "error"]
 
@@ -22,6 +22,13 @@ class Finding(TypedDict):
 RULES: Final[dict[str, tuple[Severity, str]]] = {
     # reading
     "not_a_page": ("error", "These bytes are no HTML page."),
+    "unknown_kind": ("error", "The page is of no kind that is known."),
+    "text_repaired": ("warning", "Text that the server had encoded twice was read as it was meant; nothing was lost."),
+    "text_misencoded": (
+        "error",
+        "A text stands in the letters of another charset, and cannot be repaired for certain.",
+    ),
+    "text_lost": ("error", "A text is question marks or replacement characters: its letters were lost."),
     "undecodable_bytes": ("warning", "Some bytes are no text in the page's charset; they stand as U+FFFD."),
     "error_message_in_page": ("error", "The server printed an error message into the page."),
     "page_cut_off": ("error", "The bytes end in the middle of a tag or a text."),
@@ -30,13 +37,19 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "code_contradicts": ("error", "The page names another code in its title than in its links."),
     "url_contradicts": ("error", "The page shows another record than its URL asked for."),
     "code_shape": ("warning", "The code does not have the usual shape."),
-    "printed_twice": (
-        "note",
-        "A part is printed twice over in the same words, as for two widths of screen; it counts once.",
-    ),
+    "printed_twice": ("note", "A line is printed twice, one right below the other."),
+    "out_of_order": ("error", "A heading or label of the page stands where it does not belong; what is below it is unclaimed."),
+    "series_broken": ("error", "A numbered series has a gap, or a number twice."),
+    "quarters_missing": ("note", "The table of quarters has fewer than four rows."),
+    "cell_missing": ("note", "A row of quarters has one number instead of two; it is taken for the result."),
+    "heading_glued": ("note", "A heading and its text stand in one line."),
+    "label_inside_line": ("note", "A label stands inside a line, behind the value above it."),
+    "title_unclear": ("error", "What stands above the title cannot be told from its first line."),
     "line_not_understood": ("note", "No rule read this line."),
     "number_unreadable": ("warning", "Not a number; the value is null."),
-    "date_unreadable": ("warning", "Not a calendar day; the value is null."),
+    "date_unreadable": ("warning", "Not a calendar day that the portal can print; the value is null."),
+    "date_is_no_date": ("warning", "What a database prints where it has no date; the value is null."),
+    "buddhist_year": ("warning", "A stamp with a year of the Buddhist era; the value is the day it means."),
     "level_unknown": ("warning", "A level of indicator that is not known; the value is null."),
     "heading_unreadable": ("warning", "The heading of a report does not have the usual shape."),
     "duplicate_key": ("warning", "The page lists the same thing twice; the first stands in the table."),
@@ -60,7 +73,6 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "result_not_last_quarter": ("note", "The overall result is not the last quarter's."),
     "units_differ": ("warning", "Target and result are printed in different units."),
     "unit_codes_differ": ("note", "The two halves of the unit pair differ."),
-    "lines_by_elements": ("note", "Each element was taken for a line: only a stylesheet knows the page's real ones."),
     "kpi_code_missing": ("note", "No link of the item leads to an indicator."),
 }
 
@@ -71,11 +83,11 @@ class Findings(list[Finding]):
     def add(
         self,
         rule: str,
+        column: str | None = None,
+        printed: str | None = None,
         *,
         table: str | None = None,
         key: str | None = None,
-        column: str | None = None,
-        printed: str | None = None,
         message: str | None = None,
     ) -> None:
         """Record one finding by the name of its declared rule; an undeclared name is a programming error (KeyError)."""
@@ -91,3 +103,21 @@ class Findings(list[Finding]):
                 "message": message or standard,
             }
         )
+
+    def of(self, table: str, key: str) -> "Scope":
+        """Where findings about one row go."""
+        return Scope(self, table, key)
+
+
+class Scope(NamedTuple):
+    """The findings about one row of a table."""
+
+    findings: Findings
+    table: str
+    key: str
+
+    def add(
+        self, rule: str, column: str | None = None, printed: str | None = None, message: str | None = None
+    ) -> None:
+        """Record one finding about the row."""
+        self.findings.add(rule, column, printed, table=self.table, key=self.key, message=message)

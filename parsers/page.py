@@ -3,22 +3,33 @@
 A line breaks where a browser breaks it: at block elements, `<br>`, table cells and rows, list items. Inline elements,
 comments and entities inside words do not break. White space collapses as in CSS; `<pre>` keeps its lines. What a
 browser does not show is not there: scripts, styles, templates, `hidden`, `display:none`, hidden inputs.
+
+There is one reader: lexbor builds the tree, the tree is cut down to what is shown, and its text is taken once.
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from parsers.plain import BREAK, EMPTY_CELL, NO_VALUE_INPUTS, lines_of, plain_lines
-from parsers.thai import clean, mend_spelling
+from parsers.depth import limit_depth
+from parsers.encoding import Decoded, decode
+from parsers.thai import clean, normalise_spelling
+
+EMPTY_CELL: Final = "␀"
+"""The line of a cell that shows no text."""
+BREAK: Final = "␤"
+"""Between two printed lines while a page is read."""
 
 _LINK = "␞"
 _MARK = re.compile(f"{_LINK}(-?)([0-9]{{1,7}}){_LINK}")
+_SITE_START, _SITE_END = "␂", "␃"  # around what a site prints around every record: <footer> and <nav>
+_SITE_MARKS = frozenset((_SITE_START, _SITE_END))
 
 _NOT_SHOWN = (
     "script style template noscript iframe noframes noembed object audio video canvas svg math select datalist "
@@ -34,66 +45,30 @@ _NEAR = 12  # nodes beside and inside a box that are looked at for a text, and b
 _ICONS = 1_000  # links without text, at most: a page of more is no list
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
-_COMMON_THAI = "่้าำิีัเแกนรม"
 _STYLE_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 _STYLES_APART = re.compile("display|visibility|white-space|float|position", re.IGNORECASE)
 _BOXES_IN_ROWS = ("div", "span", "p", "b", "strong", "font", "label", "li", "dt", "dd", "output")  # an icon is no cell
 _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
-_HAS_LINK = "[href], [onclick], [data-href], [data-url]"
+_CODE = re.compile("[0-9]{4}-[0-9]{3,4}")
+_MARKED = "[href], [onclick], [data-href], [data-url], footer, nav"
+_HIDDEN_OR_STYLED = "[hidden], [style]"
 _ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
 _STYLED_ROWS = '[style*="flex" i], [style*="grid" i]'
 _KEPT_WHITE_SPACE = ("pre", "break-spaces")
 
 
 _ANY_TAG = re.compile(rb"<[A-Za-z!?/]")
-_MOST_SPACERS = 20  # empty cells for each line with text, in a layout of cells
+_NO_VALUE_INPUTS = frozenset("hidden checkbox radio password file image range color submit button reset".split())
 
-_TAG = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
-_LONG_TAG = re.compile(rb"(<[A-Za-z][^\s/<>]*+)[^<>]{50000,}+")
-_MOST_ATTRIBUTES = 1_000
-_LARGE = 100_000  # bytes; below that even the deepest page costs a fraction of a second
-_MANY_TAGS = 5_000  # a real page has one to three thousand
-_MAX_DEPTH = 500
-_MAX_INLINE_DEPTH = 20  # a browser opens those left open again in each paragraph
-_NOT_NESTING = frozenset(  # void elements, those whose end tag may be left out, and those that hold no elements
-    b"a area base br col embed hr img input link meta nobr param source track wbr p li dd dt option colgroup html head "
-    b"body script style noscript iframe noframes noembed title select textarea xmp".split()
-)
-_TABLE_PARTS = frozenset(b"td th tr tbody thead tfoot caption".split())
-_DRAWINGS = (b"svg", b"math")  # an HTML element in one ends it
-_NEST_APART = frozenset(
-    (b"table", b"object", b"applet", b"marquee", b"template", *_DRAWINGS)
-)  # an end tag inside ends nothing outside
 
-_TAIL = 20_000  # bytes at a page's end, where the site's own footer stands
-_END = 4_096  # and where that ends
-_MOST_ENDS = 9
-_SITE_END = re.compile(  # the last <footer> or <nav> of a page, with nothing printed behind it
-    rb"<(footer|nav)\b[^>]*>(?:(?!</?\1\b).)*</\1\s*>"
-    rb"(?=(?:\s|</[a-z][a-z0-9]*\s*>|<!--(?:(?!-->).)*-->|<script\b(?:(?!</script).)*</script\s*>)*\Z)",
-    re.IGNORECASE | re.DOTALL,
-)
+class Link(NamedTuple):
+    """One link: its target as written in the page, its text as written, and the number of the line in which it begins."""
 
-_BOXES = (b"div", b"table", b"ul", b"ol", b"dl", b"section", b"article", b"fieldset", b"pre")
-_OPENED_LAST = re.compile(
-    rb"<(?:h[1-6]|span|font|label|strong|small|b|i|u|a|div|section|legend|pre|table)(?:\s[^<>]*)?>\Z"
-)
-_HALF_LETTER = re.compile(rb"[\xc0-\xff]\Z|[\xe0-\xff][\x80-\xbf]\Z|[\xf0-\xff][\x80-\xbf]{2}\Z")  # of UTF-8
-_HALF_ENTITY = re.compile(rb"&#x?[0-9a-f]*\Z")
-_END_OF_HEAD = re.compile(rb"</head[\s>]")
-_NEVER_CLOSED = frozenset(b"br hr img input meta link wbr area".split())
-_OPTIONAL_END = re.compile(rb"</(?:p|li|t[dhr]|d[td])[\s>]")
-_MAY_STAY_OPEN = re.compile(rb"<(?:p|li|t[dhr]|d[td])[\s>]")
-_HABIT = 3  # ends of one element, from which on a page is known to write them
-
-_NOT_ASCII = re.compile(rb"[\x80-\xff]+")
-_ASCII = bytes(range(128))
-_THAI_IN_UTF8 = re.compile(rb"\xe0[\xb8\xb9][\x80-\xbf]")
-_FIRST_TAG = re.compile(r"\s*<[!?A-Za-z]")
-_CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
-_THAI_CHARSETS = frozenset(("windows-874", "cp874", "x-windows-874", "tis-620", "tis620", "iso-8859-11", "thai"))
+    target: str
+    text: str
+    line_no: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,27 +76,15 @@ class PrintedPage:
     """One page as a reader sees it.
 
     lines: the printed lines, cleaned (see `parsers.thai.clean`), never blank; `EMPTY_CELL` where a cell has no text
-    links: the targets of links in page order, as written in the page
-    encoding: the charset the bytes were read in, a Python codec name
-    undecodable: how many characters could not be read in that charset (they are U+FFFD in the lines)
-    cut_off: whether the bytes end inside a tag, a text or a box that should have been closed
-    line_links: for each line the indices into `links` of the links that begin in it; only where asked for
-    site_end: the lines of the `<footer>` and `<nav>` that end the page; they are not in `lines`
+    record_end: how many of the lines stand above the `<footer>` and `<nav>` that end the page
+    links: the links of the page, scripted ones too, in page order
+    decoded: the page's source and its charset
     """
 
     lines: list[str]
-    links: list[str]
-    encoding: str
-    undecodable: int = 0
-    cut_off: bool = False
-    line_links: list[tuple[int, ...]] = field(default_factory=list)
-    site_end: list[str] = field(default_factory=list)
-
-
-def next_lines(lines: list[str], place: int, count: int) -> list[str]:
-    """The next `count` lines with text, from `place` on; spacer cells may stand between them."""
-    near = lines[place : place + _MOST_SPACERS * count]
-    return list(islice((line for line in near if line != EMPTY_CELL), count))
+    record_end: int
+    links: list[Link]
+    decoded: Decoded
 
 
 def _tag_ids(names: Iterable[str]) -> Iterator[int]:
@@ -130,118 +93,56 @@ def _tag_ids(names: Iterable[str]) -> Iterator[int]:
         yield maker.create_node(name).tag_id
 
 
-_ACTIONS: dict[int, str] = {
-    **dict.fromkeys(_tag_ids(("td", "th")), "cell"),
-    **dict.fromkeys(_tag_ids(("a", "area")), "link"),
-}
-"""What is done to an element that is no plain block; every other one is inline and gives its place to its content."""
+_CELLS = frozenset(_tag_ids(("td", "th")))
+_SITE_PARTS = frozenset(_tag_ids(("footer", "nav")))
 _KEEPING = frozenset(_tag_ids(_PREFORMATTED))
 _DIALOG, _INPUT = _tag_ids(("dialog", "input"))
-_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _ACTIONS.keys() - _KEEPING - {_DIALOG}
-_NESTING_BLOCKS = frozenset(name.encode() for name in (*_BLOCKS, *_NOT_SHOWN)) | _NEST_APART
+_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _CELLS - _KEEPING - _SITE_PARTS - {_DIALOG}
 _TAKEN_OUT = frozenset((_COMMENT, _DIALOG, _INPUT, *_tag_ids(_NOT_SHOWN)))
-_STAYING = _KEEPING | {_DIALOG}
+_STAYING = _KEEPING | _SITE_PARTS | {_DIALOG}
 _HOLD_NO_ELEMENTS = frozenset(
     (_COMMENT, _INPUT, *_tag_ids("script style noscript iframe noframes noembed title".split()))
 )
 
 
-def read_page(
-    body: bytes, *, content_type: str | None = None, with_line_links: bool = False, every_element_breaks: bool = False
-) -> PrintedPage:
-    """Read the bytes of a page as a browser would show them. Never raises, whatever the bytes are.
-
-    every_element_breaks: for pages whose lines are made by stylesheets that nobody has; an inline element breaks too
-    """
-    how = (with_line_links, every_element_breaks)
-    utf_16 = utf_16_of(body)
-    if not utf_16 and (as_utf8 := _from_one_byte_thai(body, content_type)):
-        return _read(as_utf8, "cp874", *how)
-    if not utf_16:
-        page = _read(body.removeprefix(b"\xef\xbb\xbf"), "utf-8", *how)
-        if not page.undecodable:
-            return page
-    source, encoding = (
-        (body.decode(utf_16, "replace").encode("utf-8", "replace"), utf_16) if utf_16 else _as_utf8(body, content_type)
-    )
-    return _read(source, encoding, *how)
-
-
-def _read(source: bytes, encoding: str, with_line_links: bool, every_element_breaks: bool = False) -> PrintedPage:
-    ends: list[bytes] = []  # the lowest first
-    while len(ends) < _MOST_ENDS and (site_end := _site_end(source)):
-        ends.append(site_end[0])
-        source = source[: site_end.start()] + source[site_end.end() :]
-    page = _read_page(source, encoding, with_line_links, every_element_breaks)
-    for end in reversed(ends):
-        below = _read_page(end, encoding)
-        page = replace(
-            page,
-            links=page.links + below.links,
-            undecodable=page.undecodable + below.undecodable,
-            site_end=page.site_end + below.lines,
-        )
-    return page
-
-
-def _read_page(
-    source: bytes, encoding: str, with_line_links: bool = False, every_element_breaks: bool = False
-) -> PrintedPage:
-    if not _ANY_TAG.search(source):
-        return _read_text(source, encoding, with_line_links)
-    special = with_line_links or every_element_breaks or _is_huge(source)
-    plain = None if special else plain_lines(source)
-    if plain is None:
-        return _read_tree(source, encoding, with_line_links, every_element_breaks)
-    return PrintedPage(*plain, encoding, 0, _is_cut_off(source))
-
-
-def _read_text(source: bytes, encoding: str, with_line_links: bool) -> PrintedPage:
-    """Bytes without a single tag are no HTML: a browser shows their lines as they are."""
-    text = mend_spelling(source.decode("utf-8", "replace"))
-    lines = lines_of(BREAK.join(text.splitlines()))
-    no_links: list[tuple[int, ...]] = [()] * len(lines) if with_line_links else []
-    return PrintedPage(lines, [], encoding, text.count("\ufffd"), line_links=no_links)
-
-
-def _site_end(source: bytes) -> re.Match[bytes] | None:
-    """The site's footer or navigation at the very end of a page."""
-    end = source[-_END:].lower()
-    if b"</footer" not in end and b"</nav" not in end:
-        return None
-    tail = source[-_TAIL:].lower()
-    start = max(tail.rfind(b"<footer"), tail.rfind(b"<nav"))
-    return _SITE_END.match(source, len(source) - len(tail) + start) if start >= 0 else None
-
-
-def _read_tree(
-    source: bytes, encoding: str, with_line_links: bool = False, every_element_breaks: bool = False
-) -> PrintedPage:
+def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
+    """Read the bytes of a page as a browser would show them. Never raises, whatever the bytes are."""
+    decoded = decode(body, content_type)
+    source = decoded.source
+    if not _ANY_TAG.search(source):  # no HTML: a browser shows its lines as they are
+        text = normalise_spelling(source.decode("utf-8", "replace"))
+        return _without_marks(_lines_of(BREAK.join(text.splitlines())), [], decoded)
     # scripting: as in a browser that runs scripts, what stands in <noscript> is no markup
-    tree = LexborHTMLParser(_limit_depth(source), options=_NO_EVENTS, scripting=True)
+    tree = LexborHTMLParser(limit_depth(source), options=_NO_EVENTS, scripting=True)
     root = tree.body
     if root is None:  # a frameset, or nothing
-        return PrintedPage([], [], encoding, source.count(b"\xef\xbf\xbd"))
+        return PrintedPage([], 0, [], decoded)
     nodes = _leave_shown(root)
-    links = _mark_links(root) if with_line_links else []
+    links = _mark_links(root)
     cells: list[LexborNode] = []
     for node in nodes:
-        action = _ACTIONS.get(node.tag_id)
-        if action == "cell":
+        if node.tag_id in _CELLS:
             cells.append(node)
-            continue
-        if action == "link" and not with_line_links and (target := node.attributes.get("href")):
-            links.append(target.strip())
-        if not every_element_breaks:  # each text node left is then one piece of one line
+        elif node.tag_id not in _STAYING:  # inline: each text node left is then one piece of one line
             node.unwrap(delete_empty=True)
     tree.merge_text_nodes()
     _mark_empty(cells)
-    printed = mend_spelling(root.text(separator=BREAK, strip=True, skip_empty=True))
-    lines = lines_of(printed)
-    line_links: list[tuple[int, ...]] = []
-    if with_line_links:
-        lines, line_links = _split_marks(lines, len(links))
-    return PrintedPage(lines, links, encoding, printed.count("\ufffd"), _is_cut_off(source), line_links)
+    lines = _lines_of(normalise_spelling(root.text(separator=BREAK, skip_empty=True)))
+    return _without_marks(lines, links, decoded)
+
+
+def _lines_of(printed: str) -> list[str]:
+    """The lines of a text in right spelling that has `BREAK` between them: white space as CSS has it."""
+    lines = [line for line in map(str.strip, printed.split(BREAK)) if line]
+    if all(map(str.isprintable, lines)) and "  " not in printed:
+        return lines
+    lines = [line if line.isprintable() and "  " not in line else _collapse(line) for line in lines]
+    return [line for line in lines if line]
+
+
+def _collapse(line: str) -> str:
+    line = " ".join(line.split())
+    return line if line.isprintable() else clean(line)
 
 
 def _is_empty(cell: LexborNode) -> bool:
@@ -249,15 +150,15 @@ def _is_empty(cell: LexborNode) -> bool:
     child = cell.first_child
     if child is None:
         return True
-    if child.is_text_node and child.next is None:
-        return not _shows(child)
+    if child.is_text_node and _shows(child.text_content or ""):
+        return False
     texts = cell.traverse(include_text=True, skip_empty=True)
-    return not any(text.is_text_node and _shows(text) for text in texts)
+    return not any(text.is_text_node and _shows(text.text_content or "") for text in texts)
 
 
-def _shows(text_node: LexborNode) -> bool:
-    text = (text_node.text_content or "").strip()
-    if BREAK in text:
+def _shows(text: str) -> bool:
+    text = text.strip()
+    if text[:1] == BREAK:
         text = text.replace(BREAK, " ").strip()
     return bool(text) and (text.isprintable() or bool(clean(text)))
 
@@ -271,15 +172,17 @@ def _mark_empty(cells: list[LexborNode]) -> None:
 def _leave_shown(root: LexborNode) -> list[LexborNode]:
     """Take out what is not shown, and put breaks and empty cells where styles make them.
 
-    Returns the elements left that are cells, links or inline, in page order.
+    Returns the elements left that are no plain blocks, in page order.
     Each time from the page's end to its beginning, so that nothing is touched after what held it was taken out.
     """
-    for node in reversed(root.css("[hidden]")):
-        if node.tag != "body":
-            node.decompose()
     has_white_space = has_cells = has_rows = False
-    for node in reversed(root.css("[style]")):
-        if declared := _declarations(node.attributes.get("style") or ""):
+    found = {node.mem_id: node for node in root.css(_HIDDEN_OR_STYLED)}  # one with both attributes is found twice
+    for node in reversed(found.values()):
+        attributes = node.attributes
+        if "hidden" in attributes:
+            if node.tag != "body":
+                node.decompose()
+        elif declared := _declarations(attributes.get("style") or ""):
             has_white_space = has_white_space or "white-space" in declared
             has_cells = has_cells or declared.get("display") == "table-cell"
             has_rows = has_rows or declared.get("display") in _ROWS_OF_BOXES
@@ -298,7 +201,7 @@ def _leave_shown(root: LexborNode) -> list[LexborNode]:
         _mark_empty(root.css('[style*="table-cell" i]'))
     if has_rows:
         _mark_empty([box for row in root.css(_STYLED_ROWS) for box in _boxes_of(row)])
-    return [node for node in nodes if node.tag_id not in _STAYING]
+    return nodes
 
 
 def _boxes_of(row: LexborNode) -> list[LexborNode]:
@@ -312,72 +215,9 @@ def _take_out(node: LexborNode) -> None:
     attributes = node.attributes if node.tag_id in (_DIALOG, _INPUT) else {}
     if node.tag_id == _DIALOG and "open" in attributes:
         return
-    if (value := attributes.get("value")) and (attributes.get("type") or "").strip().lower() not in NO_VALUE_INPUTS:
+    if (value := attributes.get("value")) and (attributes.get("type") or "").strip().lower() not in _NO_VALUE_INPUTS:
         node.insert_before(value)
     node.decompose()
-
-
-def readable(body: bytes) -> str:
-    """The whole source of a page as text, in the charset its bytes fit."""
-    try:
-        return body.decode(utf_16_of(body) or "utf-8")
-    except UnicodeDecodeError:
-        return _as_utf8(body, None)[0].decode("utf-8", "replace")
-
-
-def utf_16_of(body: bytes) -> str | None:
-    """The codec of a page in UTF-16, by its mark or, where it has none, by the first tag; None for any other page."""
-    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    if b"\0" not in body[:2]:
-        return None
-    return next(
-        (codec for codec in ("utf-16-le", "utf-16-be") if _FIRST_TAG.match(body[:200].decode(codec, "replace"))), None
-    )
-
-
-def _as_utf8(body: bytes, content_type: str | None) -> tuple[bytes, str]:
-    """The bytes of a page that is not clean UTF-8, in UTF-8, and the charset they were in.
-
-    Valid UTF-8 is UTF-8 whatever the labels say: Thai in a one-byte charset practically never is. Otherwise a label
-    that names a Thai charset is believed, unless the page is plainly UTF-8 with some damage.
-    """
-    as_utf8 = body.decode("utf-8", "replace")
-    damage = as_utf8.count("\ufffd")
-    is_cut = damage == 1 and as_utf8.endswith("\ufffd")
-    if is_cut or sum(map(as_utf8.count, _COMMON_THAI)) > 3 * damage:
-        return body.removeprefix(b"\xef\xbb\xbf"), "utf-8"
-    as_thai = body.decode("cp874", "replace")
-    if _declared_charset(body, content_type) in _THAI_CHARSETS or as_thai.count("\ufffd") < damage:
-        return as_thai.encode(), "cp874"
-    return body, "utf-8"
-
-
-def _from_one_byte_thai(body: bytes, content_type: str | None) -> bytes | None:
-    """A page that is plainly in a one-byte Thai charset, in UTF-8; None for all others."""
-    first = _NOT_ASCII.search(body)
-    if first is None or first.end() == len(body) or _is_utf8(first[0]):
-        return None
-    others = len(body.translate(None, _ASCII))
-    if 30 * len(_THAI_IN_UTF8.findall(body)) > others:
-        return None
-    text = body.decode("cp874", "replace")
-    damage = text.count("\ufffd")
-    is_thai = _declared_charset(body, content_type) in _THAI_CHARSETS or 4 * damage < others
-    return text.encode() if is_thai and (not damage or sum(map(text.count, _COMMON_THAI)) > 3 * damage) else None
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _declared_charset(body: bytes, content_type: str | None) -> str:
-    declared = _CHARSET.search((content_type or "").encode("ascii", "replace")) or _CHARSET.search(body[:4096])
-    return declared[1].decode("ascii").lower() if declared else ""
 
 
 @lru_cache(maxsize=500)  # a portal's pages share a few styles
@@ -449,29 +289,34 @@ def _keeps(node: LexborNode, keeping: dict[int, bool]) -> bool:
     return kept
 
 
-def _mark_links(root: LexborNode) -> list[str]:
-    """Collect all links of a page, scripted ones too, and leave a mark with its number before each."""
-    links: list[str] = []
-    marks: list[tuple[LexborNode, str]] = []
-    seen: set[int] = set()
+def _mark_links(root: LexborNode) -> list[tuple[str, str]]:
+    """Collect all links of a page, scripted ones too: target and text; and leave a mark with its number before each.
+
+    The site's own parts are marked where they begin and end.
+    """
+    links: list[tuple[str, str]] = []
+    marks: dict[int, tuple[LexborNode, str]] = {}  # a node with several of the attributes is found several times
     icons = 0
-    for node in root.css(_HAS_LINK):
-        if node.mem_id in seen:  # it has several
-            continue
-        seen.add(node.mem_id)
-        if target := _target(node.attributes):
-            icons += (is_icon := not _has_text(node))
+    for node in root.css(_MARKED):
+        if node.tag_id in _SITE_PARTS:
+            marks[node.mem_id] = (node, f"{BREAK}{_SITE_START}{BREAK}")
+        elif node.mem_id not in marks and (target := _target(node.attributes)):
+            text = node.text(separator=" ").strip()
+            is_icon = not text and _CODE.search(target)  # only of a record's link it matters to which line it belongs
+            icons += bool(is_icon)
             sign = "-" if is_icon and icons < _ICONS and _stands_below(node) else ""
-            marks.append((node, f"{_LINK}{sign}{len(links)}{_LINK}"))
-            links.append(target)
-    for node, mark in marks:
+            marks[node.mem_id] = (node, f"{_LINK}{sign}{len(links)}{_LINK}")
+            links.append((target, text))
+    for node, mark in marks.values():
         node.insert_before(mark)
+        if node.tag_id in _SITE_PARTS:
+            node.insert_after(f"{BREAK}{_SITE_END}{BREAK}")
     return links
 
 
 def _target(attributes: dict[str, str | None]) -> str | None:
     target = (attributes.get("href") or "").strip()
-    if target and not target.lower().startswith(("#", "javascript:")):
+    if target and not target.startswith("#") and not target[:11].lower() == "javascript:":
         return target
     script = unquote(f"{target} {attributes.get('onclick') or ''}")
     if found := _ADDRESS_IN_SCRIPT.search(script):
@@ -503,174 +348,52 @@ def _has_text(node: LexborNode) -> bool:
     return any(one.is_text_node and (one.text_content or "").strip() for one in nodes)
 
 
-def _split_marks(lines: list[str], count: int) -> tuple[list[str], list[tuple[int, ...]]]:
-    """Take the marks of `count` links out of the lines; a line of marks alone belongs to the line after or above it."""
+def _without_marks(lines: list[str], links: list[tuple[str, str]], decoded: Decoded) -> PrintedPage:
+    """Take the marks of links out of the lines; a line of marks alone belongs to the line after or above it."""
+    end = _above_site_end(lines) if _SITE_END in lines else len(lines)
+    marked = [place for place, line in enumerate(lines) if _LINK in line] if links else []
+    if end < len(lines) or _SITE_END in lines:
+        marked = sorted({*marked, *(place for place, line in enumerate(lines) if line in _SITE_MARKS)})
     kept: list[str] = []
-    owners: list[list[int]] = []
-    waiting: list[int] = []
-    for line in lines:
-        marks = [mark for mark in _MARK.findall(line) if int(mark[1]) < count]  # a page may print the sign itself
-        text = " ".join(_MARK.sub("", line).split()) if marks else line
-        for sign, number in marks:
-            above = not text and sign and owners
-            (owners[-1] if above else waiting).append(int(number))
-        if text:
-            kept.append(text)
-            owners.append(waiting)
-            waiting = []
-    return kept, list(map(tuple, owners))
+    found: list[Link] = []
+    place = 0
+    record_end: int | None = None
+    for at in marked:
+        if place <= end <= at:
+            record_end = len(kept) + end - place
+        kept += lines[place:at]
+        place = at + 1
+        line = _take_marks(lines[at], kept, links, found) if links else lines[at]
+        if line and line not in _SITE_MARKS:
+            kept.append(line)
+    if record_end is None:
+        record_end = len(kept) + end - place
+    kept += lines[place:]
+    return PrintedPage(kept, min(record_end, len(kept)), found, decoded)
 
 
-def _is_cut_off(source: bytes) -> bool:
-    """Whether the bytes end in the middle of a tag, a text or a box."""
-    end = source[-_END:].rstrip().lower()
-    if end.rfind(b"<") > end.rfind(b">"):
-        return True
-    last = max(end.rfind(b"</body"), end.rfind(b"</html") if b"</body" not in end else -1)
-    if last >= 0:  # somebody may have closed what he cut off
-        end = end[:last].rstrip()
-    if end.rfind(b"<") > end.rfind(b">") or _HALF_LETTER.search(end[-3:]) or _HALF_ENTITY.search(end[-9:]):
-        return True
-    if not end or last >= 0:
-        return _ends_in_what_is_else_closed(source, end)
-    # pages of the nineties leave out </html>, and cells' ends, but not the ends of tables, lists and boxes
-    lowered = source.lower()
-    if any(lowered.count(b"<" + tag) > lowered.count(b"</" + tag) for tag in _BOXES):
-        return True
-    if _leaves_ends_out(lowered):
-        return False
-    if b"<!doctype" in lowered[:200] and _END_OF_HEAD.search(lowered):  # written by somebody who writes ends
-        return True
-    if _has_begun(source) and (not end.endswith(b">") or _OPENED_LAST.search(end)):
-        return True
-    return _ends_in_what_is_else_closed(source, end)
+def _take_marks(line: str, kept: list[str], links: list[tuple[str, str]], found: list[Link]) -> str:
+    """Collect the links that are marked in a line; returns the line without the marks."""
+    text, *marks = _MARK.split(line)
+    numbers: list[tuple[str, int]] = []
+    for sign, number, more in zip(marks[::3], marks[1::3], marks[2::3], strict=True):
+        if int(number) < len(links):
+            numbers.append((sign, int(number)))
+            text += more
+        else:  # a page may print the sign, too
+            text += f"{_LINK}{sign}{number}{_LINK}{more}"
+    text = " ".join(text.split())
+    for sign, number in numbers:
+        above = not text and sign and kept
+        target, shown = links[number]
+        found.append(Link(target, shown, len(kept) - 1 if above else len(kept)))
+    return text
 
 
-def is_open(source: bytes) -> bool:
-    """Whether a document with a whole head has no end tag; old pages leave it out."""
-    end = source[-_END:].lower()
-    return b"</html" not in end and b"</body" not in end and bool(_END_OF_HEAD.search(source.lower()))
-
-
-def _leaves_ends_out(source: bytes) -> bool:
-    """Whether this is a page of somebody who never writes the ends that may be left out, that of the page among them."""
-    return not _OPTIONAL_END.search(source) and len(_MAY_STAY_OPEN.findall(source)) >= _HABIT
-
-
-def _has_begun(source: bytes) -> bool:
-    return b"<html" in source[:4096].lower()
-
-
-def _ends_in_what_is_else_closed(source: bytes, end: bytes) -> bool:
-    """Whether the end stands in an element of which the page has closed all others."""
-    left_open, closed = _balance_of_last(source, end)
-    if closed < _HABIT or left_open < 1:
-        return False
-    last = _last_tag(end)
-    nests = last is not None and last[2] not in _NOT_NESTING
-    return left_open == 1 or nests  # the boxes that hold the last one are open, too
-
-
-def _balance_of_last(source: bytes, end: bytes) -> tuple[int, int]:
-    """Of the element that the last tag opens, how many ends the page leaves out and how many it writes."""
-    last = _last_tag(end)
-    if last is None or last[1]:
-        return 0, 0
-    name = re.escape(last[2])  # a broken tag's may hold anything
-    opened = sum(1 for _ in re.finditer(b"<" + name + rb"[\s>/]", source, re.IGNORECASE))
-    closed = sum(1 for _ in re.finditer(b"</" + name + rb"[\s>]", source, re.IGNORECASE))
-    return opened - closed, closed
-
-
-def _last_tag(end: bytes) -> re.Match[bytes] | None:
-    """The last tag of an element that can be closed."""
-    place = len(end)
-    while (place := end.rfind(b"<", 0, place)) >= 0:
-        last = _TAG.match(end, place)
-        if last is None or last[2] not in _NEVER_CLOSED:
-            return last
-    return None
-
-
-def _is_huge(source: bytes) -> bool:
-    return len(source) >= _LARGE and source.count(b"<") >= _MANY_TAGS
-
-
-def _limit_depth(source: bytes) -> bytes:
-    """Replace start tags nested deeper than browsers go by `<br>` or `<img>`, and tags of thousands of attributes.
-
-    lexbor's time grows with the square of the depth (100,000 open `<div>` take 20 s), and of the attributes; browsers
-    stop at 512 elements too.
-    """
-    if len(source) < _LARGE:
-        return source
-    source = _LONG_TAG.sub(lambda tag: tag[1] if tag[0].count(b"=") > _MOST_ATTRIBUTES else tag[0], source)
-    return _TAG.sub(_Nesting().limit, source) if _is_huge(source) else source
-
-
-class _Nesting:
-    """Which elements are open while a page's tags go by, about as a browser counts them."""
-
-    def __init__(self) -> None:
-        self._boxes: list[tuple[bytes, list[bytes]]] = [(b"", [])]  # tables and the like, and what is open in each
-        self._depth = 0
-        self._inline: dict[bytes, int] = {}
-        self._inline_depth = 0
-
-    def limit(self, tag: re.Match[bytes]) -> bytes:
-        """The tag, or what stands for it where it would nest too deep."""
-        name = tag[2].lower()
-        if name in _NOT_NESTING:
-            return tag[0]
-        if name in _TABLE_PARTS:
-            self._leave_open()
-        elif name in _NESTING_BLOCKS:
-            if tag[1]:
-                self._end(name)
-            elif not self._start(name):
-                return b"<br"
-        elif tag[1]:
-            if self._inline.get(name):
-                self._inline[name] -= 1
-                self._inline_depth -= 1
-        elif self._inline_depth >= _MAX_INLINE_DEPTH:
-            return b"<?" if self._boxes[-1][0] in _DRAWINGS else b"<img"  # both show nothing
-        else:
-            self._inline[name] = self._inline.get(name, 0) + 1
-            self._inline_depth += 1
-        return tag[0]
-
-    def _start(self, name: bytes) -> bool:
-        if self._depth >= _MAX_DEPTH:
-            return False
-        self._depth += 1
-        if name in _NEST_APART:
-            self._boxes.append((name, []))
-        else:
-            self._boxes[-1][1].append(name)
-        return True
-
-    def _end(self, name: bytes) -> None:
-        if name in _NEST_APART:
-            if any(name == box for box, _ in self._boxes):
-                while self._leave_open() != name:
-                    self._depth -= 1
-                    self._boxes.pop()
-                self._depth -= 1
-                self._boxes.pop()
-            return
-        opened = self._boxes[-1][1]
-        if name in opened:
-            while opened.pop() != name:
-                self._depth -= 1
-            self._depth -= 1
-
-    def _leave_open(self) -> bytes:
-        """What is open in a table's cell ends with it, whether it has an end tag or not."""
-        box, opened = self._boxes[-1]
-        if box:
-            self._depth -= len(opened)
-            opened.clear()
-            self._inline.clear()
-            self._inline_depth = 0
-        return box
+def _above_site_end(lines: list[str]) -> int:
+    """How many lines stand above the `<footer>` and `<nav>` that end the page."""
+    end, depth = len(lines), 0
+    while end and (depth > 0 or lines[end - 1] == _SITE_END):
+        end -= 1
+        depth += (lines[end] == _SITE_END) - (lines[end] == _SITE_START)
+    return end

@@ -2,64 +2,46 @@
 
 import hashlib
 import re
-from dataclasses import dataclass, field, replace
+from bisect import bisect_right
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import orjson
 
+from parsers.encoding import binary_kind
 from parsers.findings import Finding, Findings
-from parsers.kpi import KpiPage
-from parsers.labels import (
-    COPYRIGHT,
-    KPI_CODE,
-    KPI_HEADINGS,
-    NARRATIVE_LABEL,
-    PROGRESS_LABEL,
-    PROJECT_CODE,
-    PROJECT_HEADINGS,
-    RESULT_LIST_TITLE,
-    TARGET_LABEL,
-    YII_CODE_LABEL,
-)
-from parsers.page import PrintedPage, is_open, read_page, readable, utf_16_of
-from parsers.plain import EMPTY_CELL
-from parsers.project import ProjectPage
-from parsers.result_list import ResultListPage
-from parsers.sections import cut_site_end, is_navigation
-from parsers.thai import BANGKOK
-from parsers.verdict import Kind, Verdict, error_places, is_cut_title, kind_of, message_verdict, unseen_verdict
-from parsers.yii_project import YiiProjectPage
+from parsers.furniture import is_furniture, record_end
+from parsers.grammar import Page
+from parsers.labels import RESULT_LIST_TITLE
+from parsers.page import EMPTY_CELL, PrintedPage, read_page
+from parsers.pages import PAGE_KINDS, PageKind
+from parsers.quarters import take_tables
+from parsers.text_damage import put_back_references, text_damage
+from parsers.thai import BANGKOK, clean
+from parsers.truncation import is_cut_off, is_open
+from parsers.verdict import Kind, Verdict, is_cut_title, kind_of, message_verdict, server_message_places, unseen_verdict
 
-PARSER_VERSION: Final = "3"
+PARSER_VERSION: Final = "4"
 """Changes whenever the same bytes can give other rows."""
 
 Row = dict[str, Any]
-_Item = TypeVar("_Item")
-_Reader = ProjectPage | KpiPage | ResultListPage | YiiProjectPage
 
-_CODE_IN_URL = re.compile(
-    rf"[?&](?:(?:pid|project_id)=({PROJECT_CODE}|{KPI_CODE})|selDEP=([0-9]{{8}}))(?![0-9-])", re.IGNORECASE
+_CODE_IN_URL: Final = re.compile(
+    r"[?&](?:(?:pid|project_id)=([0-9]{8}-[0-9]{4}|[0-9]{4}-[0-9]{3,4}|[0-9]{1,4})|selDEP=([0-9]{8}))(?![0-9-])",
+    re.IGNORECASE,
 )
-_MAGIC: Final = {
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-    b"GIF8": "a GIF image",
-    b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a ZIP archive or an Office document",
-    b"\x1f\x8b": "gzip data",
-}
-_RECORD_LABELS: Final = (PROGRESS_LABEL, TARGET_LABEL, RESULT_LIST_TITLE, YII_CODE_LABEL)
-_STRAY_NULS: Final = 8  # a browser leaves them out
-_GLUED_QUARTER: Final = re.compile(r"[1-4๑-๔][0-9๐-๙.,]* ?/ ?[0-9๐-๙.,]+")
-"""A row of quarters whose cells only a stylesheet parts."""
-_HUGE: Final = 200_000  # bytes; hardly a real page is, and none such is read twice for a part of its record
+_LIST_ADDRESS: Final = re.compile(r"(?:^|/)index1[0-9]{0,3}\.php", re.IGNORECASE)
+_FIRST_LINES: Final = 5  # of a page of no known kind, in its finding
+_EXCERPT: Final = 80  # characters of a damaged text, in its finding
+_UNREADABLE: Final = frozenset(("text_lost", "text_misencoded"))
+"""Findings of a page of which nobody can say that it shows no record."""
 _FEW: Final = 12  # lines of a template that no rule read
-_WAITS_FOR_TEXT: Final = {"kpi": [KPI_HEADINGS["definition"]], "yii_project": [PROJECT_HEADINGS["rationale"]]}
-"""The last heading of a page, below which stands a text."""
-_LAST_HEADING: Final = [PROJECT_HEADINGS["evaluations"]]
-_HEADINGS: Final = {"project": PROJECT_HEADINGS, "kpi": KPI_HEADINGS}
+_WAITING: Final = re.compile("นิยาม หรือความหมายของตัวชี้วัด|หลักการและเหตุผล|รายงานผลฯ ไตรมาสที่ ?[1-4๑-๔]|[1-3๑-๓]\\.[ก-๙].*")
+"""The headings of a page's last parts, below which a text stands."""
+_BY_CODE: Final = ("project_kpis", "project_kpi_quarters")
+"""Tables whose rows have a code for a key, and no position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,177 +93,169 @@ def parse_page(
 
     Never raises, whatever the bytes are. Which markup the page uses does not matter: only what it prints.
     """
-    page = _parse(body, url, content_type, fetched_at)
-    if page.tables:
-        seems_glued = len(body) < _HUGE and _may_be_glued(page)
-    else:
-        seems_glued = page.verdict != "not_found" and _shows_labels(page.unclaimed)
-    if not seems_glued:
-        return page
-    by_elements = _parse(body, url, content_type, fetched_at, every_element_breaks=True)
-    left = set(by_elements.unclaimed)
-    if not by_elements.tables or (page.tables and not (by_elements.verdict == "ok" and left <= set(page.unclaimed))):
-        return page
-    findings = Findings(by_elements.findings)
-    findings.add("lines_by_elements")
-    return replace(by_elements, findings=list(findings), tables=_respaced(by_elements.tables, page.tables))
-
-
-def _may_be_glued(page: ParsedPage) -> bool:
-    """Whether parts of a record may be missing because only a stylesheet parts them, as it does in a row of quarters.
-
-    A page that is suspect for more stays so: a server's message is in pieces where each element is taken for a line.
-    """
-    errors = {finding["rule"] for finding in page.findings if finding["severity"] == "error"}
-    if errors:
-        return errors <= {"part_missing", "cells_glued"}
-    return any(map(_GLUED_QUARTER.fullmatch, page.unclaimed))
-
-
-def _respaced(tables: dict[str, list[Row]], usual: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    """The tables; their texts with the blanks that the usual reading finds, where the letters are the same."""
-    texts = {value for rows in usual.values() for row in rows for value in row.values() if isinstance(value, str)}
-    by_letters = {text.replace(" ", ""): text for text in texts}
-
-    def respaced(value: Any) -> Any:
-        if not isinstance(value, str) or value in texts:
-            return value
-        return by_letters.get(value.replace(" ", ""), value)
-
-    return {
-        table: [{column: respaced(value) for column, value in row.items()} for row in rows]
-        for table, rows in tables.items()
-    }
-
-
-def _shows_labels(lines: list[str]) -> bool:
-    """Whether a page without a record prints what only records have, wherever in its lines."""
-    text = "\n".join(lines)
-    return any(label in text for label in _RECORD_LABELS)
-
-
-def _parse(
-    body: bytes,
-    url: str | None,
-    content_type: str | None,
-    fetched_at: datetime | None,
-    *,
-    every_element_breaks: bool = False,
-) -> ParsedPage:
     findings = Findings()
-    if (binary := _binary_kind(body)) is not None:
+    if (binary := binary_kind(body)) is not None:
         findings.add("not_a_page", printed=binary)
         return ParsedPage("unknown", "blocked", {}, list(findings), [])
-    page = read_page(body, content_type=content_type, every_element_breaks=every_element_breaks)
-    kind = kind_of(page.lines)
-    if kind == "result_list":
-        page = read_page(
-            body, content_type=content_type, with_line_links=True, every_element_breaks=every_element_breaks
-        )
-    if page.undecodable:
-        findings.add("undecodable_bytes", printed=f"{page.undecodable} characters, read as {page.encoding}")
+    printed = read_page(body, content_type=content_type)
+    decoded = printed.decoded
+    printed = _with_sound_texts(printed, findings)
+    kind = kind_of(printed.lines)
     if kind == "unknown":
-        return _without_record(page, kind, _unknown_verdict(page, body), findings)
-    lines = page.lines
-    places = error_places(lines)
-    errors = [lines[place] for place in places]
-    if places:
-        lines = _without(lines, places)
-        page = replace(page, line_links=_without(page.line_links, places))
-    lines, below = cut_site_end(lines)
-    site_end = page.site_end
-    if site_end:
-        places = error_places(site_end)
-        errors += [site_end[place] for place in places]
-        site_end = _without(site_end, places)
-    for line in errors:
-        findings.add("error_message_in_page", printed=line)
-    reader = _reader(kind, lines, findings, page, url)
-    if not reader.has_record:
-        return _without_record(page, kind, _recordless_verdict(kind, lines, errors, reader), findings)
-    is_whole = kind == "project" and lines[-1:] == _LAST_HEADING  # nothing of a record stands below it
-    if (page.cut_off and not is_whole) or (_waits_for_text(kind, lines) and is_open(body)):
-        findings.add("page_cut_off", printed=page.lines[-1][-80:])
-    if fetched_at and isinstance(reader, ProjectPage):
-        reader.check_not_after(fetched_at.astimezone(BANGKOK).date())
-    asked = _CODE_IN_URL.search(url) if url else None
-    if asked and (code := asked[1] or asked[2]) != reader.code:
-        findings.add("url_contradicts", key=reader.code, printed=code)
-    of_the_site = [line for line in (*below, *site_end) if not COPYRIGHT.match(line)]
-    left = [line for line in (*reader.unclaimed, *of_the_site) if line != EMPTY_CELL and not is_navigation(line)]
+        return _unknown_page(printed, findings)
+    errors = server_message_places(printed.lines)
+    for place in errors:
+        findings.add("error_message_in_page", printed=printed.lines[place])
+    declared = PAGE_KINDS[kind]
+    page, lines, below = _prepared(printed, declared, {*errors, *_menu_places(printed)}, findings, url)
+    declared.read(page, page.quarter_tables)
+    if not page.code:
+        return _without_record(printed, kind, _recordless_verdict(declared, lines, bool(errors), page), findings)
+    _check_whole(printed, lines, declared, findings)
+    _check_address(url, page.code, findings)
+    if fetched_at:
+        _check_not_after(page, fetched_at)
     suspect = any(finding["severity"] == "error" for finding in findings)
     return ParsedPage(
         kind,
         "suspect" if suspect else "ok",
-        reader.tables,
+        page.tables,
         list(findings),
-        left,
-        page.links,
-        page.encoding,
-        reader.evaluation_quarter,
-        reader.code,
+        [line for line in (*page.unclaimed, *below) if not is_furniture(line)],
+        [link.target for link in printed.links],
+        decoded.encoding,
+        page.evaluation_quarter,
+        page.code,
     )
 
 
-def _waits_for_text(kind: Kind, lines: list[str]) -> bool:
-    """Whether a page ends in a heading below which a text stands."""
-    if kind == "result_list":
-        return bool(NARRATIVE_LABEL.fullmatch(lines[-1]))
-    return lines[-1:] == _WAITS_FOR_TEXT.get(kind)
+def _with_sound_texts(printed: PrintedPage, findings: Findings) -> PrintedPage:
+    """The page with its texts repaired where that is certain; reports what was repaired, and what cannot be."""
+    decoded = printed.decoded
+    if decoded.undecodable:
+        findings.add("undecodable_bytes", printed=f"{decoded.undecodable} characters, read as {decoded.encoding}")
+    if decoded.misread_as:
+        findings.add("text_repaired", printed=f"the whole page, misread as {decoded.misread_as}")
+    lines = put_back_references(printed.lines)
+    if lines is not printed.lines:
+        line = next(line for line, old in zip(lines, printed.lines, strict=True) if line != old)
+        findings.add("text_repaired", printed=line[:_EXCERPT])
+        printed = replace(printed, lines=lines)
+    for rule, line in text_damage(lines, undecodable=decoded.undecodable):
+        findings.add(rule, printed=line[:_EXCERPT])
+    return printed
 
 
-def _without(items: list[_Item], places: list[int]) -> list[_Item]:
-    left_out = set(places)
-    return [item for place, item in enumerate(items) if place not in left_out]
+def _prepared(
+    printed: PrintedPage, declared: PageKind, left_out: set[int], findings: Findings, url: str | None
+) -> tuple[Page, list[str], list[str]]:
+    """The page to be read: its record's lines, and those of the site below it."""
+    lines, end, line_links = printed.lines, printed.record_end, printed.links
+    if left_out:
+        places = [place for place in range(len(lines)) if place not in left_out]
+        end = bisect_right(places, end - 1)
+        line_links = [link._replace(line_no=bisect_right(places, link.line_no) - 1) for link in line_links]
+        lines = [lines[place] for place in places]
+    end = record_end(lines, end)
+    twice: list[str] = []
+    kept, numbers, tables = take_tables(lines[:end], twice)
+    for line in twice:
+        findings.add("printed_twice", printed=line)
+    links: dict[int, list[str]] = {}
+    for link in line_links:
+        if link.line_no < end:
+            links.setdefault(bisect_right(numbers, link.line_no) - 1, []).append(link.target)
+    page = Page(declared.tables, kept, links, findings, url)
+    page.quarter_tables = tables
+    page.replaced = {f"␁{number}": table.printed for number, table in enumerate(tables)}
+    return page, kept, lines[end:]
 
 
-def _binary_kind(body: bytes) -> str | None:
-    """What kind of file the bytes are, where they are plainly no text; None for text."""
-    for start, name in _MAGIC.items():
-        if body.startswith(start):
-            return name
-    return "binary data" if body.count(b"\0", 0, 1024) > _STRAY_NULS and not utf_16_of(body) else None
+def _menu_places(printed: PrintedPage) -> list[int]:
+    """Lines that are wholly links to the portal's own lists: a menu."""
+    return [
+        link.line_no
+        for link in printed.links
+        if _LIST_ADDRESS.search(link.target)
+        and printed.lines[link.line_no : link.line_no + 1] == [clean(link.text)]
+        and not link.text.startswith(RESULT_LIST_TITLE)
+    ]
+
+
+def _check_whole(printed: PrintedPage, lines: list[str], declared: PageKind, findings: Findings) -> None:
+    """Report a page that was cut off; nothing of a project stands below its last heading."""
+    source = printed.decoded.source
+    is_whole = bool(declared.sections) and declared.sections[-1].last and lines[-1:] == [declared.sections[-1].heading]
+    waits = bool(_WAITING.fullmatch(lines[-1])) and is_open(source)
+    if waits or (not is_whole and is_cut_off(source)):
+        findings.add("page_cut_off", printed=lines[-1][-80:])
+
+
+def _check_address(url: str | None, code: str, findings: Findings) -> None:
+    asked = _CODE_IN_URL.search(url) if url else None
+    if asked and (asked_for := asked[1] or asked[2]) != code:
+        findings.add("url_contradicts", printed=asked_for, key=code)
+
+
+def _check_not_after(page: Page, fetched_at: datetime) -> None:
+    """Report what is dated after the day of the fetch in Bangkok."""
+    today = fetched_at.astimezone(BANGKOK).date().isoformat()
+    for report in page.tables.get("progress_reports", []):
+        if (day := report["reported_on_date"]) and day > today:
+            scope = page.findings.of("progress_reports", f"{page.code}/{report['report_index']}")
+            scope.add("report_in_future", "reported_on_date", day)
 
 
 def facts_sha256(tables: dict[str, list[Row]]) -> str:
-    """The hash of what a page says: over the canonical JSON of its rows, whatever their markup or number format."""
-    return hashlib.sha256(orjson.dumps(tables, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    """The hash of what a page says: over the canonical JSON of its rows by key, whatever their markup or number format."""
+
+    def key(row: Row) -> tuple[str, int]:
+        return row["kpi_code"], row.get("quarter") or 0
+
+    facts = {table: sorted(rows, key=key) if table in _BY_CODE else rows for table, rows in tables.items()}
+    return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _reader(kind: Kind, lines: list[str], findings: Findings, page: PrintedPage, url: str | None) -> _Reader:
-    if kind == "project":
-        return ProjectPage(lines, findings)
-    if kind == "kpi":
-        return KpiPage(lines, findings)
-    if kind == "yii_project":
-        return YiiProjectPage(lines, findings)
-    return ResultListPage(lines, findings, page.links, page.line_links, url)
+# --- pages without a record -------------------------------------------------------------------------------------------
 
 
-def _without_record(page: PrintedPage, kind: Kind, verdict: Verdict, findings: Findings) -> ParsedPage:
-    unclaimed = [line for line in page.lines if line != EMPTY_CELL]
-    return ParsedPage(kind, verdict, {}, list(findings), unclaimed, page.links, page.encoding)
-
-
-def _unknown_verdict(page: PrintedPage, body: bytes) -> Verdict:
-    lines = [line for line in page.lines if line not in (EMPTY_CELL, "<")]  # a tag's beginning at the very end
+def _unknown_page(printed: PrintedPage, findings: Findings) -> ParsedPage:
+    lines = [line for line in printed.lines if line not in (EMPTY_CELL, "<")]  # a tag's beginning at the very end
+    verdict: Verdict
     if not lines:
-        return unseen_verdict(readable(body))
-    return "suspect" if is_cut_title(lines) else message_verdict(lines) or "blocked"
+        verdict = unseen_verdict(printed.decoded.source.decode("utf-8", "replace"))
+    elif is_cut_title(lines):
+        verdict = "suspect"
+    else:
+        verdict = message_verdict([line for line in lines if not is_furniture(line)] or lines) or "suspect"
+    if verdict == "suspect":
+        findings.add("unknown_kind", printed=" | ".join(lines[:_FIRST_LINES]))
+    return _without_record(printed, "unknown", verdict, findings)
 
 
-def _recordless_verdict(kind: Kind, lines: list[str], errors: list[str], reader: _Reader) -> Verdict:
+def _without_record(printed: PrintedPage, kind: Kind, verdict: Verdict, findings: Findings) -> ParsedPage:
+    if verdict in ("empty", "not_found") and not _UNREADABLE.isdisjoint(finding["rule"] for finding in findings):
+        verdict = "suspect"
+    unclaimed = [line for line in printed.lines if line != EMPTY_CELL]
+    links = [link.target for link in printed.links]
+    return ParsedPage(kind, verdict, {}, list(findings), unclaimed, links, printed.decoded.encoding)
+
+
+def _recordless_verdict(declared: PageKind, lines: list[str], has_errors: bool, page: Page) -> Verdict:
     """A template without a record: an error's page, the portal's word that there is none, cut off, or just empty.
 
     In a template with texts, a message stands above them: what they say is no word of the portal. A link to log in is
     none either, where the template's own parts are there.
     """
-    if errors:
+    if has_errors:
         return "blocked"
-    headings = _HEADINGS.get(kind, {}).values()
-    above = list(takewhile(lambda line: line not in headings, lines)) if len(reader.unclaimed) > _FEW else lines
-    if kind == "result_list" or any(line in headings for line in lines):
-        above = [line for line in above if not is_navigation(line)]
+    headings = [section.heading for section in declared.sections]
+    above = list(takewhile(lambda line: line not in headings, lines)) if len(page.unclaimed) > _FEW else lines
+    if not headings or any(line in headings for line in lines):
+        above = [line for line in above if not is_furniture(line)]
     if (verdict := message_verdict(above)) is not None:
         return verdict
-    return "suspect" if headings and list(headings)[-1] not in lines else "empty"
+    if not headings or headings[-1] in lines:
+        return "empty"
+    page.findings.add("part_missing", message="The page has no title with a code.")
+    return "suspect"

@@ -1,129 +1,121 @@
-"""What kind of page this is, and whether it is a page of the portal at all: judged before anything is believed."""
+"""What kind of page this is, by the labels that only that kind prints: judged before anything is believed."""
 
 import re
 from collections.abc import Callable
 from typing import Final, Literal
 
 from parsers.labels import (
+    ACHIEVED_LABEL,
     DIGIT,
-    ERROR_BLOCKS,
-    ERROR_FIRST,
-    ERROR_LINE,
-    ERROR_MARKS,
-    FURNITURE,
     KPI_HEADINGS,
     KPI_PAGE_TITLE,
-    LEADS_AWAY,
-    NO_SUCH_RECORD,
     PROGRESS_LABEL,
     PROJECT_HEADINGS,
     PROJECT_PAGE_TITLE,
-    REFUSAL,
     RESULT_LIST_TITLE,
     RESULT_LIST_WAITS,
-    UNSEEN_MESSAGE,
+    TARGET_LABEL,
     YII_CODE_LABEL,
     YII_CODE_LINE,
 )
-from parsers.page import next_lines
+from parsers.page import EMPTY_CELL
+from parsers.server_messages import message_verdict, server_message_places, unseen_verdict
 
-Kind = Literal["project", "kpi", "result_list", "yii_project", "unknown"]
+__all__ = ["Kind", "Verdict", "is_cut_title", "kind_of", "message_verdict", "server_message_places", "unseen_verdict"]
+
+Kind = Literal["project", "kpi", "result_list", "city_indicator", "yii_project", "unknown"]
 Verdict = Literal["ok", "suspect", "blocked", "empty", "not_found"]
 
-_FIRST_LINES: Final = (PROJECT_PAGE_TITLE, KPI_PAGE_TITLE, RESULT_LIST_TITLE, YII_CODE_LABEL)
-_OF_NO_RECORD: Final = re.compile("รหัสผ่าน|password|ผู้ใช้|mod_?security", re.IGNORECASE)  # what else was not found
-_WITHIN: Final = 200  # lines
-_MESSAGE: Final = 300  # characters; a message is no essay
+CITY_INDICATOR_TITLE: Final = "โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง"
+_CITY_TITLE_LINE: Final = re.compile(rf"{CITY_INDICATOR_TITLE}\s?(?:\([^()]{{0,40}}\))?")  # a project may have the name
+_CITY_LABELS: Final = {
+    "ลักษณะข้อมูล": re.compile(r"\nลักษณะข้อมูล\s?:"),
+    "วิธีการคำนวณ": re.compile(r"\n[2๒]\s?\.\s?วิธีการคำนวณ"),
+    "แหล่งข้อมูล": re.compile(r"\n[3๓]\s?\.\s?แหล่งข้อมูล"),
+}
+_KPI_EVALUATION: Final = re.compile(r"\n\*{2,3}\s?สยป\.\s?ตรวจประเมินตัวชี้วัด")
+_KPI_QUARTERS: Final = f"\n{KPI_HEADINGS['quarters']}\n"
 _EIGHT_DIGITS: Final = re.compile(f"(?<!{DIGIT}){DIGIT}{{8}}(?!{DIGIT}|-)")
-_PROJECT_LABELS: Final = frozenset(PROJECT_HEADINGS.values())
-_KPI_LABELS: Final = frozenset(KPI_HEADINGS.values())
 _ANYBODYS: Final = frozenset(PROJECT_HEADINGS[key] for key in ("rationale", "objectives", "targets", "reports"))
 """Headings that any paper about a project may have."""
+_FIRST_LINES: Final = (PROJECT_PAGE_TITLE, KPI_PAGE_TITLE, RESULT_LIST_TITLE, CITY_INDICATOR_TITLE, YII_CODE_LABEL)
 
 
 def kind_of(lines: list[str]) -> Kind:
-    """The kind of page, by the labels only that kind prints; menus may print the titles of all kinds."""
-    if PROJECT_PAGE_TITLE in lines and _shows_progress(lines):  # by far the most, told at once
+    """The kind of page; menus may print the titles of all kinds.
+
+    A page that has lost its title is known by two of the headings of its kind; an indicator's also by the lines that
+    only it prints.
+    """
+    if PROJECT_PAGE_TITLE in lines and any(line.startswith(PROGRESS_LABEL) for line in lines):  # by far the most
         return "project"
-    printed = frozenset(lines)
-    text = "\n".join(["", *lines])
-    is_list = f"\n{RESULT_LIST_TITLE}" in text and any(
-        line.startswith(RESULT_LIST_TITLE) and _names_agency(lines, place) for place, line in enumerate(lines)
-    )
+    text = "\n".join(("", *lines, ""))  # searching it is quicker than asking each line
     titles: dict[Kind, bool] = {
-        "project": PROJECT_PAGE_TITLE in printed,
-        "kpi": KPI_PAGE_TITLE in printed or KPI_HEADINGS["quarters"] in printed,
-        "result_list": is_list,
+        "project": f"\n{PROJECT_PAGE_TITLE}\n" in text,
+        "kpi": f"\n{KPI_PAGE_TITLE}\n" in text or _KPI_QUARTERS in text,
+        "result_list": f"\n{RESULT_LIST_TITLE}" in text and _names_agency(lines),
+        "city_indicator": CITY_INDICATOR_TITLE in text and any(map(_CITY_TITLE_LINE.fullmatch, lines)),
         "yii_project": f"\n{YII_CODE_LABEL}" in text,
     }
     titled = [kind for kind, found in titles.items() if found]
     if len(titled) > 1:
-        titled = [kind for kind in titled if _SHOWS[kind](lines)] or titled
-    if titled:
-        return titled[0]
-    shown = printed & _PROJECT_LABELS
-    if (len(shown) > 1 and not shown <= _ANYBODYS) or _shows_progress(lines):
+        titled = [kind for kind in titled if _SHOWS[kind](text)] or titled
+    return titled[0] if titled else _untitled_kind(text)
+
+
+def _untitled_kind(text: str) -> Kind:
+    shown = {label for label in PROJECT_HEADINGS.values() if f"\n{label}\n" in text}
+    if (len(shown) > 1 and not shown <= _ANYBODYS) or _shows_progress(text):
         return "project"
-    if len(printed & _KPI_LABELS) > 1:
+    shown = {label for label in KPI_HEADINGS.values() if f"\n{label}\n" in text}
+    if len(shown) > 1 or ("สยป." in text and _KPI_EVALUATION.search(text)):
         return "kpi"
-    return "unknown"
+    if _shows_city_indicator(text):
+        return "city_indicator"
+    return "kpi" if f"\n{TARGET_LABEL}" in text and f"\n{ACHIEVED_LABEL}" in text else "unknown"
 
 
-def _shows_progress(lines: list[str]) -> bool:
-    return any(line.startswith(PROGRESS_LABEL) for line in lines)
+def _shows_progress(text: str) -> bool:
+    return f"\n{PROGRESS_LABEL}" in text
 
 
-def _shows_indicator(lines: list[str]) -> bool:
-    return KPI_HEADINGS["quarters"] in lines or KPI_HEADINGS["definition"] in lines
+def _shows_indicator(text: str) -> bool:
+    return _KPI_QUARTERS in text or f"\n{KPI_HEADINGS['definition']}\n" in text
 
 
-def _shows_code(lines: list[str]) -> bool:
-    places = (place for place, line in enumerate(lines) if line.startswith(YII_CODE_LABEL))
-    return any(YII_CODE_LINE.match(" ".join(next_lines(lines, place, 3))) for place in places)
+def _shows_city_indicator(text: str) -> bool:
+    return sum(mark in text and bool(label.search(text)) for mark, label in _CITY_LABELS.items()) > 1
 
 
-_SHOWS: Final[dict[Kind, Callable[[list[str]], bool]]] = {
+def _shows_code(text: str) -> bool:
+    return bool(YII_CODE_LINE.search(text.replace(EMPTY_CELL, "")))
+
+
+_SHOWS: Final[dict[Kind, Callable[[str], bool]]] = {
     "project": _shows_progress,
     "kpi": _shows_indicator,
-    "result_list": lambda lines: True,
+    "result_list": lambda text: True,
+    "city_indicator": _shows_city_indicator,
     "yii_project": _shows_code,
 }
 """What only a record of the kind prints, where titles alone do not tell."""
 
 
-def _names_agency(lines: list[str], place: int) -> bool:
+def _names_agency(lines: list[str]) -> bool:
     """Whether a list's title is followed by an agency's code, or waits for one; menus print the title alone."""
-    if RESULT_LIST_WAITS.fullmatch("".join(next_lines(lines, place, 2)[: 1 + (":" in lines[place + 1 : place + 2])])):
-        return True
-    return bool(_EIGHT_DIGITS.search(" ".join(next_lines(lines, place, 5))))
+    for place, line in enumerate(lines):
+        if line.startswith(RESULT_LIST_TITLE):
+            title = _next_lines(lines, place, 2)[: 1 + (":" in lines[place + 1 : place + 2])]
+            if RESULT_LIST_WAITS.fullmatch("".join(title)):
+                return True
+            if _EIGHT_DIGITS.search(" ".join(_next_lines(lines, place, 5))):
+                return True
+    return False
 
 
-def error_places(lines: list[str]) -> list[int]:
-    """Which lines of a page a server's error messages printed."""
-    text = "\n".join([*lines, ""])
-    is_marked = any(mark in text for mark in ERROR_MARKS)  # then a message may follow Thai words in one line
-    foreign = lines if is_marked else [line for line in lines if line[0] in ERROR_FIRST and line not in FURNITURE]
-    errors = {line for line in foreign if ERROR_LINE.fullmatch(line)}
-    if not errors:
-        return []
-    places = [place for place, line in enumerate(lines) if line in errors]
-    blocks = [found.span() for block in ERROR_BLOCKS for found in block.finditer(text)]
-    in_blocks = [range(text.count("\n", 0, start), text.count("\n", 0, end)) for start, end in blocks]
-    return sorted({*places, *(place for block in in_blocks for place in block)})
-
-
-def message_verdict(lines: list[str]) -> Verdict | None:
-    """What a page without a record says instead of one; None where it says nothing of that.
-
-    A refusal goes first: "no such user, please log in" does not say that a record is gone.
-    """
-    told = [line for line in lines[:_WITHIN] if len(line) < _MESSAGE and line not in FURNITURE]
-    if any(map(ERROR_LINE.fullmatch, told)):
-        return "blocked"
-    for line in told:
-        if NO_SUCH_RECORD.search(line):
-            return "blocked" if any(map(_OF_NO_RECORD.search, told)) else "not_found"
-    return "blocked" if any(map(REFUSAL.search, told)) else None
+def _next_lines(lines: list[str], place: int, count: int) -> list[str]:
+    """The next `count` lines with text, from `place` on; a few empty cells may stand between them."""
+    return [line for line in lines[place : place + 20 * count] if line != EMPTY_CELL][:count]
 
 
 def is_cut_title(lines: list[str]) -> bool:
@@ -131,12 +123,3 @@ def is_cut_title(lines: list[str]) -> bool:
     printed = "".join(lines).rstrip("\ufffd</ ")
     is_beginning = any(title.startswith(printed) for title in _FIRST_LINES)
     return bool(printed) and (is_beginning or (len(lines) == 1 and printed.startswith(RESULT_LIST_TITLE)))
-
-
-def unseen_verdict(source: str) -> Verdict:
-    """The verdict on a page that prints nothing: scripts may say or do something all the same."""
-    told = [re.sub("<[^>]*>", " ", found[2] or found[3] or "").strip() for found in UNSEEN_MESSAGE.finditer(source)]
-    told = [text for text in told if text]
-    if (verdict := message_verdict(told)) is not None:
-        return verdict
-    return "blocked" if told or LEADS_AWAY.search(source) else "empty"

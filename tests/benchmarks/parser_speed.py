@@ -1,99 +1,215 @@
-"""How long a page takes, against lexbor alone and against BeautifulSoup: `python tests/benchmarks/parser_speed.py`.
+"""How long pages take, against lexbor alone and BeautifulSoup: `python tests/benchmarks/parser_speed.py`.
 
-All run in turns in one process on the same bytes, so that ratios hold on a noisy machine. The medians of many rounds are
-compared; absolute times mean little. The parser runs once more as it does where `parsers/_speedups.c` is not compiled,
-and once on the page without the ends of its paragraphs, which takes a tree. Last come pages that differ from each other
-in codes, years and numbers, each parsed once: what the parser remembers of one page must not be what makes the next one
-quick.
+Pages of every kind, many that differ from each other, so that no cache of the parser makes the next page quick. The
+baseline is lexbor's parse with `body.text()`; BeautifulSoup (lxml) does only `get_text()`. All run in turns in one process
+on the same bytes, so that ratios hold on a noisy machine: printed are the median of the rounds' ratios, least and most.
+Each round takes a set of pages that no round before it had. Absolute times mean little.
+
+Exit status: 0 every bound is kept, 1 one is not.
 """
 
 import argparse
+import json
+import re
 import statistics
+import sys
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bs4 import BeautifulSoup
 from selectolax.lexbor import LexborHTMLParser
 
-from parsers import parse_page, plain
-from parsers.thai import BUDDHIST_OFFSET
+from parsers import parse_page
 
-SEED = Path(__file__).parents[2] / "fixtures_html" / "24000000-2964.html"
+TESTS = Path(__file__).parents[1]
+sys.path.insert(0, str(TESTS))
+
+from support.damage import MARKUPS  # noqa: E402 - tests are no package
+from support.rendering import (  # noqa: E402
+    Line,
+    Printed,
+    Printing,
+    Tables,
+    print_city_indicator,
+    print_kpi,
+    print_project,
+    print_result_list,
+    print_yii,
+)
+
+FIXTURES = TESTS.parent / "fixtures_html"
+PAGES_A_ROUND = 30
+SLOWEST, PROJECTS, SEED, FASTER = 8.0, 4.0, 3.0, 4.0
+"""Bounds: of every kind, of project pages, of the seed page (times lexbor); how much faster than BeautifulSoup."""
 
 
-def time_once(work: Callable[[], object]) -> float:
-    """Seconds of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def goldens(kind: str) -> list[Tables]:
+    """The records of the saved pages of one kind."""
+    documents = [json.loads(golden.read_text(encoding="utf-8")) for golden in sorted(FIXTURES.glob("*.json"))]
+    return [document["tables"] for document in documents if document.get("kind") == kind and document["tables"]]
 
 
-def distinct_pages(body: bytes, count: int) -> list[bytes]:
-    """The page with other codes, years and numbers, no two alike, and each as good a page as the first."""
+def another(page: Printed, number: int) -> Printed:
+    """The page with another number in all of its texts and in its title: no line of it was seen before."""
 
-    def page(number: int) -> bytes:
-        other = body.replace(b"-2964", b"-%04d" % number).replace(b"60.00", b"60.%02d" % (number % 100))
-        for year in (2019, 2020):
-            other = other.replace(b"%d" % year, b"%d" % (year - number % 60))
-            other = other.replace(b"%d" % (year + BUDDHIST_OFFSET), b"%d" % (year + BUDDHIST_OFFSET - number % 60))
-        return other
+    def changed(line: Line) -> Line:
+        if line.role in ("text", "title", "item") and not re.match(
+            "ความคืบหน้า|รายละเอียด|ผลการปฏิบัติ|มิติ|โครงการจัดทำ", line.label
+        ):
+            return Line(f"{line.label} ที่ {number}", line.joint, line.value, line.role, line.links)
+        if line.role == "free" and line.value:
+            return Line(line.label, line.joint, f"{line.value} ที่ {number}", line.role, line.links)
+        return line
 
-    pages = [page(number) for number in range(1, count + 1)]
-    if any(parse_page(page).findings != parse_page(body).findings for page in pages[:99]):
-        raise SystemExit("The other pages are not as good as this one.")
+    return [changed(line) if isinstance(line, Line) else line for line in page]
+
+
+CITY: Tables = {
+    "city_indicators": [
+        {
+            **{
+                "indicator_no": "87",
+                "printed_no": "12",
+                "name": "สัดส่วนพื้นที่สีเขียวต่อประชากร",
+                "unit": "ตร.ม.",
+                "target": "12.25 ตร.ม.",
+            },
+            **{"data_kind": "ตัวชี้วัดเป้าประสงค์", "definition": "พื้นที่สวนสาธารณะ " * 20, "method": "หารด้วยจำนวนประชากร " * 9},
+            "source": "สำนักสิ่งแวดล้อม",
+        }
+    ],
+    "city_indicator_strategies": [
+        {"level": level, "level_label": label, "strategy_code": code, "name": name}
+        for level, label, code, name in (
+            (1, "ด้านที่", "2", "มหานครสีเขียว สะดวกสบาย"),
+            (2, "มิติที่", "2.3", "พื้นที่สีเขียว"),
+            (3, "เป้าหมายที่", "2.3.1", "กรุงเทพมหานครมีพื้นที่สีเขียวเพิ่มขึ้น"),
+        )
+    ],
+}
+
+
+def by_strategy(tables: Tables, how: Printing) -> Printed:
+    """A list by strategy: above its items stand levels of the city's plan."""
+    levels = [Line("ด้านที่ ๒ – มหานครสีเขียว"), Line("มิติที่ ๒.๓ - พื้นที่สีเขียว")]
+    page = print_result_list(tables, how)
+    return [*page[:1], *levels, *page[2:]]
+
+
+def printed_pages(kind: str, printer: Callable[[Tables, Printing], Printed]) -> Callable[[int], list[bytes]]:
+    """How to make the pages of a round: each of its records in each of the five markups."""
+    records = [CITY] if kind == "city_indicator" else goldens(kind)
+
+    def pages(round_: int) -> list[bytes]:
+        made = []
+        for number in range(max(PAGES_A_ROUND, 5 * len(records))):
+            how = Printing(decimals=(None, 2, 4)[number % 3], milliseconds=number % 2 > 0, turn=(round_ + number) % 30)
+            page = another(printer(records[number % len(records)], how), round_ * 1000 + number)
+            made.append(list(MARKUPS.values())[number // len(records) % 5].write(page))
+        return made
+
     return pages
 
 
-def parse_in_python(body: bytes) -> None:
-    """Parse a page as where nothing is compiled."""
-    compiled = plain._weave_in_c, plain._nests_in_c
-    plain._weave_in_c = plain._nests_in_c = None
-    parse_page(body)
-    plain._weave_in_c, plain._nests_in_c = compiled
+def menus(round_: int) -> list[bytes]:
+    """Pages of links: fifty agencies with four lists each, as a menu would have them."""
+
+    def menu(number: int) -> bytes:
+        links = "".join(
+            f'<li><a href="index10{n % 4 + 1}.php?selDEP=50{n // 4 + 1:02}0000">สำนักงานเขตที่ {n} ชุดที่ {number}</a></li>'
+            for n in range(200)
+        )
+        return f"<html><head><meta charset=utf-8></head><body><h1>เมนูหลัก</h1><ul>{links}</ul></body></html>".encode()
+
+    return [menu(round_ * 1000 + number) for number in range(PAGES_A_ROUND)]
 
 
-def main() -> None:
-    """Print the medians and their ratios."""
+def tiny(round_: int) -> list[bytes]:
+    """Pages of a few lines: no record, a server's message, a page to come."""
+    texts = ("ไม่พบข้อมูล", "404 Not Found", "ขณะนี้ระบบปิดปรับปรุงชั่วคราว", "Back Home", "กรุณาเข้าสู่ระบบ", "<hr>")
+    page = "<html><head><title>x</title></head><body><h1>{}</h1><p>ครั้งที่ {}</p></body></html>"
+    return [page.format(texts[n % len(texts)], round_ * 1000 + n).encode() for n in range(10 * PAGES_A_ROUND)]
+
+
+def seeds(round_: int) -> list[bytes]:
+    """The seed page with another code and other texts: its reports' notes."""
+    body = (FIXTURES / "24000000-2964.html").read_bytes()
+    word = "ชุมชน".encode()
+    numbers = range(round_ * 9, round_ * 9 + 9)
+    return [body.replace(b"-2964", b"-%04d" % number).replace(word, word + b"%d" % number) for number in numbers]
+
+
+KINDS: dict[str, Callable[[int], list[bytes]]] = {
+    "project": printed_pages("project", print_project),
+    "seed": seeds,
+    "kpi": printed_pages("kpi", print_kpi),
+    "result list": printed_pages("result_list", print_result_list),
+    "result list by strategy": printed_pages("result_list", by_strategy),
+    "yii project": printed_pages("yii_project", print_yii),
+    "city indicator": printed_pages("city_indicator", print_city_indicator),
+    "menu of 200 links": menus,
+    "tiny pages": tiny,
+}
+
+
+def lexbor(body: bytes) -> None:
+    """The floor: parse, and take the text."""
+    root = LexborHTMLParser(body).body
+    if root:
+        root.text()
+
+
+def soup(body: bytes) -> None:
+    """What most people use."""
+    BeautifulSoup(body, "lxml").get_text()
+
+
+def seconds_of(work: Callable[[bytes], object], pages: list[bytes]) -> float:
+    """Seconds for all pages of a round."""
+    start = time.process_time()
+    for body in pages:
+        work(body)
+    return time.process_time() - start
+
+
+def measure(make: Callable[[int], list[bytes]], rounds: int) -> Iterator[tuple[float, float]]:
+    """For each round: parse_page / lexbor, and BeautifulSoup / parse_page."""
+    for round_ in range(rounds):
+        pages = make(round_)
+        floor = seconds_of(lexbor, pages)
+        ours = seconds_of(parse_page, pages)
+        floor = (floor + seconds_of(lexbor, pages)) / 2  # before and after: the machine may have slowed down
+        few = pages[:: max(1, len(pages) // 6)]
+        yield ours / floor, seconds_of(soup, few) / len(few) / (ours / len(pages))
+
+
+def main() -> int:
+    """Print a line for each kind; returns the exit status."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("page", nargs="?", type=Path, default=SEED)
-    options.add_argument("--rounds", type=int, default=400)
+    options.add_argument("--rounds", type=int, default=15)
+    options.add_argument("--kinds", nargs="*", choices=sorted(KINDS), default=list(KINDS))
     chosen = options.parse_args()
-    body = chosen.page.read_bytes()
-    open_body = body.replace(b"</p>", b"")
-    print("parsers/_speedups.c is", "not compiled" if plain._weave_in_c is None else "compiled")
+    print(f"{'kind':<26}{'pages':>6}{'bytes':>8}   parse_page / lexbor        BeautifulSoup / parse_page")
+    broken = 0
+    for kind in chosen.kinds:
+        pages = KINDS[kind](999)
+        seconds_of(parse_page, pages)
+        ratios = list(measure(KINDS[kind], chosen.rounds))
+        slower, faster = ([ratio[n] for ratio in ratios] for n in (0, 1))
+        bound = {"project": PROJECTS, "seed": SEED}.get(kind, SLOWEST)
+        is_kept = statistics.median(slower) <= bound and statistics.median(faster) >= FASTER
+        broken += not is_kept
+        print(
+            f"{kind:<26}{len(pages):>6}{sum(map(len, pages)) // len(pages):>8}   {_spread(slower)}  (<= {bound})  "
+            f"{_spread(faster)}  (>= {FASTER}){'' if is_kept else '  BROKEN'}"
+        )
+    return 1 if broken else 0
 
-    def lexbor() -> str:
-        root = LexborHTMLParser(body).body
-        return root.text() if root else ""
 
-    names = ("lexbor", "parse_page", "not compiled", "with a tree", "BeautifulSoup")
-    times: dict[str, list[float]] = {name: [] for name in names}
-    for round_ in range(chosen.rounds):
-        times["lexbor"].append(time_once(lexbor))
-        times["parse_page"].append(time_once(lambda: parse_page(body)))
-        times["not compiled"].append(time_once(lambda: parse_in_python(body)))
-        times["with a tree"].append(time_once(lambda: parse_page(open_body)))
-        if round_ % 10 == 0:
-            times["BeautifulSoup"].append(time_once(lambda: BeautifulSoup(body, "lxml").get_text()))
-    medians = {name: statistics.median(seconds) for name, seconds in times.items()}
-    print(f"{chosen.page.name}: {len(body):,} bytes")
-    for name, seconds in medians.items():
-        print(f"  {name:<14} {seconds * 1000:8.3f} ms")
-    print(f"  parse_page / lexbor parse + body.text()      {medians['parse_page'] / medians['lexbor']:6.2f}")
-    print(f"  the same, not compiled                       {medians['not compiled'] / medians['lexbor']:6.2f}")
-    print(f"  the same, with a tree                        {medians['with a tree'] / medians['lexbor']:6.2f}")
-    print(f"  BeautifulSoup(lxml).get_text() / parse_page  {medians['BeautifulSoup'] / medians['parse_page']:6.2f}")
-
-    times = {"lexbor": [], "parse_page": []}
-    for body in distinct_pages(chosen.page.read_bytes(), chosen.rounds):  # lexbor() reads this name too
-        lexbor()  # whoever comes first finds the bytes in no cache of the processor
-        times["lexbor"].append(time_once(lexbor))
-        times["parse_page"].append(time_once(partial(parse_page, body)))
-    ratio = statistics.median(times["parse_page"]) / statistics.median(times["lexbor"])
-    print(f"  the first ratio, over {chosen.rounds} distinct pages          {ratio:6.2f}")
+def _spread(ratios: list[float]) -> str:
+    return f"{statistics.median(ratios):5.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

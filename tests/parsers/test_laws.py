@@ -4,7 +4,6 @@ The suite runs the same examples every time. `LAW_EXAMPLES=20000 pytest tests/te
 """
 
 import json
-import re
 import time
 from dataclasses import replace
 
@@ -24,8 +23,6 @@ from support.rendering import (
 from support.sample_pages import KPI, PROJECT, page_of
 
 from parsers import parse_page
-from parsers.contact import split_contact
-from parsers.thai import BUDDHIST_OFFSET, arabic_digits, clean, parse_integer, parse_number, typed_date_day, typed_dates
 
 VERDICTS = {"ok", "suspect", "blocked", "empty", "not_found"}
 
@@ -204,73 +201,3 @@ def test_one_thing_over_and_over_gets_a_verdict(kind: str, piece: str, place: in
     else:
         lines[place] += "".join(pieces)
     gives_a_verdict(page_of(lines).encode())
-
-
-# --- Thai text, numbers, dates --------------------------------------------------------------------------------------------
-
-THAI_TROUBLE = "กนรเแำําฺ่้๊๋็ ๐๙09\u00a0\u200b\u200d\ufeff\u00ad\n\t-:/(),.ab"
-troubled_texts = st.one_of(st.text(THAI_TROUBLE, max_size=30), st.text(max_size=30))
-
-
-@law(400)
-@given(troubled_texts)
-def test_cleaning_twice_is_cleaning_once(text: str) -> None:
-    once = clean(text)
-    assert clean(once) == once
-    assert "\u0e4d\u0e32" not in once
-    assert once == once.strip()
-    assert "  " not in once
-
-
-@law(300)
-@given(st.floats(-1e9, 1e9, allow_nan=False).map(lambda number: round(number, 4)), st.integers(4, 6), st.booleans())
-def test_a_number_is_read_as_printed(value: float, decimals: int, thai: bool) -> None:
-    for printed in (f"{value:.{decimals}f}", f"{value:,.{decimals}f}"):
-        if thai:
-            printed = printed.translate(str.maketrans("0123456789", "๐๑๒๓๔๕๖๗๘๙"))
-        assert parse_number(printed) == float(f"{value:.{decimals}f}")
-
-
-@pytest.mark.parametrize("digit", ["9", "๙", "0"])
-def test_a_number_too_large_to_count_is_no_number(digit: str) -> None:
-    assert parse_number(digit * 5_000) == (0 if digit == "0" else None)
-    assert parse_integer(digit * 5_000) == (0 if digit == "0" else None)
-    assert parse_integer(digit * 9) == int(digit) * 111_111_111
-
-
-@law(300)
-@given(troubled_texts)
-def test_what_is_no_number_is_no_number(text: str) -> None:
-    value = parse_number(text)
-    if value is not None:
-        plain = arabic_digits(text).replace(",", "").removesuffix("%").strip()
-        assert float(plain) == value
-
-
-@law(400)
-@given(st.integers(0, 99), st.integers(0, 99), st.one_of(st.integers(0, 99), st.integers(1000, 9999)))
-def test_a_typed_date_is_read_as_day_month_buddhist_year_or_not_at_all(day: int, month: int, year: int) -> None:
-    typed = f"{day}/{month}/{year:02}"
-    found = typed_dates(f"{typed} : ก")
-    assert len(found) == 1
-    read = typed_date_day(found[0][0])
-    if read is None:
-        assert not (1 <= day <= 28 and 1 <= month <= 12 and 2500 <= year <= 2699)
-    else:
-        year_ce, month_read, day_read = map(int, read.split("-"))
-        assert (day_read, month_read, year_ce + BUDDHIST_OFFSET) == (day, month, year)
-
-
-@law(300)
-@given(troubled_texts)
-def test_a_contact_loses_no_letter_but_its_label_and_no_digit(text: str) -> None:
-    contact = clean(text)
-    name, phone = split_contact(contact)
-    kept = (name or "") + (phone or "")
-    digits = [c for c in contact if c.isdigit()]
-    assert sorted(c for c in kept if c.isdigit()) == sorted(digits)
-    kept, printed = (
-        re.sub("(?:เบอร์|หมายเลข)?(?:โทร(?:ศัพท์|สาร)?|มือถือ|tel)|ต่อ", "", one, flags=re.IGNORECASE)
-        for one in (kept, contact)
-    )
-    assert sorted(c for c in kept if c.isalpha()) == sorted(c for c in printed if c.isalpha())

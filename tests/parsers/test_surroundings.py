@@ -416,25 +416,6 @@ def test_the_quarters_header_has_any_shape(header: str) -> None:
         same_record(parse_page(page_of(instead(lines, [QUARTERS], QUARTERS.replace(HEADER, header))).encode()), lines)
 
 
-@pytest.mark.parametrize(
-    ("contact", "phone"),
-    [
-        ("นายสมมติ มือถือ 08 1234 5678", "08 1234 5678"),
-        ("นายสมมติ หมายเลขโทรศัพท์ 6541", "6541"),
-        ("นายสมมติ ต่อ 6541", "6541"),
-        ("นายสมมติ (ต่อ 6541)", "6541"),
-    ],
-)
-def test_the_word_before_a_telephone_is_no_name(contact: str, phone: str) -> None:
-    lines = instead(PROJECT, ["นายสมมติ"], contact)
-    assert value(lines, "contacts", "contact_name", "contact_phone") == ("นายสมมติ", phone)
-
-
-def test_two_telephones_stay_together() -> None:
-    lines = instead(PROJECT, ["นายสมมติ"], "นายสมมติ โทร. 6541 และ 6542")
-    assert value(lines, "contacts", "contact_name", "contact_phone") == ("นายสมมติ", "6541 และ 6542")
-
-
 UNIT_PAIRS = [
     "<table><tr><td>50040000</td><td>/</td><td>50040100</td></tr></table>",
     "<table><tr><td>50040000 /</td><td>50040100</td></tr></table>",
@@ -961,21 +942,6 @@ def test_an_indicators_lines_may_be_one(joined: tuple[int, int]) -> None:
     page = parse_page(page_of(instead(PROJECT, block, *new)).encode())
     same_record(page, PROJECT)
     assert page.unclaimed == []
-
-
-@pytest.mark.parametrize(
-    ("contact", "name", "phone"),
-    [
-        ("โทร. (02) 643-3159", None, "02 643-3159"),
-        ("นายสมมติ (0) 2643 3159", "นายสมมติ", "0 2643 3159"),
-        ("นายสมมติ (02) 643-3159 ต่อ 12", "นายสมมติ", "02 643-3159 ต่อ 12"),
-        ("นายสมมติ (3027)", "นายสมมติ", "3027"),
-        ("นายสมมติ (02)", "นายสมมติ (02)", None),
-        ("โทร. 0 2225 7612 โทรสาร 0 2225 7613", None, "0 2225 7612, 0 2225 7613"),
-    ],
-)
-def test_area_codes_and_telefaxes_are_no_part_of_a_name(contact: str, name: str | None, phone: str | None) -> None:
-    assert value(instead(PROJECT, ["นายสมมติ"], contact), "contacts", "contact_name", "contact_phone") == (name, phone)
 
 
 @pytest.mark.parametrize("doctype", ["", '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2//EN">'])

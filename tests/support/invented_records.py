@@ -12,7 +12,8 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from parsers.thai import BUDDHIST_OFFSET, clean
+from parsers.thai import clean
+from parsers.values import BUDDHIST_OFFSET
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -210,6 +211,19 @@ def strategies(draw: st.DrawFn, code: str) -> list[Row]:
     return rows
 
 
+_CITY_TARGETS = (
+    ("แห่ง", "1"),
+    ("ร้อยละ 2", "ร้อยละ 2"),
+    ("≥1", "แห่ง"),
+    ("ตร.ม.", "12.25 ตร.ม."),
+    ("ร้อยละ", "20 ของประชาชนที่ทำการสำรวจ"),
+)
+_CITY_LEVELS = (("ด้านที่", "มหานครสำหรับทุกคน"), ("มิติที่", "เมืองที่เป็นมิตร"), ("เป้าหมายที่", "ผู้สูงอายุได้รับการดูแล"))
+_STRATEGY_LINES = ("ด้านที่ ๓ – มหานครสำหรับทุกคน : Bangkok as an Inclusive City", None)
+_LEVELS_ABOVE = (
+    "ด้านที่ ๑ – มหานครปลอดภัย มิติที่ ๑.๑ - ปลอดมลพิษ",
+    "ด้านที่ ๒ – มหานครสีเขียว สะดวกสบาย มิติที่ ๒.๓ - พื้นที่สีเขียว",
+)
 _HEADS_AN_ENTRY = re.compile(r"/[0-9๐-๙]+ *:")
 
 
@@ -392,13 +406,16 @@ def kpis(draw: st.DrawFn) -> Tables:
 
 @st.composite
 def result_lists(draw: st.DrawFn) -> Tables:
+    """A list by dimension, or by the levels of the city's plan (`dimension_name` is null); its name is the address's."""
     agency = draw(st.sampled_from(("09000000", "50160000")))
-    dimension = draw(st.integers(1, 3))
+    dimension = draw(st.integers(1, 5))
+    by_strategy = draw(st.sampled_from((False, False, True)))
+    kinds = KPI_TYPES if by_strategy else KPI_TYPES[1:]
     items, links, quarter_rows = [], [], []
     for number in range(1, draw(st.integers(1, 3)) + 1):
-        identity = {"agency_code": agency, "list_name": f"index10{dimension}", "item_no": number}
+        identity = {"agency_code": agency, "list_name": None, "item_no": number}
         linked = draw(st.lists(st.one_of(kpi_codes(), project_codes()), min_size=1, max_size=3, unique=True))
-        kinds = ["kpi" if len(code) < 13 else "project" for code in linked]
+        linked_kinds = ["kpi" if len(code) < 13 else "project" for code in linked]
         rows = draw(quarters(identity))
         told = draw(st.booleans())
         for row in rows:
@@ -406,13 +423,17 @@ def result_lists(draw: st.DrawFn) -> Tables:
         items.append(
             {
                 **identity,
-                "heading": f"มิติที่ {dimension} : {draw(st.sampled_from(KPI_TYPES[1:]))}",
+                "heading": f"มิติที่ {dimension} : {draw(st.sampled_from(kinds)) or ''}".strip(),
                 "dimension_no": dimension,
-                "dimension_name": "ด้านประสิทธิผลตามพันธกิจ",
-                "kpi_code": next((code for code, kind in zip(linked, kinds, strict=True) if kind == "kpi"), None),
-                "project_code": next((c for c, kind in zip(linked, kinds, strict=True) if kind == "project"), None),
+                "dimension_name": None if by_strategy else "ด้านประสิทธิผลตามพันธกิจ",
+                "kpi_code": next(
+                    (code for code, kind in zip(linked, linked_kinds, strict=True) if kind == "kpi"), None
+                ),
+                "project_code": next(
+                    (c for c, kind in zip(linked, linked_kinds, strict=True) if kind == "project"), None
+                ),
                 "name": draw(names()),
-                "strategy": draw(st.sampled_from(("ด้านที่ ๓ – มหานครสำหรับทุกคน : Bangkok as an Inclusive City", None))),
+                "strategy": draw(st.sampled_from(_LEVELS_ABOVE if by_strategy else _STRATEGY_LINES)),
                 "unit": draw(st.sampled_from(UNITS)),
                 "target_value": draw(values()),
                 "achieved_value": draw(st.one_of(values(), st.none())),
@@ -421,7 +442,7 @@ def result_lists(draw: st.DrawFn) -> Tables:
         )
         links += [
             {**identity, "position": position, "linked_kind": kind, "linked_code": code}
-            for position, (kind, code) in enumerate(zip(kinds, linked, strict=True), 1)
+            for position, (kind, code) in enumerate(zip(linked_kinds, linked, strict=True), 1)
         ]
         quarter_rows += rows
     return {"result_list_items": items, "result_list_links": links, "result_list_quarters": quarter_rows}
@@ -436,7 +457,7 @@ def yii_projects(draw: st.DrawFn) -> Tables:
     kpi_code = draw(st.one_of(st.none(), kpi_codes()))
     project = {
         "project_code": code,
-        "name": None,
+        "name": draw(st.one_of(st.none(), names())),
         "agency_code": code[:8],
         "agency_name": draw(st.sampled_from((*AGENCIES, None))),
         "fiscal_year_be": year_be if has_year else None,
@@ -452,7 +473,29 @@ def yii_projects(draw: st.DrawFn) -> Tables:
         "budget_spent_baht": draw(st.one_of(st.none(), values())),
         "start_date": draw(st.one_of(st.none(), st.just(start.isoformat()))),
         "finish_date": draw(st.one_of(st.none(), st.just((start + timedelta(364)).isoformat()))),
+        "policy_id": draw(st.sampled_from((None, "22", "30"))),
+        "branch_id": draw(st.sampled_from((None, "0000000", "1307", "0000"))),
     }
     columns = ("name", "unit", "target_value", "achieved_value", "kpi_type", "kpi_level")
     kpi = {"project_code": code, "kpi_code": kpi_code, **dict.fromkeys(columns)}
     return {"projects": [project], "project_kpis": [kpi] if kpi_code else []}
+
+
+@st.composite
+def city_indicators(draw: st.DrawFn) -> Tables:
+    number = str(draw(st.integers(8, 243)))
+    row = {
+        "indicator_no": number,
+        "printed_no": draw(st.sampled_from((number, "3"))),
+        "fiscal_years": "2562-2563",
+        "name": draw(names()),
+        **dict(zip(("unit", "target"), draw(st.sampled_from(_CITY_TARGETS)), strict=True)),
+        "data_kind": "ตัวชี้วัดเป้าประสงค์",
+        **{column: draw(st.one_of(st.none(), texts(most=9))) for column in ("definition", "method", "source")},
+    }
+    levels = []
+    for level, (label, name) in enumerate(_CITY_LEVELS[: draw(st.sampled_from((3, 3, 2, 0)))], 1):
+        code = ".".join(str(draw(st.integers(1, 9))) for _ in range(level))
+        columns = {"position": level, "level": level, "level_label": label, "strategy_code": code, "name": name}
+        levels.append({"indicator_no": number, **columns, "name_en": None})
+    return {"city_indicators": [row], "city_indicator_strategies": levels}

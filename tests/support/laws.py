@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from support.invented_records import Tables, kpis, projects, result_lists, yii_projects
+from support.invented_records import Tables, city_indicators, kpis, projects, result_lists, yii_projects
 from support.rendering import (
     GLUES,
     LAYOUTS,
@@ -20,6 +20,7 @@ from support.rendering import (
     Markup,
     Printed,
     Printing,
+    print_city_indicator,
     print_kpi,
     print_project,
     print_result_list,
@@ -36,7 +37,13 @@ KINDS: dict[str, tuple[st.SearchStrategy[Tables], Printer]] = {
     "kpi": (kpis(), print_kpi),
     "result_list": (result_lists(), print_result_list),
     "yii_project": (yii_projects(), print_yii),
+    "city_indicator": (city_indicators(), print_city_indicator),
 }
+
+
+TROUBLE = "กนรเแำําฺ่้๊๋็ ๐๙09\u00a0\u200b\u200d\ufeff\u00ad\uf70b\uf711\n\t-:/(),.ab"
+troubled_texts = st.one_of(st.text(TROUBLE, max_size=30), st.text(max_size=30))
+"""Texts with all that troubles a reader of Thai."""
 
 
 def law(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from parsers.labels import KPI_HEADINGS, PROJECT_HEADINGS
-from parsers.thai import BUDDHIST_OFFSET
+from parsers.values import BUDDHIST_OFFSET
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
@@ -23,6 +23,11 @@ _LABEL_WORD = re.compile(
 )
 """What a quoted label begins or ends with: officers' texts break elsewhere, or nobody could tell a text from a label."""
 _THAI_DIGITS = str.maketrans("0123456789", "๐๑๒๓๔๕๖๗๘๙")
+_CITY_TEXTS = {
+    "1.นิยาม หรือความหมายของตัวชี้วัด": "definition",
+    "2.วิธีการคำนวณ หรือ เกณฑ์การประเมิน": "method",
+    "3.แหล่งข้อมูล/เจ้าของข้อมูล": "source",
+}
 _LEVELS = {"output": "ตัวชี้วัดระดับผลผลิต (output)", "outcome": "ตัวชี้วัดระดับผลลัพธ์ (outcome)"}
 
 
@@ -243,18 +248,22 @@ def print_result_list(tables: Tables, how: Printing) -> Printed:
     """A result list, line by line, under either of its two titles."""
     items = tables["result_list_items"]
     agency, dimension = items[0]["agency_code"], items[0]["dimension_no"]
+    levels: str | None = None
     title = how.one_of("ผลการปฏิบัติราชการประจำปีของหน่วยงาน", "ผลการปฏิบัติราชการประจำปี : ของหน่วยงาน")
-    page: Printed = [
-        Line(title, " : ", agency, role="title"),
-        Line(f"มิติที่ {dimension}", " ", items[0]["dimension_name"], role="title"),
-    ]
+    page: Printed = [Line("Home Home SED")] if how.turn % 3 == 2 else []
+    page.append(Line(title, " : ", agency, role="title"))
+    if items[0]["dimension_name"]:
+        page.append(Line(f"มิติที่ {dimension}", " ", items[0]["dimension_name"], role="title"))
     for item in items:
+        if not item["dimension_name"] and item["strategy"] != levels:  # a list by strategy
+            levels = item["strategy"]
+            page += [Line(level) for level in re.split(" (?=มิติที่)", levels)]
         number = item["item_no"]
         linked = [row for row in tables["result_list_links"] if row["item_no"] == number]
         paths = [f"my{row['linked_kind']}.php?pid={row['linked_code']}" for row in linked]
         page.append(Line(f"({number})", " ", item["name"], role="item", links=tuple(paths[:1])))
         page.append(Line(f"[{item['heading']}]"))
-        page += _text(item["strategy"])
+        page += _text(item["strategy"] if item["dimension_name"] else None)
         page += [
             Line(item["name"], links=tuple(paths[1:])),
             Line("หน่วยนับ", " :", item["unit"]),
@@ -277,6 +286,7 @@ def print_yii(tables: Tables, how: Printing) -> Printed:
     not_set = how.one_of("(ไม่ได้ตั้ง)", "(not set)", "")
     rows = {
         "รหัสโครงการ": project["project_code"],
+        **({"ชื่อโครงการ": project["name"]} if project["name"] else {}),
         "ปี": str(project["fiscal_year_be"] or ""),
         "งบฯ ที่ได้รับ (บาท)": how.number(project["budget_received_baht"], commas=True),
         "งบฯ ที่ใช้ไป (บาท)": how.number(project["budget_spent_baht"], commas=True),
@@ -285,9 +295,42 @@ def print_yii(tables: Tables, how: Printing) -> Printed:
         "Start Date": f"{project['start_date']} 00:00:00.000" if project["start_date"] else "",
         "Finish Date": f"{project['finish_date']} 00:00:00.000" if project["finish_date"] else "",
         "Kpi ID": kpis[0]["kpi_code"] if kpis else "(ไม่ได้ตั้ง)",
+        "Policy ID": project.get("policy_id") or "",
+        "Branch ID": project.get("branch_id") or "",
         "หลักการและเหตุผล": project["rationale"] or "",
     }
-    return [Line(label, "", value or not_set) for label, value in rows.items()]
+    page: Printed = [Line(label, "", value or not_set) for label, value in rows.items()]
+    if how.turn % 3 == 0:
+        return page
+    progress = f"คืบหน้าล่าสุด : ร้อยละ {how.number(project['progress_percent'])}".strip()
+    above = [f"รายละเอียดโครงการ/กิจกรรม: {project['project_code']}", progress, "ข้อมูลโครงการ/กิจกรรม พิมพ์ PDF"]
+    return [*map(Line, above), *page]
+
+
+def print_city_indicator(tables: Tables, how: Printing) -> Printed:
+    """The page of an indicator of the city's development plan, line by line."""
+    row = tables["city_indicators"][0]
+    number = row["printed_no"]
+    page: Printed = [
+        Line("โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง (2562-2563)", role="title"),
+        Line("Back Home"),
+        Line(
+            f"{how.one_of(number, number.translate(_THAI_DIGITS))}. {row['name']}",
+            " : ",
+            row["indicator_no"],
+            role="title",
+        ),
+        Line(f"ค่าเป้าหมาย {row['unit']}", " : ", row["target"]),
+        Line("ลักษณะข้อมูล", " : ", row["data_kind"]),
+        _heading(PROJECT_HEADINGS["strategies"]),
+    ]
+    for strategy in tables["city_indicator_strategies"]:
+        label = f"{strategy['level_label'] or ''} {strategy['strategy_code'].translate(_THAI_DIGITS)}".strip()
+        joint = " " if strategy["level"] == 3 else " - "
+        page.append(Line("", ":", f"{label}{joint}{strategy['name']}{'%' if strategy['level'] == 3 else ''}"))
+    for heading, column in _CITY_TEXTS.items():
+        page += [_heading(heading), *_text(row[column])]
+    return page
 
 
 # --- how letters are written ---------------------------------------------------------------------------------------

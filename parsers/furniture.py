@@ -1,0 +1,56 @@
+"""What sites print around a record: navigation, buttons, notices. It says nothing of the record, and is no unknown line."""
+
+import re
+from typing import Final
+
+from parsers.grammar import DIGIT
+
+FURNITURE: Final = frozenset(("Back Home", "BackHome", "Back", "Home", "Home Home SED", "SED", "FusionCharts will render here", "FusionCharts"))  # fmt: skip
+"""What the portal prints above every record, below the title of the page."""
+
+TO_TOP: Final = frozenset(("กลับขึ้นด้านบน", "กลับด้านบน", "ขึ้นด้านบน", "Top", "Back to top"))
+NAVIGATION: Final = frozenset((
+    *FURNITURE,
+    *TO_TOP,
+    *("กลับหน้าหลัก", "กลับหน้าแรก", "หน้าหลัก", "หน้าแรก", "ย้อนกลับ", "กลับ", "พิมพ์ข้อมูล"),
+    *("พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Print", "Close", "Logout"),
+    *("เข้าสู่ระบบ", "เมนู", "ค้นหา", "ติดต่อเรา", "Login", "Menu", "Search"),
+))  # fmt: skip
+"""Lines that are taken out of a page's head, and of what stands below a record."""
+
+_MENU_WORDS: Final = (  # of any site: known where no rule read them, but never taken out of a record
+    *("เกี่ยวกับเรา", "แผนผังเว็บไซต์", "ข่าวประชาสัมพันธ์", "คู่มือการใช้งาน", "คำถามที่พบบ่อย", "ช่วยเหลือ", "ลงทะเบียน", "สมัครสมาชิก"),
+    *("กลับสู่หน้าหลัก", "กลับสู่ด้านบน", "ข้ามไปยังเนื้อหาหลัก", "ภาษาไทย", "ไทย", "กำลังโหลด..."),
+    *("About", "About us", "Contact", "Contact us", "Sitemap", "Help", "Sign in", "Sign out", "Signup", "Register"),
+    *("English", "EN", "TH", "Skip to content", "Skip to main content", "Toggle navigation", "Loading..."),
+    *("แก้ไข", "ปรับปรุง", "ลบ", "Update", "Delete", "พิมพ์ PDF", "My Company", "My Application", "×", "☰", "▲", "▼"),
+    *("ความคืบหน้าโครงการ/กิจกรรม", "รายละเอียดตัวชี้วัด"),
+)
+_WORDS: Final = sorted({*NAVIGATION, *_MENU_WORDS}, key=len, reverse=True)
+_NAVIGATION_LINE: Final = re.compile(  # one of them, or several in a line: `หน้าแรก | เข้าสู่ระบบ`; or a trail of links
+    rf"(?:[\s:|/<>«»‹›•·#]|{'|'.join(map(re.escape, _WORDS))}|(?:Create )?Tbl Project Mains?|{DIGIT}{{8}}-{DIGIT}{{4}})++"
+    r"|(?:หน้าแรก|หน้าหลัก|Home)\s*[/»›>].*"
+)
+_NOTICE: Final = re.compile(
+    r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|.*©"
+    r"|(?:powered|developed|designed) by\b|(?:ออกแบบและพัฒนา|พัฒนาระบบ)โดย|จำนวน(?:ผู้เข้าชม|ผู้เยี่ยมชม|ผู้เข้าใช้)\s*:?\s*[0-9]",
+    re.IGNORECASE,
+)
+_NOTICE_LINES: Final = 5  # of a copyright notice, at most
+
+
+def is_furniture(line: str) -> bool:
+    """Whether a line prints only what sites print around every record."""
+    return line in NAVIGATION or line in (":", "␀") or bool(_NAVIGATION_LINE.fullmatch(line) or _NOTICE.match(line))
+
+
+def record_end(lines: list[str], end: int) -> int:
+    """How many of the first `end` lines stand above what a site prints below every record: *Back*, a copyright notice."""
+    below = end
+    while below and (lines[below - 1] == "␀" or lines[below - 1] in NAVIGATION):
+        below -= 1
+        end = end if lines[below] == "␀" else below
+    for place in range(max(end - _NOTICE_LINES, 0), end):
+        if _NOTICE.match(lines[place]):
+            return record_end(lines, place)
+    return end

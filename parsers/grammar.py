@@ -1,0 +1,513 @@
+"""The engine that reads declared pages: lines in, records out. It knows nothing of the portal.
+
+A page kind declares its sections (`Section`: a heading, and what stands below it) and its records (`Block`: labels in the
+order in which they are printed). Two rules read all layouts:
+
+- **A label counts only where it is next in order.** What a text quotes of other labels stays text.
+- **A label and its value in the next cell are one line.** A blank in a pattern stands for any white space or none, line
+  ends too.
+
+Their companions keep the two from being believed too much: a line that is exactly a heading, or begins with a label of its
+block, and is not next in order is a finding, and what stands below it is unclaimed until the next label in order. What
+stands between two records is unclaimed. A required label that is missing is in the record's `missing`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from parsers.findings import Findings, Scope
+from parsers.thai import arabic_digits
+
+Row = dict[str, Any]
+Lines = Literal["none", "word", "one", "name", "many"]
+
+DIGIT: Final = "[0-9๐-๙]"
+NUMBER: Final = "[0-9๐-๙.,+-]+"
+LABELLED: Final = re.compile(r"[^\W\d_][^:0-9๐-๙]{1,60} :.*")
+"""A line like `<label> : <value>`: it is no part of a name, and no value of the label above it."""
+_LABEL_IN_TEXT: Final = "A line that reads like a label and its value; it stands in the text above it."
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A printed label. Its value is what follows on its line, or else below it; named groups are values of their own.
+
+    lines: how many lines the value has. `none`: it has no value, what follows on its line is read like a line of its
+        own; `word`: one line, and none that reads like a label and its value; `one`: one line; `name`: one, and below it
+        those that do not read like a label and its value; `many`: all up to the next label in order
+    """
+
+    name: str
+    pattern: str
+    lines: Lines = "one"
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value without a label, known by its shape where it is next in order and nowhere else."""
+
+    name: str
+    pattern: str
+    lines: Lines = "none"
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Free text without a label: all lines between the labels around it.
+
+    mixed: whether its lines are several things, which the page's own code tells apart
+    """
+
+    name: str
+    mixed: bool = False
+
+
+Item = Label | Value | Text
+
+
+class Record:
+    """What one block says: name → printed text; and the names of required items that it lacks."""
+
+    __slots__ = ("first_place", "met", "missing", "pieces", "source", "values")
+
+    def __init__(self, source: str, first_place: int = 0, values: dict[str, str | None] | None = None) -> None:
+        self.source = source
+        self.first_place = first_place
+        self.values: dict[str, str | None] = {} if values is None else values
+        self.pieces: dict[str, list[str]] = {}
+        self.met: set[int] = set()
+        self.missing: Sequence[str] = ()
+
+    @property
+    def first_line(self) -> str:
+        """The line in which the record begins."""
+        return self.source[self.first_place :].partition("\n")[0]
+
+    def get(self, name: str) -> str | None:
+        """What is printed under a name; None where it is not printed, or blank."""
+        return self.values.get(name) or None
+
+    def lines(self, name: str) -> list[str]:
+        """The lines of what is printed under a name."""
+        value = self.values.get(name)
+        return self.pieces.get(name) or ([value] if value else [])
+
+
+class Page:
+    """One page while it is read; `tables`, `unclaimed` and the findings are what comes of it.
+
+    links: for each line the targets of the links that begin in it
+    """
+
+    def __init__(
+        self, tables: Sequence[str], lines: list[str], links: Mapping[int, list[str]], findings: Findings, url: str | None
+    ) -> None:
+        self.tables: dict[str, list[Row]] = {table: [] for table in tables}
+        self.lines = lines
+        self.links = links
+        self.findings = findings
+        self.url = url
+        self.unclaimed: list[str] = []
+        self.replaced: dict[str, list[str]] = {}  # lines that stand for others, and those
+        self.code = ""
+        self.evaluation_quarter: int | None = None
+        self.headings: frozenset[str] = frozenset()
+
+    def leave(self, lines: Iterable[str]) -> None:
+        """Report lines that no rule read."""
+        for line in lines:
+            self.unclaimed += self.replaced.get(line) or ([line] if line != ":" else [])
+
+    def stray(self, line: str) -> None:
+        """Report a heading or a label that is not next in order."""
+        self.findings.add("out_of_order", printed=" ".join(self.replaced.get(line, [line])))
+        self.leave([line])
+
+    def text(self, lines: list[str]) -> str | None:
+        """The text of a section; what stands below a heading that does not belong there is unclaimed."""
+        if not self.headings.isdisjoint(lines):
+            place = next(place for place, line in enumerate(lines) if line in self.headings)
+            self.stray(lines[place])
+            self.leave(lines[place + 1 :])
+            lines = lines[:place]
+        for line in lines[1:]:
+            if LABELLED.match(line):
+                self.findings.add("line_not_understood", printed=line, message=_LABEL_IN_TEXT)
+        return " ".join(lines) or None
+
+
+class Block:
+    """A record that repeats (or, with `repeats=False`, is there once), declared by its items in their printed order.
+
+    table: where its rows go; tail: labels below the last record; series: the group that numbers the records;
+    ordered: whether the order of labels is known. Where it is not, each counts once, wherever it stands
+    """
+
+    def __init__(
+        self,
+        table: str,
+        *items: Item,
+        tail: tuple[Label, ...] = (),
+        repeats: bool = True,
+        ordered: bool = True,
+        series: str = "",
+    ) -> None:
+        self.table = table
+        self.items: tuple[Item, ...] = (*items, *tail)
+        self.repeats = repeats
+        self.ordered = ordered
+        self.series = series
+        self.tail_at = len(items)
+        self.required = [n for n, item in enumerate(items) if not isinstance(item, Text) and item.required]
+        self.patterns = [None if isinstance(item, Text) else compiled(item.pattern) for item in self.items]
+        self.groups = [tuple(pattern.groupindex) if pattern else () for pattern in self.patterns]
+        alternatives: list[str] = []
+        self.item_of: dict[int, int] = {}  # group number of the one expression → item
+        group = 1
+        for number, (item, pattern) in enumerate(zip(self.items, self.patterns, strict=True)):
+            if isinstance(item, Label) and pattern:
+                alternatives.append(f"({pattern.pattern})")
+                self.item_of[group] = number
+                group += 1 + pattern.groups
+        self.labels = re.compile("|".join(alternatives), re.MULTILINE)
+        self.reach = {at: self._reachable(at) for at in range(-1, len(self.items))}
+        self.last_required = max(self.required, default=0)
+        self.no_label = re.sub(r"\(\?P<\w+>", "(?:", f"{self.labels.pattern}|:?\n|$")
+        self.usual = re.compile("".join(map(self._usual, range(self.tail_at))), re.MULTILINE)
+        self.usual_tail = re.compile("".join(map(self._usual, range(self.tail_at, len(self.items)))), re.MULTILINE)
+
+    def _usual(self, number: int) -> str:
+        """The expression of one item as it is mostly printed: on one line, or its value on the next, then the next item."""
+        item, pattern = self.items[number], self.patterns[number]
+        if isinstance(item, Text):
+            return rf"(?:(?!{self.no_label})(?P<{item.name}>[^\n]*)\n)?"
+        value = r"[ ]*"
+        if item.lines != "none":
+            if isinstance(self.items[min(number + 1, self.tail_at - 1)], Text):  # a blank value: the text's line is its
+                value += rf"(?P<{item.name}>[^\n]+)"
+            else:
+                guard = f"(?!{LABELLED.pattern})" if item.lines == "word" else ""
+                value += rf"(?:\n(?!{self.no_label}){guard})?(?P<{item.name}>[^\n]*)"
+        expression = rf"(?>{pattern.pattern if pattern else ''}){value}\n"
+        return expression if item.required else f"(?:{expression})?"
+
+    def _reachable(self, at: int) -> tuple[list[int], int | None]:
+        """The values without a label, and the text, that may come next."""
+        values: list[int] = []
+        text: int | None = None
+        for number in range(at + 1, len(self.items)):
+            item = self.items[number]
+            if isinstance(item, Text):
+                text = number if text is None else text
+            elif isinstance(item, Value):
+                values.append(number)
+            if not isinstance(item, Text) and item.required:
+                break
+        return values, text
+
+    def read(self, lines: list[str], page: Page, starts: frozenset[int] | None = None) -> tuple[list[Record], Record]:
+        """The records in the lines, and what the tail says. Lines that are no part of them are reported to the page.
+
+        starts: the lines in which records may begin, where the first label alone does not tell
+        """
+        if starts is None and self.ordered and page.headings.isdisjoint(lines) and (read := self._read_usual(lines)):
+            return read
+        run = _Run(self, lines, page.headings, starts).run()
+        if run.records and starts is None and (parted := self._parted(lines, run.met)):
+            page.findings.add("label_inside_line", table=self.table)
+            run = _Run(self, parted, page.headings, starts).run()
+        page.leave(run.left)
+        for line in run.strays:
+            page.stray(line)
+        for line in run.doubtful:
+            page.findings.add("line_not_understood", printed=line, table=self.table, message=_LABEL_IN_TEXT)
+        for record in run.records:
+            record.missing = [self.items[number].name for number in self.required if number not in record.met]
+        return run.records, run.tail
+
+    def _read_usual(self, lines: list[str]) -> tuple[list[Record], Record] | None:
+        """The records where each is printed as usual: the same result by one expression a record. None where one is not."""
+        text = "\n".join([*lines, ""])
+        records: list[Record] = []
+        end = 0
+        while (found := self.usual.match(text, end)) and found.end() > end:
+            records.append(Record(text, end, found.groupdict()))
+            end = found.end()
+            if not self.repeats:
+                break
+        below = self.usual_tail.match(text, end)
+        if not below or below.end() != len(text) or not (records or self.repeats):
+            return None
+        return records, Record(text, end, below.groupdict())
+
+    def _parted(self, lines: list[str], met: set[int]) -> list[str] | None:
+        """The lines parted before required labels that begin no line at all but stand inside some; None if none does."""
+        text = "\n".join(lines)
+        parted = text
+        for number in reversed(self.required):
+            pattern = self.patterns[number]
+            if number not in met and pattern and isinstance(self.items[number], Label):
+                parted = re.sub(f" (?={pattern.pattern})", "\n", parted, flags=re.MULTILINE)
+        return parted.split("\n") if parted != text else None
+
+    def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
+        """Report gaps and repeats in the records' numbers."""
+        printed = [record.values.get(self.series) or "" for record in records]
+        numbers = [arabic_digits(number) for number in printed]
+        if numbers != [str(number) for number in range(first, first + len(numbers))]:
+            scope.add("series_broken", self.series, ", ".join(printed))
+
+
+class _Run:
+    """One pass over the lines of a block."""
+
+    def __init__(
+        self, block: Block, lines: list[str], headings: frozenset[str], starts: frozenset[int] | None
+    ) -> None:
+        self.block = block
+        self.text = "\n".join(lines)
+        self.headings = headings
+        self.starts = None if starts is None else _offsets(lines, starts)
+        self.records: list[Record] = []
+        self.tail = Record(self.text)
+        self.left: list[str] = []
+        self.strays: list[str] = []
+        self.doubtful: list[str] = []
+        self.met: set[int] = set()
+        self.record: Record | None = None
+        if not block.repeats:
+            self.record = Record(self.text)
+            self.records.append(self.record)
+        self.at = -1
+        self.pieces: list[str] | None = None  # where the next line goes
+        self.lines: Lines = "none"
+        self.lost = False  # below a label that is not next in order
+
+    def run(self) -> "_Run":
+        text, headings, match = self.text, self.headings, self.block.labels.match
+        pos, end = 0, len(text)
+        while pos < end:
+            stop = text.find("\n", pos)
+            stop = end if stop < 0 else stop
+            line = text[pos:stop]
+            found = None if line in headings else match(text, pos)
+            number = self.block.item_of[found.lastindex or 0] if found else 0
+            if found and self._is_next(number, found):
+                pos = self._take(number, found)
+                continue
+            if line in headings or (found and (number or self.starts is None)):
+                self._stray(line)
+            elif (taken := self._take_value(pos)) is not None:
+                pos = taken
+                continue
+            else:
+                self._take_line(line)
+            pos = stop + 1
+        for record in (*self.records, self.tail):
+            for name, pieces in record.pieces.items():
+                record.values[name] = " ".join(pieces)
+        return self
+
+    def _stray(self, line: str) -> None:
+        self.strays.append(line)
+        self.pieces, self.lost = None, True
+
+    def _is_next(self, number: int, found: re.Match[str]) -> bool:
+        block = self.block
+        if not block.ordered:
+            return number not in self.met
+        if number >= block.tail_at:
+            return number > self.at
+        if number or not block.repeats:
+            return self.record is not None and number > self.at
+        if self.starts is not None:
+            return found.start() in self.starts
+        if self.at >= block.tail_at:
+            return False
+        if self.record is None or self.at >= block.last_required or not block.series:
+            return True
+        numbers = arabic_digits(f"{self.record.values.get(block.series)} {found[block.series]}").split()
+        return all(map(str.isdigit, numbers)) and int(numbers[0]) + 1 == int(numbers[-1])
+
+    def _take(self, number: int, found: re.Match[str]) -> int:
+        """Take a label, or a value, that is next in order; returns where to read on."""
+        block, item = self.block, self.block.items[number]
+        if number == 0 and block.repeats:
+            self.record = Record(self.text, found.start())
+            self.records.append(self.record)
+        record = self.tail if number >= block.tail_at else self.record
+        assert record is not None and not isinstance(item, Text)
+        for group in block.groups[number]:
+            record.values[group] = found[group]
+        self.at = number
+        self.lost = False
+        self.met.add(number)
+        record.met.add(number)
+        stop = self.text.find("\n", found.end())
+        stop = len(self.text) if stop < 0 else stop
+        rest = self.text[found.end() : stop].strip()
+        self.lines = item.lines
+        if item.lines == "none":
+            self.pieces = None
+            return stop - len(rest) if rest else stop + 1
+        self.pieces = record.pieces[item.name] = [rest] if rest else []
+        return stop + 1
+
+    def _take_value(self, pos: int) -> int | None:
+        if self.record is None or self.lost or (self.pieces == [] and self.lines in ("one", "word")):
+            return None
+        for number in self.block.reach[self.at][0]:
+            pattern = self.block.patterns[number]
+            if pattern and (found := pattern.match(self.text, pos)):
+                return self._take(number, found)
+        return None
+
+    def _take_line(self, line: str) -> None:
+        pieces = self.pieces
+        if pieces is not None:
+            if self.lines == "many":
+                item = self.block.items[self.at]
+                if pieces and LABELLED.match(line) and not (isinstance(item, Text) and item.mixed):
+                    self.doubtful.append(line)
+                if pieces or line != ":":
+                    pieces.append(line)
+                return
+            guarded = self.lines == "word" or pieces
+            if (self.lines == "name" or not pieces) and not (guarded and LABELLED.match(line)):
+                if line != ":":
+                    pieces.append(line)
+                return
+        if self.record is not None and not self.lost:
+            number = self.block.reach[self.at][1]
+            if number is not None:
+                self.at = number
+                self.lines = "many"
+                self.pieces = self.record.pieces[self.block.items[number].name] = [line] if line != ":" else []
+                return
+        self.left.append(line)
+
+
+def _offsets(lines: list[str], starts: frozenset[int]) -> frozenset[int]:
+    found: set[int] = set()
+    place = 0
+    for number, line in enumerate(lines):
+        if number in starts:
+            found.add(place)
+        place += len(line) + 1
+    return frozenset(found)
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """An item's pattern as an expression: a blank stands for any white space, or none, line ends too."""
+    return re.compile(pattern.replace(" ", r"\s*"), re.MULTILINE)
+
+
+# --- sections ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, a line of its own; and the records below it, where it has any: they tell a heading from a quotation.
+
+    last: whether nothing of the record stands below it
+    """
+
+    key: str
+    heading: str
+    block: Block | None = None
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """A page cut at its headings: the lines above the first, those below each, and the headings that are missing."""
+
+    head: list[str]
+    below: dict[str, list[str]]
+    missing: list[str]
+
+
+def cut(sections: Sequence[Section], lines: list[str], page: Page) -> Sections:
+    """Cut a page's lines at the headings of its sections.
+
+    Where a heading stands more than once, the order of headings and what its section begins with decide; the others are
+    reported where they stand. A heading that stands nowhere alone may have the first line of its text behind it.
+    """
+    page.headings = frozenset(section.heading for section in sections)
+    places = _places(sections, lines)
+    if not all(places):
+        lines = _respelt(sections, lines, places)
+        places = _places(sections, lines)
+    chosen = _choose(sections, lines, places)
+    _find_glued(sections, lines, chosen, page)
+    starts = sorted((place, number) for number, place in enumerate(chosen) if place is not None)
+    bounds = [*(place for place, _ in starts), len(lines)]
+    below: dict[str, list[str]] = {}
+    for (place, number), end in zip(starts, bounds[1:], strict=True):
+        rest = lines[place].removeprefix(sections[number].heading).lstrip(" :")
+        below[sections[number].key] = [rest, *lines[place + 1 : end]] if rest else lines[place + 1 : end]
+    missing = [section.heading for section, place in zip(sections, chosen, strict=True) if place is None]
+    return Sections(lines[: bounds[0]], below, missing)
+
+
+def _places(sections: Sequence[Section], lines: list[str]) -> list[list[int]]:
+    number_of = {section.heading: number for number, section in enumerate(sections)}
+    places: list[list[int]] = [[] for _ in sections]
+    for place, line in enumerate(lines):
+        if line in number_of:
+            places[number_of[line]].append(place)
+    return places
+
+
+def _choose(sections: Sequence[Section], lines: list[str], places: list[list[int]]) -> list[int | None]:
+    """One place for each heading, in the order of headings: from the end, as most that quote one stand above it."""
+    chosen: list[int | None] = [None] * len(sections)
+    bound = len(lines)
+    for number in range(len(sections) - 1, -1, -1):
+        found = [place for place in places[number] if place < bound]
+        if len(found) > 1:
+            found = [place for place in found if _fits(sections, number, lines, place)] or found
+        if found:
+            chosen[number] = bound = found[-1]
+    return chosen
+
+
+def _fits(sections: Sequence[Section], number: int, lines: list[str], place: int) -> bool:
+    block = sections[number].block
+    if block is None or place + 1 == len(lines):
+        return True
+    below = "\n".join(lines[place + 1 : place + 4])
+    return any(lines[place + 1] == section.heading for section in sections[number + 1 :]) or bool(
+        block.patterns[0] and block.patterns[0].match(below)
+    )
+
+
+def _letters(text: str) -> str:
+    return arabic_digits(text).replace(" ", "")
+
+
+def _respelt(sections: Sequence[Section], lines: list[str], places: list[list[int]]) -> list[str]:
+    """The lines, headings that differ in blanks or in the kind of their digits spelt as usual."""
+    headings = {
+        _letters(section.heading): section.heading for section, found in zip(sections, places, strict=True) if not found
+    }
+    longest = 2 * max(map(len, headings))
+    return [headings.get(_letters(line), line) if len(line) < longest else line for line in lines]
+
+
+def _find_glued(sections: Sequence[Section], lines: list[str], chosen: list[int | None], page: Page) -> None:
+    """Find headings that begin the first line of their text, between the headings around them."""
+    low = -1
+    for number, section in enumerate(sections):
+        place = chosen[number]
+        if place is None:
+            high = next((later for later in chosen[number + 1 :] if later is not None), len(lines))
+            place = next((at for at in range(low + 1, high) if lines[at].startswith(section.heading)), None)
+            chosen[number] = place
+            if place is not None:
+                page.findings.add("heading_glued", printed=section.heading)
+        low = low if place is None else place

@@ -1,0 +1,86 @@
+"""The page of one indicator of the city's development plan (`mykpi2563.php`)."""
+
+import re
+from typing import Final
+
+from parsers.findings import Scope
+from parsers.furniture import NAVIGATION
+from parsers.grammar import DIGIT, Block, Label, Page, Section, Text, cut
+from parsers.pages.shared import (
+    TARGET,
+    TARGET_LABEL,
+    TARGET_LINE,
+    find_title,
+    require,
+    strategy,
+    strategy_rows,
+    title_end,
+    unit_of,
+)
+from parsers.quarters import QuarterTable
+from parsers.thai import arabic_digits
+
+TABLES: Final = ("city_indicators", "city_indicator_strategies")
+PAGE_TITLE: Final = "โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง"
+
+_YEARS: Final = re.compile(rf"{PAGE_TITLE}\s*(?:\(\s*([^()]*?)\s*\))?")
+_NUMBERED: Final = re.compile(rf"({DIGIT}+)\s*\.\s*(.*)")
+_TITLE_END: Final = title_end(f"{DIGIT}{{1,4}}")
+_HEAD: Final = Block("city_indicators", TARGET_LABEL, Label("data_kind", "ลักษณะข้อมูล :"), repeats=False)
+_STRATEGIES: Final = Block("city_indicator_strategies", strategy("ด้านที่", "มิติที่", "เป้าหมายที่", "ยุทธศาสตร์ที่"))
+_SOURCE: Final = Block(  # a fourth part exists, and was never seen whole
+    "city_indicators", Text("source"), Label("fourth", rf"[4๔] ?\.(?!{DIGIT})", "none", required=False), repeats=False
+)
+SECTIONS: Final = (
+    Section("strategies", "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ", _STRATEGIES),
+    Section("definition", "1.นิยาม หรือความหมายของตัวชี้วัด"),
+    Section("method", "2.วิธีการคำนวณ หรือ เกณฑ์การประเมิน"),
+    Section("source", "3.แหล่งข้อมูล/เจ้าของข้อมูล"),
+)
+
+
+def read(page: Page, tables: list[QuarterTable]) -> None:
+    """Read a city indicator into `page.tables`; without a title there is no record, and no row."""
+    sections = cut(SECTIONS, page.lines, page)
+    below = sections.below
+    titles = tuple(line for line in sections.head if _YEARS.fullmatch(line))
+    title = find_title(page, sections.head, _TITLE_END, titles, TARGET_LINE)
+    if title is None:
+        for lines in below.values():
+            page.leave(lines)
+        return
+    page.code = title.code
+    scope = page.findings.of("city_indicators", page.code)
+    for heading in sections.missing:
+        page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
+    (head,), _ = _HEAD.read([line for line in title.below if line not in NAVIGATION], page)
+    require(head, scope, {"target_value": TARGET, "data_kind": "ลักษณะข้อมูล"})
+    records, _ = _STRATEGIES.read(below.get("strategies", []), page)
+    page.tables["city_indicator_strategies"] = strategy_rows(
+        records, page.findings.of("city_indicator_strategies", page.code), {"indicator_no": page.code}
+    )
+    years = _YEARS.fullmatch(titles[-1]) if titles else None
+    printed_no, name = _number_and_name(title.name, scope)
+    (source,), _ = _SOURCE.read(below.get("source", []), page)
+    page.tables["city_indicators"].append(
+        {
+            "indicator_no": page.code,
+            "printed_no": printed_no,
+            "fiscal_years": years[1] if years else None,
+            "name": name,
+            "unit": unit_of(head, "unit"),
+            "target": head.get("target_value"),
+            "data_kind": head.get("data_kind"),
+            "definition": page.text(below.get("definition", [])),
+            "method": page.text(below.get("method", [])),
+            "source": source.get("source"),
+        }
+    )
+
+
+def _number_and_name(title: str | None, scope: Scope) -> tuple[str | None, str | None]:
+    found = _NUMBERED.fullmatch(title or "")
+    if found is None:
+        scope.add("part_missing", "printed_no", title, "The title has no number.")
+        return None, title
+    return arabic_digits(found[1]), found[2] or None

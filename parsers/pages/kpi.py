@@ -1,0 +1,85 @@
+"""The KPI page: one indicator with its quarters and quarterly narrative."""
+
+from typing import Any, Final
+
+from parsers.furniture import NAVIGATION
+from parsers.grammar import Block, Label, Page, Section, Value, cut
+from parsers.pages.shared import (
+    KPI_CODE,
+    MEASURES,
+    TARGET,
+    TARGET_LINE,
+    check_last_quarter,
+    evaluation,
+    find_title,
+    measures,
+    read_evaluation,
+    require,
+    title_end,
+)
+from parsers.quarters import QuarterTable, join_narratives, quarter_rows, table_in
+
+TABLES: Final = ("kpis", "kpi_quarters")
+PAGE_TITLES: Final = ("รายละเอียดตัวชี้วัด",)
+
+_TITLE_END: Final = title_end(KPI_CODE)
+_HEAD: Final = Block(
+    "kpis",
+    *MEASURES,
+    Value("dead_chart", r"0(?:\.0+)?$", required=False),
+    Label("links", r"รายละเอียดตัวชี้วัดฯ :? (?:พิมพ์ข้อมูล)?$", "none"),
+    evaluation("ตรวจประเมินตัวชี้วัด"),
+    repeats=False,
+)
+SECTIONS: Final = (
+    Section("quarters", "ผลงานเทียบกับเป้าหมายรายไตรมาส"),
+    Section("narrative_1", "รายงานผลฯ ไตรมาสที่ 1"),
+    Section("narrative_2", "รายงานผลฯ ไตรมาสที่ 2"),
+    Section("narrative_3", "รายงานผลฯ ไตรมาสที่ 3"),
+    Section("narrative_4", "รายงานผลฯ ไตรมาสที่ 4"),
+    Section("summary", "** สรุปผลการดำเนินงาน **"),
+    Section("definition", "นิยาม หรือความหมายของตัวชี้วัด"),
+)
+
+
+def read(page: Page, tables: list[QuarterTable]) -> None:
+    """Read a KPI page into `page.tables`; without a title there is no record, and no row."""
+    sections = cut(SECTIONS, page.lines, page)
+    below = sections.below
+    title = find_title(page, sections.head, _TITLE_END, PAGE_TITLES, TARGET_LINE)
+    if title is None:
+        for lines in below.values():
+            page.leave(lines)
+        return
+    page.code = title.code
+    scope = page.findings.of("kpis", page.code)
+    for heading in sections.missing:
+        page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
+    (head,), _ = _HEAD.read([line for line in title.below if line not in NAVIGATION], page)
+    require(head, scope, {"target_value": TARGET, "achieved_value": "ผลงานที่ทำได้", "kpi_type": "ประเภทตัวชี้วัด", "kpi_level": "ตัวชี้วัดระดับ…", "links": "รายละเอียดตัวชี้วัดฯ"})
+    columns = measures(head, scope)
+    quarters: list[dict[str, Any]] = []
+    if (table := table_in(below.get("quarters", []), tables, page)) is None:
+        page.findings.of("kpi_quarters", page.code).add(
+            "part_missing", None, None, "The page has no table of quarters."
+        )
+    else:
+        quarters = quarter_rows(
+            table,
+            lambda quarter: page.findings.of("kpi_quarters", f"{page.code}/{quarter}"),
+            page.findings.of("kpi_quarters", page.code),
+            {"kpi_code": page.code},
+        )
+    narratives = {quarter: page.text(below.get(f"narrative_{quarter}", [])) for quarter in range(1, 5)}
+    page.tables["kpis"].append(
+        {
+            "kpi_code": page.code,
+            "name": title.name,
+            **columns,
+            "evaluation_score": read_evaluation(head, page, scope),
+            "definition": page.text(below.get("definition", [])),
+            "summary": page.text(below.get("summary", [])),
+        }
+    )
+    page.tables["kpi_quarters"] = join_narratives(quarters, narratives, {"kpi_code": page.code})
+    check_last_quarter(columns["achieved_value"], quarters, scope)

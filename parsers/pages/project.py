@@ -1,0 +1,392 @@
+"""The project page."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from parsers.contact import split_contact
+from parsers.findings import Scope
+from parsers.furniture import NAVIGATION, TO_TOP
+from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Section, Text, Value, compiled, cut
+from parsers.pages.shared import (
+    KPI_CODE,
+    MEASURES,
+    PROJECT_CODE,
+    QUARTERS,
+    check_last_quarter,
+    evaluation,
+    find_title,
+    measures,
+    read_evaluation,
+    require,
+    strategy,
+    strategy_rows,
+    title_end,
+    without_mark,
+)
+from parsers.quarters import QuarterTable, quarter_rows
+from parsers.thai import arabic_digits
+from parsers.values import (
+    BUDDHIST_OFFSET,
+    NONE_WORDS,
+    day,
+    fiscal_year,
+    integer,
+    parse_integer,
+    parse_number,
+    percent,
+    typed_date_day,
+    typed_dates,
+)
+
+Row = dict[str, Any]
+
+TABLES: Final = (
+    "projects",
+    "contacts",
+    "project_strategies",
+    "progress_reports",
+    "plan_steps",
+    "project_kpis",
+    "project_kpi_quarters",
+)
+PAGE_TITLES: Final = ("ความคืบหน้าโครงการ/กิจกรรม",)
+
+# --- what is printed, in its order ------------------------------------------------------------------------------------
+
+_AGENCY: Final = rf"(?P<agency_name>[^\n]*?) : \( (?P<fiscal_year_be>{DIGIT}{{4}})? \)$"
+_AGENCY_LINE: Final = compiled(_AGENCY)
+_TITLE_END: Final = title_end(PROJECT_CODE)
+_HEAD: Final = Block(
+    "projects",
+    Value("agency", _AGENCY),
+    Value("alone", rf"(?P<alone>{NUMBER}) %?$", required=False),
+    Label("progress_percent", "ความคืบหน้าโครงการ ร้อยละ(?: :)?", "word"),
+    Text("contact", mixed=True),
+    Label("links", r"ดูโครงการแผนปีฯ :? (?:พิมพ์ข้อมูล)?$", "none"),
+    evaluation("ประเมินโครงการ"),
+    repeats=False,
+)
+_UNIT_PAIR: Final = Block(
+    "projects",
+    Text("rationale"),
+    Label("unit", rf"(?P<unit_code>{DIGIT}{{8}})? / (?P<unit_code_second>{DIGIT}{{8}})?$", "none", required=False),
+    repeats=False,
+)
+_STRATEGIES: Final = Block("project_strategies", strategy("ด้านที่", "ยุทธศาสตร์ที่"))
+_REPORTS: Final = Block(
+    "progress_reports",
+    Label(
+        "heading",
+        rf"\( (?P<report_no>{DIGIT}+) \) ความคืบหน้าโครงการฯ ร้อยละ :? (?P<progress_percent>[^\s()]*) "
+        r"\( (?P<reported_on_date>[^()\n]*?) \)",
+        "none",
+    ),
+    Value("again", rf"(?P<again>{NUMBER})(?=\s|%|$)(?: %)?"),
+    Text("note"),
+    Label("problems", r"\*+ ปัญหาของโครงการ :", "many"),
+    Label("obstacles", r"\*+ อุปสรรคของโครงการ :", "many"),
+    Label("rule", "-{3,} &+ -{3,}$", "none", required=False),
+    series="report_no",
+)
+
+
+def _step_link(name: str, words: str) -> Label:
+    return Label(name, rf"{words}(?: :)? (?P<{name}>{PROJECT_CODE})?$", "none", required=False)
+
+
+_STEPS: Final = Block(
+    "plan_steps",
+    Label("step", f"ขั้นตอน (?P<step_no>{DIGIT}+)(?= :| ?$)", "none"),
+    Value("description", f":(?! {NUMBER} %$)", "many", required=False),
+    Label("weight", r": (?P<weight_percent>[^\s%:]*) %(?=\s|$)", "none"),
+    Label("start_date", "เริ่มต้น :", "word"),
+    Label("end_date", "สิ้นสุด :", "word"),
+    tail=(
+        _step_link("link_shown", r"\( ทดสอบ \) แสดงขั้นตอนการดำเนินงานโครงการ"),
+        _step_link("link_clicked", r"\( คลิก \) ขั้นตอนการปฏิบัติงานของโครงการ"),
+    ),
+    series="step_no",
+)
+_KPIS: Final = Block(
+    "project_kpis",
+    Label("kpi", rf"รายละเอียดเกี่ยวกับตัวชี้วัด :? (?P<kpi_code>{DIGIT}[0-9๐-๙-]*)?", "none"),
+    Label("name", "ตัวชี้วัด :", "name"),
+    *MEASURES,
+    QUARTERS,
+)
+SECTIONS: Final = (
+    Section("rationale", "หลักการและเหตุผล"),
+    Section("objectives", "วัตถุประสงค์ของโครงการ"),
+    Section("targets", "เป้าหมายของโครงการ"),
+    Section("strategies", "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ", _STRATEGIES),
+    Section("reports", "ผลการดำเนินงาน", _REPORTS),
+    Section("plan", "แผนการดำเนินงานฯ", _STEPS),
+    Section("kpis", "สนับสนุนตัวชี้วัดตามแผนฯ", _KPIS),
+    Section("evaluations", "** ผลการประเมินโครงการ (รายไตรมาส) **", last=True),
+)
+
+# --- from lines to rows -----------------------------------------------------------------------------------------------
+
+
+def read(page: Page, tables: list[QuarterTable]) -> None:
+    """Read a project page into `page.tables`; without a title there is no record, and no row."""
+    sections = cut(SECTIONS, page.lines, page)
+    title = find_title(page, sections.head, _TITLE_END, PAGE_TITLES, _AGENCY_LINE)
+    if title is None:
+        for lines in sections.below.values():
+            page.leave(lines)
+        return
+    page.code = title.code
+    scope = page.findings.of("projects", title.code)
+    for heading in sections.missing:
+        page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
+    project = _read_head(page, scope, title.name, [line for line in title.below if line not in NAVIGATION])
+    below = sections.below
+    if "rationale" in below:
+        _read_rationale(page, scope, project, _without_links_to_top(below["rationale"]))
+    for column in ("objectives", "targets"):
+        project[column] = page.text(_without_links_to_top(below.get(column, [])))
+    records, _ = _STRATEGIES.read(below.get("strategies", []), page)
+    page.tables["project_strategies"] = strategy_rows(
+        records, page.findings.of("project_strategies", page.code), {"project_code": page.code}
+    )
+    records, _ = _REPORTS.read(below.get("reports", []), page)
+    page.tables["progress_reports"] = _report_rows(page, records)
+    records, tail = _STEPS.read(below.get("plan", []), page)
+    _check_links(tail, scope)
+    page.tables["plan_steps"] = _step_rows(page, records)
+    records, _ = _KPIS.read(below.get("kpis", []), page)
+    _read_kpis(page, records, tables)
+    page.leave(below.get("evaluations", []))
+    page.tables["projects"].append(project)
+    for rule, column, printed, about in _contradictions(page, project):
+        about.add(rule, column, printed)
+
+
+def _without_links_to_top(lines: list[str]) -> list[str]:
+    while lines and lines[-1] in TO_TOP:  # below each part
+        lines = lines[:-1]
+    return lines
+
+
+def _read_head(page: Page, scope: Scope, name: str | None, lines: list[str]) -> Row:
+    (head,), _ = _HEAD.read(lines, page)
+    require(head, scope, {"agency": "agency and fiscal year", "progress_percent": "ความคืบหน้าโครงการ ร้อยละ", "links": "ดูโครงการแผนปีฯ"})
+    year = fiscal_year(head.get("fiscal_year_be"), scope, "fiscal_year_be")
+    if year is None and "agency" not in head.missing and not head.get("fiscal_year_be"):
+        scope.add("part_missing", "fiscal_year_be", None, "The agency's line has no fiscal year.")
+    progress = percent(head.get("progress_percent"), scope, "progress_percent")
+    if (alone := head.get("alone")) and parse_number(alone) != progress:
+        scope.add("progress_printed_twice", "progress_percent", f"{alone} | {head.get('progress_percent') or ''}")
+    _read_contact(page, head.lines("contact"))
+    return {
+        "project_code": page.code,
+        "name": name,
+        "agency_code": page.code[:8],
+        "agency_name": without_mark(head.get("agency_name")),
+        "fiscal_year_be": year,
+        "fiscal_year_ce": year - BUDDHIST_OFFSET if year else None,
+        "progress_percent": progress,
+        "evaluation_score": read_evaluation(head, page, scope),
+        **dict.fromkeys(("unit_code", "unit_code_second", "rationale", "objectives", "targets")),
+        **dict.fromkeys(("budget_received_baht", "budget_spent_baht", "start_date", "finish_date")),
+        **dict.fromkeys(("policy_id", "branch_id")),
+    }
+
+
+def _read_contact(page: Page, lines: list[str]) -> None:
+    own = [line for line in lines if not LABELLED.match(line) or "โทร" in line]
+    page.leave(line for line in lines if line not in own)
+    if contact := " ".join(own):
+        name, phone = split_contact(contact)
+        row = {"project_code": page.code, "contact": contact, "contact_name": name, "contact_phone": phone}
+        page.tables["contacts"].append(row)
+
+
+def _read_rationale(page: Page, scope: Scope, project: Row, lines: list[str]) -> None:
+    (record,), _ = _UNIT_PAIR.read(lines, page)
+    project["rationale"] = record.get("rationale")
+    if "unit_code" in record.values:
+        first, second = (arabic_digits(record.get(name) or "") or None for name in ("unit_code", "unit_code_second"))
+        project["unit_code"], project["unit_code_second"] = first, second
+        if first != second:
+            scope.add("unit_codes_differ", "unit_code", f"{first or ''}/{second or ''}")
+
+
+def _report_rows(page: Page, records: list[Record]) -> list[Row]:
+    rows: list[Row] = []
+    if records:
+        _check_numbers(page, records)
+    for later, record in enumerate(records):
+        index = len(records) - later
+        scope = page.findings.of("progress_reports", f"{page.code}/{index}")
+        progress = percent(record.get("progress_percent"), scope, "progress_percent")
+        reported = day(record.get("reported_on_date"), scope, "reported_on_date")
+        again = record.get("again")
+        if again and progress is not None and parse_number(again) != progress:
+            scope.add("progress_printed_twice", "progress_percent", f"{again} | {progress}")
+        if record.missing:
+            require(record, scope, {"problems": "ปัญหาของโครงการ", "obstacles": "อุปสรรคของโครงการ"})
+        note_date, note = _read_note(record.get("note") or "", reported, scope)
+        problems, obstacles = record.get("problems"), record.get("obstacles")
+        rows.append(
+            {
+                "project_code": page.code,
+                "report_index": index,
+                "report_no": integer(record.get("report_no"), scope, "report_no"),
+                "progress_percent": progress,
+                "reported_on_date": reported,
+                "note_date": note_date,
+                "note": note,
+                "problems": None if problems in NONE_WORDS else problems,
+                "obstacles": None if obstacles in NONE_WORDS else obstacles,
+            }
+        )
+    return rows[::-1]
+
+
+def _check_numbers(page: Page, records: list[Record]) -> None:
+    numbers = [parse_integer(record.values["report_no"] or "") for record in records]
+    if numbers != list(range(1, len(numbers) + 1)):
+        scope = page.findings.of("progress_reports", page.code)
+        scope.add("report_numbers_gap", "report_no", ", ".join(map(str, numbers)))
+
+
+_ONLY_SEPARATORS: Final = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
+
+
+def _read_note(text: str, reported: str | None, scope: Scope) -> tuple[str | None, str | None]:
+    """The one typed date that leads a note, and the note without it; a date that cannot be stays in the note."""
+    dates = typed_dates(text)
+    if not dates:
+        rule = "note_date_absent"
+    elif len(dates) > 1 and _heads_more_entries(text, dates):
+        rule = "note_dates_several"
+    elif (typed := typed_date_day(dates[0][0])) is None:
+        rule = "note_date_impossible"
+    else:
+        if reported and typed != reported:
+            scope.add("note_date_differs", "note_date", f"{dates[0][0]} | {reported}")
+        return typed, text[dates[0].end() :].lstrip(" ").removeprefix(":").lstrip(" ") or None
+    scope.add(rule, "note_date", text[:80] or None)
+    return None, text or None
+
+
+def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:
+    """Whether dates beside the leading one head entries of their own: `25/2/2563 : … 26/2/2563 : …`, or adjoin it."""
+    if _ONLY_SEPARATORS.fullmatch(text[dates[0].end() : dates[1].start()]):
+        return True
+    return any(text[found.end() :].lstrip().startswith(":") for found in dates[1:])
+
+
+def _check_links(tail: Record, scope: Scope) -> None:
+    """The two links below the plan, whose code must be this project's."""
+    for group in ("link_shown", "link_clicked"):
+        code = tail.get(group)
+        if code and arabic_digits(code) != scope.key:
+            scope.add("code_contradicts", "project_code", code)
+
+
+def _step_rows(page: Page, records: list[Record]) -> list[Row]:
+    rows: list[Row] = []
+    _STEPS.check_series(records, page.findings.of("plan_steps", page.code))
+    for record in records:
+        step_no = parse_integer(record.get("step_no") or "") or len(rows) + 1
+        scope = page.findings.of("plan_steps", f"{page.code}/{step_no}")
+        if any(row["step_no"] == step_no for row in rows):
+            step_no = max(row["step_no"] for row in rows) + 1
+            scope.add("step_renumbered", "step_no", record.get("step_no"))
+        if record.missing:
+            require(record, scope, {"weight": "น้ำหนัก", "start_date": "เริ่มต้น", "end_date": "สิ้นสุด"})
+        start = day(record.get("start_date"), scope, "start_date")
+        end = day(record.get("end_date"), scope, "end_date")
+        if start and end and end < start:
+            scope.add("step_ends_before_start", "end_date", f"{start} | {end}")
+        rows.append(
+            {
+                "project_code": page.code,
+                "step_no": step_no,
+                "description": record.get("description"),
+                "weight_percent": percent(record.get("weight_percent"), scope, "weight_percent"),
+                "start_date": start,
+                "end_date": end,
+            }
+        )
+    return sorted(rows, key=lambda row: int(row["step_no"]))
+
+
+def _read_kpis(page: Page, records: list[Record], tables: list[QuarterTable]) -> None:
+    seen: set[str] = set()
+    for record in records:
+        code = arabic_digits(record.get("kpi_code") or "")
+        scope = page.findings.of("project_kpis", f"{page.code}/{code}" if code else page.code)
+        if not code:
+            scope.add("part_missing", "kpi_code", record.first_line, "An indicator without a code.")
+            page.leave(line for name in record.values for line in record.lines(name))
+            continue
+        if not re.fullmatch(KPI_CODE, code):
+            scope.add("code_shape", "kpi_code", code)
+        if code in seen:
+            scope.add("duplicate_key", None, record.first_line)
+            continue
+        seen.add(code)
+        _read_kpi(page, record, code, scope, tables)
+
+
+def _read_kpi(page: Page, record: Record, code: str, scope: Scope, tables: list[QuarterTable]) -> None:
+    identity = {"project_code": page.code, "kpi_code": code}
+    parts = {"name": "ตัวชี้วัด", "target_value": "ค่าเป้าหมาย", "achieved_value": "ผลงานที่ทำได้", "kpi_type": "ประเภทตัวชี้วัด", "kpi_level": "ตัวชี้วัดระดับ…"}
+    require(record, scope, {**parts, "quarters": "ไตรมาสที่ (1 - 4)"})
+    columns = measures(record, scope)
+    page.tables["project_kpis"].append({**identity, "name": record.get("name"), **columns})
+    if "quarters" in record.missing:
+        return
+    table = tables[int(record.values["quarters"] or 0)]
+    if table.unit and table.unit != columns["unit"]:
+        scope.add("units_differ", "unit", f"{columns['unit']} | {table.unit}")
+    quarters = quarter_rows(
+        table,
+        lambda quarter: page.findings.of("project_kpi_quarters", f"{scope.key}/{quarter}"),
+        page.findings.of("project_kpi_quarters", scope.key),
+        identity,
+    )
+    page.tables["project_kpi_quarters"] += quarters
+    check_last_quarter(columns["achieved_value"], quarters, scope)
+
+
+# --- the page against itself ------------------------------------------------------------------------------------------
+
+_Contradiction = tuple[str, str, str, Scope]
+
+
+def _contradictions(page: Page, project: Row) -> Iterator[_Contradiction]:
+    """What a page says of itself in two places that do not agree: rule, column, printed, row."""
+    scope = page.findings.of("projects", page.code)
+    progress, reports = project["progress_percent"], page.tables["progress_reports"]
+    if reports and None not in (progress, newest := reports[-1]["progress_percent"]) and newest != progress:
+        yield "progress_not_newest_report", "progress_percent", f"{progress:g} | {newest:g}", scope
+    weights = [step["weight_percent"] for step in page.tables["plan_steps"]]
+    if weights and None not in weights and abs(sum(weights) - 100) > 0.01 + sum(map(_rounded_off, weights)):
+        yield "weights_do_not_add_up", "weight_percent", f"{sum(weights):g}", page.findings.of("plan_steps", page.code)
+    year = project["fiscal_year_ce"]
+    first_day, last_day = (f"{year - 1}-10-01", f"{year}-09-30") if year else ("", "9999")
+    for place, report in enumerate(reports):
+        earlier = reports[place - 1] if place else {"progress_percent": None, "reported_on_date": None}
+        about = page.findings.of("progress_reports", f"{page.code}/{report['report_index']}")
+        reported, before = report["reported_on_date"], earlier["reported_on_date"]
+        if reported and not first_day <= reported <= last_day:
+            yield "report_outside_fiscal_year", "reported_on_date", reported, about
+        fell = report["progress_percent"], earlier["progress_percent"]
+        if None not in fell and fell[0] < fell[1]:
+            yield "progress_fell", "progress_percent", f"{fell[1]:g} | {fell[0]:g}", about
+        if reported and before and reported < before:
+            yield "report_dates_order", "reported_on_date", f"{before} | {reported}", about
+
+
+def _rounded_off(weight: float) -> float:
+    """What a weight may have lost when it was written with its decimals: a half of the last, or a whole hundredth."""
+    if weight == int(weight):
+        return 0
+    return 0.05 if round(weight, 1) == weight else 0.01
+

@@ -1,0 +1,231 @@
+"""The result list: one agency's indicators of one dimension. Its text prints no indicator's code: only its links do."""
+
+import re
+from itertools import pairwise
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from parsers.findings import Scope
+from parsers.furniture import is_furniture
+from parsers.grammar import DIGIT, LABELLED, Block, Label, Page, Record, Text, Value
+from parsers.pages.shared import FIRST_LEVELS, KPI_CODE, PROJECT_CODE, QUARTERS, require
+from parsers.quarters import QuarterTable, join_narratives, quarter_rows
+from parsers.thai import arabic_digits
+from parsers.values import number, parse_integer
+
+Row = dict[str, Any]
+
+TABLES: Final = ("result_list_items", "result_list_links", "result_list_quarters")
+
+# --- what is printed, in its order ------------------------------------------------------------------------------------
+
+_LEVEL: Final = rf"(?:{'|'.join(FIRST_LEVELS)}) {DIGIT}+(?:\.{DIGIT}+)* [-–—]"
+"""A level of the city's plan; `มิติที่ ๑.๑ - …` is one, `มิติที่ 1 …` is a dimension of the evaluation."""
+_HEAD: Final = Block(
+    "result_list_items",
+    Label("title", rf"ผลการปฏิบัติราชการประจำปี(?: :)?(?: ของหน่วยงาน)?(?: :)? (?P<agency_code>{DIGIT}{{8}})$", "none"),
+    Value("dimension", rf"มิติที่ (?P<dimension_no>{DIGIT}+)(?![0-9๐-๙.]| [-–—])", "one", required=False),
+    Value("level_1", f"(?={_LEVEL})", "one", required=False),
+    Value("level_2", f"(?={_LEVEL})", "one", required=False),
+    repeats=False,
+)
+_ITEM: Final = Block(
+    "result_list_items",
+    Label("name", rf"\( (?P<item_no>{DIGIT}+) \)", "name"),
+    Value("brackets", r"\[ (?P<heading>[^\[\]]*?) \]$"),
+    Text("between", mixed=True),
+    Label("unit", "หน่วยนับ :"),
+    Label("target_value", "เป้าหมาย :"),
+    Label("achieved_value", "ผลงาน :"),
+    QUARTERS,
+    Text("report"),
+    *(Label(f"narrative_{n}", rf"รายงานผลฯ ไตรมาสที่ [{n}{'๐๑๒๓๔'[n]}]$", "many", required=False) for n in range(1, 5)),
+    Value("level_1", f"(?={_LEVEL})", "one", required=False),  # of the items below
+    Value("level_2", f"(?={_LEVEL})", "one", required=False),
+    series="item_no",
+)
+_PARTS: Final = {"unit": "หน่วยนับ", "target_value": "เป้าหมาย", "achieved_value": "ผลงาน", "quarters": "ไตรมาสที่ (1 - 4)"}
+_LEVEL_LINE: Final = re.compile(_LEVEL.replace(" ", r"\s*") + r"\s*")
+_NUMBERED: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)\s*(.*)")
+_UNIT: Final = re.compile(r"หน่วยนับ\s*:")
+_NEAR: Final = 8  # lines between an item's number and its brackets, at most
+_DIMENSION: Final = re.compile(rf"มิติที่\s*({DIGIT}+)")
+
+_LIST_NAME: Final = re.compile(r"(index1\d*)\.php", re.IGNORECASE)
+_LINKED: Final = {"kpi": re.compile(KPI_CODE), "project": re.compile(PROJECT_CODE)}
+_CODE_PARAMETERS: Final = ("pid", "project_id")
+
+# --- from lines to rows -----------------------------------------------------------------------------------------------
+
+
+def read(page: Page, tables: list[QuarterTable]) -> None:
+    """Read a result list into `page.tables`; without the agency's code or an item there is no record."""
+    lines, starts = page.lines, _item_starts(page)
+    above = lines[: starts[0]] if starts else lines
+    (head,), _ = _HEAD.read([line for line in above if not is_furniture(line)], page)
+    page.code = arabic_digits(head.get("agency_code") or "")
+    if not page.code or not starts:
+        page.code = ""
+        return
+    found = _LIST_NAME.search(urlsplit(page.url).path) if page.url else None
+    list_name = found[1].lower() if found else None
+    records, _ = _ITEM.read(lines[starts[0] :], page, frozenset(place - starts[0] for place in starts))
+    key = f"{page.code}/{list_name}" if list_name else page.code
+    _ITEM.check_series(records, page.findings.of("result_list_items", key))
+    levels = [level for level in (head.get("level_1"), head.get("level_2")) if level]
+    if not levels and not head.get("dimension_no"):
+        page.findings.of("result_list_items", key).add(
+            "part_missing", "dimension_no", None, "The list has no line of its dimension or of a level of the plan."
+        )
+    for record, (start, end) in zip(records, pairwise([*starts, len(lines)]), strict=True):
+        item_no = _free_number(page, record, key)
+        scope = page.findings.of("result_list_items", f"{key}/{item_no}")
+        identity = {"agency_code": page.code, "list_name": list_name, "item_no": item_no}
+        _read_item(page, record, head, levels, identity, scope, _linked_codes(page, start, end))
+        _read_quarters(page, record, identity, scope, tables)
+        levels = [level for level in (record.get("level_1"), record.get("level_2")) if level] or levels
+
+
+def _item_starts(page: Page) -> list[int]:
+    """The lines in which items begin. Texts may be numbered, too: an item has its unit below it.
+
+    Of several numbered lines above a unit, the item's is the last whose name is printed again, as each is.
+    """
+    lines = page.lines
+    starts: list[int] = []
+    above: list[int] = []
+    for place, line in enumerate(lines):
+        if line[0] == "(" and _NUMBERED.fullmatch(line):
+            above.append(place)
+        elif above and line.startswith("หน่วยนับ") and _UNIT.match(" ".join(lines[place : place + 2])):
+            named_twice = [at for at in above if _name_at(lines, at) in lines[at + 1 + _is_bare(lines, at) : place]]
+            bracketed = [at for at in above if _near_brackets(lines, at)]
+            starts.append((named_twice or bracketed or above)[-1])
+            above = []
+    return starts + [at for at in above if _near_brackets(lines, at) or _linked_codes(page, at, at + 1)]
+
+
+def _is_bare(lines: list[str], place: int) -> bool:
+    found = _NUMBERED.fullmatch(lines[place])
+    return not (found and found[1])
+
+
+def _name_at(lines: list[str], place: int) -> str:
+    """The first line of the name of an item, behind its number or in a cell of its own below it."""
+    found = _NUMBERED.fullmatch(lines[place])
+    return (found[1] if found else "") or next(iter(lines[place + 1 : place + 2]), "")
+
+
+def _near_brackets(lines: list[str], place: int) -> bool:
+    for line in lines[place + 1 : place + 1 + _NEAR]:
+        if line[0] == "[" or _NUMBERED.fullmatch(line):
+            return line[0] == "["
+    return False
+
+
+def _free_number(page: Page, record: Record, key: str) -> int:
+    """The item's number; where it is taken, the next that is free."""
+    item_no = parse_integer(record.get("item_no") or "") or 0
+    used = {row["item_no"] for row in page.tables["result_list_items"]}
+    if item_no in used:
+        scope = page.findings.of("result_list_items", f"{key}/{item_no}")
+        scope.add("duplicate_key", "item_no", record.first_line, "The later item got the next free number.")
+        return max(used) + 1
+    return item_no
+
+
+def _read_item(
+    page: Page, record: Record, head: Record, levels: list[str], identity: Row, scope: Scope, links: list[tuple[str, str]]
+) -> None:
+    require(record, scope, {"brackets": "[มิติที่ …]", **_PARTS})
+    heading = record.get("heading")
+    dimension = _DIMENSION.match(heading or "")
+    if heading and not dimension:
+        scope.add("heading_unreadable", "dimension_no", heading)
+    if not links:
+        scope.add("kpi_code_missing", "kpi_code")
+    strategy = _strategy(page, record)
+    page.tables["result_list_items"].append(
+        {
+            **identity,
+            "heading": heading,
+            "dimension_no": parse_integer(dimension[1]) if dimension else None,
+            "dimension_name": head.get("dimension"),
+            "kpi_code": next((code for kind, code in links if kind == "kpi"), None),
+            "project_code": next((code for kind, code in links if kind == "project"), None),
+            "name": record.get("name"),
+            "strategy": strategy or " ".join(levels) or None,
+            "unit": record.get("unit"),
+            "target_value": number(record.get("target_value"), scope, "target_value"),
+            "achieved_value": number(record.get("achieved_value"), scope, "achieved_value"),
+            "report": record.get("report"),
+        }
+    )
+    page.tables["result_list_links"] += [
+        {**identity, "position": position, "linked_kind": kind, "linked_code": code}
+        for position, (kind, code) in enumerate(links, 1)
+    ]
+
+
+def _strategy(page: Page, record: Record) -> str | None:
+    """The strategy of an item: it stands between the brackets and the name, which is printed once more."""
+    name, lines = record.lines("name"), record.lines("between")
+    for place in range(len(lines) - len(name) + 1):
+        if lines[place : place + len(name)] == name:
+            page.leave(lines[place + len(name) :])
+            lines = lines[:place]
+            break
+    first = next((place for place, line in enumerate(lines) if _LEVEL_LINE.match(line)), 0)
+    page.leave(lines[:first])
+    own = lines[first : first + 1]
+    for place, line in enumerate(lines[first + 1 :], first + 1):
+        if LABELLED.match(line) and _LEVEL_LINE.sub("", " ".join(own)):  # it reads like a label and its value
+            page.leave(lines[place:])
+            return " ".join(own) if place == len(lines) - 1 else None
+        own.append(line)
+    return " ".join(own) or None
+
+
+def _read_quarters(page: Page, record: Record, identity: Row, scope: Scope, tables: list[QuarterTable]) -> None:
+    narratives = {
+        quarter: record.get(name) for quarter in range(1, 5) if (name := f"narrative_{quarter}") in record.pieces
+    }
+    quarters: list[Row] = []
+    if narratives and (lacking := [row[0] for row in _rows(record, tables) if parse_integer(row[0]) not in narratives]):
+        scope.add("part_missing", "report", ", ".join(lacking), "Some of the headings of the quarters' reports are missing.")
+    if "quarters" not in record.missing:
+        table = tables[int(record.values["quarters"] or 0)]
+        if table.unit and table.unit != record.get("unit"):
+            scope.add("units_differ", "unit", f"{record.get('unit')} | {table.unit}")
+        about = page.findings.of("result_list_quarters", scope.key)
+        quarters = quarter_rows(
+            table, lambda quarter: page.findings.of("result_list_quarters", f"{scope.key}/{quarter}"), about, identity
+        )
+    page.tables["result_list_quarters"] += join_narratives(quarters, narratives, identity)
+
+
+def _rows(record: Record, tables: list[QuarterTable]) -> list[tuple[str, ...]]:
+    number_of_table = record.get("quarters")
+    return tables[int(number_of_table)].rows if number_of_table else []
+
+
+def _linked_codes(page: Page, start: int, end: int) -> list[tuple[str, str]]:
+    """The projects and indicators that the links of some lines lead to, each once, in page order: kind and code."""
+    found: dict[tuple[str, str], None] = {}
+    for place in range(start, end):
+        for target in page.links.get(place, ()):
+            for code in _codes(target):
+                for kind, pattern in _LINKED.items():
+                    if pattern.fullmatch(code):
+                        found[kind, code] = None
+    return list(found)
+
+
+def _codes(link: str) -> list[str]:
+    """The codes that a link names: as a page's parameter, or alone, where a script makes the address of it."""
+    try:
+        parameters = parse_qs(urlsplit(link).query)
+    except ValueError:  # no address at all
+        return []
+    found = [code.strip() for name, codes in parameters.items() if name.lower() in _CODE_PARAMETERS for code in codes]
+    return found or [link]

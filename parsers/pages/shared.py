@@ -1,0 +1,214 @@
+"""What several kinds of page print alike: titles, codes, the measures of an indicator, strategies, the line of สยป."""
+
+import re
+from typing import Any, Final, NamedTuple
+
+from parsers.findings import Scope
+from parsers.furniture import FURNITURE, NAVIGATION
+from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record, compiled
+from parsers.quarters import TABLE
+from parsers.thai import arabic_digits
+from parsers.values import number, parse_integer
+
+Row = dict[str, Any]
+
+PROJECT_CODE: Final = f"{DIGIT}{{8}}-{DIGIT}{{4}}"
+KPI_CODE: Final = f"{DIGIT}{{4}}-{DIGIT}{{3,4}}"
+
+# --- titles -----------------------------------------------------------------------------------------------------------
+
+
+def title_end(code: str) -> re.Pattern[str]:
+    """The pattern of a line that ends in a title's code, given the code's."""
+    return re.compile(rf"(?:.*\S)?\s*:\s*{code}|{code}")
+
+
+class Title(NamedTuple):
+    """What a title says, and the lines of the head below it."""
+
+    name: str | None
+    code: str
+    below: list[str]
+
+
+def find_title(
+    page: Page, head: list[str], ends: re.Pattern[str], page_titles: tuple[str, ...], behind: re.Pattern[str]
+) -> Title | None:
+    """Find `<name> : <code>` in a page's head. The name may have several lines, and quote titles and codes.
+
+    It begins below the page's own title and furniture, and ends at the last ` : ` before the code.
+
+    ends: the pattern of a line that ends in the code (see `title_end`); page_titles: what the portal prints above every
+        record; behind: the pattern of the line below the title
+    """
+    end = _end_of_title(head, ends, behind)
+    start = end or 0
+    while start and head[start - 1] not in FURNITURE and head[start - 1] not in page_titles:
+        start -= 1
+    if end is None:
+        page.leave(line for line in head if line not in page_titles)
+        return None
+    page.leave(line for line in head[:start] if line not in page_titles and not line.endswith(head[end]))
+    text, _, printed_code = head[end].rpartition(":")
+    lines = [line for line in (*head[start:end], text.rstrip()) if line not in NAVIGATION and line not in ("", ":")]
+    foreign = [line for line in lines[:-1] if not start or LABELLED.match(line) or line == head[end]]
+    if odd := [line for line in foreign if line != head[end]]:
+        page.findings.add("title_unclear", printed=odd[0])
+        page.leave(odd)
+    name = " ".join(line for line in lines if line not in foreign).rstrip(" :")
+    return Title(name or None, arabic_digits(printed_code.strip()), head[end + 1 :])
+
+
+def _end_of_title(head: list[str], ends: re.Pattern[str], behind: re.Pattern[str]) -> int | None:
+    """The line in which the title ends: the last that ends in a code, above the line that stands below every title."""
+    end = None
+    for place, line in enumerate(head):
+        if end is not None and behind.match("\n".join(head[place : place + 3])):
+            break
+        if line[-1].isdigit() and ends.fullmatch(line) and ":" in (line + head[place - 1][-1] if place else line):
+            end = place
+    return end
+
+
+def without_mark(agency: str | None) -> str | None:
+    """The name of an agency without the mark of sub-offices (`** `)."""
+    return re.sub(r"^\*+\s*", "", agency or "") or None
+
+
+# --- indicators -------------------------------------------------------------------------------------------------------
+
+
+def _measure(name: str, label: str, unit: str) -> Label:
+    """A label with its unit in it, up to the line's last colon (units may have colons), or up to the value's cell."""
+    ends = rf"(?:(?P<{unit}>[^\n]*)(?:\n:|:(?=[^:\n]*$))|(?P<{unit}_alone>[^:\n]*)(?=\n{NUMBER}$))"
+    return Label(name, label + ends, "word")
+
+
+
+LEVEL: Final = (
+    r"\(? ตัวชี้วัดระดับ(?P<level_word>ผลผลิต|ผลลัพธ์)? (?:\( (?P<kpi_level>[Oo]utput|[Oo]utcome|OUTPUT|OUTCOME) \))? \)?$"
+)
+TARGET: Final = "ค่าเป้าหมาย"
+TARGET_LABEL: Final = _measure("target_value", TARGET, "unit")
+TARGET_LINE: Final = compiled(TARGET_LABEL.pattern)
+MEASURES: Final[tuple[Item, ...]] = (
+    TARGET_LABEL,
+    _measure("achieved_value", "ผลงานที่ทำได้", "unit_achieved"),
+    Label("kpi_type", "ประเภทตัวชี้วัด :", "word"),
+    Label("kpi_level", LEVEL, "none"),
+)
+QUARTERS: Final = Label("quarters", TABLE, "none")
+_LEVEL_WORDS: Final = {"ผลผลิต": "output", "ผลลัพธ์": "outcome"}
+
+
+def unit_of(record: Record, name: str) -> str | None:
+    """The unit inside a measure's label."""
+    printed = record.get(name) or record.get(f"{name}_alone") or ""
+    return printed.strip(" :") or None
+
+
+def measures(record: Record, scope: Scope) -> Row:
+    """Unit, target, result, type and level of an indicator."""
+    unit, unit_2 = unit_of(record, "unit"), unit_of(record, "unit_achieved")
+    if unit != unit_2 and not {"target_value", "achieved_value"} & set(record.missing):
+        scope.add("units_differ", "unit", f"{unit} | {unit_2}")
+    return {
+        "unit": unit or unit_2,
+        "target_value": number(record.get("target_value"), scope, "target_value"),
+        "achieved_value": number(record.get("achieved_value"), scope, "achieved_value"),
+        "kpi_type": record.get("kpi_type"),
+        "kpi_level": _level(record, scope),
+    }
+
+
+def _level(record: Record, scope: Scope) -> str | None:
+    printed, word = record.get("kpi_level"), record.get("level_word")
+    level = printed.lower() if printed else _LEVEL_WORDS.get(word or "")
+    if level is None and word is None and "kpi_level" in record.values:
+        scope.add("level_unknown", "kpi_level")
+    return level
+
+
+def check_last_quarter(achieved: float | None, quarters: list[Row], scope: Scope) -> None:
+    """The overall result need not be the last quarter's, but where it is not, that is worth a note."""
+    if quarters and achieved is not None and quarters[-1]["result_value"] not in (None, achieved):
+        scope.add("result_not_last_quarter", "achieved_value", f"{achieved:g} | {quarters[-1]['result_value']:g}")
+
+
+# --- the line of สยป. -------------------------------------------------------------------------------------------------
+
+
+def evaluation(what: str) -> Label:
+    """The line of สยป., which every page prints, with a score or without."""
+    return Label(
+        "evaluation",
+        rf"\*{{2,3}} สยป\. {what} :? (?:ไตรมาสที่)? :? (?:(?P<evaluation_quarter>{DIGIT})(?![^\s:]))? :? "
+        r"(?P<evaluation_score>[^\s:]*)$",
+        "none",
+    )
+
+
+def read_evaluation(record: Record, page: Page, scope: Scope) -> float | None:
+    """The score; the quarter is a setting of the portal and goes to the page."""
+    if "evaluation" in record.missing:
+        scope.add("part_missing", "evaluation_score", None, "The page has no line of สยป.")
+    quarter = record.get("evaluation_quarter")
+    page.evaluation_quarter = parse_integer(quarter) if quarter else None
+    return number(record.get("evaluation_score"), scope, "evaluation_score")
+
+
+# --- strategies -------------------------------------------------------------------------------------------------------
+
+FIRST_LEVELS: Final = {label: "ด้านที่" for label in ("ด้านที่", "มิติที่", "เป้าหมายที่")} | {"ยุทธศาสตร์ที่": "ยุทธศาสตร์ที่"}
+"""What levels of the city's plans are called, and which of the two plans calls them so."""
+
+
+def strategy(*labels: str) -> Label:
+    """One level of a plan: its label, where it has one, its number and its name."""
+    code = rf"{DIGIT}+(?:\.{DIGIT}+)"
+    return Label(
+        "name",
+        rf":? (?:(?P<level_label>{'|'.join(labels)}) (?P<first_code>{code}*)|(?P<strategy_code>{code}+)\.?)"
+        r"(?=[\s–—-]|$)(?: [-–—])?",
+    )
+
+
+IN_ENGLISH: Final = re.compile(r"(.*\S)\s*:\s*([A-Za-z][\x20-\x7e‘’“”–]*)")
+
+
+def strategy_rows(records: list[Record], scope: Scope, identity: Row) -> list[Row]:
+    """The levels of the city's plan that a page supports, one row each."""
+    rows: list[Row] = []
+    plan: str | None = None
+    above = ""
+    for position, record in enumerate(records, 1):
+        label = record.get("level_label")
+        code = arabic_digits(record.get("first_code") or record.get("strategy_code") or "")
+        name, name_en = (record.get("name") or "").removesuffix("%").rstrip(), None
+        if label and (both := IN_ENGLISH.fullmatch(name)):
+            name, name_en = both.groups()
+        plan = FIRST_LEVELS[label] if label else plan
+        if ("." in code and code.rpartition(".")[0] != above) or code == above:
+            scope.add("series_broken", "strategy_code", f"{above} | {code}")
+        above = code
+        rows.append(
+            {
+                **identity,
+                "position": position,
+                "level": code.count(".") + 1,
+                "level_label": label,
+                "strategy_code": code,
+                "name": name or None,
+                "name_en": name_en,
+                "plan": plan,
+            }
+        )
+    return rows
+
+
+def require(record: Record, scope: Scope, parts: dict[str, str]) -> None:
+    """Report the parts of a record that every such record has: name → what is printed."""
+    for name, printed in parts.items():
+        if name in record.missing:
+            scope.add("part_missing", name, printed, f"The record has no {printed}.")
+

@@ -1,0 +1,59 @@
+"""Texts whose letters were lost or changed on their way through databases and converters, before the page was sent.
+
+Letters written as numeric references twice (`&amp;#3585;`) are put back: such a reference means one letter, and no other.
+All else is reported, never guessed: a whole page that was encoded twice is undone in `parsers.encoding`, where that is
+certain; of a single text it never is.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from parsers.thai import clean
+
+_REFERENCE: Final = re.compile(r"&(?:amp;){0,3}#(?:(3[56][0-9]{2})|x0?(e[0-9a-f]{2}));", re.IGNORECASE)
+_HALF_REFERENCE: Final = re.compile(r"&(?:amp;){0,3}#(?:3[56]|x0?e)[0-9a-f]{0,2}(?![0-9a-f;])", re.IGNORECASE)
+
+_QUESTION_MARKS: Final = re.compile(r"(?<![A-Za-zก-๛?])\?{2,}+")
+"""Words of nothing else; behind a letter they are an officer's own."""
+_LOST: Final = 4  # question marks in such words, in one line
+_REPLACED: Final = 3  # U+FFFD in one line, where bytes could not be read: one letter cut in half gives up to two
+
+_LATIN_MARKS: Final = "àÃÒ¹¡èÍ¤ÑÕÔ§ÇÁ"
+"""One of them stands in nearly every Thai word that was taken for Latin-1: among them are the bytes of `เ ร า น ก`."""
+_AS_LATIN: Final = re.compile("à[¸¹]|[À-ÿ]{3}|[¡-ÿ][¡-¥¨ª¬¯´¸ºÀ-ÿ]*[¡-¥¨ª¬¯´¸º][¡-ÿ]|[¡-¥¨ª¬¯´¸º][¡-ÿ]")
+_AS_CP874: Final = re.compile(r"(?:เ[ธน][^เ\n]?){3}")
+
+
+def put_back_references(lines: list[str]) -> list[str]:
+    """The lines with Thai letters in place of their printed references; the very same list where none has any."""
+    if "#" not in "".join(lines) or not any(map(_REFERENCE.search, lines)):
+        return lines
+    return [clean(_REFERENCE.sub(_letter, line)) for line in lines]
+
+
+def _letter(reference: re.Match[str]) -> str:
+    code = int(reference[1]) if reference[1] else int(reference[2], 16)
+    return chr(code) if 0x0E01 <= code <= 0x0E5B else reference[0]
+
+
+def text_damage(lines: list[str], *, undecodable: int = 0) -> list[tuple[str, str]]:
+    """The findings on the page's texts: each rule that is broken, with the first line that breaks it.
+
+    undecodable: how many characters of the source could not be read in its charset
+    """
+    text = "\n".join(lines)
+    in_bytes = text.encode("utf-8", "replace")
+    has_latin = b"\xc2" in in_bytes or b"\xc3" in in_bytes  # what letters of Latin-1 begin with
+    checks: list[tuple[str, bool, Callable[[str], object]]] = [
+        ("text_lost", "\ufffd" in text, lambda line: line.count("\ufffd") >= (_REPLACED if undecodable else 1)),
+        ("text_lost", "??" in text, lambda line: sum(map(len, _QUESTION_MARKS.findall(line))) >= _LOST),
+        ("text_misencoded", has_latin and any(mark in text for mark in _LATIN_MARKS), _AS_LATIN.search),
+        ("text_misencoded", "เธ" in text, _AS_CP874.search),
+        ("text_misencoded", "&#" in text or "amp;#" in text, _HALF_REFERENCE.search),
+    ]
+    found: dict[str, str] = {}
+    for rule, is_possible, is_damaged in checks:
+        if is_possible and rule not in found and (line := next(filter(is_damaged, lines), None)) is not None:
+            found[rule] = line
+    return list(found.items())

@@ -1,0 +1,157 @@
+"""Single printed values: numbers, percentages, whole numbers, calendar days. Each gives its value, and says what is odd.
+
+A value that cannot be read is null and a finding, never a guess. Blank and `-` are null without one.
+"""
+
+import re
+from datetime import date
+from functools import lru_cache
+from math import isinf
+from typing import Final
+
+from parsers.findings import Scope
+from parsers.thai import arabic_digits
+
+BUDDHIST_OFFSET: Final = 543
+"""Buddhist-era year minus Common-era year."""
+
+FIRST_YEAR: Final = 2001
+LAST_YEAR: Final = 2060
+"""The years (Common Era) that the portal can print: its oldest records are of 2018, its plans reach to 2037."""
+
+NONE_WORDS: Final = frozenset({"", "-", "ไม่มี"})
+"""What the portal prints for "none" where an officer was asked for problems or obstacles."""
+
+NO_DATES: Final = frozenset(
+    ("1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1901-01-01", "1970-01-01", "2000-01-01", "2079-06-06")
+)
+"""What databases print for "no date", besides the years 0, 1 and 9999."""
+
+_BLANK: Final = frozenset(("", "-"))
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]+)?", re.ASCII)
+_MOST_DIGITS: Final = 9  # of a whole number: what fits the tables' int32
+_STAMP: Final = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T][0-9:.]+)?", re.ASCII)
+_TYPED_DATE: Final = re.compile(
+    "(?<![0-9๐-๙/])([0-9๐-๙]{1,2}) ?/ ?([0-9๐-๙]{1,2}) ?/ ?([0-9๐-๙]{2}|[0-9๐-๙]{4})(?![0-9๐-๙/])"
+)
+
+
+# --- values with their findings ---------------------------------------------------------------------------------------
+
+
+def number(printed: str | None, scope: Scope, column: str) -> float | None:
+    """Read a number; what is neither one nor blank is null and a finding."""
+    if printed is None or printed in _BLANK:
+        return None
+    value = parse_number(printed)
+    if value is None:
+        scope.add("number_unreadable", column, printed)
+    return value
+
+
+def percent(printed: str | None, scope: Scope, column: str) -> float | None:
+    """Read a number as `number` does; one below 0 or above 100 is a finding, too."""
+    value = number(printed, scope, column)
+    if value is not None and not 0 <= value <= 100:
+        scope.add("percent_out_of_range", column, printed)
+    return value
+
+
+def integer(printed: str | None, scope: Scope, column: str) -> int | None:
+    """Read a whole number; what is neither one nor blank is null and a finding."""
+    if printed is None or printed in _BLANK:
+        return None
+    value = parse_integer(printed)
+    if value is None:
+        scope.add("number_unreadable", column, printed)
+    return value
+
+
+def fiscal_year(printed: str | None, scope: Scope, column: str) -> int | None:
+    """Read a fiscal year of the Buddhist era; one that the portal cannot print is null and a finding."""
+    year = integer(printed, scope, column)
+    if year is not None and not FIRST_YEAR <= year - BUDDHIST_OFFSET <= LAST_YEAR:
+        scope.add("number_unreadable", column, printed)
+        return None
+    return year
+
+
+def day(printed: str | None, scope: Scope, column: str) -> str | None:
+    """Read a machine's stamp (`2019-10-01`, `2019-10-01 00:00:00.000`) as an ISO calendar day.
+
+    A year of the Buddhist era gives the day it means and a finding; a database's "no date" is null and a finding.
+    """
+    if printed is None or printed in _BLANK:
+        return None
+    value, rule = parse_day(printed)
+    if rule:
+        scope.add(rule, column, printed)
+    return value
+
+
+# --- what is printed, read alone --------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=10_000)  # a portal prints the same few numbers and days over and over
+def parse_number(printed: str) -> float | None:
+    """Read `1,407.52`, `๒๒.๕`, `100%`; None where it is not a number (the caller tells blank from unreadable)."""
+    text = arabic_digits(printed).removesuffix("%").strip()
+    if not _NUMBER.fullmatch(text) or not text.strip("+-"):
+        return None
+    value = float(text.replace(",", "")) + 0.0  # + 0.0: no negative zero
+    return None if isinf(value) else value
+
+
+@lru_cache(maxsize=10_000)
+def parse_integer(printed: str) -> int | None:
+    """Read a whole number in Thai or Arabic digits; None where it is not one, or more than anything here can count."""
+    text = arabic_digits(printed)
+    if not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0") or "0"
+    return int(digits) if len(digits) <= _MOST_DIGITS else None
+
+
+@lru_cache(maxsize=10_000)
+def parse_day(printed: str) -> tuple[str | None, str | None]:
+    """The ISO day of a machine's stamp, and the name of the rule that it breaks."""
+    found = _STAMP.fullmatch(arabic_digits(printed).strip())
+    if found is None:
+        return None, "date_unreadable"
+    year, month, day_of_month = map(int, found.groups())
+    if year in (0, 1, 9999) or f"{year:04}-{month:02}-{day_of_month:02}" in NO_DATES:
+        return None, "date_is_no_date"
+    rule = None
+    if FIRST_YEAR <= year - BUDDHIST_OFFSET <= LAST_YEAR:
+        year, rule = year - BUDDHIST_OFFSET, "buddhist_year"
+    iso = _iso(year, month, day_of_month) if FIRST_YEAR <= year <= LAST_YEAR else None
+    return iso, rule if iso else "date_unreadable"
+
+
+def typed_dates(text: str) -> list[re.Match[str]]:
+    """All `d/m/y` an officer typed, in Thai or Arabic digits or both, where one of them leads the text; else none."""
+    leading = _TYPED_DATE.match(text)
+    if leading is None:
+        return []
+    if "/" not in text[leading.end() :]:
+        return [leading]
+    return [leading, *_TYPED_DATE.finditer(text, leading.end())]
+
+
+@lru_cache(maxsize=10_000)
+def typed_date_day(printed: str) -> str | None:
+    """Read one typed date as day/month/Buddhist year, as an ISO day.
+
+    None where that cannot be: `1/31/2021` (other order and era), 31/02/2563, 29/02/2566 (no leap day), years of two
+    digits, and years that the portal cannot print.
+    """
+    day_of_month, month, year = map(int, printed.split("/"))  # int() reads Thai digits, and leaves blanks aside
+    year -= BUDDHIST_OFFSET
+    return _iso(year, month, day_of_month) if FIRST_YEAR <= year <= LAST_YEAR else None
+
+
+def _iso(year: int, month: int, day_of_month: int) -> str | None:
+    try:
+        return date(year, month, day_of_month).isoformat()
+    except ValueError:
+        return None
