@@ -106,6 +106,14 @@ class Settings(BaseSettings):
     )
     # More than 2 % means that the portal's template changed, and that the parser has to be looked at first.
     max_suspect_share: float = Field(0.02, ge=0, le=1, description="Largest share of pages that may be suspect.")
+    # Officers report once a month, most of them in its last days: a fifth of all records in one night is a busy one. More
+    # than half at once is a template, a charset or a parser that changed, and would be published as rewritten history.
+    max_changed_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Largest share of known records that may say something else than the harvest before.",
+    )
     # History grows; a table that shrinks by 3 % in one harvest has lost a part of every page, or a part of the pages.
     min_rows_share: float = Field(0.97, ge=0, le=1, description="Least share of a table's rows that must be there.")
     # On a portal of fifty pages one lost page is already two percent.

@@ -25,6 +25,7 @@ def compare(
     known_earlier: Iterable[str] = (),
     cause: str = "portal",
     seen_on: date | None = None,
+    not_compared: Iterable[tuple[str, str]] = (),
 ) -> pa.Table:
     """Compare two states. Returns a table of `pipeline.compare.changes.SCHEMA`, sorted by table and key.
 
@@ -33,10 +34,13 @@ def compare(
         is *back*
     cause: `portal`, or `parser` where both states come from the same bytes
     seen_on: the day of `before`; without it no plan is said to have moved after its date
+    not_compared: table and column of what the files of `before` have no column for
 
     Raises StoreError for two rows with one key.
     """
-    return changes_table(_differences(StatePair(before, after, frozenset(known_earlier), seen_on)), cause)
+    return changes_table(
+        _differences(StatePair(before, after, frozenset(known_earlier), seen_on, frozenset(not_compared))), cause
+    )
 
 
 def _differences(states: StatePair) -> Iterator[Difference]:

@@ -23,7 +23,7 @@ def keyed_differences(states: StatePair, table: str) -> list[Difference]:
     matched_keys = matches.of_after(keys[1])
     found = _whole_rows(table, after, keys[1], matches.only_after, "added")
     found += _whole_rows(table, before, keys[0], matches.only_before, "removed")
-    for column in page_columns(table):
+    for column in states.columns(table):
         if column in key:
             continue
         # one column at a time: texts are most of a state, and allocating memory costs more than reading

@@ -3,7 +3,7 @@
 Rows are matched by their content (see `row_matching`): an inserted row must not make all rows below it look changed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
@@ -21,7 +21,6 @@ from pipeline.compare.similarity import (
     step_similarity,
 )
 from pipeline.compare.state_pair import StatePair
-from pipeline.schema.columns import page_columns
 
 _OWNERS_AT_ONCE: Final = 500
 _ORDER_MATTERS: Final = frozenset(("progress_reports", "plan_steps"))
@@ -40,10 +39,10 @@ class _ListTable(NamedTuple):
     similarity: Similarity
     not_compared: tuple[str, ...] = ()
 
-    def facts(self, table: str) -> tuple[str, ...]:
-        """The columns that are compared."""
+    def facts(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Those of the columns that are compared."""
         left_out = (*self.owner, self.place, *self.not_compared)
-        return tuple(column for column in page_columns(table) if column not in left_out)
+        return tuple(column for column in columns if column not in left_out)
 
 
 LIST_TABLES: Final[dict[str, _ListTable]] = {
@@ -61,7 +60,7 @@ def list_differences(states: StatePair, table: str) -> list[Difference]:
 
     Of `result_list_items` it also records the new item numbers in `states`, for the tables of links and quarters.
     """
-    spec, columns = LIST_TABLES[table], list(page_columns(table))
+    spec, columns = LIST_TABLES[table], list(states.columns(table))
     before, after = (rows.select(columns) for rows in states.rows(table))
     if "item_no" in spec.owner and states.item_numbers:
         before = renumber_items(before, states.item_numbers)
@@ -109,7 +108,7 @@ class _OneList:
     def __init__(self, states: StatePair, table: str, spec: _ListTable, before: list[Row], after: list[Row]) -> None:
         self._states, self._table, self._spec = states, table, spec
         self._before, self._after = before, after
-        self._facts = spec.facts(table)
+        self._facts = spec.facts(states.columns(table))
         self._matches = match_rows(before, after, self._facts, spec.similarity)
 
     def record_item_numbers(self, owner: tuple[Any, ...]) -> None:

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from pipeline.compare.changes import Difference, Row, row_key
 from pipeline.compare.classify import QUARTERS, Meaning, is_jump_to_100, of_plan_move, of_value
-from pipeline.schema.columns import TABLES, arrow_schema
+from pipeline.schema.columns import TABLES, arrow_schema, page_columns
 
-RECORD_OWNERS: Final = {"project_code": "projects", "kpi_code": "kpis"}
+RECORD_OWNERS: Final = {"project_code": "projects", "kpi_code": "kpis", "indicator_no": "city_indicators"}
 """Key column of a record → the table with one row for each record."""
 
 
@@ -30,6 +30,7 @@ class StatePair:
 
     before, after: table name → rows; known_earlier: codes of records in states before `before`
     seen_on: the day of `before`; None where it is unknown
+    not_compared: table and column of what the files of `before` have no column for: it says nothing of the portal
     item_numbers: (agency, list) → number of an item in `before` → its number in `after`, for lists whose items moved
     """
 
@@ -37,6 +38,7 @@ class StatePair:
     after: Mapping[str, Rows]
     known_earlier: frozenset[str]
     seen_on: date | None
+    not_compared: frozenset[tuple[str, str]] = frozenset()
     item_numbers: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
 
     @cache  # noqa: B019 - the pair lives only as long as its comparison
@@ -44,6 +46,10 @@ class StatePair:
         """The rows of a table, before and after; no rows where a state lacks the table."""
         nothing = arrow_schema(table, facts_only=True).empty_table()
         return self.before.get(table, nothing), self.after.get(table, nothing)
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """The columns of a table that are compared."""
+        return tuple(column for column in page_columns(table) if (table, column) not in self.not_compared)
 
     @cached_property
     def records(self) -> dict[tuple[str, str], str]:

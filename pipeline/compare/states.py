@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.compare import compare
 from pipeline.store.layout import harvest_day
+from pipeline.store.parquet import missing_columns
 from pipeline.store.state import FAMILIES, LivePage, State, versions
 
 _BLOCK = 1_000  # codes compared at once
@@ -27,19 +28,28 @@ def compare_states(
         old, new = before.family(owner), after.family(owner)
         codes = [code for code in sorted(old.keys() | new.keys()) if versions(old.get(code)) != versions(new.get(code))]
         causes = {code: _cause(before, after, old.get(code, ()), new.get(code, ()), cause) for code in codes}
-        codes.sort(key=lambda code: (causes[code], code))
-        for (why, _), block in groupby(enumerate(codes), key=lambda item: (causes[item[1]], item[0] // _BLOCK)):
+        unknown = {code: _unknown_columns(before, names, old.get(code, ())) for code in codes}
+        groups = {code: (causes[code], *sorted(unknown[code])) for code in codes}
+        codes.sort(key=lambda code: (groups[code], code))
+        for _, block in groupby(enumerate(codes), key=lambda item: (groups[item[1]], item[0] // _BLOCK)):
             chosen = [code for _, code in block]
             parts.append(
                 compare(
                     before.rows(owner, names, {code: old[code] for code in chosen if code in old}),
                     after.rows(owner, names, {code: new[code] for code in chosen if code in new}),
                     known_earlier=gone_before,
-                    cause=why,
+                    cause=causes[chosen[0]],
                     seen_on=harvest_day(before.harvest_id),
+                    not_compared=unknown[chosen[0]],
                 )
             )
     return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
+
+
+def _unknown_columns(state: State, names: Sequence[str], pages: Sequence[LivePage]) -> frozenset[tuple[str, str]]:
+    """Tables and columns that a version of these pages was written without: the parser of then did not read them."""
+    ids = {page.version_harvest_id for page in pages}
+    return frozenset().union(*(missing_columns(state.harvest_folder(id_), tuple(names)) for id_ in ids))
 
 
 def _cause(

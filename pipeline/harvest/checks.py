@@ -84,6 +84,7 @@ def check_harvest(
         settings,
         gone=outcomes["not_found"] + outcomes["blank"],
         unanswered=outcomes["failed"] + outcomes["blocked"],
+        changed=outcomes["changed"],
         expected=len(expected),
     )
     failures = [
@@ -128,6 +129,7 @@ def check_bounds(
     *,
     gone: int,
     unanswered: int,
+    changed: int,
     expected: int,
 ) -> list[BoundResult]:
     """Compare a harvest with the last published one. A bound that is broken is to be explained, not adjusted.
@@ -135,7 +137,7 @@ def check_bounds(
     A small allowance in pages stands beside each share: on a portal of fifty pages one lost page is two percent.
     rows_before, rows_after: rows of each table in the two states
     gone: expected pages that are not found or blank; unanswered: expected pages that were requested and gave no answer
-    (failed, blocked); expected: expected pages that were requested
+    (failed, blocked); changed: expected pages whose record says something else; expected: expected pages that were requested
     """
     groups = list(groups)
     seen = sum(group.ok + group.suspect for group in groups)
@@ -161,6 +163,13 @@ def check_bounds(
             settings.max_gone_share * expected,
             settings.allowance_pages,
             f"{gone} of {expected} expected pages are gone from the portal.",
+        ),
+        _at_most(
+            "changed",
+            changed,
+            settings.max_changed_share * expected,
+            settings.allowance_pages,
+            f"{changed} of {expected} known records changed at once: that is a template or a charset, not news.",
         ),
         _at_most(
             "suspect",

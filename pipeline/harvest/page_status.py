@@ -17,7 +17,7 @@ _IDENTITY: Final = ("page_key", "url", "kind", "project_code", "kpi_code")
 _TAKEN_OVER: Final = (
     *("facts_sha256", "version_harvest_id", "record_sha256", "record_body_harvest_id", "version_verdict"),
     *("first_seen_at", "changed_at", "checked_at", "ended_at", "etag", "last_modified", "parser_version"),
-    *("evaluation_quarter", "encoding"),
+    *("evaluation_quarter", "encoding", "progress_percent"),
 )
 
 
@@ -133,7 +133,14 @@ def _new_version(row: PageRow, page: SpooledPage, harvest_id: str, *, live: bool
     row["ended_at"] = None
     row["misses"] = 0
     row["evaluation_quarter"] = page.evaluation_quarter
+    row["progress_percent"] = _progress(page)
     _take_bytes(row, page)
+
+
+def _progress(page: SpooledPage) -> float | None:
+    """The progress that a project's page prints."""
+    projects = (page.tables or {}).get("projects", ())
+    return next((row["progress_percent"] for row in projects), None)
 
 
 def _is_incomplete(page: SpooledPage) -> bool:

@@ -1,19 +1,25 @@
 """Which pages a harvest requests first."""
 
+import zlib
 from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from typing import Final
 
 from pipeline.harvest.checks import agency_of
 from pipeline.harvest.page_status import PageRow
 from pipeline.harvest.portal import LISTS, PageRef, agency_codes, list_ref, start_ref
 from pipeline.harvest.result import Scope
-from pipeline.schema.codes import code_of_page
+from pipeline.schema.codes import KPI_CODE, PROJECT_CODE, agency_of_code, code_of_page
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
+from pipeline.store.layout import BANGKOK
 from pipeline.store.state import State
 
-RECORD_KINDS: Final = ("project", "kpi", "yii_project")
+RECORD_KINDS: Final = ("project", "kpi", "yii_project", "city_indicator")
 """The kinds of pages that hold a record, and are requested again in every harvest."""
+
+
+_DAYS: Final = 7
 
 
 def known_pages(store: Archive) -> dict[str, PageRow]:
@@ -24,10 +30,13 @@ def known_pages(store: Archive) -> dict[str, PageRow]:
     return {row["page_key"]: row for row in State(store, latest).table("pages").to_pylist()}
 
 
-def plan(settings: Settings, scope: Scope, known: Mapping[str, PageRow] | None = None) -> Iterator[tuple[str, PageRef]]:
+def plan(
+    settings: Settings, scope: Scope, known: Mapping[str, PageRow] | None = None, today: date | None = None
+) -> Iterator[tuple[str, PageRef]]:
     """The pages to begin with, each with how it was found: what was asked for, or the lists, known pages, a probe.
 
     known: pages of the last published harvest; read from the store where not given
+    today: the day it is, Bangkok time; pages that were never there are requested on one day of the week
     """
     if scope.pages:
         yield from (("asked", ref) for ref in scope.pages)
@@ -36,9 +45,28 @@ def plan(settings: Settings, scope: Scope, known: Mapping[str, PageRow] | None =
         known = known_pages(Archive(settings.data)) if (settings.data / "store.json").exists() else {}
     if not scope.agencies:
         yield "start", start_ref(settings.portal)
-    for code in agency_codes(scope.agencies):
-        yield from (("list", list_ref(settings.portal, name, code)) for name in LISTS)
+    rests = {key for key, row in known.items() if _rests(row, today or datetime.now(BANGKOK).date())}
+    for code in _agencies(scope, known):
+        lists = (list_ref(settings.portal, name, code) for name in LISTS)
+        yield from (("list", ref) for ref in lists if ref.page_key not in rests)
     for key, row in known.items():
-        if row["kind"] in RECORD_KINDS and (not scope.agencies or agency_of(row) in scope.agencies):
+        if row["kind"] not in RECORD_KINDS or key in rests:
+            continue
+        if not scope.agencies or agency_of(row) in scope.agencies:
             yield "known", PageRef(key, row["kind"], code_of_page(key), row["url"])
     yield from (("probe", ref) for ref in scope.probe)
+
+
+def _agencies(scope: Scope, known: Mapping[str, PageRow]) -> list[str]:
+    """The agencies whose lists are requested: the chosen ones; or all that may exist, and those of every code known."""
+    if scope.agencies:
+        return agency_codes(scope.agencies)
+    codes = (code_of_page(key) for key in known)
+    named = {agency_of_code(code) for code in codes if PROJECT_CODE.fullmatch(code) or KPI_CODE.fullmatch(code)}
+    return sorted({*agency_codes(), *named})
+
+
+def _rests(row: PageRow, today: date) -> bool:
+    """True where a page that the portal never had is left alone: it is requested on one day of the week, by its key."""
+    never_there = row["version_harvest_id"] is None and row["misses"] > 0
+    return never_there and zlib.crc32(row["page_key"].encode()) % _DAYS != today.toordinal() % _DAYS

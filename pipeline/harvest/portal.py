@@ -10,13 +10,20 @@ from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 from pipeline.errors import SettingsError
 from pipeline.schema.agencies import agencies
-from pipeline.schema.codes import AGENCY_CODE, KPI_CODE, PROJECT_CODE, agency_of_code, full_agency_code
+from pipeline.schema.codes import (
+    AGENCY_CODE,
+    CITY_INDICATOR_NO,
+    KPI_CODE,
+    PROJECT_CODE,
+    agency_of_code,
+    full_agency_code,
+)
 
-LISTS: Final = ("index101", "index102", "index103", "index11")
-"""Result lists: dimensions 1, 2 and 3, and the list by strategy."""
+LISTS: Final = ("index101", "index102", "index103", "index104", "index105", "index11")
+"""Result lists: dimensions 1 to 5, of which 4 and 5 are only spoken of by titles, and the list by strategy."""
 
-_LIST_PAGE: Final = re.compile(r"(index10[123]|index11)\.php", re.ASCII)
-_YII_PAGE: Final = re.compile(r"(bs2[0-9]{3})/frontend/web/index\.php", re.ASCII)
+_LIST_PAGE: Final = re.compile(r"(index10[1-5]|index11)\.php", re.ASCII)
+_YII_PAGE: Final = re.compile(r"(?:(.+)/)?frontend/web/index\.php", re.ASCII | re.IGNORECASE)
 _PROBE: Final = re.compile(r"([0-9]{8}|[0-9]{4}):([0-9]{1,4})(?:-([0-9]{1,4}))?", re.ASCII)
 _MOBILE: Final = ("mobile", "mobile62")
 _LONGEST_URL: Final = 2_000  # servers refuse longer ones; the portal's have some hundred characters
@@ -27,7 +34,8 @@ _INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u2060"  # what copying from a web 
 class PageRef:
     """One page of the portal: what it is, its code, the key that names it for ever, and where to fetch it.
 
-    kind: "project", "kpi", "result_list", "yii_project", or "start" for the menu whose links lead to the others
+    kind: "project", "kpi", "result_list", "yii_project", "city_indicator", or "start" for the menu whose links lead to the
+        others
     """
 
     page_key: str
@@ -72,6 +80,12 @@ def kpi_ref(portal: str, code: str) -> PageRef:
     return PageRef(f"kpi/{code}", "kpi", code, f"{portal}/mobile/mykpi.php?pid={code}")
 
 
+def city_indicator_ref(portal: str, number: str) -> PageRef:
+    """The page of an indicator of the city's development plan, by its number."""
+    key = f"city_indicator/{number}"
+    return PageRef(key, "city_indicator", number, f"{portal}/mobile/mykpi2563.php?pid={number}")
+
+
 def list_ref(portal: str, name: str, agency_code: str) -> PageRef:
     """A result list of an agency."""
     key = f"result_list/{name}/{agency_code}"
@@ -84,8 +98,8 @@ def list_refs(portal: str, chosen: Iterable[str] = ()) -> list[PageRef]:
 
 
 def yii_ref(portal: str, code: str, folder: str = "bs2568") -> PageRef:
-    """The newer front end's page of a project. Its folder is named after a Buddhist-era year."""
-    url = f"{portal}/{folder}/frontend/web/index.php?project_id={code}&r=tbl-project-main%2Fview"
+    """The newer front end's page of a project; any folder may hold that front end, such as `bs2568` or `dp`."""
+    url = f"{portal}/{folder}{'/' if folder else ''}frontend/web/index.php?project_id={code}&r=tbl-project-main%2Fview"
     return PageRef(f"yii_project/{code}", "yii_project", code, url)
 
 
@@ -95,7 +109,7 @@ def older_copy(ref: PageRef) -> PageRef | None:
     A page is one page whichever copy links to it, and `/mobile/` is asked first: the copies can show other values, and
     what a harvest says must not depend on which link was met first.
     """
-    if ref.kind not in ("project", "kpi", "result_list") or "/mobile/" not in ref.url:
+    if ref.kind not in ("project", "kpi", "result_list", "city_indicator") or "/mobile/" not in ref.url:
         return None
     return PageRef(ref.page_key, ref.kind, ref.code, ref.url.replace("/mobile/", "/mobile62/", 1))
 
@@ -143,14 +157,16 @@ def _ref(path: str, query: dict[str, str], portal: str) -> PageRef | None:
             return project_ref(portal, code)
         if page == "mykpi.php" and KPI_CODE.fullmatch(code):
             return kpi_ref(portal, code)
+        if page == "mykpi2563.php" and CITY_INDICATOR_NO.fullmatch(code):
+            return city_indicator_ref(portal, code.lstrip("0"))
         name, agency = _LIST_PAGE.fullmatch(page), query.get("selDEP", "")
         if name and AGENCY_CODE.fullmatch(agency):
             return list_ref(portal, name[1], agency)
-    newer = _YII_PAGE.fullmatch(path.lower())
+    newer = _YII_PAGE.fullmatch(path)
     if newer and query.get("r", "").strip("/") == "tbl-project-main/view":
         code = query.get("project_id", "")
         if PROJECT_CODE.fullmatch(code):
-            return yii_ref(portal, code, newer[1])
+            return yii_ref(portal, code, newer[1] or "")
     return None
 
 

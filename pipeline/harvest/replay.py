@@ -26,7 +26,7 @@ from pipeline.schema.columns import RECORD_TABLES
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, harvest_id_at
-from pipeline.store.parquet import version_rows, write_parquet
+from pipeline.store.parquet import missing_columns, version_rows, write_parquet
 from pipeline.store.state import FAMILIES, LivePage, State
 from pipeline.store.writer import StoreWriter
 
@@ -160,7 +160,12 @@ def _compare_version(store: Archive, id_: str, rows: list[PageRow], again: Mappi
             family = {code: chosen for code, pages in _versions(before, owner, id_).items() if (chosen := pages & keys)}
             looked_at = {code: [LivePage(key, id_, 0) for key in sorted(chosen)] for code, chosen in family.items()}
             parts.append(
-                compare(before.rows(owner, names, looked_at), after.rows(owner, names, looked_at), cause="parser")
+                compare(
+                    before.rows(owner, names, looked_at),
+                    after.rows(owner, names, looked_at),
+                    cause="parser",
+                    not_compared=missing_columns(store.harvest_folder(id_), names),
+                )
             )
     return pa.concat_tables(parts)
 

@@ -13,7 +13,7 @@ import zstandard
 
 from pipeline.compare.changes import SCHEMA as CHANGES_SCHEMA
 from pipeline.compare.states import compare_states
-from pipeline.harvest.page_status import PageRow, next_page_row
+from pipeline.harvest.page_status import PageRow, is_in_force, next_page_row
 from pipeline.harvest.spool import SpooledPage
 from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import RECORD_TABLES, arrow_schemas
@@ -82,10 +82,15 @@ def stage(
     staged = Staged(store, harvest_id, folder, [], previous)
     versions = _NewVersions(store, harvest_id)
     with TableFiles(folder, _harvest_schemas(), _ROWS_IN_GROUP) as files:
+        progress: dict[str, float] = {}
         for row, page in _page_rows(fetched, previous, harvest_id):
             staged.pages.append({name: row[name] for name in _CHECKED_COLUMNS})
             staged.outcomes[row["outcome"]] += 1
-            files.add(versions.rows(row, page, previous.get(row["page_key"])))
+            added = versions.rows(row, page, previous.get(row["page_key"]))
+            if differs := _progress_differs(row, progress):
+                findings = added.setdefault("findings", [])
+                findings.append({**differs, "harvest_id": harvest_id, "finding_no": len(findings) + 1})
+            files.add(added)
     _build_state(staged, publish_contacts=publish_contacts, cause=cause)
     return staged
 
@@ -108,6 +113,31 @@ def _page_rows(
     while key is not None:
         yield next_page_row(previous[key], None, harvest_id), None
         key = next(keys, None)
+
+
+def _progress_differs(row: PageRow, progress: dict[str, float]) -> dict[str, Any] | None:
+    """The finding that a project's two pages print another progress; both values are kept, each with its page.
+
+    progress: code → what the mobile page prints, filled here: pages come in the order of their keys, so it comes first
+    """
+    code, value = row["project_code"], row["progress_percent"]
+    if code is None or value is None or not is_in_force(row):
+        return None
+    if row["kind"] == "project":
+        progress[code] = value
+        return None
+    if progress.get(code, value) == value:
+        return None
+    return {
+        "page_key": row["page_key"],
+        "rule": "progress_differs",
+        "severity": "warning",
+        "table": "projects",
+        "key": code,
+        "column": "progress_percent",
+        "printed": f"{value:g} | {progress[code]:g}",
+        "message": "The project's two pages print another progress; the table has the mobile page's.",
+    }
 
 
 def _harvest_schemas() -> dict[str, pa.Schema]:

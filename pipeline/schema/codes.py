@@ -15,6 +15,9 @@ KPI_CODE: Final = re.compile(r"[0-9]{4}-[0-9]{3,4}", re.ASCII)
 AGENCY_CODE: Final = re.compile(r"[0-9]{8}", re.ASCII)
 """An agency, such as `50240000`."""
 
+CITY_INDICATOR_NO: Final = re.compile(r"0*[1-9][0-9]{0,3}", re.ASCII)
+"""The number of an indicator of the city's development plan: `87`."""
+
 _STEM: Final = re.compile(r"[0-9]{4}", re.ASCII)
 
 
@@ -31,5 +34,10 @@ def code_of_page(page_key: str) -> str:
 
 
 def agency_of_code(code: str) -> str:
-    """The eight digits of the agency that a project's, an indicator's or its own code names: `24000000` for `2400-1013`."""
+    """The eight digits of the agency that a project's, an indicator's or its own code names: `24000000` for `2400-1013`.
+
+    Empty for an indicator of the city's plan, which belongs to no agency.
+    """
+    if CITY_INDICATOR_NO.fullmatch(code):
+        return ""
     return f"{code[:4]}0000" if KPI_CODE.fullmatch(code) else code[:8]

@@ -69,6 +69,10 @@ def _kpi_code(required: bool = True) -> Column:
                   "รหัสตัวชี้วัด", required=required)  # fmt: skip
 
 
+def _indicator_no() -> Column:
+    return Column("indicator_no", "string", "Number of the indicator: the `pid` of its page.", required=True)
+
+
 _QUARTER_VALUES: Final = (
     Column("result_value", "float", "Result reported for the quarter, in the indicator's unit.", "ผลงาน"),
     Column("score", "float", "Score of the quarter; the portal leaves it empty more often than not."),
@@ -86,6 +90,12 @@ _MEASURES: Final = (
     Column("kpi_type", "string", "Type of the indicator, as printed.", "ประเภทตัวชี้วัด"),
     Column("kpi_level", "string", "`output` or `outcome`.", "ตัวชี้วัดระดับผลผลิต / ผลลัพธ์"),
 )  # fmt: skip
+_PLAN: Final = Column(
+    "plan",
+    "string",
+    "Which of the city's two plans the level belongs to: both use the same numbers.",
+    "ด้านที่ / ยุทธศาสตร์ที่",
+)
 _LINEAGE: Final = (
     Column("source_url", "string", "Where the page was fetched from.", origin="lineage"),
     Column("page_sha256", "string", "SHA-256 of the page's bytes as last served.", origin="lineage"),
@@ -150,6 +160,13 @@ _ALL: Final = (
             ),
             Column("start_date", "date", "First day; only the newer front end prints it.", "Start Date"),
             Column("finish_date", "date", "Last day; only the newer front end prints it.", "Finish Date"),
+            Column(
+                "policy_id",
+                "string",
+                "Number of the governor's policy; only the newer front end prints it.",
+                "Policy ID",
+            ),
+            Column("branch_id", "string", "Number of the branch; only the newer front end prints it.", "Branch ID"),
             *_LINEAGE,
         ),
     ),
@@ -189,6 +206,7 @@ _ALL: Final = (
                 "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ",
             ),
             Column("name_en", "string", "English name, where level 1 prints one."),
+            _PLAN,
         ),
     ),
     Table(
@@ -321,8 +339,48 @@ _ALL: Final = (
         ),
     ),
     Table(
+        "city_indicators",
+        "Indicators of the city's development plan, from their own pages.",
+        ("indicator_no",),
+        (
+            _indicator_no(),
+            Column("fiscal_years", "string", "The fiscal years in the page's title, as printed."),
+            Column(
+                "printed_no", "string", "The number before the name, in Arabic digits; need not be the indicator's."
+            ),
+            Column("name", "string", "Name of the indicator.", "ตัวชี้วัด"),
+            Column("unit", "string", "Unit, as printed inside the target's label.", "ค่าเป้าหมาย"),
+            Column("target", "string", "Target, as printed: unit and number are mixed by hand.", "ค่าเป้าหมาย"),
+            Column("data_kind", "string", "What kind of data the indicator is.", "ลักษณะข้อมูล"),
+            Column("definition", "string", "What the indicator means.", "นิยาม หรือความหมายของตัวชี้วัด"),
+            Column("method", "string", "How the indicator is computed.", "วิธีการคำนวณ หรือ เกณฑ์การประเมิน"),
+            Column("source", "string", "Where its data come from, and who owns them.", "แหล่งข้อมูล/เจ้าของข้อมูล"),
+            *_LINEAGE,
+        ),
+    ),
+    Table(
+        "city_indicator_strategies",
+        "The levels of the city's plan that these indicators measure.",
+        ("indicator_no", "position"),
+        (
+            _indicator_no(),
+            Column("position", "int", "Place in the printed list, from 1.", required=True),
+            Column("level", "int", "Depth in the plan, 1 to 4.", required=True),
+            Column("level_label", "string", "What the level is called on the page.", "ด้านที่ / มิติที่ / เป้าหมายที่"),
+            Column("strategy_code", "string", "Code in Arabic digits, such as 1.4.1.1.", required=True),
+            Column(
+                "name",
+                "string",
+                "Name, without dash and the stray % of the third level.",
+                "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ",
+            ),
+            Column("name_en", "string", "English name, where level 1 prints one."),
+            _PLAN,
+        ),
+    ),
+    Table(
         "plan_vs_actual",
-        "Planned against reported progress at the month ends of each project's fiscal year; derived, by pipeline/plan.py.",
+        "Planned against reported progress at the month ends of each project's fiscal year; derived from both.",
         ("project_code", "month_end_date"),
         (
             Column("project_code", "string", "Code of the project.", "รหัสโครงการ", origin="derived", required=True),
@@ -366,7 +424,7 @@ _ALL: Final = (
             ("page_key", "string", "The page: its kind and code.", True),
             ("harvest_id", "string", "The harvest: its start in UTC.", True),
             ("url", "string", "Where the page was fetched from.", True),
-            ("kind", "string", "project, kpi, result_list or yii_project.", True),
+            ("kind", "string", "project, kpi, result_list, yii_project or city_indicator.", True),
             ("project_code", "string", "Code of the project, on pages of projects.", False),
             ("kpi_code", "string", "Code of the indicator, on pages of indicators.", False),
             ("outcome", "string", "new, changed, unchanged, not_found, blank, blocked, failed or skipped.", True),
@@ -383,6 +441,7 @@ _ALL: Final = (
             ("fetched_at", "instant", "When the page was fetched in this harvest.", False),
             ("error", "string", "Why nothing came.", False),
             ("evaluation_quarter", "int", "The quarter in the line of สยป.: a setting of the portal.", False),
+            ("progress_percent", "float", "Progress that a project's page prints: its two pages may differ.", False),
             ("encoding", "string", "Charset the bytes were read in.", False),
             ("parser_version", "string", "Version of the parser that read the page.", False),
             ("first_seen_at", "instant", "When the record was first seen.", False),

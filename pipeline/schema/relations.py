@@ -25,6 +25,7 @@ RELATIONS: Final = (
     Relation("kpi_quarters", "kpis", ("kpi_code",)),
     Relation("result_list_links", "result_list_items", _ITEM),
     Relation("result_list_quarters", "result_list_items", _ITEM),
+    Relation("city_indicator_strategies", "city_indicators", ("indicator_no",)),
     Relation("plan_vs_actual", "projects", ("project_code",)),
 )
 """The relations whose parent row always exists: both come from one page, or the child is computed from the parent.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -85,6 +85,18 @@ def read_as(file: Folder, schema: pa.Schema, chosen: ds.Expression | None = None
         if column.name not in there:
             table = table.add_column(place, column, pa.nulls(len(table), column.type))
     return table.cast(schema)
+
+
+@lru_cache(maxsize=256)
+def missing_columns(folder: Folder, names: tuple[str, ...]) -> frozenset[tuple[str, str]]:
+    """Table and column of what the files of a committed harvest have no column for, because they were written before it."""
+    return frozenset(
+        (name, column)
+        for name in names
+        if (file := folder / f"{name}.parquet").is_file()
+        for column in arrow_schemas(facts_only=True)[name].names
+        if column not in pq.read_schema(parquet_source(file)).names
+    )
 
 
 def read_records(folder: Folder, names: Iterable[str], page_keys: Iterable[str]) -> dict[str, pa.Table]:

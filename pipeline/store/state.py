@@ -23,14 +23,19 @@ from pipeline.store.harvests import Harvests
 from pipeline.store.layout import Folder, harvest_day
 from pipeline.store.parquet import parquet_writer, read_as, read_records, write_parquet
 
-FAMILIES: Final[dict[str, tuple[str, ...]]] = {
-    "project_code": tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == "project_code"),
-    "kpi_code": tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == "kpi_code"),
-    "agency_code": tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == "agency_code"),
+_KINDS: Final = {
+    "project_code": ("project", "yii_project"),
+    "kpi_code": ("kpi",),
+    "agency_code": ("result_list",),
+    "indicator_no": ("city_indicator",),
 }
-"""The tables whose rows belong to a project, an indicator's page, an agency's list."""
+"""Key column of a record → the kinds of pages that show it."""
 
-_KINDS: Final = {"project_code": ("project", "yii_project"), "kpi_code": ("kpi",), "agency_code": ("result_list",)}
+FAMILIES: Final[dict[str, tuple[str, ...]]] = {
+    owner: tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == owner) for owner in _KINDS
+}
+"""The tables whose rows belong to a project, an indicator, an agency's list, an indicator of the city's plan."""
+
 _BLOCK: Final = 1_000  # codes handled at once: some 25 MB of rows
 
 _LINEAGE_FROM: Final = {
