@@ -46,7 +46,7 @@ def test_nights_that_confirm_are_one_entry(tmp_path: Path) -> None:
             assert harvest(portal, tmp_path / "store").published
     store = open_archive(tmp_path / "store")
     assert [(entry.outcome, entry.nights) for entry in timeline(store, SEED)] == [("new", 1), ("unchanged", 3)]
-    assert "confirmed on 3 nights until" in timeline_text(store, SEED)
+    assert "confirmed in 3 harvests until" in timeline_text(store, SEED)
     assert most_rewritten(store).empty
 
 
