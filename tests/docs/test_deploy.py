@@ -1,4 +1,4 @@
-"""The files of deploy/ work as written: each is used here unchanged."""
+"""The files of docs/deploy/ and prefect.yaml work as written: each is used here unchanged."""
 
 import configparser
 import json

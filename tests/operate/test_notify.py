@@ -59,11 +59,12 @@ def webhook(*statuses: int) -> Iterator[tuple[str, Hook]]:
 
 
 def command_that_keeps(folder: Path, *, status: int = 0) -> str:
-    """A command that writes what it is given into files; its name has a blank, its argument a shell's signs."""
+    """A command that keeps what it receives in a file; its name has a space, its argument characters of a shell."""
     script = folder / "keep it.py"
     script.write_text(
         f"#!{sys.executable}\nimport json, os, sys\n"
-        f"event = dict(argv=sys.argv[1:], stdin=json.load(sys.stdin), env={{k: v for k, v in os.environ.items() if 'BMA' in k}})\n"
+        "env = {k: v for k, v in os.environ.items() if 'BMA' in k}\n"
+        "event = dict(argv=sys.argv[1:], stdin=json.load(sys.stdin), env=env)\n"
         f"open({str(folder / 'received.jsonl')!r}, 'a').write(json.dumps(event) + chr(10))\nsys.exit({status})\n"
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
