@@ -1,1 +1,1 @@
-"""Two states of the tables compared: what differs, what it means, and how it is written out."""
+"""Compare two states of the tables: match rows, find differences, classify them, and format them."""

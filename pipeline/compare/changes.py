@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from pipeline.compare.classify import Meaning, of_row
+from pipeline.compare.classify import Meaning, meaning_of_row
 from pipeline.schema.codes import agency_of_code
 from pipeline.schema.columns import TABLES
 
@@ -48,7 +48,9 @@ def whole_row(table: str, row: Row, change: str, meaning: Meaning | None = None)
     """The difference of an added or removed row. meaning: None where the row alone determines it."""
     values = {column: value for column, value in row.items() if column not in TABLES[table].key and value is not None}
     before, after = (None, values) if change == "added" else (values, None)
-    return Difference(table, row_key(table, row), change, None, before, after, meaning or of_row(table, change, row))
+    return Difference(
+        table, row_key(table, row), change, None, before, after, meaning or meaning_of_row(table, change, row)
+    )
 
 
 def changes_table(differences: Iterable[Difference], cause: str) -> pa.Table:

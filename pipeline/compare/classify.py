@@ -1,6 +1,6 @@
 """Classify a difference: its meaning for an audit, a finer detail, and its severity.
 
-Reports quote the sentences of `MEANINGS` and `DETAILS`. A detail exists where one meaning covers harmless and grave cases.
+Reports quote the sentences of `MEANINGS` and `DETAILS`. A detail exists where one meaning covers harmless and severe cases.
 """
 
 from collections.abc import Mapping
@@ -68,9 +68,9 @@ DETAILS: Final[dict[str, str]] = {
 """The values of the column `detail`, which is null where the meaning says enough."""
 
 SEVERITIES: Final[dict[str, str]] = {
-    "grave": "History rewritten",
-    "serious": "Promises and progress",
-    "notable": "Other edits",
+    "critical": "History rewritten",
+    "major": "Promises and progress",
+    "minor": "Other edits",
     "normal": "The normal course",
     "parser": "Our reading changed, not the portal",
 }
@@ -95,7 +95,7 @@ class Meaning(NamedTuple):
     detail: str | None = None
 
 
-def of_value(table: str, column: str, before: Any, after: Any) -> Meaning:
+def meaning_of_value(table: str, column: str, before: Any, after: Any) -> Meaning:
     """The meaning of a changed value in a row that both states have, from the two values alone."""
     if table == "contacts":
         return Meaning("contact_changed")
@@ -153,7 +153,7 @@ def _target_detail(before: float | None, after: float | None) -> str:
     return "target_raised" if after > before else "target_lowered"
 
 
-def of_row(table: str, change: str, row: Mapping[str, Any]) -> Meaning:
+def meaning_of_row(table: str, change: str, row: Mapping[str, Any]) -> Meaning:
     """The meaning of a row that was `added` or `removed` while both states have its record."""
     added = change == "added"
     if table == "plan_steps":
@@ -171,7 +171,7 @@ def of_row(table: str, change: str, row: Mapping[str, Any]) -> Meaning:
     return Meaning("other", "list_changed" if table in LISTS else None)
 
 
-def of_plan_move(meaning: Meaning, passed_on: date | None, seen_on: date | None) -> Meaning:
+def meaning_of_plan_change(meaning: Meaning, passed_on: date | None, seen_on: date | None) -> Meaning:
     """The meaning with the detail `moved_after_date` where the plan was changed after the date had passed.
 
     passed_on: the earlier date; for a weight, the last day of its step
@@ -204,21 +204,21 @@ def _day(value: date) -> date:
 
 
 _SEVERITY_OF_MEANING: Final = {
-    "report_removed": "grave",
-    "report_edited": "grave",
-    "result_restated": "grave",
-    "report_inserted": "grave",  # a meaning in the first stores
-    "progress_down": "serious",
-    "project_gone": "serious",
+    "report_removed": "critical",
+    "report_edited": "critical",
+    "result_restated": "critical",
+    "report_inserted": "critical",  # a meaning in the first stores
+    "progress_down": "major",
+    "project_gone": "major",
     "progress_up": "normal",
     "new_report": "normal",
 }
 _SEVERITY_OF_DETAIL: Final = {
-    "jump_to_100": "serious",
-    "percent_fell": "serious",
-    "moved_after_date": "serious",
-    "target_lowered": "serious",
-    "target_withdrawn": "serious",
+    "jump_to_100": "major",
+    "percent_fell": "major",
+    "moved_after_date": "major",
+    "target_lowered": "major",
+    "target_withdrawn": "major",
     "result_reported": "normal",
 }
 
@@ -227,7 +227,7 @@ def severity_of(meaning: str, detail: str | None, cause: str = "portal") -> str:
     """The severity of a difference, a key of SEVERITIES; the detail decides where it has a severity of its own."""
     if cause == "parser":
         return "parser"
-    return _SEVERITY_OF_DETAIL.get(detail or "") or _SEVERITY_OF_MEANING.get(meaning, "notable")
+    return _SEVERITY_OF_DETAIL.get(detail or "") or _SEVERITY_OF_MEANING.get(meaning, "minor")
 
 
 def meaning_order(row: Mapping[str, Any]) -> tuple[int, str, str]:

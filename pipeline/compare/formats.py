@@ -21,7 +21,7 @@ _MOST_IN_TABLE: Final = 5_000  # changes; rich needs a second for as many
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What makes a spreadsheet take a cell for a formula; some also take the full-width signs."""
 _HEADINGS: Final = ("meaning", "table", "key", "column", "change", "detail")
-_COLOURS: Final = {"grave": "red", "serious": "yellow", "normal": "green", "parser": "dim"}
+_COLOURS: Final = {"critical": "red", "major": "yellow", "normal": "green", "parser": "dim"}
 _MARKS: Final = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
 
 

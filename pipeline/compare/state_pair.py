@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.compare.changes import Difference, Row, row_key
-from pipeline.compare.classify import QUARTERS, Meaning, is_jump_to_100, of_plan_move, of_value
+from pipeline.compare.classify import QUARTERS, Meaning, is_jump_to_100, meaning_of_plan_change, meaning_of_value
 from pipeline.schema.columns import TABLES, arrow_schema, page_columns
 
 RECORD_OWNERS: Final = {"project_code": "projects", "kpi_code": "kpis", "indicator_no": "city_indicators"}
@@ -94,10 +94,10 @@ class StatePair:
 
         before, after: the row's key and `column`; of a plan step also its other columns
         """
-        meaning = of_value(table, column, before[column], after[column])
+        meaning = meaning_of_value(table, column, before[column], after[column])
         if meaning.meaning == "plan_moved":
             passed_on = before["end_date"] if column in ("weight_percent", "step_no") else before[column]
-            meaning = of_plan_move(meaning, passed_on, self.seen_on)
+            meaning = meaning_of_plan_change(meaning, passed_on, self.seen_on)
         elif meaning.meaning == "progress_up":
             code = after["project_code"]
             day, year = self._newest_reports.get(code), self.fiscal_years.get(code)

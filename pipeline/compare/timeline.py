@@ -78,7 +78,7 @@ def timeline(store: Archive, code: str, *, contacts: bool = True) -> list[Entry]
     column = "project_code" if PROJECT_CODE.fullmatch(code) else "kpi_code"
     with_changes: set[str] = set()
     for entry in entries:
-        if entry.harvest_id not in with_changes:  # a project has two pages: the changes stand with the first
+        if entry.harvest_id not in with_changes:  # a project has two pages: its changes are listed with the first
             entry.changes = _changes(store, entry.harvest_id, column, code, contacts=contacts)
             with_changes.update({entry.harvest_id} if entry.changes else ())
     return entries
@@ -98,11 +98,11 @@ def _changes(store: Archive, harvest_id: str, column: str, code: str, *, contact
 def timeline_text(store: Archive, code: str, *, contacts: bool = True) -> str:
     """The timeline for a terminal."""
     entries = timeline(store, code, contacts=contacts)
-    nights = len(store.harvest_ids())
-    lines = [f"{code} in {nights:,} {'night' if nights == 1 else 'nights'} of {store.portal}"]
+    harvests = len(store.harvest_ids())
+    lines = [f"{code} in {harvests:,} harvest{'s' * (harvests != 1)} of {store.portal}"]
     for entry in entries:
         outcome = _OUTCOMES.get(entry.outcome, entry.outcome)
-        until = f" on {entry.nights:,} nights until {harvest_day(entry.last_harvest_id)}" if entry.nights > 1 else ""
+        until = f" in {entry.nights:,} harvests until {harvest_day(entry.last_harvest_id)}" if entry.nights > 1 else ""
         notes = [
             "" if entry.kind in ("project", "kpi") else f"page kind {entry.kind}",
             "the record ended" if entry.ended else "",

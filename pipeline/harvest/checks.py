@@ -68,7 +68,7 @@ def check_harvest(
     rows_after: Mapping[str, int],
     settings: Settings,
 ) -> Checks:
-    """Check a harvest against the last published one.
+    """Check a harvest against the last published one. A bound that is broken is to be explained, not adjusted.
 
     pages: the harvest's rows of the table `pages`; known: page_key → row of the last published harvest
     requested: keys of the pages that were to be fetched
@@ -77,16 +77,15 @@ def check_harvest(
     expected = {key: row for key, row in known.items() if is_in_force(row) and key in requested}
     outcomes = Counter(page["outcome"] for page in pages if page["page_key"] in expected)
     groups = coverage(pages, expected)
-    bounds = check_bounds(
+    bounds = _page_bounds(
         groups,
-        rows_before,
-        rows_after,
         settings,
-        gone=outcomes["not_found"] + outcomes["blank"],
-        unanswered=outcomes["failed"] + outcomes["blocked"],
-        changed=outcomes["changed"],
         expected=len(expected),
+        unanswered=outcomes["failed"] + outcomes["blocked"],
+        gone=outcomes["not_found"] + outcomes["blank"],
+        changed=outcomes["changed"],
     )
+    bounds += _row_bounds(rows_before, rows_after, settings)
     failures = [
         {"page_key": page["page_key"], "outcome": page["outcome"], "error": page["error"]}
         for page in pages
@@ -121,28 +120,17 @@ def agency_of(page: PageRow) -> str:
     return agency_of_code(code_of_page(page["page_key"]))
 
 
-def check_bounds(
-    groups: Iterable[Coverage],
-    rows_before: Mapping[str, int],
-    rows_after: Mapping[str, int],
-    settings: Settings,
-    *,
-    gone: int,
-    unanswered: int,
-    changed: int,
-    expected: int,
+def _page_bounds(
+    groups: Sequence[Coverage], settings: Settings, *, expected: int, unanswered: int, gone: int, changed: int
 ) -> list[BoundResult]:
-    """Compare a harvest with the last published one. A bound that is broken is to be explained, not adjusted.
+    """The bounds of pages. A small allowance stands beside each share: of fifty pages one lost page is two percent.
 
-    A small allowance in pages stands beside each share: on a portal of fifty pages one lost page is two percent.
-    rows_before, rows_after: rows of each table in the two states
-    gone: expected pages that are not found or blank; unanswered: expected pages that were requested and gave no answer
-    (failed, blocked); changed: expected pages whose record says something else; expected: expected pages that were requested
+    expected: expected pages that were requested; unanswered: those of them that failed or were blocked; gone: those that
+    are not found or blank; changed: those whose record says something else
     """
-    groups = list(groups)
     seen = sum(group.ok + group.suspect for group in groups)
     suspect = sum(group.suspect for group in groups)
-    results = [
+    return [
         BoundResult(
             "any_record",
             seen > 0,
@@ -179,18 +167,20 @@ def check_bounds(
             f"{suspect} of {seen} pages lack parts that every page has, or contradict themselves.",
         ),
     ]
-    for table, before in sorted(rows_before.items()):
-        after = rows_after.get(table, 0)
-        results.append(
-            _at_most(
-                f"rows:{table}",
-                before - after,
-                (1 - settings.min_rows_share) * before,
-                settings.allowance_rows,
-                f"{table} had {before:,} rows and would have {after:,}.",
-            )
+
+
+def _row_bounds(before: Mapping[str, int], after: Mapping[str, int], settings: Settings) -> list[BoundResult]:
+    """The bounds of each table's rows."""
+    return [
+        _at_most(
+            f"rows:{table}",
+            rows - after.get(table, 0),
+            (1 - settings.min_rows_share) * rows,
+            settings.allowance_rows,
+            f"{table} had {rows:,} rows and would have {after.get(table, 0):,}.",
         )
-    return results
+        for table, rows in sorted(before.items())
+    ]
 
 
 def _at_most(bound: str, came: int, share: float, allowance: int, message: str) -> BoundResult:

@@ -2,12 +2,9 @@
 
 import asyncio
 import hashlib
-import random
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -21,6 +18,7 @@ from pipeline.harvest.client_state import ClientState, RequestStats
 from pipeline.harvest.fetched import ErrorKind, Fetched, NoUsableAnswerError
 from pipeline.harvest.portal import same_portal
 from pipeline.harvest.rate_limit import Limiter, RateLimiter, SendSlot
+from pipeline.harvest.retry_delay import backoff, retry_after
 from pipeline.harvest.robots import RobotsRules, robots_rules
 from pipeline.harvest.transport import explain, open_transport, request_headers, timeouts
 from pipeline.settings import Settings
@@ -29,7 +27,6 @@ _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _MAX_REDIRECTS: Final = 5  # RFC 9309 asks for five; more is a loop
 _TEMPORARY_STATUSES: Final = frozenset((408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524))
 _REFUSALS: Final = frozenset((401, 403, 407, 451))
-_LONGEST_BACKOFF: Final = 60.0
 _INTERVAL_MARGIN: Final = 1.02  # so that a server that is late with one request still sees a whole interval
 _PAGES_WITHOUT_END: Final = 3  # that stay so after all tries, until a portal's pages are known to have no end
 
@@ -131,7 +128,7 @@ class PortalClient:
             fetched = await self._try_when_allowed(url, headers, attempt)
             if is_page:
                 fetched = self._checked(fetched)
-            asked = _retry_after(fetched.headers.get("retry-after")) if fetched.error_kind == "status" else 0.0
+            asked = retry_after(fetched.headers.get("retry-after")) if fetched.error_kind == "status" else 0.0
             if 0 < asked <= settings.max_retry_after:
                 await self._limiter.pause(asked)  # the portal asks all of us to wait, not only for this page
             if _may_mean_outage(fetched):
@@ -144,7 +141,7 @@ class PortalClient:
             if asked > settings.max_retry_after:
                 return replace(fetched, error=f"{fetched.error}, and not to be asked again for {asked:.0f} s")
             self.stats.retries += 1
-            await asyncio.sleep(_backoff(settings.backoff, attempt))
+            await asyncio.sleep(backoff(settings.backoff, attempt))
         raise AssertionError("unreachable")
 
     async def _try_when_allowed(self, url: str, headers: httpx.Headers, attempt: int) -> Fetched:
@@ -296,22 +293,6 @@ def _is_worth_a_retry(fetched: Fetched) -> bool:
     if fetched.error_kind == "blocked":
         return fetched.status == 200  # a refusal by status is meant; a firewall's page comes and goes
     return fetched.incomplete or fetched.error_kind in ("timeout", "transport", "truncated")
-
-
-def _backoff(seconds: float, attempt: int) -> float:
-    jitter = random.uniform(0.5, 1.5)  # noqa: S311 - so that not all come back at once; no secret
-    return min(seconds * 2.0 ** (attempt - 1), _LONGEST_BACKOFF) * jitter
-
-
-def _retry_after(header: str | None) -> float:
-    """Seconds to wait by a Retry-After header, in seconds or as a date; 0 without one."""
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:12])
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
 
 
 def _joined(target: str, location: str) -> str:

@@ -1,1 +1,1 @@
-"""What operators ask and are told: status and notifications."""
+"""For operators: the status of a store, and notifications."""

@@ -127,7 +127,7 @@ def status_view(store: Archive, found: Condition) -> RenderableType:
     if ids:
         newest = ids[-1]
         if store.manifest(newest)["cause"] == "parser":
-            add("Newest", f"{newest} fetched nothing: a newer parser read the stored pages again")
+            add("Newest", f"{newest} fetched nothing: another version of the parser read the stored pages again")
         else:
             if noise := _noise(store, newest):
                 add("Noise", noise)

@@ -1,1 +1,1 @@
-"""What people read: report, charts, exports, SQL, data dictionary."""
+"""Output for people: report, charts, exports, SQL, data dictionary."""

@@ -55,7 +55,7 @@ print(timeline_text(store, "24000000-3051").splitlines()[0])
 """
     done = python(code, three_nights, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("15 True empty\n24000000-3051 in 3 nights of http://127.0.0.1:")
+    assert done.stdout.startswith("15 True empty\n24000000-3051 in 3 harvests of http://127.0.0.1:")
 
 
 def test_another_module_of_our_name_that_is_loaded_already_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Known edits give exactly those differences, each with its meaning; what is only printed otherwise gives none."""
+"""Known edits give exactly those differences, each with its meaning; another way of printing the same gives none."""
 
 import json
 import random
@@ -16,10 +16,10 @@ from pipeline.compare.classify import DETAILS, MEANINGS, is_jump_to_100
 from pipeline.compare.compare import compare
 from pipeline.schema.columns import RECORD_TABLES
 
-Told = tuple[str, str | None, str, str, str | None]
+Found = tuple[str, str | None, str, str, str | None]
 
 
-def told(*edits: Callable[[State], object], **context: Any) -> list[Told]:
+def differences(*edits: Callable[[State], object], **context: Any) -> list[Found]:
     """(meaning, detail, table, change, column) of each difference that some edits make."""
     before, after = edited(*edits)
     rows = compare(before, after, **context).to_pylist()
@@ -44,8 +44,8 @@ ON_TOP = {
 REPORTS = 13
 
 
-def test_a_state_differs_from_itself_in_nothing() -> None:
-    assert told() == []
+def test_a_state_does_not_differ_from_itself() -> None:
+    assert differences() == []
 
 
 @pytest.mark.parametrize(
@@ -61,20 +61,22 @@ def test_a_state_differs_from_itself_in_nothing() -> None:
 )
 @pytest.mark.parametrize("index", [1, 5, REPORTS])
 def test_an_edited_report_rewrites_history(index: int, column: str, new: object, detail: str) -> None:
-    assert told(report(index, **{column: new})) == [("report_edited", detail, "progress_reports", "changed", column)]
+    assert differences(report(index, **{column: new})) == [
+        ("report_edited", detail, "progress_reports", "changed", column)
+    ]
 
 
 @pytest.mark.parametrize("index", [1, 2, 7, REPORTS])
-def test_a_report_put_below_others_rewrites_history(index: int) -> None:
+def test_a_report_inserted_below_others_rewrites_history(index: int) -> None:
     old = {**ON_TOP, "reported_on_date": "2020-02-11", "note": "เพิ่มเติมย้อนหลัง"}
-    assert told(lambda state: state.insert_report(index, **old)) == [
+    assert differences(lambda state: state.insert_report(index, **old)) == [
         ("report_edited", "report_inserted", "progress_reports", "added", None)
     ]
 
 
-def test_a_report_on_top_dated_before_the_newest_is_put_in() -> None:
+def test_a_report_on_top_with_an_earlier_date_counts_as_inserted() -> None:
     backdated = {**ON_TOP, "reported_on_date": "2020-02-11"}
-    assert told(lambda state: state.insert_report(REPORTS + 1, **backdated)) == [
+    assert differences(lambda state: state.insert_report(REPORTS + 1, **backdated)) == [
         ("report_edited", "report_inserted", "progress_reports", "added", None)
     ]
 
@@ -84,28 +86,28 @@ def test_a_report_on_top_dated_before_the_newest_is_put_in() -> None:
     [(1, "old_report_removed"), (6, "old_report_removed"), (REPORTS, "newest_report_removed")],
 )
 def test_a_removed_report_rewrites_history(index: int, detail: str) -> None:
-    assert told(lambda state: state.remove_report(index)) == [
+    assert differences(lambda state: state.remove_report(index)) == [
         ("report_removed", detail, "progress_reports", "removed", None)
     ]
 
 
-def test_a_removed_report_may_leave_the_numbers_of_the_others_alone() -> None:
+def test_a_removed_report_need_not_change_the_numbers_of_the_others() -> None:
     def remove(state: State) -> None:
         state.remove("progress_reports", project_code=SEED, report_index=4)
         for row in state.of("progress_reports", project_code=SEED):
             row["report_index"] -= row["report_index"] > 4
 
-    assert told(remove) == [("report_removed", "old_report_removed", "progress_reports", "removed", None)]
+    assert differences(remove) == [("report_removed", "old_report_removed", "progress_reports", "removed", None)]
 
 
 def test_a_new_report_on_top_is_normal() -> None:
-    assert told(lambda state: state.insert_report(REPORTS + 1, **ON_TOP)) == [
+    assert differences(lambda state: state.insert_report(REPORTS + 1, **ON_TOP)) == [
         ("new_report", None, "progress_reports", "added", None)
     ]
 
 
-def test_two_new_reports_and_an_edit_in_one_night() -> None:
-    assert told(
+def test_two_new_reports_and_an_edit_in_one_harvest() -> None:
+    assert differences(
         report(REPORTS, note="แก้คำ"),
         lambda state: state.insert_report(REPORTS + 1, **ON_TOP),
         lambda state: state.insert_report(REPORTS + 2, **{**ON_TOP, "note": "อีกครั้ง"}),
@@ -116,8 +118,10 @@ def test_two_new_reports_and_an_edit_in_one_night() -> None:
     ]
 
 
-def test_the_newest_report_exchanged_for_another_one() -> None:
-    assert told(lambda state: state.remove_report(REPORTS), lambda state: state.insert_report(REPORTS, **ON_TOP)) == [
+def test_the_newest_report_replaced_by_another_one() -> None:
+    assert differences(
+        lambda state: state.remove_report(REPORTS), lambda state: state.insert_report(REPORTS, **ON_TOP)
+    ) == [
         ("report_removed", "newest_report_removed", "progress_reports", "removed", None),
         ("new_report", "jump_to_100", "progress_reports", "added", None),
     ]
@@ -138,38 +142,38 @@ def test_a_report_moved_among_the_others_is_renumbered() -> None:
         reports.insert(2, reports.pop(8))
         state.rows["progress_reports"] += number_reports(reports)
 
-    assert told(move) == [("report_edited", "report_renumbered", "progress_reports", "changed", "report_index")]
+    assert differences(move) == [("report_edited", "report_renumbered", "progress_reports", "changed", "report_index")]
 
 
-def test_numbers_exchanged_between_two_reports_are_a_renumbering() -> None:
+def test_swapped_numbers_of_two_reports_are_a_renumbering() -> None:
     def exchange(state: State) -> None:
         one, other = (state.one("progress_reports", project_code=SEED, report_index=place) for place in (3, 8))
         one["report_no"], other["report_no"] = other["report_no"], one["report_no"]
 
     expected = ("report_edited", "report_renumbered", "progress_reports", "changed", "report_no")
-    assert told(exchange) == [expected, expected]
+    assert differences(exchange) == [expected, expected]
 
 
 @pytest.mark.parametrize("renumber", [lambda number, count: number + 7, lambda number, count: count + 1 - number])
-def test_a_portal_that_numbers_otherwise_has_changed_nothing(renumber: Callable[[int, int], int]) -> None:
+def test_another_way_of_numbering_reports_is_no_difference(renumber: Callable[[int, int], int]) -> None:
     def edit(state: State) -> None:
         for row in state.rows["progress_reports"]:
             row["report_no"] = renumber(
                 row["report_no"], len(state.of("progress_reports", project_code=row["project_code"]))
             )
 
-    assert told(edit) == []
+    assert differences(edit) == []
 
 
-def test_a_portal_that_prints_reports_from_the_other_end_has_changed_nothing() -> None:
+def test_reports_printed_in_reverse_order_are_no_difference() -> None:
     def turn(state: State) -> None:
         for row in state.rows["progress_reports"]:
             row["report_index"], row["report_no"] = row["report_no"], row["report_index"]
 
-    assert told(turn) == []
+    assert differences(turn) == []
 
 
-def progress(before: float, after: float, day: str, reports: int = 0) -> list[Told]:
+def progress(before: float, after: float, day: str, reports: int = 0) -> list[Found]:
     """The progress of the seed before and after; its newest report of the second night is of a day."""
     first, second = State(), State()
     for state, percent in ((first, before), (second, after)):
@@ -199,7 +203,7 @@ def test_progress_that_fell_and_progress_that_jumped(
     assert progress(before, after, day) == [(meaning, detail, "projects", "changed", "progress_percent")]
 
 
-def test_a_new_report_tells_a_fall_and_a_jump() -> None:
+def test_a_new_report_with_a_fall_or_a_jump() -> None:
     def low(state: State) -> None:
         state.one("progress_reports", project_code=SEED, report_index=REPORTS)["progress_percent"] = 50.0
 
@@ -208,7 +212,7 @@ def test_a_new_report_tells_a_fall_and_a_jump() -> None:
     low(second)
     second.insert_report(REPORTS + 1, **ON_TOP)
     assert compare(first.tables(), second.tables())["detail"].to_pylist() == ["jump_to_100"]
-    assert told(lambda state: state.insert_report(REPORTS + 1, **{**ON_TOP, "progress_percent": 40.0})) == [
+    assert differences(lambda state: state.insert_report(REPORTS + 1, **{**ON_TOP, "progress_percent": 40.0})) == [
         ("new_report", "percent_fell", "progress_reports", "added", None)
     ]
     assert not is_jump_to_100(None, 100, date(2020, 9, 30), 2020)
@@ -225,14 +229,14 @@ def test_a_plan_that_moved_before_and_after_its_date(column: str) -> None:
     early, late = date(2019, 1, 1), date(2026, 1, 1)
     edit = value("plan_steps", column, new, **STEP)
     expected = "weight_changed" if column == "weight_percent" else "dates_moved"
-    assert told(edit, seen_on=early) == [("plan_moved", expected, "plan_steps", "changed", column)]
-    assert told(edit, seen_on=late) == [("plan_moved", "moved_after_date", "plan_steps", "changed", column)]
-    assert told(edit) == [("plan_moved", expected, "plan_steps", "changed", column)]
+    assert differences(edit, seen_on=early) == [("plan_moved", expected, "plan_steps", "changed", column)]
+    assert differences(edit, seen_on=late) == [("plan_moved", "moved_after_date", "plan_steps", "changed", column)]
+    assert differences(edit) == [("plan_moved", expected, "plan_steps", "changed", column)]
     ends = date.fromisoformat(step["end_date"] if column == "weight_percent" else step[column])
-    assert told(edit, seen_on=ends)[0][1] == expected, "on the day itself the date has not passed"
+    assert differences(edit, seen_on=ends)[0][1] == expected, "on the day itself the date has not passed"
 
 
-def test_a_step_put_in_between_is_one_difference() -> None:
+def test_an_inserted_step_is_one_difference() -> None:
     def insert(state: State) -> None:
         for row in state.of("plan_steps", project_code=SEED):
             row["step_no"] += row["step_no"] >= 3
@@ -240,29 +244,29 @@ def test_a_step_put_in_between_is_one_difference() -> None:
             {**state.one("plan_steps", project_code=SEED, step_no=1), "step_no": 3, "description": "ประชาสัมพันธ์โครงการ"}
         )
 
-    assert told(insert) == [("plan_moved", "step_added", "plan_steps", "added", None)]
+    assert differences(insert) == [("plan_moved", "step_added", "plan_steps", "added", None)]
 
     def remove(state: State) -> None:
         state.remove("plan_steps", project_code=SEED, step_no=2)
         for row in state.of("plan_steps", project_code=SEED):
             row["step_no"] -= row["step_no"] > 2
 
-    assert told(remove) == [("plan_moved", "step_removed", "plan_steps", "removed", None)]
+    assert differences(remove) == [("plan_moved", "step_removed", "plan_steps", "removed", None)]
 
 
-def test_steps_exchanged_are_renumbered_once() -> None:
+def test_swapped_steps_are_renumbered_once() -> None:
     def exchange(state: State) -> None:
         one, other = state.one("plan_steps", project_code=SEED, step_no=2), state.one("plan_steps", **STEP)
         one["step_no"], other["step_no"] = other["step_no"], one["step_no"]
 
-    assert told(exchange) == [("plan_moved", "step_renumbered", "plan_steps", "changed", "step_no")]
+    assert differences(exchange) == [("plan_moved", "step_renumbered", "plan_steps", "changed", "step_no")]
 
 
 @pytest.mark.parametrize(
     ("new", "detail"), [(90.0, "target_lowered"), (110.0, "target_raised"), (None, "target_withdrawn")]
 )
 def test_a_target_that_moved(new: float | None, detail: str) -> None:
-    assert told(value("kpis", "target_value", new, kpi_code="2400-1013")) == [
+    assert differences(value("kpis", "target_value", new, kpi_code="2400-1013")) == [
         ("target_moved", detail, "kpis", "changed", "target_value")
     ]
 
@@ -320,14 +324,14 @@ def test_a_text_that_was_edited(table: str, column: str, key: dict[str, object])
 
 
 def test_a_contact_a_budget_and_a_finish_day() -> None:
-    assert told(value("contacts", "contact", "นางสาวสมมติ ตัวอย่าง", project_code=SEED)) == [
+    assert differences(value("contacts", "contact", "นางสาวสมมติ ตัวอย่าง", project_code=SEED)) == [
         ("contact_changed", None, "contacts", "changed", "contact")
     ]
-    assert told(value("projects", "budget_spent_baht", 12.0, project_code=SEED)) == [
+    assert differences(value("projects", "budget_spent_baht", 12.0, project_code=SEED)) == [
         ("other", "budget_changed", "projects", "changed", "budget_spent_baht")
     ]
     code = "50460000-3697"
-    assert told(lambda state: state.one("projects", project_code=code).update(finish_date="2031-01-01")) == [
+    assert differences(lambda state: state.one("projects", project_code=code).update(finish_date="2031-01-01")) == [
         ("plan_moved", "dates_moved", "projects", "changed", "finish_date")
     ]
 
@@ -360,7 +364,7 @@ def test_a_record_new_gone_and_back() -> None:
 LIST = {"agency_code": "09000000", "list_name": "index101"}
 
 
-def test_an_item_put_into_a_result_list_moves_the_others_and_nothing_else() -> None:
+def test_an_item_inserted_into_a_result_list_is_the_only_difference() -> None:
     def insert(state: State) -> None:
         for table in ("result_list_items", "result_list_links", "result_list_quarters"):
             for row in state.of(table, **LIST):
@@ -369,10 +373,10 @@ def test_an_item_put_into_a_result_list_moves_the_others_and_nothing_else() -> N
             {**state.one("result_list_items", **LIST, item_no=1), "item_no": 2, "name": "ใหม่", "kpi_code": "0900-9999"}
         )
 
-    assert told(insert) == [("other", "list_changed", "result_list_items", "added", None)]
+    assert differences(insert) == [("other", "list_changed", "result_list_items", "added", None)]
 
 
-def test_an_item_taken_out_of_a_result_list_goes_with_its_links_and_quarters() -> None:
+def test_an_item_removed_from_a_result_list_with_its_links_and_quarters() -> None:
     def remove(state: State) -> None:
         for table in ("result_list_items", "result_list_links", "result_list_quarters"):
             state.remove(table, **LIST, item_no=2)
@@ -394,11 +398,11 @@ def test_the_target_of_a_list_item_whose_number_moved() -> None:
                 row["item_no"] -= 1
         state.one("result_list_items", **LIST, item_no=2)["target_value"] = 70.0
 
-    changed = [row for row in told(edit) if row[3] == "changed"]
+    changed = [row for row in differences(edit) if row[3] == "changed"]
     assert changed == [("target_moved", "target_lowered", "result_list_items", "changed", "target_value")]
 
 
-def test_differences_carry_key_agency_and_values() -> None:
+def test_differences_have_key_agency_and_values() -> None:
     before, after = edited(report(2, progress_percent=12.5))
     table = compare(before, after)
     assert table.schema.equals(SCHEMA)
@@ -423,13 +427,13 @@ EDITS: dict[str, Callable[[State], object]] = {
 
 @settings(derandomize=True, max_examples=40, deadline=None)
 @given(chosen=st.lists(st.sampled_from(sorted(EDITS)), unique=True, max_size=len(EDITS)))
-def test_edits_together_are_told_as_each_alone(chosen: list[str]) -> None:
-    assert sorted(row[0] for row in told(*(EDITS[name] for name in chosen))) == sorted(chosen)
+def test_several_edits_are_found_like_each_alone(chosen: list[str]) -> None:
+    assert sorted(row[0] for row in differences(*(EDITS[name] for name in chosen))) == sorted(chosen)
 
 
 @settings(derandomize=True, max_examples=25, deadline=None)
 @given(chosen=st.lists(st.sampled_from(sorted(EDITS)), unique=True), seed=st.integers(0, 9))
-def test_the_order_of_rows_in_the_tables_says_nothing(chosen: list[str], seed: int) -> None:
+def test_the_order_of_rows_in_the_tables_does_not_matter(chosen: list[str], seed: int) -> None:
     before, after = edited(*(EDITS[name] for name in chosen))
     shuffled = {}
     for name, table in after.items():

@@ -1,4 +1,4 @@
-"""Two sides compared as an auditor asks for it: nights of a store, two stores, exported folders; every format."""
+"""Compare two snapshots from the command line: harvests of a store, two stores, exported folders; every format."""
 
 import csv
 import io
@@ -48,7 +48,7 @@ def test_three_nights_differ_in_the_known_edits_only(three_nights: Path) -> None
     assert states_differ(store, third, third).equals(SCHEMA.empty_table())
 
 
-def test_a_portal_that_prints_its_numbers_otherwise_has_changed_nothing(tmp_path: Path, fixtures_html: Path) -> None:
+def test_another_number_format_is_no_difference(tmp_path: Path, fixtures_html: Path) -> None:
     from support.harvests import harvest
 
     fixtures, data = tmp_path / "fixtures", tmp_path / "store"
@@ -101,7 +101,7 @@ def test_folders_give_what_the_store_gives(three_nights: Path, tmp_path: Path) -
         assert from_store.to_pylist() == from_folders.to_pylist()
 
 
-def test_two_portals_side_by_side(three_nights: Path, tmp_path: Path) -> None:
+def test_two_hosts_of_the_portal(three_nights: Path, tmp_path: Path) -> None:
     from support.harvests import harvest
 
     other = tmp_path / "other"
@@ -119,7 +119,7 @@ def test_two_portals_side_by_side(three_nights: Path, tmp_path: Path) -> None:
     assert result.returncode == 1
 
 
-def test_a_record_that_one_host_never_managed_to_show_is_not_gone(tmp_path: Path) -> None:
+def test_a_record_that_one_host_could_not_show_is_not_gone(tmp_path: Path) -> None:
     from support.harvests import harvest
 
     with DemoPortal() as portal:
@@ -132,16 +132,16 @@ def test_a_record_that_one_host_never_managed_to_show_is_not_gone(tmp_path: Path
     with DemoPortal(fixtures) as portal:
         harvest(portal, tmp_path / "part")
     whole, part = open_archive(tmp_path / "whole"), open_archive(tmp_path / "part")
-    sides = StoreSnapshot(whole, whole.harvest_ids()[-1]), StoreSnapshot(part, part.harvest_ids()[-1])
-    for before, after, name in ((*sides, "B"), (*sides[::-1], "A")):
+    snapshots = StoreSnapshot(whole, whole.harvest_ids()[-1]), StoreSnapshot(part, part.harvest_ids()[-1])
+    for before, after, name in ((*snapshots, "B"), (*snapshots[::-1], "A")):
         comparison = compare_snapshots(before, after)
         assert "50040000-2210" not in comparison.changes["project_code"].to_pylist()
         assert "24000000-3051" in comparison.changes["project_code"].to_pylist()
         notes = [note for note in comparison.uncompared if note.what == "records"]
-        never_read = [note for note in notes if "could not read" in note.why]
-        assert [(note.snapshot, note.examples) for note in never_read] == [(name, ("50040000-2210",))]
-        never_asked = [note for note in notes if "had no link" in note.why]
-        assert [(note.snapshot, note.examples) for note in never_asked] == [(name, ("5004-0852", "5004-903"))]
+        unread = [note for note in notes if "could not read" in note.why]
+        assert [(note.snapshot, note.examples) for note in unread] == [(name, ("50040000-2210",))]
+        unlinked = [note for note in notes if "had no link" in note.why]
+        assert [(note.snapshot, note.examples) for note in unlinked] == [(name, ("5004-0852", "5004-903"))]
     folder = export(tmp_path / "whole", "latest", tmp_path / "export")
     pages = pq.read_table(folder / "pages.parquet")
     write_parquet(pages.filter(pc.not_equal(pages["project_code"], "50040000-2210")), folder / "pages.parquet", "pages")
@@ -150,23 +150,23 @@ def test_a_record_that_one_host_never_managed_to_show_is_not_gone(tmp_path: Path
         if rows.schema.names[0] == "project_code":
             rows = rows.filter(pc.not_equal(rows["project_code"], "50040000-2210"))
         write_parquet(rows, folder / f"{table}.parquet", table)
-    comparison = compare_snapshots(sides[0], FolderSnapshot(folder))
+    comparison = compare_snapshots(snapshots[0], FolderSnapshot(folder))
     assert set(comparison.changes["meaning"].to_pylist()) == {"project_gone"}
     assert [note.examples for note in comparison.uncompared if note.what == "records"] == [("50040000-2210",)]
 
 
-def test_what_one_side_lacks_is_told_and_not_taken_for_a_change(tmp_path: Path) -> None:
+def test_what_one_snapshot_lacks_is_noted_and_is_no_change(tmp_path: Path) -> None:
     whole, part = write(State(), tmp_path / "whole"), write(State(), tmp_path / "part")
     (part / "kpis.parquet").unlink()
     reports = pq.read_table(part / "progress_reports.parquet")
     write_parquet(reports.drop_columns(["obstacles"]), part / "progress_reports.parquet", "progress_reports")
     empty = pq.read_table(part / "contacts.parquet").slice(0, 0)
     write_parquet(empty, part / "contacts.parquet", "contacts")
-    for before, after, side in ((whole, part, "B"), (part, whole, "A")):
+    for before, after, name in ((whole, part, "B"), (part, whole, "A")):
         comparison = compare_snapshots(FolderSnapshot(before), FolderSnapshot(after))
         assert len(comparison.changes) == 0
-        told = {(note.snapshot, note.what) for note in comparison.uncompared if note.what != "pages"}
-        assert told == {(side, "kpis"), (side, "progress_reports.obstacles"), (side, "contacts")}
+        noted = {(note.snapshot, note.what) for note in comparison.uncompared if note.what != "pages"}
+        assert noted == {(name, "kpis"), (name, "progress_reports.obstacles"), (name, "contacts")}
 
 
 def test_a_damaged_folder_is_one_sentence(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_damaged_folder_is_one_sentence(tmp_path: Path) -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_nights_that_did_not_confirm_a_record_are_told(three_nights: Path) -> None:
+def test_a_harvest_that_did_not_confirm_a_record_is_noted(three_nights: Path) -> None:
     store = open_archive(three_nights)
     first, second = store.harvest_ids()[:2]
     comparison = compare_snapshots(StoreSnapshot(store, first), StoreSnapshot(store, second))
@@ -232,7 +232,7 @@ def test_text_for_a_terminal_has_no_control_character() -> None:
     assert printable("ก\u0e49\u200b") == "ก\u0e49�"
 
 
-def test_formats_tell_the_same(tmp_path: Path) -> None:
+def test_all_formats_have_the_same_changes(tmp_path: Path) -> None:
     before, after = State(), State()
     after.one("progress_reports", project_code=SEED, report_index=2)["note"] = "เสนอขออนุมัติโครงการเรียบร้อยแล้ว"
     after.one("kpis", kpi_code="2400-1013")["target_value"] = 90.0
@@ -255,11 +255,11 @@ def test_formats_tell_the_same(tmp_path: Path) -> None:
     assert "{+" in from_parquet[0]["words"]
     assert from_json[1]["words"] is None
     text = format_changes(changes, "table").decode()
-    assert text.index("report_edited") < text.index("target_moved"), "the gravest first"
+    assert text.index("report_edited") < text.index("target_moved"), "most severe first"
     assert format_changes(SCHEMA.empty_table(), "table") == b"No difference.\n"
 
 
-def test_withheld_contacts_are_not_told(three_nights: Path) -> None:
+def test_withheld_contacts_are_not_shown(three_nights: Path) -> None:
     before, after = State(), State()
     after.one("contacts", project_code=SEED)["contact"] = "นางสาวสมมติ ตัวอย่าง"
     (row,) = withhold_contacts(compare(before.tables(), after.tables())).to_pylist()
@@ -301,7 +301,7 @@ def test_command_line(three_nights: Path, tmp_path: Path) -> None:
         assert len(wrong.stderr.splitlines()) == 1
 
 
-def test_a_folder_may_be_named_like_a_night(
+def test_a_folder_may_have_the_name_of_a_state(
     three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(three_nights)

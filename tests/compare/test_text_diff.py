@@ -1,4 +1,4 @@
-"""The words of a Thai text that changed: nothing lost, no mark torn from its letter."""
+"""The changed words of a Thai text: nothing is lost, no mark is separated from its letter."""
 
 import time
 import unicodedata
@@ -14,7 +14,7 @@ THAI = "".join(chr(code) for code in range(0x0E01, 0x0E5C) if unicodedata.catego
 texts = st.text(st.sampled_from(THAI + " 0123456789,./()abc=\n\u0301"), max_size=60)
 
 
-def side(pieces: list[Piece], without: str) -> str:
+def text_without(pieces: list[Piece], without: str) -> str:
     return "".join(piece.text for piece in pieces if piece.operation != without)
 
 
@@ -22,8 +22,8 @@ def side(pieces: list[Piece], without: str) -> str:
 @given(before=texts, after=texts)
 def test_the_pieces_make_up_both_texts(before: str, after: str) -> None:
     pieces = changed_words(before, after)
-    assert side(pieces, "added") == before
-    assert side(pieces, "removed") == after
+    assert text_without(pieces, "added") == before
+    assert text_without(pieces, "removed") == after
     assert all(piece.text for piece in pieces)
     assert all(one.operation != other.operation for one, other in pairwise(pieces))
 
@@ -61,7 +61,7 @@ def test_words_and_numbers_change_whole(
     assert "ก่อสร้าง" in split_words("อยู่ระหว่างการก่อสร้าง") or "ก่อ" in split_words("อยู่ระหว่างการก่อสร้าง")
 
 
-def test_a_word_changed_in_a_long_text_costs_little() -> None:
+def test_one_changed_word_in_a_long_text_is_found_quickly() -> None:
     text = "กรุงเทพมหานครมีความเจริญเติบโตด้านเศรษฐกิจตามกระแสโลกาภิวัฒน์ ส่งผลให้ประชากรเพิ่มขึ้นอย่างรวดเร็ว " * 500
     began = time.perf_counter()
     pieces = changed_words(text, text[:20_000] + "ใหม่" + text[20_000:])

@@ -18,7 +18,7 @@ from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.store.writer import open_archive
 
 
-def test_a_timeline_tells_each_version_and_what_changed(three_nights: Path) -> None:
+def test_a_timeline_lists_each_version_and_its_changes(three_nights: Path) -> None:
     store = open_archive(three_nights)
     entries = timeline(store, "24000000-3051")
     assert [(entry.outcome, entry.nights, len(entry.changes)) for entry in entries] == [
@@ -38,7 +38,7 @@ def test_a_timeline_tells_each_version_and_what_changed(three_nights: Path) -> N
     assert [[change["meaning"] for change in entry.changes] for entry in indicator] == [[], [], ["target_moved"]]
 
 
-def test_nights_that_confirm_are_one_entry(tmp_path: Path) -> None:
+def test_harvests_that_only_confirm_are_one_entry(tmp_path: Path) -> None:
     from support.harvests import harvest
 
     with DemoPortal() as portal:
@@ -46,7 +46,7 @@ def test_nights_that_confirm_are_one_entry(tmp_path: Path) -> None:
             assert harvest(portal, tmp_path / "store").published
     store = open_archive(tmp_path / "store")
     assert [(entry.outcome, entry.nights) for entry in timeline(store, SEED)] == [("new", 1), ("unchanged", 3)]
-    assert "confirmed on 3 nights until" in timeline_text(store, SEED)
+    assert "confirmed in 3 harvests until" in timeline_text(store, SEED)
     assert most_rewritten(store).empty
 
 
@@ -72,7 +72,7 @@ def test_the_most_rewritten(three_nights: Path) -> None:
     assert most_rewritten(store, until=ids[0]).empty
 
 
-def test_who_has_fallen_silent(three_nights: Path) -> None:
+def test_projects_that_stopped_reporting(three_nights: Path) -> None:
     store = open_archive(three_nights)
     silent = not_reported(store, 60)
     assert not silent.empty
@@ -88,7 +88,7 @@ def test_who_has_fallen_silent(three_nights: Path) -> None:
     assert str(silent.last_report_date.dtype).startswith("datetime64")
 
 
-def test_silence_is_counted_to_the_night_or_to_the_year_s_end() -> None:
+def test_silence_is_counted_up_to_the_state_or_the_end_of_the_year() -> None:
     state = State()
     code = "24000000-3051"
     state.rows["projects"] = [state.one("projects", project_code=code)]
@@ -111,7 +111,7 @@ def test_store_diff_gives_a_frame(three_nights: Path) -> None:
     assert frame.meaning.value_counts()["target_moved"] == 1
 
 
-def test_a_store_that_lost_a_night_is_one_sentence(three_nights: Path, tmp_path: Path) -> None:
+def test_a_store_with_a_damaged_harvest_is_one_sentence(three_nights: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(three_nights, copy, symlinks=True)
     first = open_archive(copy).harvest_ids()[1]

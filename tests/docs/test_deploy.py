@@ -1,4 +1,4 @@
-"""The documents for running it every night are true: each is used here as it stands."""
+"""The files of docs/deploy/ and prefect.yaml work as written: each is used here unchanged."""
 
 import configparser
 import json

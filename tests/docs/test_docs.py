@@ -1,4 +1,4 @@
-"""The examples of the README and of docs/ are run as they stand there."""
+"""The examples of the README and of docs/ are run as written."""
 
 import os
 import re

@@ -77,10 +77,10 @@ def run(name: str, data: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str
 
 
 def text_of(outputs: list[dict[str, Any]]) -> str:
-    told = [output.get("text", "") for output in outputs]
+    texts = [output.get("text", "") for output in outputs]
     for output in outputs:
-        told += [str(output.get("data", {}).get(kind, "")) for kind in ("text/plain", "text/html")]
-    return "\n".join(told)
+        texts += [str(output.get("data", {}).get(kind, "")) for kind in ("text/plain", "text/html")]
+    return "\n".join(texts)
 
 
 def figures_of(outputs: list[dict[str, Any]]) -> int:

@@ -1,4 +1,4 @@
-"""docs/operating.md: every sentence of the program stands in it, and its commands are run as they stand."""
+"""docs/operating.md explains every message of the program, and its commands are run as written."""
 
 import re
 import shutil
@@ -61,13 +61,13 @@ def run(lines: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_one_look(kept: Path) -> None:
+def test_the_commands_of_one_look(kept: Path) -> None:
     done = run(commands("One look")[0], kept)
     assert done.returncode == 0, done.stderr
     assert re.search(r"Harvest \w+ of http://\S+: published\.", done.stdout)
 
 
-def test_a_backup_comes_back_whole(kept: Path) -> None:
+def test_a_restored_backup_is_whole(kept: Path) -> None:
     backup, restore, keep = commands("Back up, restore")
     assert shutil.which("flock")
     for lines in (backup, restore, keep):
@@ -100,4 +100,7 @@ def test_an_upgrade_as_written(kept: Path) -> None:
     assert done.returncode == 0, done.stderr
     done = run(publish, kept)
     assert done.returncode == 0, done.stderr
-    assert "fetched nothing: it read the stored pages again" in run(commands("One look")[0], kept).stdout
+    assert (
+        "fetched nothing: another version of the parser read the stored pages again"
+        in run(commands("One look")[0], kept).stdout
+    )

@@ -33,7 +33,7 @@ def run(environment: dict[str, str], *arguments: object) -> subprocess.Completed
     )
 
 
-def test_demo_tells_what_it_did(environment: dict[str, str], tmp_path: Path) -> None:
+def test_demo_shows_what_it_did(environment: dict[str, str], tmp_path: Path) -> None:
     data = tmp_path / "demo"
     result = run(environment, "demo", "--data", data)
     assert result.returncode == 0, result.stderr
@@ -53,7 +53,7 @@ def test_demo_tells_what_it_did(environment: dict[str, str], tmp_path: Path) -> 
     assert "Empty DataFrame" not in answer.stdout
 
 
-def test_exit_status_tells_published_held_back_and_could_not_run(
+def test_exit_status_says_published_held_back_and_could_not_run(
     environment: dict[str, str], tmp_path: Path, fixtures_html: Path
 ) -> None:
     data, fixtures = tmp_path / "store", tmp_path / "fixtures"
@@ -81,7 +81,7 @@ def test_exit_status_tells_published_held_back_and_could_not_run(
     assert "HELD BACK" in status.stdout
 
 
-def test_prefect_shows_coverage_changes_and_a_batch_begun_twice(
+def test_prefect_shows_coverage_changes_and_a_batch_retried(
     environment: dict[str, str], tmp_path: Path, fixtures_html: Path
 ) -> None:
     """The second batch fails in its middle: it is retried as a batch, and no page is asked for twice."""
@@ -139,7 +139,7 @@ print(run_harvest_flow({request}).published)
 
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_finishes_the_pages_in_hand_and_says_how_to_go_on(
+def test_a_stop_finishes_the_pages_being_fetched_and_says_how_to_go_on(
     asked: signal.Signals, environment: dict[str, str], tmp_path: Path
 ) -> None:
     with DemoPortal() as portal:
@@ -208,7 +208,7 @@ def test_backfill_harvests_several_portals_each_into_its_own_store(environment: 
         ("[[harvest", "cannot be read"),
     ],
 )
-def test_a_wrong_backfill_is_told_before_anything_begins(text: str, complaint: str, tmp_path: Path) -> None:
+def test_a_wrong_backfill_is_refused_before_anything_begins(text: str, complaint: str, tmp_path: Path) -> None:
     file = tmp_path / "portals.toml"
     file.write_text(text)
     with pytest.raises(SettingsError) as caught:

@@ -42,7 +42,7 @@ OF_THE_RUN = {"harvest_id", "version_harvest_id", "body_harvest_id", "record_bod
     "checked_at",
     "fetched_at",
 }
-"""Columns that tell when a page was looked at, and so differ between any two harvests of the same pages."""
+"""Columns that say when a page was looked at, and so differ between any two harvests of the same pages."""
 
 KNOBS = {"concurrency": 8, "retries": 2, "backoff": 0.01, "breaker_failures": 100, "breaker_pause": 0.1}
 
@@ -92,7 +92,7 @@ def kept_pages(store: Path) -> int:
 
 
 def content(store: Path) -> dict[str, bytes]:
-    """Every table of `latest` as bytes, without the columns that tell when, and the portal's port."""
+    """Every table of `latest` as bytes, without the columns that say when, and the portal's port."""
     found, portal = {}, open_archive(store).portal
     for file in sorted((store / "latest").glob("*.parquet")):
         table, out = pq.read_table(file), io.BytesIO()
@@ -109,8 +109,8 @@ def harvest_here(data: Path) -> None:
     with misbehaving() as portal:
         store = create_store(data, portal.url)
         with open_writer(store.root) as store:
-            night = HarvestRun.begin(load_settings(portal=portal.url, data=data, rate=2_000, **KNOBS), store, Scope())
-            result = run_harvest(night)
+            run = HarvestRun.begin(load_settings(portal=portal.url, data=data, rate=2_000, **KNOBS), store, Scope())
+            result = run_harvest(run)
     assert result is not None
     assert result.published
 
@@ -153,7 +153,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path: Path, prefect_env
     assert verify_store(data, deep=True) == []
     assert not list(data.glob("runs/*/parts")), "what workers left was taken in and cleared away"
     assert len(open_archive(data).arrow("projects").to_pandas()) == PROJECTS - 3
-    # robots.txt is read once for all, and the kill costs no more than the pages the worker had in hand
+    # robots.txt is read once for all, and the kill costs no more than the pages the worker was fetching
     asked = Counter(line.path for line in log)
     assert asked["/robots.txt"] == 1
     well = [path for path, count in asked.items() if path.startswith("/mobile/myproject") and count == 1]

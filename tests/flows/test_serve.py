@@ -1,4 +1,4 @@
-"""The nightly service as it is started by the README: a real Prefect server, a real deployment, a missed night made good."""
+"""The nightly service as it is started by the README: a real Prefect server, a real deployment, a missed harvest made up for."""
 
 import os
 import re
@@ -27,7 +27,7 @@ from pipeline.store.writer import create_store, open_archive, open_writer
 
 
 @pytest.mark.slow
-def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
+def test_a_missed_harvest_is_made_up_for_once_and_the_service_stops_cleanly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, port = tmp_path / "store", free_port()
@@ -36,9 +36,9 @@ def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
             long_ago.setattr(harvest_run, "new_harvest_id", lambda store: "20260101T190000Z")
             store = create_store(data, portal.url)
             with open_writer(store.root) as store:
-                night = HarvestRun.begin(load_settings(portal=portal.url, data=data, rate=1_000_000), store, Scope())
-                assert run_harvest(night)
-                night.close()
+                run = HarvestRun.begin(load_settings(portal=portal.url, data=data, rate=1_000_000), store, Scope())
+                assert run_harvest(run)
+                run.close()
         # the command of the systemd unit, with the settings where the unit has them
         unit = (Path(__file__).parents[2] / "docs" / "deploy" / "bma-progress.service").read_text(encoding="utf-8")
         started = re.search(r"^ExecStart=\S+/bma-progress (.*)$", unit, re.MULTILINE)
@@ -56,18 +56,18 @@ def test_a_missed_night_is_made_good_once_and_the_service_stops_cleanly(
                         break
                     time.sleep(0.1)
                 servers = _second_servers(service.pid)
-                time.sleep(2)  # would it be made good twice, it would begin now
+                time.sleep(2)  # a second one would begin now
                 late = _run_that_was_due_before(f"http://127.0.0.1:{port}/api")
             finally:
                 service.send_signal(signal.SIGTERM)
                 status = service.wait(60)
-    told = (tmp_path / "said").read_text()
-    assert status == 0, told
-    assert late == ("COMPLETED", "Skipped"), told  # a night that the machine slept through
+    output = (tmp_path / "said").read_text()
+    assert status == 0, output
+    assert late == ("COMPLETED", "Skipped"), output  # a run that the machine slept through
     assert servers == []  # the one that the service started, and no other
-    assert "was missed: harvesting now" in told
-    assert "0 2 * * * (Asia/Bangkok)" in told
-    assert len(open_archive(data).harvest_ids()) == 2, told
+    assert "was missed: harvesting now" in output
+    assert "0 2 * * * (Asia/Bangkok)" in output
+    assert len(open_archive(data).harvest_ids()) == 2, output
     assert verify_store(data) == []
     with socket.socket() as probe:  # the embedded server went with the service
         assert probe.connect_ex(("127.0.0.1", port)) != 0
@@ -126,7 +126,7 @@ def test_a_killed_service_leaves_no_server_behind(prefect_environment: dict[str,
 
 
 @pytest.mark.parametrize("cron", ["at night", "@daily", "0 2 31 2 *", "0 2 * * * *", ""])
-def test_a_schedule_nobody_can_read_is_told_before_anything_starts(
+def test_a_wrong_schedule_is_refused_before_anything_starts(
     cron: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -17,15 +17,13 @@ from support.faulty_portal import (
     truncated,
     wrong_length,
 )
+from support.harvests import harvest
 from support.synthetic_portal import AGENCIES, code_of, list_page, project_page
 
 from parsers import parse_page
-from pipeline.harvest.result import Scope
-from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.harvest.run_report import report_text
-from pipeline.settings import load_settings
 from pipeline.store.verify import verify_store
-from pipeline.store.writer import create_store, open_writer
+from pipeline.store.writer import open_archive
 
 BLOCK_PAGE = b"<html><body><h1>Request Rejected</h1><p>The requested URL was rejected. Support ID: 1</p></body></html>"
 PROJECTS = 120
@@ -62,28 +60,20 @@ def test_every_page_that_was_served_once_is_in_the_tables(tmp_path: Path) -> Non
                 portal.always(path, reset)
             elif chance.random() < 0.5:
                 portal.script(path, *chance.choices(passing, k=chance.randint(1, 3)))
-        settings = load_settings(
-            portal=portal.url,
-            data=tmp_path / "store",
+        result = harvest(
+            portal,
+            tmp_path / "store",
             **{"rate": 400, "concurrency": 8, "retries": 2, "backoff": 0.01, "read_timeout": 0.5, "page_timeout": 2},
             **{"breaker_failures": 200, "breaker_pause": 0.1, "max_page_bytes": 5_000_000},
         )
-        store = create_store(tmp_path / "store", portal.url)
-        with open_writer(store.root) as store:
-            run = HarvestRun.begin(settings, store, Scope())
-            try:
-                result = run_harvest(run)
-            finally:
-                run.close()
         asked = Counter(line.path for line in portal.log)
-    assert result is not None
     assert result.published
     expected = {
         path.rpartition("=")[2]: parse_page(body).tables["projects"][0]
         for path, body in projects.items()
         if path not in hopeless
     }
-    found = {row["project_code"]: row for row in store.arrow("projects").to_pylist()}
+    found = {row["project_code"]: row for row in open_archive(tmp_path / "store").arrow("projects").to_pylist()}
     assert found.keys() == expected.keys()
     for code, row in expected.items():
         assert {name: found[code][name] for name in ("name", "progress_percent", "rationale", "targets")} == {
@@ -114,30 +104,13 @@ def test_an_endless_listing_ends(tmp_path: Path) -> None:
 
     pages = Endless({f"/mobile/index101.php?selDEP={agency}": list_page(agency, 20) for agency in AGENCIES})
     with FaultyPortal(pages) as portal:
-        settings = load_settings(
-            portal=portal.url,
-            data=tmp_path / "store",
-            rate=2000,
-            retries=0,
-            backoff=0.01,
-            max_pages=400,
-            max_gone_share=1,
-        )
-        store = create_store(tmp_path / "store", portal.url)
-        with open_writer(store.root) as store:
-            run = HarvestRun.begin(settings, store, Scope())
-            try:
-                result = run_harvest(run)
-            finally:
-                run.close()
+        result = harvest(portal, tmp_path / "store", rate=2000, max_pages=400, max_gone_share=1)
         asked = Counter(line.path for line in portal.log)
-    assert result is not None
-    assert (
-        len(asked) < 450
-    )  # the last page before the limit may lead to ten more; indicators and robots.txt come on top
+    # the last page before the limit may lead to ten more; indicators and robots.txt come on top
+    assert len(asked) < 450
     assert max(asked.values()) == 1
     assert result.rows["projects"] > 100
-    assert "Discovery stopped at 400 pages" in report_text(result, store.portal)
+    assert "Discovery stopped at 400 pages" in report_text(result, "the portal")
 
 
 def test_an_address_that_shows_another_record_changes_no_record(tmp_path: Path) -> None:
@@ -145,22 +118,13 @@ def test_an_address_that_shows_another_record_changes_no_record(tmp_path: Path) 
     pages |= {f"/mobile/myproject.php?pid={code_of(number)}": project_page(number, 1, 0.0) for number in range(60)}
     mixed_up = f"/mobile/myproject.php?pid={code_of(3)}"
     with FaultyPortal(pages) as portal:
-        for night in (1, 2):
-            settings = load_settings(portal=portal.url, data=tmp_path / "store", rate=2000, retries=0, backoff=0.01)
-            store = create_store(tmp_path / "store", portal.url)
-            if night == 2:
-                portal.pages[mixed_up] = project_page(4, 1, 0.0)
-            with open_writer(store.root) as store:
-                begun = HarvestRun.begin(settings, store, Scope())
-                try:
-                    result = run_harvest(begun)
-                finally:
-                    begun.close()
-    assert result is not None
+        harvest(portal, tmp_path / "store", rate=2000)
+        portal.pages[mixed_up] = project_page(4, 1, 0.0)
+        result = harvest(portal, tmp_path / "store", rate=2000)
     assert result.published
     assert [failure["page_key"] for failure in result.failures] == [f"project/{code_of(3)}"]
     assert f"shows the project page of {code_of(4)}" in str(result.failures[0]["error"])
     assert result.changes == {}
-    rows = {row["project_code"]: row["name"] for row in store.arrow("projects").to_pylist()}
+    rows = {row["project_code"]: row["name"] for row in open_archive(tmp_path / "store").arrow("projects").to_pylist()}
     assert rows[code_of(3)] == parse_page(project_page(3, 1, 0.0)).tables["projects"][0]["name"]
     assert verify_store(tmp_path / "store", deep=True) == []

@@ -1,4 +1,4 @@
-"""Who is told, and what: against a real server on loopback, and a real command."""
+"""Notifications, with a real server on loopback and a real command."""
 
 import json
 import os
@@ -59,19 +59,20 @@ def webhook(*statuses: int) -> Iterator[tuple[str, Hook]]:
 
 
 def command_that_keeps(folder: Path, *, status: int = 0) -> str:
-    """A command that writes what it is given into files; its name has a blank, its argument a shell's signs."""
+    """A command that keeps what it receives in a file; its name has a space, its argument characters of a shell."""
     script = folder / "keep it.py"
     script.write_text(
         f"#!{sys.executable}\nimport json, os, sys\n"
-        f"told = dict(argv=sys.argv[1:], stdin=json.load(sys.stdin), env={{k: v for k, v in os.environ.items() if 'BMA' in k}})\n"
-        f"open({str(folder / 'told.jsonl')!r}, 'a').write(json.dumps(told) + chr(10))\nsys.exit({status})\n"
+        "env = {k: v for k, v in os.environ.items() if 'BMA' in k}\n"
+        "event = dict(argv=sys.argv[1:], stdin=json.load(sys.stdin), env=env)\n"
+        f"open({str(folder / 'received.jsonl')!r}, 'a').write(json.dumps(event) + chr(10))\nsys.exit({status})\n"
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     return f"'{script}' '$(touch {folder}/shell); x'"
 
 
-def told(folder: Path) -> list[dict[str, dict[str, str]]]:
-    file = folder / "told.jsonl"
+def received(folder: Path) -> list[dict[str, dict[str, str]]]:
+    file = folder / "received.jsonl"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
@@ -80,18 +81,18 @@ EVENT = Event(
 )
 
 
-def test_webhook_and_command_are_told_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_webhook_and_command_get_the_same_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with webhook() as (address, hook):
         monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", address)
         settings = load_settings(notify_command=command_that_keeps(tmp_path))
         assert TOKEN not in repr(settings)
         assert TOKEN not in str(settings.model_dump())
-        assert send_event(EVENT, settings, tmp_path / "memory") == []
+        assert send_event(EVENT, settings, tmp_path / "log") == []
     assert hook.came == [(f"/hooks/{TOKEN}", EVENT.document())]
     assert EVENT.document()["text"].startswith(
         "bma-progress: the harvest of http://127.0.0.1:1 was held back (data/x): 20 of"
     )
-    (call,) = told(tmp_path)
+    (call,) = received(tmp_path)
     assert call["stdin"] == EVENT.document()
     assert call["argv"] == [f"$(touch {tmp_path}/shell); x"]
     assert call["env"]["BMA_EVENT_REASON"] == EVENT.reason
@@ -100,48 +101,48 @@ def test_webhook_and_command_are_told_the_same(tmp_path: Path, monkeypatch: pyte
     assert not (tmp_path / "shell").exists()
 
 
-def test_an_event_is_told_once_and_a_recovery_after_it(tmp_path: Path) -> None:
-    settings, memory = load_settings(notify_command=command_that_keeps(tmp_path)), tmp_path / "memory"
+def test_an_event_is_sent_once_and_a_recovery_after_it(tmp_path: Path) -> None:
+    settings, log = load_settings(notify_command=command_that_keeps(tmp_path)), tmp_path / "log"
     good = Event("recovered", "data/x", "http://a", "20261124T190000Z", "published")
     late = Event("late", "data/x", "http://a", "20261122T190000Z", "too old")
-    send_event(good, settings, memory)
-    assert told(tmp_path) == []
+    send_event(good, settings, log)
+    assert received(tmp_path) == []
     for _ in range(3):
-        send_event(late, settings, memory, once=True)
-    send_event(EVENT, settings, memory)
-    send_event(EVENT, settings, memory, once=True)
-    send_event(EVENT, settings, memory)  # the next night failed just so: a night always speaks
-    send_event(good, settings, memory)
-    send_event(good, settings, memory)
-    assert [call["stdin"]["event"] for call in told(tmp_path)] == ["late", "held_back", "held_back", "recovered"]
+        send_event(late, settings, log, once=True)
+    send_event(EVENT, settings, log)
+    send_event(EVENT, settings, log, once=True)
+    send_event(EVENT, settings, log)  # the next harvest failed the same way: without `once` it is sent
+    send_event(good, settings, log)
+    send_event(good, settings, log)
+    assert [call["stdin"]["event"] for call in received(tmp_path)] == ["late", "held_back", "held_back", "recovered"]
 
 
-def test_a_way_that_fails_does_not_make_the_other_tell_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_one_way_does_not_send_the_other_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", f"http://127.0.0.1:9/{TOKEN}")
-    settings, memory = load_settings(notify_command=command_that_keeps(tmp_path)), tmp_path / "memory"
+    settings, log = load_settings(notify_command=command_that_keeps(tmp_path)), tmp_path / "log"
     for _ in range(2):
-        (problem,) = send_event(EVENT, settings, memory, once=True)
+        (problem,) = send_event(EVENT, settings, log, once=True)
         assert problem.startswith("the webhook on 127.0.0.1 gave no answer")
-    assert len(told(tmp_path)) == 1
+    assert len(received(tmp_path)) == 1
     with webhook(200) as (address, hook):
         monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", address)
         for _ in range(2):
-            assert send_event(EVENT, load_settings(notify_command=settings.notify_command), memory, once=True) == []
-    assert (len(told(tmp_path)), len(hook.came)) == (1, 1)
+            assert send_event(EVENT, load_settings(notify_command=settings.notify_command), log, once=True) == []
+    assert (len(received(tmp_path)), len(hook.came)) == (1, 1)
 
 
-def test_a_command_that_does_not_end_is_stopped_with_what_it_started(
+def test_a_command_that_does_not_end_is_stopped_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notify, "_COMMAND_SECONDS", 1.0)
     started = tmp_path / "started"
     script = f"sleep 100 & echo $! > {started}; wait"
-    (problem,) = send_event(EVENT, load_settings(notify_command=f"sh -c '{script}'"), tmp_path / "memory")
+    (problem,) = send_event(EVENT, load_settings(notify_command=f"sh -c '{script}'"), tmp_path / "log")
     assert problem == "the command sh did not end within 1 s and was stopped"
     child = Path("/proc") / started.read_text().strip() / "stat"
     deadline = time.monotonic() + 10
     while child.exists() and child.read_text().rpartition(")")[2].split()[0] != "Z":
-        assert time.monotonic() < deadline, "what the command started goes on"
+        assert time.monotonic() < deadline, "a child of the command is still running"
         time.sleep(0.05)
 
 
@@ -154,7 +155,7 @@ def test_a_webhook_is_tried_three_times_at_most(
 ) -> None:
     with webhook(*statuses) as (address, hook):
         monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", address)
-        problems = send_event(EVENT, load_settings(), tmp_path / "memory")
+        problems = send_event(EVENT, load_settings(), tmp_path / "log")
     assert len(hook.came) == calls
     assert len(problems) == (problem is not None)
     for sentence in problems:
@@ -162,24 +163,24 @@ def test_a_webhook_is_tried_three_times_at_most(
         assert problem in sentence
         assert "the webhook on 127.0.0.1" in sentence
         assert TOKEN not in sentence
-    assert (tmp_path / "memory").exists() == (not problems), "what was not told is told the next time"
+    assert (tmp_path / "log").exists() == (not problems), "an unsent event is sent the next time"
 
 
-def test_what_goes_wrong_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", f"http://127.0.0.1:9/{TOKEN}")
     settings = load_settings(notify_command="/nowhere/to-be-found --x")
-    problems = send_event(EVENT, settings, tmp_path / "memory")
+    problems = send_event(EVENT, settings, tmp_path / "log")
     assert problems == [
-        "the webhook on 127.0.0.1 gave no answer (ConnectError), so the event 'held_back' was not told there",
+        "the webhook on 127.0.0.1 gave no answer (ConnectError), so the event 'held_back' was not sent there",
         "the command /nowhere/to-be-found cannot be run (No such file or directory)",
     ]
     monkeypatch.delenv("BMA_PROGRESS_NOTIFY_WEBHOOK")
     failing = load_settings(notify_command=command_that_keeps(tmp_path, status=3))
-    (problem,) = send_event(EVENT, failing, tmp_path / "memory")
+    (problem,) = send_event(EVENT, failing, tmp_path / "log")
     assert problem.endswith("ended with status 3")
 
 
-def test_a_secret_is_neither_taken_from_a_file_nor_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_is_not_read_from_a_file_and_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", f"ftp://x/{TOKEN}")
     with pytest.raises(SettingsError, match="its value is not shown") as caught:
         load_settings()
@@ -193,7 +194,7 @@ def test_a_secret_is_neither_taken_from_a_file_nor_shown(tmp_path: Path, monkeyp
     assert TOKEN not in str(caught.value)
 
 
-def test_status_says_and_tells_what_is_not_good(
+def test_status_shows_and_sends_what_is_not_good(
     three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("BMA_PROGRESS_NOTIFY_COMMAND", command_that_keeps(tmp_path))
@@ -208,13 +209,13 @@ def test_status_says_and_tells_what_is_not_good(
         return 0
 
     assert status("--notify") == 0
-    assert told(tmp_path) == []
+    assert received(tmp_path) == []
     assert event_of(store, condition(store, 36)) is None
     for _ in range(2):
         assert status("--late-hours", "0.000001", "--notify", "--format", "json") == 1
     document = json.loads(capsys.readouterr().out.partition("\n{")[2].join(["{", ""]).split("\n}\n")[0] + "\n}")
     assert (document["state"], document["good"], document["published_id"]) == ("late", False, store.latest_id())
-    (call,) = told(tmp_path)
+    (call,) = received(tmp_path)
     assert call["stdin"]["event"] == "late"
     assert "hours ago, more than" in call["stdin"]["reason"]
     assert call["stdin"]["harvest_id"] == store.latest_id()
@@ -222,10 +223,8 @@ def test_status_says_and_tells_what_is_not_good(
 
 
 @pytest.mark.xdist_group("prefect")
-def test_a_night_that_could_not_be_run_is_told_and_seen_by_status(
-    prefect_environment: dict[str, str], tmp_path: Path
-) -> None:
-    """A good night is not told; then the portal is gone; then it is back. No secret is in anything that is left."""
+def test_a_failed_harvest_is_sent_and_shown_by_status(prefect_environment: dict[str, str], tmp_path: Path) -> None:
+    """A good harvest sends nothing; then the portal is gone; then it is back. No file has the secret."""
     data = tmp_path / "store"
     command = [sys.executable, "-c", "from flows.cli import main; main()"]
     with webhook() as (address, hook):
@@ -252,7 +251,7 @@ def test_a_night_that_could_not_be_run_is_told_and_seen_by_status(
         status = run("status", "--notify")
         assert status.returncode == 1
         assert b"FAILED: " in status.stdout
-        assert len(hook.came) == 1, "told already"
+        assert len(hook.came) == 1, "sent already"
         with DemoPortal(port=port):
             assert run(*harvest).returncode == 0
         assert [document["event"] for _, document in hook.came] == ["failed", "recovered"]

@@ -1,4 +1,4 @@
-"""A store tells what is in it, and frames know what their columns mean."""
+"""A store describes its tables, and frames carry the meaning of their columns."""
 
 import shutil
 import subprocess
@@ -30,14 +30,14 @@ def test_columns_are_described_as_a_frame_counts_them(three_nights: Path, name: 
     found, frame = store.describe(name), store.table(name)
     assert list(found.index) == list(frame.columns)
     for column in TABLES[name].columns:
-        told = found.loc[column.name]
-        assert told.missing_percent == pytest.approx(100 * frame[column.name].isna().mean(), abs=0.05)
+        described = found.loc[column.name]
+        assert described.missing_percent == pytest.approx(100 * frame[column.name].isna().mean(), abs=0.05)
         if column.personal:
-            assert told[["distinct", "lowest", "highest", "example"]].isna().all()
+            assert described[["distinct", "lowest", "highest", "example"]].isna().all()
             continue
-        assert told.distinct == frame[column.name].nunique()
-        if column.type == "float" and told.distinct:
-            assert float(told.lowest) == pytest.approx(frame[column.name].min())
+        assert described.distinct == frame[column.name].nunique()
+        if column.type == "float" and described.distinct:
+            assert float(described.lowest) == pytest.approx(frame[column.name].min())
 
 
 def test_frames_know_their_units_however_they_are_read(three_nights: Path) -> None:

@@ -37,7 +37,7 @@ def run(*arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_one_plain_line_reads_a_table_with_right_types(three_nights: Path, name: str) -> None:
+def test_plain_readers_get_the_right_types(three_nights: Path, name: str) -> None:
     file = str(three_nights / "latest" / f"{name}.parquet")
     frames = pd.read_parquet(file), pl.read_parquet(file)
     described = dict(row[:2] for row in duckdb.sql(f"DESCRIBE SELECT * FROM '{file}'").fetchall())
@@ -126,7 +126,7 @@ def test_every_format_holds_every_value(three_nights: Path, exports: Path, name:
 HOSTILE = ['=HYPERLINK("http://x")', "+1", "-1+2", "@SUM(A1)", " =1", "\t=1", "\r=1", "＝1", "'quoted", "ปกติ", None]
 
 
-def test_no_text_is_taken_for_a_formula_and_each_comes_back() -> None:
+def test_no_text_is_a_formula_and_each_can_be_restored() -> None:
     table = guarded(pa.table({"note": pa.array(HOSTILE, pa.string())}))
     marked = table["note"].to_pylist()
     assert marked == [f"'{text}" for text in HOSTILE[:-2]] + ["ปกติ", None]
@@ -174,7 +174,7 @@ def test_a_text_in_excel_is_a_text(hostile_store: Path, tmp_path: Path) -> None:
         "0001-01-01", "9999-12-31 00:00:00", "None", "1899-12-31"]  # fmt: skip
 
 
-def test_every_format_takes_hostile_values_and_a_night_without_snapshot(hostile_store: Path, tmp_path: Path) -> None:
+def test_every_format_takes_hostile_values_and_a_harvest_without_snapshot(hostile_store: Path, tmp_path: Path) -> None:
     store = open_archive(hostile_store)
     first = store.harvest_ids()[0]
     shutil.rmtree(hostile_store / "snapshots" / first)
@@ -188,7 +188,7 @@ def test_every_format_takes_hostile_values_and_a_night_without_snapshot(hostile_
     assert "\x1b" not in shown.stdout
 
 
-def test_withheld_contacts_leave_by_no_door(
+def test_withheld_contacts_are_in_no_export(
     three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BMA_PROGRESS_PUBLISH_CONTACTS", "false")
@@ -202,7 +202,7 @@ def test_withheld_contacts_leave_by_no_door(
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "duckdb"])
-def test_a_damaged_store_or_a_full_folder_is_one_sentence_and_leaves_nothing(
+def test_a_damaged_store_or_a_full_folder_is_one_sentence_and_writes_nothing(
     three_nights: Path, tmp_path: Path, form: str
 ) -> None:
     data = tmp_path / "store"
@@ -252,11 +252,11 @@ def test_the_package_is_valid_by_the_standards_own_tool(three_nights: Path, expo
     folder = three_nights / "latest" if form == "latest" else exports / form
     command = [sys.executable, "-m", "frictionless", "validate", "datapackage.json", "--json"]
     done = subprocess.run(command, cwd=folder, capture_output=True, timeout=100, check=False, encoding="utf-8")
-    told = json.loads(done.stdout)
-    assert told["valid"], told
-    assert {task["name"] for task in told["tasks"]} == set(TABLES)
+    answer = json.loads(done.stdout)
+    assert answer["valid"], answer
+    assert {task["name"] for task in answer["tasks"]} == set(TABLES)
     store = open_archive(three_nights)
-    rows = {task["name"]: task["stats"]["rows"] for task in told["tasks"]}
+    rows = {task["name"]: task["stats"]["rows"] for task in answer["tasks"]}
     assert rows == {name: len(store.arrow(name)) for name in TABLES}
 
 
@@ -280,7 +280,7 @@ def test_verify_knows_the_package(three_nights: Path, tmp_path: Path) -> None:
     assert verify_store(data, deep=True) == []
 
 
-def test_sql_answers_about_then_and_now(three_nights: Path) -> None:
+def test_sql_reads_earlier_and_current_states(three_nights: Path) -> None:
     store = open_archive(three_nights)
     first, *_, last = store.harvest_ids()
     for when in (first, last):
@@ -304,7 +304,7 @@ def test_sql_answers_about_then_and_now(three_nights: Path) -> None:
     assert pivoted.returncode == 0, pivoted.stderr
 
 
-def test_a_session_goes_on_after_a_slip_and_keeps_what_it_made(three_nights: Path) -> None:
+def test_a_session_continues_after_an_error_and_keeps_its_tables(three_nights: Path) -> None:
     lines = "SELEC 1;\nCREATE TABLE mine AS SELECT 7 AS n;\nINSERT INTO mine VALUES (1);\nFROM mine;\n"
     done = run("sql", "--format", "csv", "--data", three_nights, stdin=lines)
     assert done.stdout.endswith('"n"\n7\n')
@@ -335,7 +335,7 @@ def test_a_session_goes_on_after_a_slip_and_keeps_what_it_made(three_nights: Pat
         "DROP VIEW projects",
     ],
 )
-def test_a_query_reaches_nothing_but_the_tables(three_nights: Path, tmp_path: Path, query: str) -> None:
+def test_a_query_can_read_only_the_tables(three_nights: Path, tmp_path: Path, query: str) -> None:
     there, new, secret = three_nights / "latest" / "projects.parquet", tmp_path / "new", tmp_path / "secret.csv"
     secret.write_text("a,b\n1,2\n")
     before = there.read_bytes()
@@ -362,7 +362,7 @@ def test_wrong_sql_is_one_sentence(three_nights: Path, query: str) -> None:
         ("xlsxwriter", ["export", "latest", "--out", "new", "--format", "xlsx"], "bma-progress[excel]"),
     ],
 )
-def test_what_is_not_installed_is_named(
+def test_a_missing_library_is_named(
     three_nights: Path, tmp_path: Path, module: str, arguments: list[str], extra: str
 ) -> None:
     arguments = [str(tmp_path / "new") if word == "new" else word for word in arguments]

@@ -40,7 +40,7 @@ def test_every_text_of_a_store_is_its_words_joined(three_nights: Path) -> None:
 
 
 @given(TEXTS)
-def test_nothing_is_lost_of_any_text(text: str) -> None:
+def test_no_letter_of_any_text_is_lost(text: str) -> None:
     assert "".join(words_of([text])[0]) == text
 
 

@@ -1,4 +1,4 @@
-"""Parser output, dictionary and files name the same columns, both ways."""
+"""The parser, the dictionary of columns and the files have the same columns."""
 
 import json
 from pathlib import Path
@@ -105,7 +105,7 @@ def test_descriptions_and_keys_are_complete() -> None:
         assert set(attributes["columns"]) == set(names)
 
 
-def test_personal_data_stands_in_one_table_only() -> None:
+def test_only_one_table_has_personal_data() -> None:
     assert {table.name for table in TABLES.values() if any(column.personal for column in table.columns)} == {"contacts"}
 
 

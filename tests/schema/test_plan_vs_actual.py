@@ -41,7 +41,7 @@ def test_a_step_progresses_evenly_and_a_day_is_done_in_the_evening(day: str, per
     assert planned_percent(PLAN, day).to_dict() == {"24000000-0001": percent}
 
 
-def test_weights_count_as_printed_and_an_unreadable_step_voids_the_plan() -> None:
+def test_weights_count_as_printed_and_an_unreadable_step_makes_the_plan_null() -> None:
     assert (
         planned_percent(steps((30, "2020-01-01", "2020-01-01"), (30, "2020-01-02", "2020-01-02")), "2021-01-01").item()
         == 60
@@ -88,7 +88,7 @@ def test_the_seed_month_by_month() -> None:
         assert row.variance_percent == pytest.approx(row.reported_percent - row.planned_percent, abs=1e-3)
 
 
-def test_what_nobody_can_know_is_null() -> None:
+def test_unknown_progress_is_null() -> None:
     tables = State().tables()
     arguments = tables["projects"], tables["plan_steps"], tables["progress_reports"]
     rows = plan_vs_actual(*arguments, as_of=date(2020, 3, 30)).to_pandas()
@@ -114,7 +114,7 @@ def test_what_nobody_can_know_is_null() -> None:
     assert rows[["planned_percent", "reported_percent", "variance_percent"]].isna().all(axis=None)
 
 
-def test_it_is_published_with_every_night(three_nights: pytest.TempPathFactory) -> None:
+def test_every_harvest_publishes_it(three_nights: pytest.TempPathFactory) -> None:
     store = open_archive(str(three_nights))
     for id_ in store.harvest_ids():
         rows = pd.read_parquet(f"{three_nights}/snapshots/{id_}/plan_vs_actual.parquet")

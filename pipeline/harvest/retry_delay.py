@@ -1,0 +1,25 @@
+"""How long to wait before another try."""
+
+import random
+import time
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+_LONGEST_BACKOFF: Final = 60.0
+
+
+def backoff(seconds: float, attempt: int) -> float:
+    """Seconds after an attempt that failed, counted from 1: doubled with each, with jitter."""
+    jitter = random.uniform(0.5, 1.5)  # noqa: S311 - so that not all come back at once; no secret
+    return min(seconds * 2.0 ** (attempt - 1), _LONGEST_BACKOFF) * jitter
+
+
+def retry_after(header: str | None) -> float:
+    """Seconds to wait by a Retry-After header, in seconds or as a date; 0 without one."""
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:12])
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
