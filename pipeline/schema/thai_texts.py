@@ -43,10 +43,14 @@ COLUMNS_TH: Final[dict[str, str]] = {
     "Last day; only the newer front end prints it.": "วันสิ้นสุด แสดงในหน้าเว็บรุ่นใหม่เท่านั้น",
     "Number of the governor's policy; only the newer front end prints it.": "หมายเลขนโยบายผู้ว่าฯ แสดงในหน้าเว็บรุ่นใหม่เท่านั้น",
     "Number of the branch; only the newer front end prints it.": "หมายเลขสาขา แสดงในหน้าเว็บรุ่นใหม่เท่านั้น",
-    "Which of the city's two plans the level belongs to: both use the same numbers.": "ระดับนี้อยู่ในแผนฉบับใดของกรุงเทพมหานคร: สองฉบับใช้เลขซ้ำกัน",
+    "Which of the city's two plans the level belongs to: both use the same numbers.": (
+        "ระดับนี้อยู่ในแผนฉบับใดของกรุงเทพมหานคร: สองฉบับใช้เลขซ้ำกัน"
+    ),
     "Number of the indicator: the `pid` of its page.": "หมายเลขตัวชี้วัด คือ `pid` ในที่อยู่ของหน้า",
     "The fiscal years in the page's title, as printed.": "ปีงบประมาณในหัวเรื่องของหน้า ตามที่แสดง",
-    "The number before the name, in Arabic digits; need not be the indicator's.": "หมายเลขหน้าชื่อเป็นเลขอารบิก อาจไม่ตรงกับหมายเลขตัวชี้วัด",
+    "The number before the name, in Arabic digits; need not be the indicator's.": (
+        "หมายเลขหน้าชื่อเป็นเลขอารบิก อาจไม่ตรงกับหมายเลขตัวชี้วัด"
+    ),
     "Unit, as printed inside the target's label.": "หน่วยนับ ตามที่แสดงในป้ายค่าเป้าหมาย",
     "Target, as printed: unit and number are mixed by hand.": "ค่าเป้าหมายตามที่แสดง: หน่วยและตัวเลขปะปนกัน",
     "What kind of data the indicator is.": "ลักษณะข้อมูลของตัวชี้วัด",
