@@ -43,14 +43,12 @@ def text_damage(lines: list[str], *, undecodable: int = 0) -> list[tuple[str, st
     undecodable: how many characters of the source could not be read in its charset
     """
     text = "\n".join(lines)
-    in_bytes = text.encode("utf-8", "replace")
-    has_latin = b"\xc2" in in_bytes or b"\xc3" in in_bytes  # what letters of Latin-1 begin with
     checks: list[tuple[str, bool, Callable[[str], object]]] = [
         ("text_lost", "\ufffd" in text, lambda line: line.count("\ufffd") >= (_REPLACED if undecodable else 1)),
-        ("text_lost", "??" in text, lambda line: sum(map(len, _QUESTION_MARKS.findall(line))) >= _LOST),
-        ("text_misencoded", has_latin and any(mark in text for mark in _LATIN_MARKS), _AS_LATIN.search),
+        ("text_lost", "?" in text and "??" in text, lambda line: sum(map(len, _QUESTION_MARKS.findall(line))) >= _LOST),
+        ("text_misencoded", any(mark in text for mark in _LATIN_MARKS), _AS_LATIN.search),
         ("text_misencoded", "เธ" in text, _AS_CP874.search),
-        ("text_misencoded", "&#" in text or "amp;#" in text, _HALF_REFERENCE.search),
+        ("text_misencoded", "#" in text and ("&#" in text or "amp;#" in text), _HALF_REFERENCE.search),
     ]
     found: dict[str, str] = {}
     for rule, is_possible, is_damaged in checks:
