@@ -12,6 +12,7 @@ from pipeline.harvest.portal import (
     LISTS,
     PageRef,
     agency_codes,
+    city_indicator_ref,
     code_ref,
     discover,
     kpi_ref,
@@ -94,9 +95,10 @@ def test_every_spelling_of_a_link_is_one_page(link: str) -> None:
         "/backend/myproject.php?pid=24000000-2964",
         "/mobile/x/myproject.php?pid=24000000-2964",
         "mykpi.php?pid=24000000-2964",
-        "mykpi2563.php?pid=87",
+        "mykpi2563.php?pid=0",
+        "mykpi2563.php?pid=2400-1013",
         "mykpi.php?pid=2400-10",
-        "index104.php?selDEP=24000000",
+        "index106.php?selDEP=24000000",
         "index101.php?selDEP=2400",
         "index101.php",
         "/bs2568/frontend/web/index.php?project_id=50460000-3697&r=tbl-project-main%2Fupdate",
@@ -183,10 +185,11 @@ def test_discovery_on_the_saved_pages(fixtures_html: Path) -> None:
         "result_list/index102/24000000",
         "yii_project/50460000-3697",
         "yii_project/50150000-1873",
+        "city_indicator/87",
     ]
     links = parse_page((fixtures_html / "index101-09000000.html").read_bytes()).links
     found = list(discover(links, list_ref(PORTAL, "index101", "09000000").url, PORTAL))
-    assert {ref.kind for ref in found} == {"project", "kpi"}
+    assert {ref.kind for ref in found} == {"project", "kpi", "city_indicator"}
     assert all(ref.url.startswith(f"{PORTAL}/mobile/my") for ref in found)
 
 
@@ -199,18 +202,19 @@ def test_agencies_of_codes() -> None:
 
 def test_the_table_of_agencies() -> None:
     table = {agency.agency_code: agency for agency in agencies()}
-    assert len(table) == len(agencies()) == 59
+    assert len(table) == len(agencies()) == 24 + 15 + 50
     assert all(AGENCY_CODE.fullmatch(code) for code in table)
     assert {f"50{number:02d}0000" for number in range(1, 51)} <= table.keys()
+    assert {"08000000", "21000000", "17000000", "04020000", "04150000"} <= table.keys()
     assert table["24000000"] == Agency("24000000", "2400", "สำนักพัฒนาสังคม")
     assert table["50240000"].name_th == "สำนักงานเขตราษฎร์บูรณะ"
     assert table["50020000"].name_th is None
-    assert sum(agency.name_th is None for agency in agencies()) == 21
+    assert table["08000000"].name_th == "สำนักอนามัย"
 
 
 def test_agencies_are_chosen_by_eight_or_four_digits() -> None:
     assert agency_codes(["5024", "24000000", "50240000"]) == ["50240000", "24000000"]
-    assert len(agency_codes()) == 59
+    assert len(agency_codes()) == 89
     assert [ref.page_key for ref in list_refs(PORTAL, ["5024"])] == [f"result_list/{name}/50240000" for name in LISTS]
     with pytest.raises(SettingsError, match="'502' is no agency's code"):
         agency_codes(["502"])
@@ -296,3 +300,28 @@ def test_a_code_or_an_address() -> None:
     assert code_ref("24000000-2964", PORTAL) == SEED
     assert code_ref(SEED.url, PORTAL) == SEED
     assert code_ref("24000000-29640", PORTAL) is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/dp/frontend/web/index.php?project_id=50460000-3697&r=tbl-project-main%2Fview",
+        "/frontend/web/index.php?r=tbl-project-main/view&project_id=50460000-3697",
+        "/a/b/frontend/web/index.php?project_id=50460000-3697&r=tbl-project-main%2Fview",
+    ],
+)
+def test_any_folder_may_hold_the_newer_front_end(address: str) -> None:
+    ref = page_ref(f"{PORTAL}{address}", PORTAL)
+    assert ref is not None
+    assert ref.page_key == "yii_project/50460000-3697"
+    assert (
+        ref.url
+        == f"{PORTAL}{address.partition('index.php')[0]}index.php?project_id=50460000-3697&r=tbl-project-main%2Fview"
+    )
+
+
+def test_city_indicators_are_pages_of_the_portal() -> None:
+    ref = page_ref("mykpi2563.php?pid=87", PORTAL, BASE)
+    assert ref == city_indicator_ref(PORTAL, "87")
+    assert code_ref(ref.url, PORTAL) == ref
+    assert ref.agency_code == ""

@@ -19,7 +19,8 @@ from pipeline.store.parquet import check_rows, to_table, version_rows, version_s
 def parsed_rows(fixtures_html: Path) -> dict[str, list[dict]]:
     rows: dict[str, list[dict]] = {}
     for page in sorted(fixtures_html.glob("*.html")):
-        for table, found in parse_page(page.read_bytes()).tables.items():
+        url = f"http://portal/mobile/{page.stem.replace('-', '.php?selDEP=')}" if page.stem[:5] == "index" else None
+        for table, found in parse_page(page.read_bytes(), url=url).tables.items():
             rows.setdefault(table, []).extend(
                 {**row, "page_key": page.stem, "version_harvest_id": "x"} for row in found
             )
