@@ -16,7 +16,7 @@ _ASCII: Final = bytes(range(128))
 _THAI_IN_UTF8: Final = re.compile(rb"\xe0[\xb8\xb9][\x80-\xbf]")
 _LEAST_UTF8: Final = 10  # one in so many bytes above ASCII begins a Thai letter of UTF-8: a page in UTF-8, with damage
 _MOST_UNDEFINED: Final = 4  # one in so many bytes above ASCII that cp874 leaves undefined: no Thai text
-_FIRST_TAG: Final = re.compile(r"\s*<[!?A-Za-z]")
+_FIRST_TAG: Final = re.compile("<[!?A-Za-z]")
 
 _MAGIC: Final = {
     b"\x89PNG": "a PNG image",
@@ -83,9 +83,8 @@ def utf_16_of(body: bytes) -> str | None:
         return "utf-16"
     if b"\0" not in body[:2]:
         return None
-    return next(
-        (codec for codec in ("utf-16-le", "utf-16-be") if _FIRST_TAG.match(body[:200].decode(codec, "replace"))), None
-    )
+    starts = {codec: body[:200].decode(codec, "replace").lstrip() for codec in ("utf-16-le", "utf-16-be")}
+    return next((codec for codec, start in starts.items() if _FIRST_TAG.match(start)), None)
 
 
 def _decoded(text: str, encoding: str, source: bytes, undecodable: int) -> Decoded:

@@ -25,7 +25,7 @@ _MESSAGES: Final = tuple(
         ("stack trace:",),
         ("#", r"^#\d{1,4} (?:/|[a-z]:\\|\{main\})"),
         ("resource id #", r"^resource id #\d{1,9}$"),
-        ("select ", r"^select ", r" from "),
+        ("select ", r"^select ", r" from ", r"[*=`_]"),
         (
             "sql",
             r"you have an error in your sql syntax|sqlstate\[|mysql server (?:has gone away|version for the right)",

@@ -11,7 +11,6 @@ import click
 
 from flows.cli.options import EPILOG
 from flows.cli.output import complain
-from flows.prefect_.errors import TerminatedError
 from pipeline.errors import BmaProgressError, damaged_table, first_line, refused_by_machine
 
 MODULES: Final = {
@@ -61,9 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> Any:
     except (KeyboardInterrupt, click.Abort):
         complain("interrupted")
         sys.exit(130)
-    except TerminatedError as error:
-        complain(str(error))
-        sys.exit(143)
     except Exception as error:
         sentence = _sentence(error)
         if sentence is None:

@@ -9,8 +9,8 @@ from pipeline.store.layout import beside
 _DEFAULTS: Final = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # a fresh home takes some 25 s of database migrations; the default of 20 s is too short
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    # a fresh home takes some 25 s of database migrations, minutes on a busy machine; the default is 20 s
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
     # what a person must know we print ourselves, in a sentence; the run's log and Prefect's UI have the rest
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",

@@ -11,10 +11,6 @@ class PrefectFailedError(BmaProgressError):
     """Prefect, or the way to its server, failed."""
 
 
-class TerminatedError(Exception):
-    """A SIGTERM came while Prefect handled it: before the first page, or as the second of its kind."""
-
-
 def require_prefect() -> None:
     """Raise BmaProgressError where Prefect is not installed: all that only reads works without it."""
     if find_spec("prefect") is None:
@@ -25,15 +21,11 @@ def require_prefect() -> None:
 
 @contextmanager
 def prefect_failures() -> Iterator[None]:
-    """Around calls of Prefect: whatever they raise becomes PrefectFailedError or TerminatedError; our own errors pass."""
-    from prefect.exceptions import TerminationSignal
-
+    """Around calls of Prefect: whatever they raise becomes PrefectFailedError; our own errors pass."""
     try:
         yield
     except BmaProgressError:
         raise
-    except TerminationSignal:
-        raise TerminatedError("interrupted") from None
     except Exception as error:
         raise PrefectFailedError(
             f"Prefect could not go on ({first_line(error)}); see that its server answers and its disk has room, then start "

@@ -22,7 +22,7 @@ from pipeline.errors import BmaProgressError
 from pipeline.settings import Settings
 
 _SET_PARENT_DEATH_SIGNAL: Final = 1  # of prctl(2)
-_START_TIMEOUT: Final = 180  # seconds; a new home needs a database first
+_START_TIMEOUT: Final = 300  # seconds; a new home needs a database first
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The circuit breaker: tells a portal that is down from single broken pages, and pauses or ends the harvest."""
+"""The circuit breaker: distinguishes a portal that is down from single broken pages, and pauses or ends the harvest."""
 
 import asyncio
 from collections import deque

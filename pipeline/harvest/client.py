@@ -230,7 +230,7 @@ class PortalClient:
             wire_bytes=wire_bytes,
         )
 
-    # --- what a page must look like -----------------------------------------------------------------------------------
+    # --- whole and blocked pages ---------------------------------------------------------------------------------------
 
     @property
     def _ends_matter(self) -> bool:

@@ -89,7 +89,7 @@ class DemoPortal:
         return max(self._nights, default=1)
 
     def _check(self) -> None:
-        """Show every page of every night once, so that a wrong edit is met here and not by a visitor."""
+        """Show every page of every night once, so that a wrong edit is found here and not by a visitor."""
         try:
             for page in self._about["pages"].values():
                 self._body(page["file"], self.nights)
@@ -97,7 +97,7 @@ class DemoPortal:
             raise PortalError(f"{error.filename} is not there; portal.json or nights.json names it") from None
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
-        """Status, content type and body for one address tonight."""
+        """Status, content type and body for one address, on this night."""
         if path == "/robots.txt":
             return 200, "text/plain; charset=utf-8", str(self._about["robots_txt"]).encode()
         page = self._about["pages"].get(_address(path))
@@ -105,9 +105,9 @@ class DemoPortal:
             return 404, "text/html; charset=utf-8", b"<html><body><h1>Not Found</h1></body></html>"
         return 200, page["content_type"], self._body(page["file"], self.night)
 
-    def _body(self, file: str, tonight: int) -> bytes:
+    def _body(self, file: str, until: int) -> bytes:
         body: bytes = (self.fixtures / file).read_bytes()
-        for night in range(2, tonight + 1):
+        for night in range(2, until + 1):
             for change in self._nights.get(night, ()):
                 if change["file"] == file:
                     body = self._changed(body, change)

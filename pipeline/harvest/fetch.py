@@ -63,7 +63,8 @@ async def fetch_pages(
 
     stopped: asked before each page; True ends the work after the pages that are being fetched
     """
-    queue = iter(list(tasks))
+    tasks = list(tasks)
+    queue = iter(tasks)
 
     async def work() -> None:
         for task in queue:  # all workers draw from one queue
@@ -73,7 +74,7 @@ async def fetch_pages(
 
     try:
         async with asyncio.TaskGroup() as workers:
-            for _ in range(_WORKERS_PER_REQUEST * options.settings.concurrency):
+            for _ in range(min(len(tasks), _WORKERS_PER_REQUEST * options.settings.concurrency)):
                 workers.create_task(work())
     except BaseExceptionGroup as group:
         raise _first_error(group) from None

@@ -20,7 +20,7 @@ _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 class Fetched:
     """What came of one page. A failure is a result, not an exception.
 
-    url: as asked; final_url: after redirects; body: the entity's bytes, content encodings undone; sha256: of body, hex
+    url: as requested; final_url: after redirects; body: the entity's bytes, content encodings undone; sha256: of body, hex
     headers: those worth keeping as evidence, as sent, names in lower case; wire_bytes: length of the body as it travelled
     fetched_at: UTC, when the answer was whole; attempts: tries made, each one request and its redirects
     error: None, or why there is no usable answer; incomplete: the page's end is missing, its text is kept all the same

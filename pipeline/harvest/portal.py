@@ -106,7 +106,7 @@ def yii_ref(portal: str, code: str, folder: str = "bs2568") -> PageRef:
 def older_copy(ref: PageRef) -> PageRef | None:
     """The same page under `/mobile62/`, for one that `/mobile/` does not have; None where there is no such copy.
 
-    A page is one page whichever copy links to it, and `/mobile/` is asked first: the copies can show other values, and
+    A page is one page whichever copy links to it, and `/mobile/` is requested first: the copies can show other values, and
     what a harvest says must not depend on which link was met first.
     """
     if ref.kind not in ("project", "kpi", "result_list", "city_indicator") or "/mobile/" not in ref.url:
@@ -215,7 +215,7 @@ def discover(links: Iterable[str], base: str, portal: str) -> Iterator[PageRef]:
             yield ref
 
 
-# --- what a person asks for -----------------------------------------------------------------------------------------
+# --- what a user asks for -----------------------------------------------------------------------------------------
 
 
 def code_ref(text: str, portal: str) -> PageRef | None:
@@ -230,7 +230,7 @@ def code_ref(text: str, portal: str) -> PageRef | None:
 def read_pages_file(file: Path, portal: str) -> list[PageRef]:
     """Project or indicator codes or URLs, one a line; `#` begins a comment. Each page once, in the file's order.
 
-    Raises SettingsError that names the first line nobody can read and counts the others.
+    Raises SettingsError that names the first line that is no page and counts the others.
     """
     refs: dict[str, PageRef] = {}
     wrong: list[str] = []

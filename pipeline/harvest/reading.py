@@ -1,4 +1,4 @@
-"""What the parser makes of a page's bytes, as the spool holds it."""
+"""A page's bytes parsed: what the spool stores of the page, and whether it is whole or keeps us out."""
 
 from dataclasses import replace
 from datetime import datetime

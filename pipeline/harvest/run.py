@@ -110,24 +110,24 @@ class HarvestRun:
 
     # --- fetching -----------------------------------------------------------------------------------------------------
 
-    def next_batch(self, in_hand: Collection[str] = ()) -> list[FetchTask]:
+    def next_batch(self, being_fetched: Collection[str] = ()) -> list[FetchTask]:
         """The next pages to fetch; empty when there are none, or when a stop was requested.
 
-        in_hand: keys of pages that are being fetched already
+        being_fetched: keys of pages that workers fetch now
         """
         if self.stop_requested:
             return []
         size = self.settings.batch_size
         if self.scope.sample is not None:
-            if in_hand:  # what is being fetched decides how many more are wanted
+            if being_fetched:  # what is being fetched decides how many more are wanted
                 return []
             pending = self.spool.pending()
             records = [found for found in pending if found[0].kind in RECORD_KINDS]
             wanted = records[: max(self.scope.sample - self.spool.records(), 0)]
             chosen = [found for found in pending if found[0].kind not in RECORD_KINDS] or wanted
         else:
-            found = self.spool.pending(size + len(in_hand))
-            chosen = [(ref, source) for ref, source in found if ref.page_key not in in_hand]
+            found = self.spool.pending(size + len(being_fetched))
+            chosen = [(ref, source) for ref, source in found if ref.page_key not in being_fetched]
         return [self._fetch_task(ref, source) for ref, source in chosen[:size]]
 
     @property
@@ -231,7 +231,7 @@ class HarvestRun:
         return result
 
     def _check(self, staged: Staged) -> HarvestResult:
-        requested = {ref.page_key for ref, _, _ in self.spool.asked()}
+        requested = {ref.page_key for ref, _, _ in self.spool.planned()}
         checks = check_harvest(staged.pages, self.known, requested, staged.rows_before, staged.rows, self.settings)
         held_back = checks.held_back
         return HarvestResult(

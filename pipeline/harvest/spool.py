@@ -98,7 +98,7 @@ class Spool:
         """Close the file; everything put is already on disk."""
         self._db.close()
 
-    # --- what the harvest was asked for ---------------------------------------------------------------------------
+    # --- facts of the run ------------------------------------------------------------------------------------------
 
     def set_meta(self, **values: Any) -> None:
         """Save facts of the run: portal, start, scope."""
@@ -154,7 +154,7 @@ class Spool:
         query = "SELECT count(*) FROM frontier WHERE state != 'pending' AND kind NOT IN ('result_list', 'start')"
         return int(self._db.execute(query).fetchone()[0])
 
-    def asked(self) -> Iterator[tuple[PageRef, str, str]]:
+    def planned(self) -> Iterator[tuple[PageRef, str, str]]:
         """All pages this harvest was to fetch: reference, source, state; by key."""
         for *ref, source, state in self._db.execute(
             "SELECT page_key, kind, code, url, source, state FROM frontier ORDER BY page_key"

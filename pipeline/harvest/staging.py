@@ -156,14 +156,17 @@ class _NewVersions:
         self._stored: set[str] = set()
 
     def rows(self, row: PageRow, page: SpooledPage | None, previous: PageRow | None) -> dict[str, list[dict[str, Any]]]:
-        """The rows that one page adds, by table: its row of `pages`, and what is new about it."""
+        """The rows that one page adds, by table: its row of `pages`, and what is new about it.
+
+        Raises StoreError where the parser's rows are not as declared.
+        """
         added: dict[str, list[dict[str, Any]]] = {"pages": [_without_repeats(row, self._harvest_id)]}
         if page is None:
             return added
-        if row["version_harvest_id"] == self._harvest_id and page.tables is not None:
-            check_rows(page.tables)
+        tables = page.tables if row["version_harvest_id"] == self._harvest_id else None
+        if tables is not None:
             origin = {"page_key": page.page_key, "version_harvest_id": self._harvest_id}
-            added |= {name: [{**values, **origin} for values in rows] for name, rows in page.tables.items()}
+            added |= {name: [{**values, **origin} for values in rows] for name, rows in tables.items()}
         place = {"harvest_id": self._harvest_id, "page_key": page.page_key}
         added["findings"] = [
             {**finding, **place, "finding_no": number} for number, finding in enumerate(page.findings, 1)
@@ -171,6 +174,7 @@ class _NewVersions:
         if page.body and row["body_harvest_id"] == self._harvest_id and page.sha256 not in self._stored:
             self._stored.add(page.sha256 or "")
             added["bodies"] = [self._body(row, page, previous)]
+        check_rows(tables or {})
         return added
 
     def _body(self, row: PageRow, page: SpooledPage, previous: PageRow | None) -> dict[str, Any]:

@@ -8,11 +8,13 @@ own code does from the start of the harvest until `latest/projects.parquet` is p
 - moves: how often the next one entered lies in another file than the one before;
 - back: moves into a file that was entered before.
 
-Three parts are shown apart: from the head of the page's answer on; the same with all of `parsers/` as one file, so that a
-visit to the parser is one move; and the moves inside `parsers/`, which are the parser's own affair.
+Shown apart: the whole harvest without coroutines that were only resumed, which depends on how often the network made them
+wait; what comes after the head of the page's answer; the same with all of `parsers/` as one file, so that a visit to the
+parser is one move; and the moves inside `parsers/`, which are the parser's own affair.
 """
 
 import argparse
+import inspect
 import os
 import sys
 import tempfile
@@ -32,6 +34,7 @@ from pipeline.settings import load_settings
 from pipeline.store.writer import create_store, open_writer
 
 ROOT = Path(__file__).parents[2]
+_SUSPENDABLE = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 _NOT_COUNTED = ("pipeline/harvest/demo_portal.py",)
 
 
@@ -43,7 +46,9 @@ class PathRecorder:
         self._prefix = f"{ROOT}{os.sep}"
         self._published = False
         self.entered: list[tuple[str, str]] = []
+        self.called: list[tuple[str, str]] = []
         self.answered = 0
+        self._suspendable: set[FrameType] = set()
 
     def __enter__(self) -> "PathRecorder":
         threading.setprofile(self._profile)
@@ -62,6 +67,10 @@ class PathRecorder:
             file = code.co_filename.removeprefix(self._prefix)
             if file.startswith(("parsers", "pipeline", "flows")) and file not in _NOT_COUNTED:
                 self.entered.append((file, code.co_qualname))
+                if frame not in self._suspendable:
+                    self.called.append((file, code.co_qualname))
+                if code.co_flags & _SUSPENDABLE:
+                    self._suspendable.add(frame)
         elif event == "return" and code.co_name == "_receive_response_headers" and isinstance(value, tuple):
             # httpcore's function returns the head of an answer as a tuple; where it is suspended, what it waits for
             if frame.f_locals["request"].url.target == self._address:
@@ -111,6 +120,7 @@ def main() -> None:
         print()
     figures = {
         "whole harvest": recorder.entered,
+        "  without resumptions": recorder.called,
         "from the answer on": way,
         "  with parsers as one file": [
             ("parsers", name) if file.startswith("parsers") else (file, name) for file, name in way

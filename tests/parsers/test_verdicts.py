@@ -208,3 +208,110 @@ def test_a_page_without_a_line_that_every_page_has_is_suspect(lines: list[str], 
     page = parse_page(page_of([line for line in lines if line != part]).encode())
     assert page.verdict == "suspect"
     assert {f["rule"] for f in page.findings if f["severity"] == "error"} == {"part_missing"}
+
+
+# --- pages of no known kind, and pages of which only a part is left ------------------------------------------------------
+
+OKR = ["แผนปฏิบัติราชการ 2569", "วัตถุประสงค์หลัก (O) : เมืองปลอดภัย", "ตัววัดผลหลัก (KR) 1 : ร้อยละ 80", "ผลงาน : 75"]
+
+
+@pytest.mark.parametrize("menu", [[], ["เข้าสู่ระบบ"], ["หน้าแรก | เข้าสู่ระบบ"], ["Login"]])
+@pytest.mark.parametrize("more", [0, 300])
+def test_a_page_of_no_known_kind_is_reported_and_no_firewall(menu: list[str], more: int) -> None:
+    lines = [*menu, *OKR, *(f"ตัววัดผลหลัก (KR) {number} : ระบบขัดข้องไม่เกิน {number} ครั้ง" for number in range(2, more))]
+    page = parse_page(page_of(lines).encode())
+    assert (page.kind, page.verdict, page.tables) == ("unknown", "suspect", {})
+    (finding,) = page.findings
+    assert finding["rule"] == "unknown_kind"
+    assert finding["printed"] is not None
+    assert OKR[0] in finding["printed"]
+
+
+FIREWALLS = [
+    "The requested URL was rejected. Please consult with your administrator. Your support ID is: 1234567890",
+    "Attention Required! Sorry, you have been blocked. Cloudflare Ray ID: 0000",
+    "Web Page Blocked! The page you have requested has been blocked. FortiGuard Intrusion Prevention",
+    "Request unsuccessful. Incapsula incident ID: 123000-456",
+    "Checking your browser before accessing example.org.",
+]
+
+
+@pytest.mark.parametrize("message", FIREWALLS)
+@pytest.mark.parametrize("more", [0, 20, 500])
+def test_a_firewalls_page_may_be_of_any_size(message: str, more: int) -> None:
+    why = [
+        f"{number} This site protects itself from attacks. {'It explains that at length. ' * 20}"
+        for number in range(more)
+    ]
+    for lines in ([message, *why], [*why, message]):
+        assert parse_page(page_of(lines).encode()).verdict == "blocked"
+
+
+@pytest.mark.parametrize("message", ["Access Denied", "ปิดปรับปรุงระบบชั่วคราว", "กรุณาเข้าสู่ระบบ"])
+def test_the_first_lines_of_a_long_page_may_refuse(message: str) -> None:
+    assert parse_page(page_of([message, *["ก"] * 500]).encode()).verdict == "blocked"
+
+
+def test_what_is_left_of_an_indicators_page_is_an_indicator() -> None:
+    lines = [*MEASURES[:2], "*** สยป. ตรวจประเมินตัวชี้วัด : ไตรมาสที่ 4 : 60"]
+    for left in (lines, lines[:2], lines[2:]):
+        page = parse_page(page_of(left).encode())
+        assert (page.kind, page.verdict, page.tables) == ("kpi", "suspect", {})
+
+
+@pytest.mark.parametrize("title", ["", " (2562-2563)", " (๒๕๖๒-๒๕๖๓)"])
+def test_a_city_indicator_is_a_kind_of_its_own(title: str) -> None:
+    lines = [f"โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง{title}", "Back Home", "๑. พื้นที่สีเขียว : 87", "ค่าเป้าหมาย แห่ง : 1"]
+    assert parse_page(page_of(lines).encode()).kind == "city_indicator"
+    assert parse_page(page_of([*lines[2:], "ลักษณะข้อมูล : ก", "3.แหล่งข้อมูล/เจ้าของข้อมูล"]).encode()).kind == "city_indicator"
+
+
+def test_a_project_may_bear_the_name_of_the_city_indicators() -> None:
+    name = "โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง : 50040000-2210"
+    page = parse_page(page_of(instead(PROJECT, ["โครงการทดสอบ : 50040000-2210"], name)).encode())
+    assert (page.kind, page.verdict) == ("project", "ok")
+
+
+# --- servers' messages inside a record ----------------------------------------------------------------------------------
+
+MESSAGES = [
+    "Warning: mysql_fetch_array() expects parameter 1 to be resource, boolean given in /var/www/a.php on line 7",
+    "PHP Notice: Undefined index: pid in C:\\web\\a.php on line 12",
+    "Fatal error: Uncaught mysqli_sql_exception: Connection refused in /a.php:12",
+    "SQLSTATE[HY000] [2002] Connection refused",
+    "You have an error in your SQL syntax; check the manual",
+    "[Microsoft][ODBC SQL Server Driver][SQL Server]Incorrect syntax near '='.",
+    "[Microsoft][ODBC Driver 17 for SQL Server]Login timeout expired",
+    "Unknown column 'a' in 'field list'",
+    "Table 'bma.project' doesn't exist",
+    "Access denied for user 'web'@'localhost' (using password: YES)",
+    "ORA-00942: table or view does not exist",
+    "Warning: oci_execute(): ORA-00942: table or view does not exist in /a.php on line 3",
+    "Server Error in '/mobile' Application.",
+    "Unclosed quotation mark after the character string ''.",
+    "Conversion failed when converting date and/or time from character string.",
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES)
+@pytest.mark.parametrize("glued", ["{}", "เหตุผล{}", "เหตุผล {} ของโครงการ"])
+def test_a_servers_message_in_a_text_makes_the_page_suspect(message: str, glued: str) -> None:
+    page = parse_page(page_of(instead(PROJECT, ["เหตุผล"], glued.format(message))).encode())
+    assert page.verdict == "suspect"
+    assert "error_message_in_page" in [finding["rule"] for finding in page.findings]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "อบรม SQL Server และ MySQL รุ่นที่ 2",
+        "พัฒนาระบบด้วย PHP : Warning system ระยะที่ 1",
+        "Select the best from the rest",
+        "Notice : ปิดถนนสาย 4 line 3",
+        "งาน ODBC Driver และ Oracle ORA",
+        "Message: แจ้งประชาชน",
+    ],
+)
+def test_a_text_may_name_such_programs(text: str) -> None:
+    page = parse_page(page_of(instead(PROJECT, ["เหตุผล"], text)).encode())
+    assert (page.verdict, page.tables["projects"][0]["rationale"]) == ("ok", text)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from flows.cli import main
+from pipeline.compare.diff import states_differ
 from pipeline.compare.timeline import timeline_text
 from pipeline.errors import StoreDamagedError
 from pipeline.harvest.demo_portal import DemoPortal
@@ -61,7 +62,7 @@ def answers(data: Path, out: Path) -> dict[str, Any]:
     found["manifests"] = [store.manifest(id_) for id_ in ids]
     found["history"] = timeline_text(store, "24000000-3051")
     found["status"] = as_text(status_view(store, condition(store, 1e9))).partition("hours ago")[2]
-    found["diff"] = store.diff(ids[0], ids[-1]).to_dict("list")
+    found["diff"] = states_differ(store, ids[0], ids[-1]).to_pylist()
     found["replay"] = (parser_changes(store, ids[0])[1:], len(parser_changes(store, ids[0])[0]))
     write_evidence(store, "24000000-3051", out)
     found["evidence"] = {
@@ -97,7 +98,7 @@ def test_the_command_packs_the_months_that_are_over(
     data = tmp_path / "store"
     shutil.copytree(three_nights, data, symlinks=True)
     main(["compact", "--data", str(data)])  # this month goes on
-    assert capsys.readouterr().out == "no month is over that is not packed yet\n"
+    assert capsys.readouterr().out == "every month that is over is packed already\n"
     compacted = StoreWriter.compact
     monkeypatch.setattr(StoreWriter, "compact", lambda self: compacted(self, NEXT_MONTH))
     main(["compact", "--data", str(data)])
