@@ -46,6 +46,10 @@ _LINEAGE_FROM: Final = {
 """The lineage columns of a record, and the columns of its page they come from."""
 
 
+OF_ONE_HARVEST: Final = ("progress_differs",)
+"""Rules that compare two pages: what they found holds for the harvest that found it, not for as long as the version."""
+
+
 class LivePage(NamedTuple):
     """A page whose record is in force: its key, the harvest of its version, its row among the live pages."""
 
@@ -224,6 +228,8 @@ class State:
             file = self.harvest_folder(id_) / "findings.parquet"
             if file.is_file():
                 found = read_as(file, schema)
+                if id_ != self.harvest_id:
+                    found = found.filter(pc.invert(pc.is_in(found["rule"], value_set=pa.array(OF_ONE_HARVEST))))
                 parts.append(found.filter(pc.is_in(found["page_key"], value_set=pa.array(sorted(keys), pa.string()))))
         return _sorted(pa.concat_tables(parts).cast(schema), "findings") if parts else schema.empty_table()
 
