@@ -51,6 +51,7 @@ MARKUPS = {
     "definitions": Markup(layout="definitions", apart="label", wrapper=6),
 }
 """Five plain ways in which the portal may write a page."""
+_ANY_NUMBER = 1_000
 _MOST_IN_A_LINE = 3  # values: the agency's name, and the fiscal year in both eras
 SAYS_NOTHING = {"result_not_last_quarter", "progress_fell", "report_outside_fiscal_year"}
 """Findings that a good page may have: they do not say that the page is broken."""
@@ -253,7 +254,9 @@ def _dropped(name: str, kind: str, page: Printed, start: int, end: int, tables: 
         for row in rows[place + 1 :]:
             row["position"] -= 1
         del rows[place : place + 1]
-    return Damage(f"dropped {name}", left, said, must_say, may_lose=_MOST_IN_A_LINE if kind == "line" else 0)
+    has_links = isinstance(line, Line) and bool(line.links)  # an item's codes are in its links alone
+    may_lose = 0 if kind != "line" else _ANY_NUMBER if has_links else _MOST_IN_A_LINE
+    return Damage(f"dropped {name}", left, said, must_say, may_lose)
 
 
 # --- damage to elements --------------------------------------------------------------------------------------------------
