@@ -120,6 +120,8 @@ class Page:
     def leave(self, lines: Iterable[str]) -> None:
         """Report lines that no rule read."""
         for line in lines:
+            if line in self.replaced:
+                self.findings.add("part_missing", message="A table of quarters that belongs to no record.")
             self.unclaimed += self.replaced.get(line) or ([line] if line != ":" else [])
 
     def stray(self, line: str) -> None:
@@ -217,9 +219,12 @@ class Block:
         if starts is None and self.ordered and page.headings.isdisjoint(lines) and (read := self._read_usual(lines)):
             return read
         run = _Run(self, lines, page.headings, starts).run()
-        if run.records and starts is None and (parted := self._parted(lines, run.met)):
+        if run.records and (parted := self._parted(lines, run.met)):
             page.findings.add("label_inside_line", table=self.table)
-            run = _Run(self, parted, page.headings, starts).run()
+            if starts is not None:
+                counts = [line.count("\n") for line in parted]
+                starts = frozenset(place + sum(counts[:place]) for place in starts)
+            run = _Run(self, "\n".join(parted).split("\n"), page.headings, starts).run()
         page.leave(run.left)
         for line in run.strays:
             page.stray(line)
@@ -246,13 +251,13 @@ class Block:
 
     def _parted(self, lines: list[str], met: set[int]) -> list[str] | None:
         """The lines parted before required labels that begin no line at all but stand inside some; None if none does."""
-        text = "\n".join(lines)
-        parted = text
+        parted = lines
         for number in reversed(self.required):
             pattern = self.patterns[number]
             if number not in met and pattern and isinstance(self.items[number], Label):
-                parted = re.sub(f" (?={pattern.pattern})", "\n", parted, flags=re.MULTILINE)
-        return parted.split("\n") if parted != text else None
+                inside = re.compile(f" (?={pattern.pattern})", re.MULTILINE)
+                parted = [inside.sub("\n", line) for line in parted]
+        return parted if parted != lines else None
 
     def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
         """Report gaps and repeats in the records' numbers."""
@@ -342,7 +347,8 @@ class _Run:
         record = self.tail if number >= block.tail_at else self.record
         assert record is not None and not isinstance(item, Text)
         for group in block.groups[number]:
-            record.values[group] = found[group]
+            value = found[group]
+            record.values[group] = " ".join(value.split()) if value and "\n" in value else value
         self.at = number
         self.lost = False
         self.met.add(number)

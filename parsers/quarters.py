@@ -165,7 +165,8 @@ def _is_second(lines: list[str], place: int, quarter: str) -> bool:
     if parse_number(lines[place]) is None:
         return False
     following = (parse_integer(quarter) or 0) + 1
-    return parse_integer(lines[place]) != following or lines[place + 1 : place + 2] == [lines[place]]
+    is_last = not any("/" in line for line in lines[place + 1 : place + 1 + _LINES_OF_A_ROW])
+    return parse_integer(lines[place]) != following or is_last or lines[place + 1 : place + 2] == [lines[place]]
 
 
 def _leave_broken(table: QuarterTable, lines: list[str], start: int) -> int:

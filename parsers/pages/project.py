@@ -92,7 +92,7 @@ _REPORTS: Final = Block(
 
 
 def _step_link(name: str, words: str) -> Label:
-    return Label(name, rf"{words}(?: :)? (?P<{name}>{PROJECT_CODE})?$", "none", required=False)
+    return Label(name, rf"{words}(?: :)? (?P<{name}>{PROJECT_CODE})?(?=\s*\(|$)", "none", required=False)
 
 
 _STEPS: Final = Block(
@@ -228,8 +228,7 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
             scope.add("progress_printed_twice", "progress_percent", f"{again} | {progress}")
         if record.missing:
             require(record, scope, {"problems": "ปัญหาของโครงการ", "obstacles": "อุปสรรคของโครงการ"})
-        note_date, note = _read_note(record.get("note") or "", reported, scope)
-        problems, obstacles = record.get("problems"), record.get("obstacles")
+        note_date, note = _read_note(_own_note(page, record), reported, scope)
         rows.append(
             {
                 "project_code": page.code,
@@ -239,8 +238,8 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
                 "reported_on_date": reported,
                 "note_date": note_date,
                 "note": note,
-                "problems": None if problems in NONE_WORDS else problems,
-                "obstacles": None if obstacles in NONE_WORDS else obstacles,
+                "problems": _unless_none(page, record, "problems"),
+                "obstacles": _unless_none(page, record, "obstacles"),
             }
         )
     return rows[::-1]
@@ -251,6 +250,25 @@ def _check_numbers(page: Page, records: list[Record]) -> None:
     if numbers != list(range(1, len(numbers) + 1)):
         scope = page.findings.of("progress_reports", page.code)
         scope.add("report_numbers_gap", "report_no", ", ".join(map(str, numbers)))
+
+
+def _unless_none(page: Page, record: Record, name: str) -> str | None:
+    """A text where "none" is null; nothing goes on behind "none"."""
+    lines = record.lines(name)
+    if lines and lines[0] in NONE_WORDS:
+        page.leave(lines[1:])
+        return None
+    return record.get(name)
+
+
+def _own_note(page: Page, record: Record) -> str:
+    """The note, without lines that read like labels above the line that its date leads."""
+    lines = record.lines("note")
+    dated = next((place for place, line in enumerate(lines) if typed_dates(line)), 0) if len(lines) > 1 else 0
+    if dated and all(map(LABELLED.match, lines[:dated])):
+        page.leave(lines[:dated])
+        return " ".join(lines[dated:])
+    return record.get("note") or ""
 
 
 _ONLY_SEPARATORS: Final = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")

@@ -47,7 +47,8 @@ _ITEM: Final = Block(
 _PARTS: Final = {"unit": "หน่วยนับ", "target_value": "เป้าหมาย", "achieved_value": "ผลงาน", "quarters": "ไตรมาสที่ (1 - 4)"}
 _LEVEL_LINE: Final = re.compile(_LEVEL.replace(" ", r"\s*") + r"\s*")
 _NUMBERED: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)\s*(.*)")
-_UNIT: Final = re.compile(r"หน่วยนับ\s*:")
+_MEASURE_LABELS: Final = ("หน่วยนับ", "เป้าหมาย", "ผลงาน")
+_MEASURE: Final = re.compile(r"(?:^| )(?:หน่วยนับ|เป้าหมาย|ผลงาน)\s*:", re.MULTILINE)
 _NEAR: Final = 8  # lines between an item's number and its brackets, at most
 _DIMENSION: Final = re.compile(rf"มิติที่\s*({DIGIT}+)")
 
@@ -97,12 +98,19 @@ def _item_starts(page: Page) -> list[int]:
     for place, line in enumerate(lines):
         if line[0] == "(" and _NUMBERED.fullmatch(line):
             above.append(place)
-        elif above and line.startswith("หน่วยนับ") and _UNIT.match(" ".join(lines[place : place + 2])):
+        elif above and _is_measure(lines, place):
             named_twice = [at for at in above if _name_at(lines, at) in lines[at + 1 + _is_bare(lines, at) : place]]
             bracketed = [at for at in above if _near_brackets(lines, at)]
             starts.append((named_twice or bracketed or above)[-1])
             above = []
     return starts + [at for at in above if _near_brackets(lines, at) or _linked_codes(page, at, at + 1)]
+
+
+def _is_measure(lines: list[str], place: int) -> bool:
+    """Whether an item's unit, target or result stands here, with another of them just below."""
+    if not lines[place].startswith(_MEASURE_LABELS):
+        return False
+    return len(_MEASURE.findall("\n".join(lines[place : place + 5]))) > 1
 
 
 def _is_bare(lines: list[str], place: int) -> bool:
@@ -175,7 +183,7 @@ def _strategy(page: Page, record: Record) -> str | None:
             page.leave(lines[place + len(name) :])
             lines = lines[:place]
             break
-    first = next((place for place, line in enumerate(lines) if _LEVEL_LINE.match(line)), 0)
+    first = next((place for place, line in enumerate(lines) if not LABELLED.match(line)), 0)
     page.leave(lines[:first])
     own = lines[first : first + 1]
     for place, line in enumerate(lines[first + 1 :], first + 1):

@@ -4,7 +4,7 @@ import re
 from typing import Any, Final, NamedTuple
 
 from parsers.findings import Scope
-from parsers.furniture import FURNITURE, NAVIGATION
+from parsers.furniture import FURNITURE, NAVIGATION, is_furniture
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record, compiled
 from parsers.quarters import TABLE
 from parsers.thai import arabic_digits
@@ -43,7 +43,7 @@ def find_title(
     """
     end = _end_of_title(head, ends, behind)
     start = end or 0
-    while start and head[start - 1] not in FURNITURE and head[start - 1] not in page_titles:
+    while start and not _is_above_title(head[start - 1], page, page_titles):
         start -= 1
     if end is None:
         page.leave(line for line in head if line not in page_titles)
@@ -56,7 +56,13 @@ def find_title(
         page.findings.add("title_unclear", printed=odd[0])
         page.leave(odd)
     name = " ".join(line for line in lines if line not in foreign).rstrip(" :")
+    if not name:
+        page.findings.add("part_missing", printed=head[end], message="The title has no name.")
     return Title(name or None, arabic_digits(printed_code.strip()), head[end + 1 :])
+
+
+def _is_above_title(line: str, page: Page, page_titles: tuple[str, ...]) -> bool:
+    return line in FURNITURE or line in page_titles or line in page.headings or (line != ":" and is_furniture(line))
 
 
 def _end_of_title(head: list[str], ends: re.Pattern[str], behind: re.Pattern[str]) -> int | None:

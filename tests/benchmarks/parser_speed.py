@@ -26,6 +26,7 @@ TESTS = Path(__file__).parents[1]
 sys.path.insert(0, str(TESTS))
 
 from support.damage import MARKUPS  # noqa: E402 - tests are no package
+from support.records import CITY_INDICATOR, by_strategy  # noqa: E402
 from support.rendering import (  # noqa: E402
     Line,
     Printed,
@@ -74,41 +75,14 @@ def another(page: Printed, number: int) -> Printed:
     return [changed(line) if isinstance(line, Line) else line for line in page]
 
 
-CITY: Tables = {
-    "city_indicators": [
-        {
-            **{
-                "indicator_no": "87",
-                "printed_no": "12",
-                "name": "สัดส่วนพื้นที่สีเขียวต่อประชากร",
-                "unit": "ตร.ม.",
-                "target": "12.25 ตร.ม.",
-            },
-            **{"data_kind": "ตัวชี้วัดเป้าประสงค์", "definition": "พื้นที่สวนสาธารณะ " * 20, "method": "หารด้วยจำนวนประชากร " * 9},
-            "source": "สำนักสิ่งแวดล้อม",
-        }
-    ],
-    "city_indicator_strategies": [
-        {"level": level, "level_label": label, "strategy_code": code, "name": name}
-        for level, label, code, name in (
-            (1, "ด้านที่", "2", "มหานครสีเขียว สะดวกสบาย"),
-            (2, "มิติที่", "2.3", "พื้นที่สีเขียว"),
-            (3, "เป้าหมายที่", "2.3.1", "กรุงเทพมหานครมีพื้นที่สีเขียวเพิ่มขึ้น"),
-        )
-    ],
-}
-
-
-def by_strategy(tables: Tables, how: Printing) -> Printed:
-    """A list by strategy: above its items stand levels of the city's plan."""
-    levels = [Line("ด้านที่ ๒ – มหานครสีเขียว"), Line("มิติที่ ๒.๓ - พื้นที่สีเขียว")]
-    page = print_result_list(tables, how)
-    return [*page[:1], *levels, *page[2:]]
+def print_by_strategy(tables: Tables, how: Printing) -> Printed:
+    """The same list by levels of the city's plan."""
+    return print_result_list(by_strategy(tables), how)
 
 
 def printed_pages(kind: str, printer: Callable[[Tables, Printing], Printed]) -> Callable[[int], list[bytes]]:
     """How to make the pages of a round: each of its records in each of the five markups."""
-    records = [CITY] if kind == "city_indicator" else goldens(kind)
+    records = [CITY_INDICATOR] if kind == "city_indicator" else goldens(kind)
     if kind == "project":
         records = as_long_as_the_seed(records)
 
@@ -156,7 +130,7 @@ KINDS: dict[str, Callable[[int], list[bytes]]] = {
     "seed": seeds,
     "kpi": printed_pages("kpi", print_kpi),
     "result list": printed_pages("result_list", print_result_list),
-    "result list by strategy": printed_pages("result_list", by_strategy),
+    "result list by strategy": printed_pages("result_list", print_by_strategy),
     "yii project": printed_pages("yii_project", print_yii),
     "city indicator": printed_pages("city_indicator", print_city_indicator),
     "menu of 200 links": menus,

@@ -8,13 +8,14 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
+from support.records import CITY_INDICATOR, by_strategy
 from support.rendering import (
     Line,
     Markup,
@@ -22,6 +23,7 @@ from support.rendering import (
     Printing,
     Quarters,
     Tables,
+    print_city_indicator,
     print_kpi,
     print_project,
     print_result_list,
@@ -31,13 +33,15 @@ from support.rendering import (
 from parsers import ParsedPage
 
 FIXTURES = Path(__file__).parents[2] / "fixtures_html"
-GOOD_PAGES = {
-    "project": ("50040000-2210", print_project),
-    "kpi": ("0900-2017", print_kpi),
-    "result_list": ("index101-09000000", print_result_list),
-    "yii_project": ("yii-50460000-3697", print_yii),
+GOOD_PAGES: dict[str, tuple[str, Callable[[], Tables], Callable[[Tables, Printing], Printed]]] = {
+    "project": ("project", lambda: _golden("50040000-2210"), print_project),
+    "kpi": ("kpi", lambda: _golden("0900-2017"), print_kpi),
+    "result list": ("result_list", lambda: _golden("index101-09000000"), print_result_list),
+    "list by strategy": ("result_list", lambda: by_strategy(_golden("index101-09000000")), print_result_list),
+    "yii project": ("yii_project", lambda: _golden("yii-50460000-3697"), print_yii),
+    "city indicator": ("city_indicator", lambda: CITY_INDICATOR, print_city_indicator),
 }
-"""A saved page of each kind, whose golden is printed anew, and how."""
+"""The kind of a page, its record, and how it is printed; records of saved pages are those of their goldens."""
 FOREIGN = "งบประมาณที่ใช้ : 120,000 บาท"
 MARKUPS = {
     "divs": Markup(layout="divs"),
@@ -47,6 +51,8 @@ MARKUPS = {
     "definitions": Markup(layout="definitions", apart="label", wrapper=6),
 }
 """Five plain ways in which the portal may write a page."""
+_ANY_NUMBER = 1_000
+_MOST_IN_A_LINE = 3  # values: the agency's name, and the fiscal year in both eras
 SAYS_NOTHING = {"result_not_last_quarter", "progress_fell", "report_outside_fiscal_year"}
 """Findings that a good page may have: they do not say that the page is broken."""
 
@@ -72,23 +78,28 @@ class Damage:
 
     what: the kind of damage and of the part it struck; page: the lines as they are printed now; tables: what they say,
         where a part is gone with all of its rows; must_say: whether the page is to say so though no value is wrong
-    may_lose: whether a value may be null in silence, because its line may be absent from a good page
+    may_lose: how many values may be null in silence, because what prints them is gone
     """
 
     what: str
     page: Printed
     tables: Tables
     must_say: bool = False
-    may_lose: bool = False
+    may_lose: int = 0
 
 
-def good_page(kind: str) -> tuple[Tables, Printed]:
-    """A record of this kind, and the lines that its page prints."""
-    name, printer = GOOD_PAGES[kind]
-    tables = json.loads((FIXTURES / f"{name}.json").read_text(encoding="utf-8"))["tables"]
+def good_page(name: str) -> tuple[str, Tables, Printed]:
+    """A page's kind, its record, and the lines that it prints."""
+    kind, record, printer = GOOD_PAGES[name]
+    tables = record()
+    return kind, tables, printer(tables, Printing(decimals=2))
+
+
+def _golden(name: str) -> Tables:
+    tables: Tables = json.loads((FIXTURES / f"{name}.json").read_text(encoding="utf-8"))["tables"]
     for row in (row for rows in tables.values() for row in rows if "list_name" in row):
         row["list_name"] = None  # only an address tells it
-    return tables, printer(tables, Printing(decimals=2))
+    return tables
 
 
 # --- parts of a printed page -------------------------------------------------------------------------------------------
@@ -127,9 +138,10 @@ def line_damages(page: Printed, tables: Tables, chance: random.Random) -> Iterat
         other = [_otherwise(line, chance) for line in part]
         if other != part and kind != "line":
             yield Damage(f"doubled with other values {name}", [*page[:end], *other, *page[end:]], tables, must_say=True)
-        yield _dropped(name, kind, page, start, end, tables)
+        if not ("result_list_items" in tables and isinstance(part[0], Line) and _is_strategy(part[0])):
+            yield _dropped(name, kind, page, start, end, tables)
         following = next((p for p in parts if p[0] == kind and p[1] == end), None)
-        if following and _may_be_swapped(kind, page, start):
+        if following and _may_be_swapped(kind, page, start, tables):
             yield Damage(
                 f"swapped {name}", [*page[:start], *page[end : following[2]], *part, *page[following[2] :]], tables
             )
@@ -163,14 +175,17 @@ def _is_label(line: Line) -> bool:
 
 
 def _is_strategy(line: Line) -> bool:
-    return bool(re.match("(?:ด้าน|ยุทธศาสตร์)ที่ [๐-๙]|[๐-๙]+(?:[.][๐-๙]+)*$", line.label))
+    printed = line.label or line.value  # on a city indicator's page a colon leads
+    return bool(re.match("(?:ด้าน|ยุทธศาสตร์|มิติ|เป้าหมาย)ที่ [๐-๙]|[๐-๙]+(?:[.][๐-๙]+)*$", printed))
 
 
-def _may_be_swapped(kind: str, page: Printed, start: int) -> bool:
-    """A text above its heading is the text of the heading before: nobody could tell."""
+def _may_be_swapped(kind: str, page: Printed, start: int, tables: Tables) -> bool:
+    """A text above its heading is the text of the heading before, and a list's levels are as they stand."""
     if kind != "line":
         return True
-    return not any(isinstance(line, Line) and line.role == "text" for line in page[start : start + 2])
+    both = [line for line in page[start : start + 2] if isinstance(line, Line)]
+    is_in_order = "result_list_items" in tables and all(map(_is_strategy, both))
+    return not is_in_order and not any(line.role == "text" for line in both)
 
 
 def _otherwise(line: Line | Quarters, chance: random.Random) -> Line | Quarters:
@@ -191,7 +206,9 @@ def _renamed(line: Line) -> Iterator[tuple[str, Line]]:
     middle = max(label.rfind("ง"), 1)
     yield "renamed", replace(line, label="ความเป็นมาใหม่" if line.role == "heading" else "รายการใหม่")
     yield "misspelt", replace(line, label=label[:middle] + "ๆ" + label[middle:])
-    if line.joint or line.role:  # where values are glued to their labels it is a value
+    if (line.joint or line.role) and not line.label.startswith(
+        "ค่าเป้าหมาย"
+    ):  # a unit ends that; where values are glued to their labels it is a value
         yield "lengthened", replace(line, label=f"{label}ใหม่")
 
 
@@ -209,9 +226,6 @@ def _dropped(name: str, kind: str, page: Printed, start: int, end: int, tables: 
     line = page[start]
     said = deepcopy(tables)
     must_say = False
-    optional = (
-        isinstance(line, Line) and kind == "line" and (line.role in ("text", "free") or not (line.joint or line.role))
-    )
     if kind == "report":
         reports = said["progress_reports"]
         place = sum(k == "report" for k, at, _ in _parts(page) if at > start)  # from the oldest
@@ -231,16 +245,18 @@ def _dropped(name: str, kind: str, page: Printed, start: int, end: int, tables: 
         place = 1 + sum(k == "item" for k, at, _ in _parts(page) if at < start)
         must_say = end < len(page)
         said = {table: [row for row in rows if row["item_no"] != place] for table, rows in said.items()}
-    elif kind in ("quarters", "section"):
+    elif kind in ("quarters", "section") or (isinstance(line, Line) and line.role == "heading"):
         must_say = True
-    elif isinstance(line, Line) and _is_strategy(line) and "project_strategies" in said:
-        rows = said["project_strategies"]
+    elif isinstance(line, Line) and _is_strategy(line):
+        rows = next((rows for table, rows in said.items() if table.endswith("_strategies")), [])
         place = sum(isinstance(above, Line) and _is_strategy(above) for above in page[:start])
         must_say = place + 1 < len(rows)
-        del rows[place]
-        for row in rows[place:]:
+        for row in rows[place + 1 :]:
             row["position"] -= 1
-    return Damage(f"dropped {name}", left, said, must_say, may_lose=optional)
+        del rows[place : place + 1]
+    has_links = isinstance(line, Line) and bool(line.links)  # an item's codes are in its links alone
+    may_lose = 0 if kind != "line" else _ANY_NUMBER if has_links else _MOST_IN_A_LINE
+    return Damage(f"dropped {name}", left, said, must_say, may_lose)
 
 
 # --- damage to elements --------------------------------------------------------------------------------------------------
@@ -315,7 +331,7 @@ def fault(page: ParsedPage, good: ParsedPage, damage: Damage) -> Fault | None:
     wrong, lost = _differences(page.tables, damage.tables)
     if wrong:
         return Fault("wrong", tuple(wrong))
-    if lost and not damage.may_lose:
+    if len(lost) > damage.may_lose:
         return Fault("lost", tuple(lost))
     return Fault("silent", ()) if damage.must_say else None
 
