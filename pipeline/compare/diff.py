@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.compare import compare
-from pipeline.compare.inputs import FolderSnapshot, ParquetRows, Snapshot, StoreSnapshot, number_of_rows
+from pipeline.compare.inputs import ParquetRows, Snapshot, StoreSnapshot, number_of_rows
 from pipeline.compare.state_pair import Rows
 from pipeline.compare.states import compare_states
 from pipeline.compare.uncompared import Uncompared, not_confirmed, other_parsers, without_unread
@@ -55,11 +54,6 @@ def states_differ(store: Archive, before: str, after: str) -> pa.Table:
     """The changes between two harvests of a store; a table of `pipeline.compare.changes.SCHEMA`."""
     snapshots = (StoreSnapshot(store, store.resolve(when)) for when in (before, after))
     return compare_snapshots(*snapshots).changes
-
-
-def folders_differ(before: Path, after: Path) -> pa.Table:
-    """The changes between two folders of exported Parquet files. Raises StoreError for a folder without any."""
-    return compare_snapshots(FolderSnapshot(before), FolderSnapshot(after)).changes
 
 
 def _same_store(before: StoreSnapshot, after: StoreSnapshot) -> bool:

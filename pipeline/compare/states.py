@@ -1,4 +1,4 @@
-"""Two states of one store compared, reading only the codes whose pages differ."""
+"""Compare two states of one store, reading only the codes whose pages differ."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -18,10 +18,10 @@ _BLOCK = 1_000  # codes compared at once
 def compare_states(
     before: State, after: State, *, gone_before: frozenset[str] = frozenset(), cause: str = "portal"
 ) -> pa.Table:
-    """What differs between two states of one store, as a table of `pipeline.compare.changes.SCHEMA`.
+    """The changes between two states of one store, as a table of `pipeline.compare.changes.SCHEMA`.
 
-    gone_before: codes that had ended by `before`: what shows up again is back, not new
-    cause: the cause of `after` itself where it is not committed yet
+    gone_before: codes that had ended by `before`: in `after` they are back, not new
+    cause: the cause of `after` where it is not committed yet
     """
     parts = []
     for owner, names in FAMILIES.items():
@@ -55,7 +55,7 @@ def _unknown_columns(state: State, names: Sequence[str], pages: Sequence[LivePag
 def _cause(
     before: State, after: State, old: Sequence[LivePage], new: Sequence[LivePage], cause_of_after: str
 ) -> Literal["parser", "portal"]:
-    """`parser` where every new version of a code's pages came of reading the same bytes again."""
+    """`parser` where every new version of a code's pages comes from parsing the same bytes again."""
     known = {page.page_key: page.version_harvest_id for page in old}
     if known.keys() != {page.page_key for page in new}:
         return "portal"

@@ -3,6 +3,7 @@
 The texts come from a web page, and `=HYPERLINK(…)` in a note would run in Excel.
 """
 
+from collections.abc import Iterable
 from typing import IO, Final
 
 import pyarrow as pa
@@ -19,21 +20,16 @@ _CSV_TYPES: Final = (pa.types.is_string, pa.types.is_large_string, pa.types.is_i
 """The types that Arrow writes to CSV; lists and intervals, which a query can make, are not among them."""
 
 
-def write_csv(rows: pa.Table | pa.RecordBatchReader, file: IO[bytes]) -> None:
-    """Write rows as CSV in UTF-8: null is empty, texts are quoted and guarded, instants end in Z (UTC)."""
-    blocks = (
-        (pa.Table.from_batches([batch], rows.schema) for batch in rows) if not isinstance(rows, pa.Table) else [rows]
-    )
-    first = True
-    for block in blocks:
-        write_csv_block(block, file, header=first)
-        first = False
-    if first:
-        write_csv_block(rows.schema.empty_table(), file, header=True)
+def write_csv(blocks: Iterable[pa.Table], file: IO[bytes]) -> None:
+    """Write tables of one schema as one CSV in UTF-8: null is empty, texts are quoted and guarded, instants end in Z (UTC).
+
+    blocks: at least one, which may be empty: its columns are the header
+    """
+    for number, block in enumerate(blocks):
+        _write_block(block, file, header=number == 0)
 
 
-def write_csv_block(block: pa.Table, file: IO[bytes], *, header: bool) -> None:
-    """Write some rows as `write_csv` does."""
+def _write_block(block: pa.Table, file: IO[bytes], *, header: bool) -> None:
     for place, field in enumerate(block.schema):
         if pa.types.is_timestamp(field.type) and field.type.tz:
             block = block.set_column(place, field.name, _instants(block.column(place)))

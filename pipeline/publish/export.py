@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import BmaProgressError, damaged_table
-from pipeline.publish.csv_files import BYTE_ORDER_MARK, write_csv_block
+from pipeline.publish.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.publish.extras import import_duckdb, import_extra
 from pipeline.schema.columns import TABLES, Table, arrow_schema
 from pipeline.schema.relations import RELATIONS
@@ -24,7 +24,6 @@ from pipeline.store.archive import Archive
 from pipeline.store.data_package import write_data_package
 from pipeline.store.parquet import write_parquet
 
-FORMATS: Final = ("parquet", "csv", "xlsx", "sqlite", "duckdb")
 EXCEL_CELL: Final = 32_767
 """Excel holds no longer text in a cell."""
 EXCEL_ROWS: Final = 1_048_575
@@ -57,7 +56,7 @@ def export_state(
         staged.mkdir(parents=True)
         with tempfile.TemporaryDirectory(prefix="bma-progress-export-") as spare:
             tables = _Tables(store.state_folder(id_, Path(spare)), contacts=contacts)
-            notes = _WRITERS[form](tables, id_, staged)
+            notes = WRITERS[form](tables, id_, staged)
         if form in ("parquet", "csv"):
             write_data_package(staged, id_, store.portal, form=form)
         staged.replace(out)
@@ -119,10 +118,7 @@ def _csv(tables: _Tables, id_: str, out: Path) -> list[str]:
     for name in TABLES:
         with (out / f"{name}.csv").open("wb") as file:
             file.write(BYTE_ORDER_MARK)
-            first = True
-            for block in tables.blocks(name):
-                write_csv_block(block, file, header=first)
-                first = False
+            write_csv(tables.blocks(name), file)
     return [_APOSTROPHES]
 
 
@@ -225,10 +221,11 @@ def _duckdb(tables: _Tables, id_: str, out: Path) -> list[str]:
     return []
 
 
-_WRITERS: Final[dict[str, Callable[[_Tables, str, Path], list[str]]]] = {
+WRITERS: Final[dict[str, Callable[[_Tables, str, Path], list[str]]]] = {
     "parquet": _parquet,
     "csv": _csv,
     "xlsx": _xlsx,
     "sqlite": _sqlite,
     "duckdb": _duckdb,
 }
+"""Format → the function that writes all tables into a folder and returns notes for the user."""

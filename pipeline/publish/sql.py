@@ -10,8 +10,11 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final
+
+import pyarrow as pa
 
 from pipeline.errors import BmaProgressError, StoreError, damaged_table
 from pipeline.publish.csv_files import write_csv
@@ -81,7 +84,9 @@ class Session(AbstractContextManager["Session"]):
                 if rows is None:  # a CREATE has no rows
                     continue
                 if form == "csv":
-                    write_csv(rows.to_arrow_reader(10_000), out)
+                    reader = rows.to_arrow_reader(10_000)
+                    blocks = (pa.Table.from_batches([batch]) for batch in reader)
+                    write_csv(chain([reader.schema.empty_table()], blocks), out)
                 else:
                     out.write(f"{printable(str(rows).rstrip())}\n".encode())
                 out.flush()

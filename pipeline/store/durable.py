@@ -1,8 +1,10 @@
 """Files that survive a crash: written whole or not at all, forced to disk, known by their SHA-256."""
 
 import hashlib
+import json
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,22 @@ from pipeline.store.layout import Folder
 def canonical_json(value: Any) -> bytes:
     """JSON with one spelling: sorted keys, two blanks of indent, a line end."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def seal(document: Mapping[str, Any], name: str) -> bytes:
+    """The canonical JSON of a document together with its own SHA-256, under `name`."""
+    sha256 = hashlib.sha256(canonical_json(document)).hexdigest()
+    return canonical_json({**document, name: sha256})
+
+
+def unseal(content: bytes, name: str) -> tuple[dict[str, Any], bool]:
+    """The document of a sealed file, and whether it is byte for byte what was sealed.
+
+    Raises ValueError, KeyError, TypeError for bytes that are none.
+    """
+    document = json.loads(content)
+    del document[name]
+    return document, content == seal(document, name)
 
 
 def write_durably(path: Path, content: bytes, staging: Path | None = None) -> None:

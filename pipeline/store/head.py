@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import StoreDamagedError
-from pipeline.store.durable import canonical_json, file_sha256, write_durably
+from pipeline.store.durable import file_sha256, seal, write_durably
 from pipeline.store.harvests import Harvests
 from pipeline.store.layout import MANIFEST, README
 from pipeline.store.packs import packs
@@ -28,8 +28,7 @@ def write_head(harvests: Harvests, portal: str, new_packs: Mapping[str, str] | N
         "readme_sha256": hashlib.sha256(README.encode()).hexdigest(),
         "portal": portal,
     }
-    head["head_sha256"] = hashlib.sha256(canonical_json(head)).hexdigest()
-    content = canonical_json(head)
+    content = seal(head, "head_sha256")
     file = root / "head.json"
     if not file.exists() or file.read_bytes() != content:
         write_durably(file, content, root / "tmp")

@@ -3,7 +3,6 @@
 Only the writer of a store may call what is here: see `pipeline.store.writer`.
 """
 
-import hashlib
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +12,7 @@ import pyarrow.parquet as pq
 from pipeline.schema.columns import schema_version
 from pipeline.store.archive import Archive, has_current_columns
 from pipeline.store.data_package import write_data_package
-from pipeline.store.durable import canonical_json, file_sha256, sync_file, sync_folder, write_durably
+from pipeline.store.durable import file_sha256, seal, sync_file, sync_folder, write_durably
 from pipeline.store.layout import BANGKOK, SNAPSHOT, harvest_start, ids_in
 from pipeline.store.state import State
 
@@ -51,8 +50,7 @@ def snapshot_document(files: Iterable[Path], harvest_id: str) -> bytes:
         "schema_version": schema_version(),
         "files": {file.name: {"bytes": file.stat().st_size, "sha256": file_sha256(file)} for file in files},
     }
-    content["snapshot_sha256"] = hashlib.sha256(canonical_json(content)).hexdigest()
-    return canonical_json(content)
+    return seal(content, "snapshot_sha256")
 
 
 def withheld_tables(snapshot: Path) -> frozenset[str]:

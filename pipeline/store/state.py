@@ -277,7 +277,7 @@ def _family(owner: str, pages: pa.Table) -> dict[str, list[LivePage]]:
 
 
 def versions(pages: Sequence[LivePage] | None) -> list[tuple[str, str]]:
-    """What tells two states of one code apart: its pages and their versions."""
+    """By what two states of one code differ: its pages and their versions."""
     return [(page.page_key, page.version_harvest_id) for page in pages or ()]
 
 

@@ -137,7 +137,7 @@ def _deep(archive: Archive) -> Iterator[VerifyProblem]:
 
 
 def _package(snapshot: Path, portal: str) -> Iterator[VerifyProblem]:
-    """The data package tells of the tables beside it; snapshots of older versions have none."""
+    """The data package describes the tables beside it; snapshots of older versions have none."""
     file = snapshot / data_package.FILE
     if not file.is_file():
         return

@@ -1,6 +1,5 @@
 """Whether every file of a store is what its manifests say: bytes, names, the chain from harvest to harvest."""
 
-import hashlib
 import json
 import zipfile
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import StoreDamagedError
-from pipeline.store.durable import canonical_json, file_sha256
+from pipeline.store.durable import canonical_json, file_sha256, unseal
 from pipeline.store.layout import FORMAT, HARVEST_ID, MANIFEST, README, SNAPSHOT, SPOOL, Folder, ids_in
 from pipeline.store.packs import PACK, harvest_folder, packed_ids, packs
 
@@ -65,12 +64,8 @@ def verify_head(root: Path, portal: str | None) -> Iterator[VerifyProblem]:
     """Check head.json against the newest harvest, the packs and the store's portal."""
     ids = _ids(root)
     try:
-        content = (root / "head.json").read_bytes()
-        head: dict[str, Any] = json.loads(content)
-        stated = head.pop("head_sha256")
-        own = hashlib.sha256(canonical_json(head)).hexdigest() == stated
-        whole = own and content == canonical_json({**head, "head_sha256": stated})
-    except (OSError, ValueError, KeyError, AttributeError):
+        head, whole = unseal((root / "head.json").read_bytes(), "head_sha256")
+    except (OSError, ValueError, KeyError, TypeError):
         yield VerifyProblem("head.json", "missing or damaged", RESTORE)
         return
     if not whole or (portal is not None and head.get("portal") != portal):
@@ -82,7 +77,11 @@ def verify_head(root: Path, portal: str | None) -> Iterator[VerifyProblem]:
             yield VerifyProblem("head.json", f"the newest harvest should be {head['harvest_id']}", RESTORE)
     elif ids and head["manifest_sha256"] != sha256_or_none(_folder(root, ids[-1]) / MANIFEST):
         yield VerifyProblem(f"harvests/{ids[-1]}/{MANIFEST}", "not the manifest that head.json names", RESTORE)
-    stated = head.get("packs") or {}
+    yield from _packs(root, head.get("packs") or {})
+
+
+def _packs(root: Path, stated: dict[str, str]) -> Iterator[VerifyProblem]:
+    """The packs are those that head.json names."""
     there = {pack.name: pack for pack in packs(root / "harvests")}
     for name in sorted(stated.keys() | there.keys()):
         if name not in there:
@@ -149,13 +148,9 @@ def _snapshots(root: Path) -> Iterator[VerifyProblem]:
         if path.name not in ids:
             yield VerifyProblem(where, "a snapshot of a harvest that is not there", DERIVED)
         try:
-            content = (path / SNAPSHOT).read_bytes()
-            snapshot = json.loads(content)
-            stated = snapshot.pop("snapshot_sha256")
-            own = hashlib.sha256(canonical_json(snapshot)).hexdigest() == stated and snapshot["harvest_id"] == path.name
-            whole = own and content == canonical_json({**snapshot, "snapshot_sha256": stated})
-            files = snapshot["files"]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            snapshot, whole = unseal((path / SNAPSHOT).read_bytes(), "snapshot_sha256")
+            whole, files = whole and snapshot["harvest_id"] == path.name, snapshot["files"]
+        except (OSError, ValueError, KeyError, TypeError):
             yield VerifyProblem(f"{where}/{SNAPSHOT}", "missing or damaged", DERIVED)
             continue
         if not whole:
@@ -188,7 +183,7 @@ def _ids(root: Path) -> list[str]:
 def _packed(pack: Path) -> list[str]:
     try:
         return [id_ for id_ in packed_ids(pack) if HARVEST_ID.fullmatch(id_)]
-    except StoreDamagedError:  # told of the pack as a whole
+    except StoreDamagedError:  # reported of the pack as a whole
         return []
 
 

@@ -18,7 +18,7 @@ from support.states import SEED, State
 
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.compare import compare
-from pipeline.compare.diff import compare_snapshots, folders_differ, states_differ, withhold_contacts
+from pipeline.compare.diff import compare_snapshots, states_differ, withhold_contacts
 from pipeline.compare.formats import format_changes, safe_cell
 from pipeline.compare.inputs import FolderSnapshot, StoreSnapshot, open_snapshot
 from pipeline.errors import StoreDamagedError, StoreError
@@ -27,6 +27,10 @@ from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store.parquet import write_parquet
 from pipeline.store.writer import open_archive
 from pipeline.terminal import printable
+
+
+def folders_differ(before: Path, after: Path) -> pa.Table:
+    return compare_snapshots(FolderSnapshot(before), FolderSnapshot(after)).changes
 
 
 def test_three_nights_differ_in_the_known_edits_only(three_nights: Path) -> None:

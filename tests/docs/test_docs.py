@@ -88,4 +88,4 @@ def test_the_store_is_read_without_our_library(demo: Path, monkeypatch: pytest.M
     text = (ROOT / "docs" / "store-format.md").read_text(encoding="utf-8")
     for table in re.findall(r'"(data/demo/latest/\w+\.parquet)"', text):
         assert len(pd.read_parquet(table)) == len(pl.read_parquet(table)) == 15
-    assert os.path.realpath("data/demo/latest").endswith(store.harvest_ids()[-1])
+    assert os.path.realpath("data/demo/latest").endswith(store.harvests()["harvest_id"].iloc[-1])

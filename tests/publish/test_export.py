@@ -22,7 +22,7 @@ import pytest
 
 from pipeline.errors import BmaProgressError
 from pipeline.publish.csv_files import guarded, write_csv
-from pipeline.publish.export import FORMATS, export_state
+from pipeline.publish.export import WRITERS, export_state
 from pipeline.publish.sql import Session
 from pipeline.schema.columns import TABLES
 from pipeline.schema.relations import RELATIONS
@@ -61,7 +61,7 @@ def test_plain_readers_get_the_right_types(three_nights: Path, name: str) -> Non
 @pytest.fixture(scope="module")
 def exports(three_nights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exports")
-    for form in FORMATS:
+    for form in WRITERS:
         done = run("export", "latest", "--out", folder / form, "--format", form, "--data", three_nights)
         assert done.returncode == 0, done.stderr
     return folder
@@ -132,7 +132,7 @@ def test_no_text_is_a_formula_and_each_can_be_restored() -> None:
     assert marked == [f"'{text}" for text in HOSTILE[:-2]] + ["ปกติ", None]
     assert [text and text.removeprefix("'") for text in marked] == HOSTILE
     out = io.BytesIO()
-    write_csv(pa.table({"=note": pa.array(HOSTILE, pa.string())}), out)
+    write_csv([pa.table({"=note": pa.array(HOSTILE, pa.string())})], out)
     heading, *rows = csv.reader(io.StringIO(out.getvalue().decode(), newline=""))
     assert heading == ["'=note"]
     assert [row[0] if row else "" for row in rows] == [text or "" for text in marked]
@@ -178,7 +178,7 @@ def test_every_format_takes_hostile_values_and_a_harvest_without_snapshot(hostil
     store = open_archive(hostile_store)
     first = store.harvest_ids()[0]
     shutil.rmtree(hostile_store / "snapshots" / first)
-    for when, form in itertools.product(("latest", first), FORMATS):
+    for when, form in itertools.product(("latest", first), WRITERS):
         out = tmp_path / f"{when}-{form}"
         assert export_state(store, when, out, form)[0] == store.resolve(when)
         assert any(out.iterdir())

@@ -208,15 +208,18 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-def open_page(browser: Any, file: Path, width: int, noises: list[str]) -> Any:
-    """The file in a tab that runs no script; whatever it asks for or complains of lands in `noises`."""
+def open_page(browser: Any, folder: Path, html: str, width: int = 1100) -> tuple[Any, list[str]]:
+    """The report in a tab that runs no script, and what the tab requested or complained about."""
+    file, noises = folder / "report.html", []
+    file.write_text(html, encoding="utf-8")
     context = browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=False)
     page = context.new_page()
     page.on("request", lambda request: noises.append(request.url))
     page.on("console", lambda message: noises.append(message.text))
     page.on("pageerror", lambda error: noises.append(str(error)))
     page.goto(file.as_uri())
-    return page
+    assert noises.pop(0) == file.as_uri()
+    return page, noises
 
 
 @in_browser
@@ -225,10 +228,8 @@ def open_page(browser: Any, file: Path, width: int, noises: list[str]) -> Any:
 def test_the_browser_requests_nothing_and_needs_no_horizontal_scrolling(
     browser: Any, three_nights: Path, tmp_path: Path, width: int
 ) -> None:
-    file, noises = tmp_path / "report.html", []
-    file.write_text(report_html(comparison(three_nights)), encoding="utf-8")
-    page = open_page(browser, file, width, noises)
-    assert noises == [file.as_uri()]
+    page, noises = open_page(browser, tmp_path, report_html(comparison(three_nights)), width)
+    assert noises == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
     sizes = "[...document.querySelectorAll('p,td,dd,h3,label')].map(e => parseFloat(getComputedStyle(e).fontSize))"
     assert min(page.evaluate(sizes)) >= 12
@@ -239,12 +240,10 @@ def test_the_browser_requests_nothing_and_needs_no_horizontal_scrolling(
 @in_browser
 @pytest.mark.xdist_group("browser")
 def test_thai_marks_are_above_their_letters(browser: Any, three_nights: Path, tmp_path: Path) -> None:
-    file = tmp_path / "report.html"
-    page_text = report_html(comparison(three_nights))
+    html = report_html(comparison(three_nights))
     samples = ["ก", "ก่", "กี่", "ก็", "ญู", "ป๊", "น้ำ", "นำ"]
     spans = "".join(f'<span class="sample">{sample}</span> ' for sample in samples)
-    file.write_text(page_text.replace("<header>", f"<header><p>{spans}</p>"), encoding="utf-8")
-    page = open_page(browser, file, 800, [])
+    page, _ = open_page(browser, tmp_path, html.replace("<header>", f"<header><p>{spans}</p>"))
     measured = page.evaluate("[...document.querySelectorAll('.sample')].map(e => e.getBoundingClientRect().width)")
     widths = dict(zip(samples, measured, strict=True))
     assert widths["ก"] > 4
@@ -256,9 +255,7 @@ def test_thai_marks_are_above_their_letters(browser: Any, three_nights: Path, tm
 @in_browser
 @pytest.mark.xdist_group("browser")
 def test_changes_are_filtered_without_script(browser: Any, three_nights: Path, tmp_path: Path) -> None:
-    file = tmp_path / "report.html"
-    file.write_text(report_html(comparison(three_nights)), encoding="utf-8")
-    page = open_page(browser, file, 1100, [])
+    page, _ = open_page(browser, tmp_path, report_html(comparison(three_nights)))
     page.wait_for_selector(".record")
 
     def visible(selector: str) -> int:
@@ -279,9 +276,7 @@ def test_changes_are_filtered_without_script(browser: Any, three_nights: Path, t
 @in_browser
 @pytest.mark.xdist_group("browser")
 def test_the_report_prints(browser: Any, three_nights: Path, tmp_path: Path) -> None:
-    file = tmp_path / "report.html"
-    file.write_text(report_html(comparison(three_nights)), encoding="utf-8")
-    page = open_page(browser, file, 1100, [])
+    page, _ = open_page(browser, tmp_path, report_html(comparison(three_nights)))
     page.emulate_media(media="print")
     assert not page.locator("label").first.is_visible()
     assert page.locator(".proof code").first.is_visible(), "the evidence is on paper too"
@@ -322,13 +317,11 @@ def test_a_report_with_ten_thousand_changes_opens(browser: Any, tmp_path: Path) 
     assert time.process_time() - began < 30
     assert len(html.encode()) < 60_000_000
     assert "only the changed words" in html, "whole texts beyond what a page can hold are left to `diff`"
-    file, noises = tmp_path / "report.html", []
-    file.write_text(html, encoding="utf-8")
     began = time.perf_counter()
-    page = open_page(browser, file, 1100, noises)
+    page, noises = open_page(browser, tmp_path, html)
     assert page.locator(".change").count() > 10_000
     page.locator("label[for=a-25000000]").click()
     assert page.locator(".record.a-25000000").first.is_visible()
     assert not page.locator(".record.a-24000000").first.is_visible()
     assert time.perf_counter() - began < 30
-    assert noises == [file.as_uri()]
+    assert noises == []
