@@ -38,7 +38,7 @@ def run(code: str, file: str, seen: dict[str, Any]) -> dict[str, Any]:
 def test_the_first_questions_are_answered(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(demo)
     by_agency, missed, gains, comfort = [run(code, "README.md", {}) for code in examples("README.md")]
-    assert len(comfort["store"].tables) == 15
+    assert len(comfort["store"].tables) == 17
     store = open_store(demo / "data" / "demo")
     projects, months = store.table("projects"), store.table("plan_vs_actual").dropna()
     behind: dict[str, list[float]] = {}
