@@ -40,6 +40,7 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "printed_twice": ("note", "A line is printed twice, one right below the other."),
     "out_of_order": ("error", "A heading or label of the page stands where it does not belong; what is below it is unclaimed."),
     "series_broken": ("error", "A numbered series has a gap, or a number twice."),
+    "levels_out_of_order": ("warning", "A level of the plan does not stand below the level that its number names."),
     "quarters_missing": ("note", "The table of quarters has fewer than four rows."),
     "cell_missing": ("note", "A row of quarters has one number instead of two; it is taken for the result."),
     "heading_glued": ("note", "A heading and its text stand in one line."),

@@ -35,13 +35,14 @@ class Label:
     """A printed label. Its value is what follows on its line, or else below it; named groups are values of their own.
 
     lines: how many lines the value has. `none`: it has no value, what follows on its line is read like a line of its
-        own; `word`: one line, and none that reads like a label and its value; `one`: one line; `name`: one, and below it
-        those that do not read like a label and its value; `many`: all up to the next label in order
+        own; `word`: one line, and none that reads like a label and its value; `one`: one line that every page prints, whatever
+        it reads like; `name`: one, and below it those that do not read like a label and its value; `many`: all up to the
+        next label in order
     """
 
     name: str
     pattern: str
-    lines: Lines = "one"
+    lines: Lines = "word"
     required: bool = True
 
 
@@ -193,7 +194,8 @@ class Block:
                 value += rf"(?P<{item.name}>[^\n]+)"
             else:
                 guard = f"(?!{LABELLED.pattern})" if item.lines == "word" else ""
-                value += rf"(?:\n(?!{self.no_label}){guard})?(?P<{item.name}>[^\n]*)"
+                ahead = r"(?!:?\n)" if item.lines == "one" else f"(?!{self.no_label}){guard}"
+                value += rf"(?:\n{ahead})?(?P<{item.name}>[^\n]*)"
         expression = rf"(?>{pattern.pattern if pattern else ''}){value}\n"
         return expression if item.required else f"(?:{expression})?"
 
@@ -299,6 +301,10 @@ class _Run:
             stop = text.find("\n", pos)
             stop = end if stop < 0 else stop
             line = text[pos:stop]
+            if self.pieces == [] and self.lines == "one":
+                self._take_line(line)
+                pos = stop + 1
+                continue
             found = None if line in headings else match(text, pos)
             number = self.block.item_of[found.lastindex or 0] if found else 0
             if found and self._is_next(number, found):
@@ -364,7 +370,7 @@ class _Run:
         return stop + 1
 
     def _take_value(self, pos: int) -> int | None:
-        if self.record is None or self.lost or (self.pieces == [] and self.lines in ("one", "word")):
+        if self.record is None or self.lost or (self.pieces == [] and self.lines == "word"):
             return None
         for number in self.block.reach[self.at][0]:
             pattern = self.block.patterns[number]

@@ -24,7 +24,7 @@ _LEVEL: Final = rf"(?:{'|'.join(FIRST_LEVELS)}) {DIGIT}+(?:\.{DIGIT}+)* [-–—
 _HEAD: Final = Block(
     "result_list_items",
     Label("title", rf"ผลการปฏิบัติราชการประจำปี(?: :)?(?: ของหน่วยงาน)?(?: :)? (?P<agency_code>{DIGIT}{{8}})$", "none"),
-    Value("dimension", rf"มิติที่ (?P<dimension_no>{DIGIT}+)(?![0-9๐-๙.]| [-–—])", "one", required=False),
+    Value("dimension", rf"มิติที่ (?P<dimension_no>{DIGIT}+)(?![0-9๐-๙.]| [-–—])", required=False, lines="word"),
     Value("level_1", f"(?={_LEVEL})", "one", required=False),
     Value("level_2", f"(?={_LEVEL})", "one", required=False),
     repeats=False,

@@ -176,6 +176,7 @@ def strategy(*labels: str) -> Label:
         "name",
         rf":? (?:(?P<level_label>{'|'.join(labels)}) (?P<first_code>{code}*)|(?P<strategy_code>{code}+)\.?)"
         r"(?=[\s–—-]|$)(?: [-–—])?",
+        "one",
     )
 
 
@@ -195,7 +196,7 @@ def strategy_rows(records: list[Record], scope: Scope, identity: Row) -> list[Ro
             name, name_en = both.groups()
         plan = FIRST_LEVELS[label] if label else plan
         if ("." in code and code.rpartition(".")[0] != above) or code == above:
-            scope.add("series_broken", "strategy_code", f"{above} | {code}")
+            scope.add("levels_out_of_order", "strategy_code", f"{above} | {code}")
         above = code
         rows.append(
             {

@@ -494,8 +494,9 @@ def city_indicators(draw: st.DrawFn) -> Tables:
         **{column: draw(st.one_of(st.none(), texts(most=9))) for column in ("definition", "method", "source")},
     }
     levels = []
+    numbers = [str(draw(st.integers(1, 9))) for _ in _CITY_LEVELS]
     for level, (label, name) in enumerate(_CITY_LEVELS[: draw(st.sampled_from((3, 3, 2, 0)))], 1):
-        code = ".".join(str(draw(st.integers(1, 9))) for _ in range(level))
+        code = ".".join(numbers[:level])
         columns = {"position": level, "level": level, "level_label": label, "strategy_code": code, "name": name}
         levels.append({"indicator_no": number, **columns, "name_en": None})
     return {"city_indicators": [row], "city_indicator_strategies": levels}

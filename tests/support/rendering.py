@@ -19,7 +19,7 @@ Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 
 _LABEL_WORD = re.compile(
-    r"[*(:\[-]|[ก-๙/]+(?:ฯ|โครงการ|เหตุผล|งาน)$|[0-9๐-๙]+$|ขั้นตอน|เริ่มต้น|สิ้นสุด|รหัส|ไตรมาส|Back|Home|พิมพ์|ด้านที่|มิติ"
+    r"[*(:\[-]|[ก-๙/]+(?:ฯ|โครงการ|เหตุผล|งาน)$|[0-9๐-๙]+$|ขั้นตอน|เริ่มต้น|สิ้นสุด|รหัส|ไตรมาส|Back|Home|พิมพ์|ด้านที่|มิติ|หน่วยนับ|เป้าหมาย|ผลงาน"
 )
 """What a quoted label begins or ends with: officers' texts break elsewhere, or nobody could tell a text from a label."""
 _THAI_DIGITS = str.maketrans("0123456789", "๐๑๒๓๔๕๖๗๘๙")
