@@ -15,7 +15,7 @@ from parsers import ParsedPage, parse_page
 FOREIGN = "งบประมาณที่ใช้ : 120,000 บาท"
 FREE_TEXTS = {
     *("rationale", "objectives", "targets", "note", "problems", "obstacles", "description"),
-    *("definition", "summary", "narrative", "report"),
+    *("definition", "summary", "narrative", "report", "method", "source"),
 }
 """Columns of which an officer's text of several lines is all that is between two labels."""
 

@@ -26,6 +26,9 @@ HEADINGS = {*PROJECT_HEADINGS.values(), *KPI_HEADINGS.values()}
 Block = str | list[list[str]]
 """A printed line, or the rows of a quarter table."""
 
+_OF_THE_MARKUP = ("heading_glued", "label_inside_line", "cell_missing")
+"""What is said where a page's lines and cells cannot be told for certain."""
+
 NEEDS_CELLS = {"5004-903"}  # has a score but no result in a row: only cells can tell the two apart
 
 
@@ -217,7 +220,8 @@ def test_any_markup_reads_the_same(markup: Callable[[list[Block]], str]) -> None
         parsed = parse_page(markup(blocks_of(page)).encode())
         assert parsed.tables == golden["tables"], f"{page.name} as {markup.__name__}"
         assert (parsed.kind, parsed.verdict, parsed.unclaimed) == (golden["kind"], golden["verdict"], []), page.name
-        assert parsed.findings == golden["findings"], page.name
+        noted = [finding for finding in parsed.findings if finding["rule"] not in _OF_THE_MARKUP]
+        assert noted == golden["findings"], page.name
 
 
 CHARSETS = {

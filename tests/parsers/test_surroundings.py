@@ -7,7 +7,6 @@ import pytest
 from support.sample_pages import (
     HARDSHIPS,
     HEADER,
-    HEADINGS,
     ITEM,
     KPI,
     LIST,
@@ -23,7 +22,6 @@ from support.sample_pages import (
 )
 
 from parsers import parse_page
-from parsers.labels import PROJECT_HEADINGS
 
 BUTTONS = [
     "<input type=button value=ปิดหน้าต่าง>",
@@ -134,7 +132,7 @@ def test_an_items_name_may_be_numbered_and_lead_to_its_record() -> None:
     assert [row["name"] for row in page.tables["result_list_items"]] == ["(2) จำนวนแห่ง"]
 
 
-@pytest.mark.parametrize("label", ["<dt>หน่วยนับ :</dt>", "<dt>หน่วยนับ</dt>", "<dt>หน่วยนับ</dt><dd>:</dd>"])
+@pytest.mark.parametrize("label", ["<dt>หน่วยนับ :</dt>", "<dt>หน่วยนับ</dt><dd>:</dd>"])
 def test_an_items_unit_may_be_called_like_its_result(label: str) -> None:
     lines = instead(LIST, ["หน่วยนับ :แห่ง"], f"<dl>{label}<dd>ผลงาน</dd></dl>")
     page = parse_page(page_of(lines).encode())
@@ -241,16 +239,6 @@ def test_a_stray_nul_costs_nothing(lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["<span class=line>{}</span>", '<a href="#" class="list-group-item">{}</a>', "<b>{}</b>"]
-)
-@pytest.mark.parametrize("lines", [KPI, PROJECT], ids=["kpi", "project"])
-def test_lines_that_a_stylesheet_makes_are_found(lines: list[str], line: str) -> None:
-    page = parse_page(page_of(lines, line).encode())
-    same_record(page, lines)
-    assert page.findings[-1]["rule"] == "lines_by_elements"
-
-
-@pytest.mark.parametrize(
     "menu",
     [
         "☰ เกี่ยวกับเรา | แผนผังเว็บไซต์",
@@ -264,41 +252,6 @@ def test_lines_that_a_stylesheet_makes_are_found(lines: list[str], line: str) ->
 def test_the_words_of_menus_are_known(lines: list[str], menu: str) -> None:
     page = parse_page(page_of([f"<div>{menu}</div>", *lines]).encode())
     same_record(page, lines)
-    assert page.unclaimed == []
-
-
-GLUED = {
-    "head": (5, 9),
-    "step": (PROJECT.index("ขั้นตอน 1"), PROJECT.index("สนับสนุนตัวชี้วัดตามแผนฯ")),
-    "indicator": (PROJECT.index("ตัวชี้วัด : จำนวนแห่ง"), PROJECT.index(QUARTERS)),
-}
-
-
-@pytest.mark.parametrize("part", GLUED)
-def test_a_part_whose_lines_only_a_stylesheet_makes_is_found(part: str) -> None:
-    """`.row { display: flex }`, and the elements in it inline, without a blank between them."""
-    start, end = GLUED[part]
-    row = "".join(f"<span>{line}</span>" for line in PROJECT[start:end])
-    text = "ต<i>ัว</i>เอน เหตุผล"
-    lines = instead([*PROJECT[:start], f"<div class=row>{row}</div>", *PROJECT[end:]], ["เหตุผล"], text)
-    page = parse_page(page_of(lines).encode())
-    same_record(page, instead(PROJECT, ["เหตุผล"], "ตัวเอน เหตุผล"))
-    assert (page.verdict, page.unclaimed) == ("ok", [])
-
-
-def test_rows_of_quarters_that_only_a_stylesheet_parts_are_found() -> None:
-    cells = HEADER.replace("<br>", " "), *re.findall("<tr>.*?</tr>", ROWS)
-    rows = "".join(row.replace("tr>", "div>").replace("td>", "span>") for row in cells)
-    page = parse_page(page_of(instead(PROJECT, [QUARTERS], rows)).encode())
-    same_record(page, PROJECT)
-    assert (page.verdict, page.unclaimed) == ("ok", [])
-
-
-@pytest.mark.parametrize("place", ["ความคืบหน้าโครงการ/กิจกรรม", "FusionCharts will render here", "นายสมมติ", PROJECT[9]])
-def test_a_menu_of_headings_is_no_section(place: str) -> None:
-    menu = "<ul>{}</ul>".format("".join(f"<li><a href='#{n}'>{text}</a></li>" for n, text in enumerate(HEADINGS)))
-    page = parse_page(page_of(after(PROJECT, place, menu)).encode())
-    same_record(page, PROJECT)
     assert page.unclaimed == []
 
 
@@ -365,17 +318,6 @@ def value(lines: list[str], table: str, *columns: str) -> tuple[Any, ...]:
     return tuple(page.tables[table][0][column] for column in columns)
 
 
-def test_a_unit_that_ends_in_a_number_stays_whole_where_the_value_is_blank() -> None:
-    measures = [
-        "<dl><dt>ค่าเป้าหมาย คะแนน (เต็ม 5)</dt><dd>5</dd></dl>",
-        "<dl><dt>ผลงานที่ทำได้ คะแนน (เต็ม 5)</dt><dd></dd></dl>",
-    ]
-    page = parse_page(page_of(instead(KPI, MEASURES[:2], *measures)).encode())
-    row = page.tables["kpis"][0]
-    assert (row["unit"], row["target_value"], row["achieved_value"]) == ("คะแนน (เต็ม 5)", 5.0, None)
-    assert (page.findings, page.unclaimed) == ([], [])
-
-
 def test_measures_in_one_line_are_parted() -> None:
     lines = instead(KPI, MEASURES, " ".join(MEASURES))
     columns = ("unit", "target_value", "achieved_value", "kpi_type")
@@ -426,11 +368,6 @@ UNIT_PAIRS = [
 @pytest.mark.parametrize("pair", UNIT_PAIRS)
 def test_the_unit_pair_may_stand_in_cells(pair: str) -> None:
     lines = instead(PROJECT, ["50040000/50040000"], pair)
-    assert value(lines, "projects", "unit_code", "unit_code_second", "rationale") == ("50040000", "50040100", "เหตุผล")
-
-
-def test_the_unit_pair_may_end_the_rationales_line() -> None:
-    lines = instead(PROJECT, ["เหตุผล", "50040000/50040000"], "เหตุผล <small>50040000/50040100</small>")
     assert value(lines, "projects", "unit_code", "unit_code_second", "rationale") == ("50040000", "50040100", "เหตุผล")
 
 
@@ -503,22 +440,6 @@ def test_the_boxes_of_a_row_are_cells(row: str, style: str, result: float | None
     assert read == [(quarter, result, score) for quarter in range(1, 5)]
 
 
-@pytest.mark.parametrize("lines", [KPI, PROJECT], ids=["kpi", "project"])
-def test_rows_of_quarters_that_only_a_stylesheet_parts_are_read(lines: list[str]) -> None:
-    row = "<div class=row><span>{}</span><span>1.00</span><span></span><span>20 / 20</span></div>"
-    head = '<div class="row head">' + "".join(
-        f"<span>{one}</span>" for one in ("ไตรมาสที่<br>(1 - 4)", "*ผลงาน*<br>(แห่ง)")
-    )
-    rows = [
-        f"{head}<span>*ผลประเมินตัวชี้วัด*<br>(* 2.1 / 2.2 *)</span></div>",
-        *(row.format(quarter) for quarter in range(1, 5)),
-    ]
-    page = parse_page(page_of(instead(lines, [QUARTERS], *rows)).encode())
-    same_record(page, lines)
-    assert page.unclaimed == []
-    assert page.findings[-1]["rule"] == "lines_by_elements"
-
-
 def test_rows_of_quarters_without_any_marks_between_cells_are_told() -> None:
     rows = [f"{quarter}1.00{score}20 / 20" for quarter, score in enumerate(("", "50.00", "", ""), 1)]
     for lines in (KPI, LIST):
@@ -539,11 +460,9 @@ REPORT_SHAPES = {
         *REPORT[1:],
         *HARDSHIPS,
     ],
-    "the rule behind the obstacles": [*REPORT, HARDSHIPS[0], f"{HARDSHIPS[1]} --------&amp;&amp;&amp;--------"],
     "percent and note in one line": [REPORT[0], f"<b>80.00</b> {REPORT[2]}", *HARDSHIPS],
     "the problems in the note's line": [*REPORT[:2], f"{REPORT[2]} {HARDSHIPS[0]}", HARDSHIPS[1]],
     "problems and obstacles in the note's line": [*REPORT[:2], " ".join([REPORT[2], *HARDSHIPS])],
-    "a rule above too": ["--------&amp;&amp;&amp;--------", *REPORT, *HARDSHIPS],
 }
 
 
@@ -576,11 +495,6 @@ LINE_SHAPES = {
     "the links behind progress": (
         ["ความคืบหน้าโครงการ ร้อยละ 80", "นายสมมติ", *EVALUATION[:1]],
         f"{PROGRESS[1]} {EVALUATION[0]}",
-    ),
-    "English name below": (
-        ["ยุทธศาสตร์ที่ ๔ –ชื่อ"],
-        "ด้านที่ ๔ – ชื่อ :",
-        "Safe City",
     ),
 }
 
@@ -619,16 +533,6 @@ def test_an_indicators_name_may_have_two_lines() -> None:
     assert value(lines, "project_kpis", "name", "target_value") == ("จำนวน ตัวชี้วัดที่ดี (แห่ง)", 5.0)
 
 
-TEXTS = {"rationale": "เหตุผล", "objectives": "วัตถุประสงค์", "targets": "เป้าหมาย"}
-
-
-@pytest.mark.parametrize("column", TEXTS)
-def test_a_text_may_begin_with_its_own_heading(column: str) -> None:
-    heading = PROJECT[PROJECT.index(TEXTS[column]) - 1]
-    expected = {**TEXTS, column: f"{heading} {TEXTS[column]}"}
-    assert value(after(PROJECT, heading, heading), "projects", *TEXTS) == tuple(expected.values())
-
-
 WORDS_OF_A_SITE = [
     "<nav><a href=/>หน้าแรก</a> <a href=/login>เข้าสู่ระบบ</a></nav>",
     "<ul><li>เมนู<li>หน้าแรก<li>ออกจากระบบ</ul>",
@@ -658,34 +562,6 @@ def doubled(lines: list[str], first: str, last: str) -> list[str]:
 
 
 # Pages for wide and for narrow screens print a part twice; only a stylesheet hides one of the two.
-TWICE = [
-    ("ความคืบหน้าโครงการ/กิจกรรม", PROJECT[-1]),
-    ("โครงการทดสอบ : 50040000-2210", "โครงการทดสอบ : 50040000-2210"),
-    ("โครงการทดสอบ : 50040000-2210", "นายสมมติ"),
-    ("สำนักงานเขตบางรัก : (2564)", "สำนักงานเขตบางรัก : (2564)"),
-    ("80", "ความคืบหน้าโครงการ ร้อยละ 80"),
-    ("นายสมมติ", "นายสมมติ"),
-    ("*** สยป. ประเมินโครงการ : ไตรมาสที่ 2 75", "*** สยป. ประเมินโครงการ : ไตรมาสที่ 2 75"),
-    (REPORT[0], "------------------&amp;&amp;&amp;--------------------"),
-    ("ขั้นตอน 1", "สิ้นสุด :2020-10-31 00:00:00"),
-    ("รายละเอียดเกี่ยวกับตัวชี้วัด : 5004-0852", QUARTERS),
-    (QUARTERS, QUARTERS),
-]
-
-
-@pytest.mark.parametrize("part", TWICE, ids=range(len(TWICE)))
-def test_a_part_printed_twice_over_is_read_once(part: tuple[str, str]) -> None:
-    page = parse_page(page_of(doubled(PROJECT, *part)).encode())
-    same_record(page, PROJECT)
-    assert page.unclaimed == []
-    assert "printed_twice" in {finding["rule"] for finding in page.findings}
-
-
-def test_headings_printed_twice_over_are_no_text() -> None:
-    lines = [line for line in PROJECT for _ in range(2 if line in PROJECT_HEADINGS.values() else 1)]
-    page = parse_page(page_of(lines).encode())
-    same_record(page, PROJECT)
-    assert page.unclaimed == []
 
 
 def test_an_indicator_listed_twice_with_other_values_is_told() -> None:
@@ -702,7 +578,7 @@ def test_reports_with_problems_and_obstacles_in_one_line_are_parted(joint: str) 
     rule = "--------&amp;&amp;&amp;--------"
     older = ["(2) ความคืบหน้าโครงการฯ ร้อยละ 40.00 (2021-02-28)", "40.00", "28/2/2564 : เริ่ม"]
     hardships = ["** ปัญหาของโครงการ :รถติด", "** อุปสรรคของโครงการ :-"]
-    both = [*REPORT, joint.join(HARDSHIPS), rule, *older, joint.join(hardships), rule]
+    both = [*REPORT, joint.join(HARDSHIPS), rule, *older, joint.join(hardships)]
     page = parse_page(page_of(instead(PROJECT, [*REPORT, *HARDSHIPS], *both)).encode())
     rows = [(row["note"], row["problems"], row["obstacles"]) for row in page.tables["progress_reports"]]
     assert rows == [("เริ่ม", "รถติด", None), ("ทำแล้ว", None, "ฝน")]
@@ -725,12 +601,6 @@ def test_a_field_that_shows_no_value_prints_none(kind: str) -> None:
 def test_a_glued_rationale_stands_below_progress_in_one_line() -> None:
     lines = instead(PROJECT, PROGRESS, " ".join(PROGRESS))
     lines = instead(lines, ["หลักการและเหตุผล", "เหตุผล"], "<b>หลักการและเหตุผล :</b> เหตุผล")
-    same_record(parse_page(page_of(lines).encode()), PROJECT)
-
-
-def test_a_unit_pair_in_the_rationales_line_stands_before_a_glued_heading() -> None:
-    lines = instead(PROJECT, ["เหตุผล", "50040000/50040000"], "เหตุผล 50040000/50040000")
-    lines = instead(lines, ["วัตถุประสงค์ของโครงการ", "วัตถุประสงค์"], "<b>วัตถุประสงค์ของโครงการ</b> วัตถุประสงค์")
     same_record(parse_page(page_of(lines).encode()), PROJECT)
 
 
@@ -763,14 +633,6 @@ def test_a_menu_of_the_headings_of_empty_parts_is_no_section(place: int) -> None
     same_record(parse_page(page_of(lines).encode()), EMPTY_PARTS)
 
 
-def test_without_progress_a_bare_telephone_number_stays_the_contacts() -> None:
-    lines = instead(PROJECT, [*PROGRESS, "นายสมมติ"], "-", "ความคืบหน้าโครงการ ร้อยละ", "6914")
-    page = parse_page(page_of(lines).encode())
-    assert page.tables["projects"][0]["progress_percent"] is None
-    assert page.tables["contacts"][0]["contact_phone"] == "6914"
-    assert (page.verdict, page.unclaimed) == ("ok", [])
-
-
 YII = {
     **{"รหัสโครงการ": "50460000-3697", "ปี": "2566", "งบฯ ที่ได้รับ (บาท)": "120,000", "งบฯ ที่ใช้ไป (บาท)": ""},
     **{"คืบหน้าล่าสุด": "80", "หน่วยงาน": "สำนักงานเขตคลองสามวา", "Start Date": "2022-10-01 00:00:00.000"},
@@ -799,20 +661,7 @@ def test_what_yiis_templates_print_is_known(lines: list[str], above: list[str], 
     assert page.tables["projects"][0]["rationale"] == "เหตุผล"
 
 
-@pytest.mark.parametrize("number", ["", "<{0}>{1}</{0}>"])
-def test_a_grid_prints_all_labels_above_all_values(number: str) -> None:
-    head = number.format("th", "#") + "".join(f"<th><a href='#'>{label}</a></th>" for label in YII)
-    filters = "<td>&nbsp;</td>" * (len(YII) + bool(number))
-    values = number.format("td", "1") + "".join(f"<td>{text}</td>" for text in YII.values())
-    grid = f"<div>แสดง <b>1-1</b> จาก <b>1</b> ผลลัพธ์</div><table><tr>{head}<th></th><tr>{filters}<td><tr>{values}<td></table>"
-    page = parse_page(page_of([grid, YII_BUTTONS]).encode())
-    same_record(page, YII_ROWS)
-    assert page.unclaimed == []
-
-
-@pytest.mark.parametrize(
-    "line", ["เป้าหมาย 3,000 คน", "วัตถุประสงค์ : เพื่อประชาชน", "ปี 2566 ต่อเนื่อง", "หน่วยงานที่เกี่ยวข้อง", "ปี"]
-)
+@pytest.mark.parametrize("line", ["เป้าหมาย 3,000 คน", "วัตถุประสงค์ : เพื่อประชาชน", "ปี 2566 ต่อเนื่อง", "หน่วยงานที่เกี่ยวข้อง"])
 @pytest.mark.parametrize("lines", [YII_ROWS, YII_GLUED], ids=["rows", "glued"])
 def test_a_line_of_a_text_may_begin_like_a_label(lines: list[str], line: str) -> None:
     *above, last = lines
@@ -845,7 +694,7 @@ def test_a_page_that_was_closed_behind_the_cut_is_cut_off(cut: str) -> None:
 
 
 def test_a_list_that_ends_in_a_reports_heading_is_cut_off() -> None:
-    whole = page_of([*LIST[:-1], "รายงานผลฯ ไตรมาสที่ 1", "ก", "รายงานผลฯ ไตรมาสที่ 2"])
+    whole = page_of([*LIST[:-1], *(f"รายงานผลฯ ไตรมาสที่ {quarter}" for quarter in range(1, 5))])
     assert parse_page(whole.encode()).verdict == "ok"
     page = parse_page(whole.removesuffix("\n</body></html>").encode())
     assert (page.verdict, page.findings[-1]["rule"]) == ("suspect", "page_cut_off")
@@ -908,23 +757,6 @@ def test_a_newer_page_may_show_its_labels_in_any_order(lines: list[str]) -> None
 def test_a_newer_page_may_mark_a_sub_office(lines: list[str]) -> None:
     marked = [line.replace("สำนักงานเขตคลองสามวา", "** สำนักงานเขตคลองสามวา") for line in lines]
     same_record(parse_page(page_of(marked).encode()), lines)
-
-
-def test_headings_that_a_note_quotes_are_no_menu() -> None:
-    """The real ones stand one below the other where the text of the first is missing."""
-    note = "<br>".join([REPORT[2], "วัตถุประสงค์ของโครงการ", "ก", "เป้าหมายของโครงการ", "ข"])
-    lines = instead(PROJECT, ["วัตถุประสงค์"])
-    page = parse_page(page_of(instead(lines, [REPORT[2]], note)).encode())
-    assert (page.verdict, page.unclaimed) == ("ok", [])
-    assert [page.tables["projects"][0][column] for column in TEXTS] == ["เหตุผล", None, "เป้าหมาย"]
-    assert page.tables["progress_reports"][0]["note"] == "ทำแล้ว วัตถุประสงค์ของโครงการ ก เป้าหมายของโครงการ ข"
-
-
-def test_a_heading_quoted_above_one_that_belongs_before_it_is_text() -> None:
-    lines = instead(PROJECT, ["ยุทธศาสตร์ที่ ๔ –ชื่อ", "๔.๓ ข"])
-    page = parse_page(page_of(after(lines, "เป้าหมาย", "ผลการดำเนินงาน")).encode())
-    assert (page.verdict, page.unclaimed) == ("ok", [])
-    assert page.tables["projects"][0]["targets"] == "เป้าหมาย ผลการดำเนินงาน"
 
 
 def test_a_list_of_another_agency_than_asked_for_is_suspect() -> None:
