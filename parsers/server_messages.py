@@ -121,8 +121,17 @@ _FIREWALLS: Final = (
     ),
     *("mod_security", "modsecurity", "access denied. reference #", "access to this page has been denied"),
     *("enable javascript and cookies to continue", "please enable cookies", "ddos protection by", "imunify360"),
+    *(
+        "request rejected",
+        "request blocked",
+        "access blocked",
+        "intrusion prevention",
+        "malicious",
+        "suspicious activity",
+    ),
     *("barracuda networks", "sophos", "wordfence", "palo alto networks", "web filter", "kerio control", "blocked by"),
 )
+_FIREWALLS_IN_THAI: Final = ("ถูกบล็อก", "ไฟร์วอลล์", "ระบบป้องกันการบุกรุก")
 """Printed by firewalls alone; such a page may be of any length."""
 
 _THING: Final = r"(?:page|url|resource|file|object|document|site|data|record|result|item|project|indicator)s?"
@@ -164,14 +173,18 @@ def message_verdict(lines: list[str]) -> MessageVerdict | None:
 
     lines: the printed lines, without those of menus
     """
-    words = _latin(lines)
-    if any(name in words for name in _FIREWALLS) or server_message_places(lines):
+    if _is_firewall(lines) or server_message_places(lines):
         return "blocked"
     is_long = len(lines) > _MOST_LINES or sum(map(len, lines)) > _MOST_CHARACTERS
     text = "\n".join(lines[: _HEADLINES if is_long else None])[:_MOST_CHARACTERS].lower()
     if _NOT_FOUND.search(text):
         return "blocked" if _NOT_OF_A_RECORD.search(text) else "not_found"
     return "blocked" if _REFUSED.search(text) else None
+
+
+def _is_firewall(lines: list[str]) -> bool:
+    words, text = _latin(lines), "\n".join(lines)
+    return any(name in words for name in _FIREWALLS) or any(name in text for name in _FIREWALLS_IN_THAI)
 
 
 # --- what a page without any text says in its scripts ---------------------------------------------------------------

@@ -16,7 +16,8 @@ _HALF_REFERENCE: Final = re.compile(r"&(?:amp;){0,3}#(?:3[56]|x0?e)[0-9a-f]{0,2}
 
 _QUESTION_MARKS: Final = re.compile(r"(?<![A-Za-zก-๛?])\?{2,}+")
 """Words of nothing else; behind a letter they are an officer's own."""
-_LOST: Final = 4  # question marks in such words, in one line
+_LOST: Final = 4  # question marks in such words, in one line; a text of an officer's may have `???`
+_LOST_LINES: Final = 3  # lines with such words: a short word in a column, such as a unit
 _REPLACED: Final = 3  # U+FFFD in one line, where bytes could not be read: one letter cut in half gives up to two
 
 _LATIN_MARKS: Final = "àÃÒ¹¡èÍ¤ÑÕÔ§ÇÁ"
@@ -43,9 +44,11 @@ def text_damage(lines: list[str], *, undecodable: int = 0) -> list[tuple[str, st
     undecodable: how many characters of the source could not be read in its charset
     """
     text = "\n".join(lines)
+    has_marks = "?" in text and "??" in text  # one character is found at once
+    least = _LOST if has_marks and sum(map(bool, map(_QUESTION_MARKS.search, lines))) < _LOST_LINES else 2
     checks: list[tuple[str, bool, Callable[[str], object]]] = [
         ("text_lost", "\ufffd" in text, lambda line: line.count("\ufffd") >= (_REPLACED if undecodable else 1)),
-        ("text_lost", "?" in text and "??" in text, lambda line: sum(map(len, _QUESTION_MARKS.findall(line))) >= _LOST),
+        ("text_lost", has_marks, lambda line: sum(map(len, _QUESTION_MARKS.findall(line))) >= least),
         ("text_misencoded", any(mark in text for mark in _LATIN_MARKS), _AS_LATIN.search),
         ("text_misencoded", "เธ" in text, _AS_CP874.search),
         ("text_misencoded", "#" in text and ("&#" in text or "amp;#" in text), _HALF_REFERENCE.search),

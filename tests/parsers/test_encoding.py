@@ -146,6 +146,12 @@ def test_a_page_with_a_damaged_text_is_suspect(place: str, damage: str) -> None:
     assert rule in errors(page)
 
 
+@pytest.mark.parametrize("unit", ["??", "???"])
+def test_a_unit_of_question_marks_makes_the_page_suspect(unit: str) -> None:
+    page = parse_page(page_of(KPI).replace("แห่ง :", f"{unit} :").replace("(แห่ง)", f"({unit})").encode())
+    assert (page.verdict, errors(page)) == ("suspect", {"text_lost"})
+
+
 @pytest.mark.parametrize("damage", ["question marks", "replacement characters", "a short word as latin-1"])
 def test_a_page_of_damaged_texts_alone_is_suspect(damage: str) -> None:
     page = parse_page(page_of([DAMAGED[damage][0]] * 9).encode())

@@ -233,6 +233,7 @@ FIREWALLS = [
     "Web Page Blocked! The page you have requested has been blocked. FortiGuard Intrusion Prevention",
     "Request unsuccessful. Incapsula incident ID: 123000-456",
     "Checking your browser before accessing example.org.",
+    "คำขอของท่านถูกบล็อกโดยระบบป้องกันการบุกรุก",
 ]
 
 
