@@ -51,8 +51,7 @@ _MESSAGES: Final = tuple(
     )
 )
 """A line with the literal mark in which all patterns are found is a server's message, wherever in the line it stands."""
-_MARKS: Final = tuple(dict.fromkeys(mark for mark, _ in _MESSAGES))
-_ANY_MARK: Final = re.compile("|".join(map(re.escape, _MARKS)))
+_ANY_MARK: Final = re.compile("|".join(map(re.escape, dict.fromkeys(mark for mark, _ in _MESSAGES))))
 _MORE: Final = re.compile(
     r"(?:severity|filename|file|line number|error number|backtrace|message)\s?:.*|#\d{1,4} .*|thrown in .*|select .*"
 )
@@ -67,12 +66,13 @@ _ASP_LINES: Final = 3
 
 def server_message_places(lines: list[str]) -> list[int]:
     """Which lines of a page were printed by a server's error messages."""
-    words = _latin(lines)
+    return _places(lines, _latin(lines))
+
+
+def _places(lines: list[str], words: str) -> list[int]:
     if not _ANY_MARK.search(words):
         return []
     marked = [(mark, patterns) for mark, patterns in _MESSAGES if mark in words]
-    if not marked:
-        return []
     places: set[int] = set()
     for place, line in enumerate(lines):
         if place not in places and _is_message(line.lower(), marked):
@@ -173,18 +173,17 @@ def message_verdict(lines: list[str]) -> MessageVerdict | None:
 
     lines: the printed lines, without those of menus
     """
-    if _is_firewall(lines) or server_message_places(lines):
+    words, text = _latin(lines), "\n".join(lines)
+    if any(name in words for name in _FIREWALLS) or any(name in text for name in _FIREWALLS_IN_THAI):
         return "blocked"
-    is_long = len(lines) > _MOST_LINES or sum(map(len, lines)) > _MOST_CHARACTERS
-    text = "\n".join(lines[: _HEADLINES if is_long else None])[:_MOST_CHARACTERS].lower()
+    if _places(lines, words):
+        return "blocked"
+    if len(lines) > _MOST_LINES or len(text) > _MOST_CHARACTERS:
+        text = "\n".join(lines[:_HEADLINES])[:_MOST_CHARACTERS]
+    text = text.lower()
     if _NOT_FOUND.search(text):
         return "blocked" if _NOT_OF_A_RECORD.search(text) else "not_found"
     return "blocked" if _REFUSED.search(text) else None
-
-
-def _is_firewall(lines: list[str]) -> bool:
-    words, text = _latin(lines), "\n".join(lines)
-    return any(name in words for name in _FIREWALLS) or any(name in text for name in _FIREWALLS_IN_THAI)
 
 
 # --- what a page without any text says in its scripts ---------------------------------------------------------------

@@ -34,7 +34,9 @@ _CITY_LABELS: Final = {
     "แหล่งข้อมูล": re.compile(r"\n[3๓]\s?\.\s?แหล่งข้อมูล"),
 }
 _KPI_EVALUATION: Final = re.compile(r"\n\*{2,3}\s?สยป\.\s?ตรวจประเมินตัวชี้วัด")
-_KPI_QUARTERS: Final = f"\n{KPI_HEADINGS['quarters']}\n"
+_KPI_QUARTERS: Final = KPI_HEADINGS["quarters"]
+_PROJECT_LABELS: Final = frozenset(PROJECT_HEADINGS.values())
+_KPI_LABELS: Final = frozenset(KPI_HEADINGS.values())
 _EIGHT_DIGITS: Final = re.compile(f"(?<!{DIGIT}){DIGIT}{{8}}(?!{DIGIT}|-)")
 _ANYBODYS: Final = frozenset(PROJECT_HEADINGS[key] for key in ("rationale", "objectives", "targets", "reports"))
 """Headings that any paper about a project may have."""
@@ -49,10 +51,11 @@ def kind_of(lines: list[str]) -> Kind:
     """
     if PROJECT_PAGE_TITLE in lines and any(line.startswith(PROGRESS_LABEL) for line in lines):  # by far the most
         return "project"
-    text = "\n".join(("", *lines, ""))  # searching it is quicker than asking each line
+    printed = frozenset(lines)
+    text = "\n".join(("", *lines, ""))  # searching it is quicker than asking each line how it begins
     titles: dict[Kind, bool] = {
-        "project": f"\n{PROJECT_PAGE_TITLE}\n" in text,
-        "kpi": f"\n{KPI_PAGE_TITLE}\n" in text or _KPI_QUARTERS in text,
+        "project": PROJECT_PAGE_TITLE in printed,
+        "kpi": KPI_PAGE_TITLE in printed or _KPI_QUARTERS in printed,
         "result_list": f"\n{RESULT_LIST_TITLE}" in text and _names_agency(lines),
         "city_indicator": CITY_INDICATOR_TITLE in text and any(map(_CITY_TITLE_LINE.fullmatch, lines)),
         "yii_project": f"\n{YII_CODE_LABEL}" in text,
@@ -60,15 +63,14 @@ def kind_of(lines: list[str]) -> Kind:
     titled = [kind for kind, found in titles.items() if found]
     if len(titled) > 1:
         titled = [kind for kind in titled if _SHOWS[kind](text)] or titled
-    return titled[0] if titled else _untitled_kind(text)
+    return titled[0] if titled else _untitled_kind(printed, text)
 
 
-def _untitled_kind(text: str) -> Kind:
-    shown = {label for label in PROJECT_HEADINGS.values() if f"\n{label}\n" in text}
+def _untitled_kind(printed: frozenset[str], text: str) -> Kind:
+    shown = printed & _PROJECT_LABELS
     if (len(shown) > 1 and not shown <= _ANYBODYS) or _shows_progress(text):
         return "project"
-    shown = {label for label in KPI_HEADINGS.values() if f"\n{label}\n" in text}
-    if len(shown) > 1 or ("สยป." in text and _KPI_EVALUATION.search(text)):
+    if len(printed & _KPI_LABELS) > 1 or ("สยป." in text and _KPI_EVALUATION.search(text)):
         return "kpi"
     if _shows_city_indicator(text):
         return "city_indicator"
@@ -80,7 +82,7 @@ def _shows_progress(text: str) -> bool:
 
 
 def _shows_indicator(text: str) -> bool:
-    return _KPI_QUARTERS in text or f"\n{KPI_HEADINGS['definition']}\n" in text
+    return f"\n{_KPI_QUARTERS}\n" in text or f"\n{KPI_HEADINGS['definition']}\n" in text
 
 
 def _shows_city_indicator(text: str) -> bool:
