@@ -151,16 +151,19 @@ _NOT_FOUND: Final = re.compile(
 _NOT_OF_A_RECORD: Final = re.compile("รหัสผ่าน|password|ผู้ใช้|not acceptable")
 """Something else was not found: no such user, a representation of the resource."""
 _REFUSED: Final = re.compile(
-    r"(?:ปิด|กำลัง|ระหว่าง|ระหว่างการ)(?:ดำเนินการ)?(?:ปรับปรุง|แก้ไข|บำรุงรักษา)|เพื่อบำรุงรักษา|ปิดระบบ|ย้ายระบบ|ปิดให้บริการ|งดให้บริการ"
-    r"|เปิดให้บริการ|สิ้นสุดการรายงาน|ขัดข้อง|ผิดพลาด|ไม่สามารถ|ขออภัย|กรุณา(?:ลอง|เข้า|ล็อก|ติดต่อ|รอ)|กำลังโหลด|เข้าสู่ระบบ|รหัสผ่าน"
-    r"|ชื่อผู้ใช้|ผู้ใช้งาน|ไม่มีสิทธิ|ไม่ได้รับ(?:สิทธิ|อนุญาต)|ถูกปฏิเสธ|ถูกระงับ|ถูกบล็อก|หมดอายุ"
+    r"(?<!เ)ปิด(?:ปรับปรุง|ระบบ|ให้บริการ)|(?:กำลัง|ระหว่าง|ระหว่างการ)(?:ปรับปรุง|แก้ไข|บำรุงรักษา)(?:ระบบ|เว็บ|เซิร์ฟเวอร์)|ระบบ.{0,20}(?:ปรับปรุง|บำรุงรักษา)|บำรุงรักษาระบบ"
+    r"|ย้ายระบบ|งดให้บริการ|จะเปิดให้บริการ|สิ้นสุดการรายงาน|(?:ระบบ|เทคนิค|เครื่อง|เหตุ).{0,20}ขัดข้อง"
+    r"|(?:เกิด|พบ|มี).{0,9}ผิดพลาด|ข้อผิดพลาด|ไม่สามารถ(?:เชื่อมต่อ|แสดง|เข้า|เปิด|ใช้|ให้บริการ|ติดต่อ|ประมวลผล|โหลด)|ขออภัย"
+    r"|กรุณา(?:ลอง|เข้า|ล็อก|ติดต่อ|รอ)|กำลังโหลด|เข้าสู่ระบบ|รหัสผ่าน|ชื่อผู้ใช้|ไม่มีสิทธิ|ไม่ได้รับ(?:สิทธิ|อนุญาต)|ถูกปฏิเสธ|ถูกระงับ|ถูกบล็อก"
+    r"|(?:เซสชัน|session|โดเมน|ลิงก์).{0,20}หมดอายุ"
     r"|maintenance|(?:back|coming) soon|under construction|log ?in\b|sign in|password|username|denied|forbidden|unauthori[sz]ed"
     r"|unavailable|not acceptable|bad (?:gateway|request)|time-?d? ?out|rejected|blocked|firewall|suspicious|javascript"
-    r"|exceeded|expired|it works|default .{0,30}page|welcome to|connection|connect to|database|sql server"
-    r"|invalid (?:url|hostname)|went wrong|loading|redirecting|server error|error\b|domain is parked|domain name"
+    r"|exceeded|expired|it works|default .{0,30}page|welcome to|connection (?:refused|failed|reset|error)|connect to|sql server"
+    r"|database (?:error|connection|server)|error .{0,20}database|invalid (?:url|hostname)|went wrong|loading|redirecting"
+    r"|server error|error\b|domain is parked|domain name"
 )
 """What maintenance, logins, firewalls and failures say."""
-_MOST_LINES: Final = 40
+_MOST_LINES: Final = 20
 _MOST_CHARACTERS: Final = 4_000
 _HEADLINES: Final = 3
 

@@ -1,6 +1,6 @@
 """Texts whose letters were lost or changed on their way through databases and converters, before the page was sent.
 
-Letters written as numeric references twice (`&amp;#3585;`) are put back: such a reference means one letter, and no other.
+Letters written as numbers (`&amp;#3585;`, `\\u0e01`) are put back: such a reference means one letter, and no other.
 All else is reported, never guessed: a whole page that was encoded twice is undone in `parsers.encoding`, where that is
 certain; of a single text it never is.
 """
@@ -11,8 +11,13 @@ from typing import Final
 
 from parsers.thai import clean
 
-_REFERENCE: Final = re.compile(r"&(?:amp;){0,3}#(?:(3[56][0-9]{2})|x0?(e[0-9a-f]{2}));", re.IGNORECASE)
+_REFERENCE: Final = re.compile(
+    r"&(?:amp;){0,3}#(?:(3[56][0-9]{2})|x0?(e[0-9a-f]{2}));|[\\%]u0(e[0-5][0-9a-f])", re.IGNORECASE
+)
 _HALF_REFERENCE: Final = re.compile(r"&(?:amp;){0,3}#(?:3[56]|x0?e)[0-9a-f]{0,2}(?![0-9a-f;])", re.IGNORECASE)
+
+_PERCENT: Final = re.compile(r"(?:%E0%B[89]%[89AB][0-9A-F]){2}", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"://|www\.|\.php")
 
 _QUESTION_MARKS: Final = re.compile(r"(?<![A-Za-zก-๛?])\?{2,}+")
 """Words of nothing else; behind a letter they are an officer's own."""
@@ -28,13 +33,14 @@ _AS_CP874: Final = re.compile(r"(?:เ[ธน][^เ\n]?){3}")
 
 def put_back_references(lines: list[str]) -> list[str]:
     """The lines with Thai letters in place of their printed references; the very same list where none has any."""
-    if "#" not in "".join(lines) or not any(map(_REFERENCE.search, lines)):
+    text = "".join(lines)
+    if not any(mark in text for mark in "#\\%") or not any(map(_REFERENCE.search, lines)):
         return lines
     return [clean(_REFERENCE.sub(_letter, line)) for line in lines]
 
 
 def _letter(reference: re.Match[str]) -> str:
-    code = int(reference[1]) if reference[1] else int(reference[2], 16)
+    code = int(reference[1]) if reference[1] else int(reference[2] or reference[3], 16)
     return chr(code) if 0x0E01 <= code <= 0x0E5B else reference[0]
 
 
@@ -52,6 +58,7 @@ def text_damage(lines: list[str], *, undecodable: int = 0) -> list[tuple[str, st
         ("text_misencoded", any(mark in text for mark in _LATIN_MARKS), _AS_LATIN.search),
         ("text_misencoded", "เธ" in text, _AS_CP874.search),
         ("text_misencoded", "#" in text and ("&#" in text or "amp;#" in text), _HALF_REFERENCE.search),
+        ("text_misencoded", "%" in text, lambda line: _PERCENT.search(line) and not _ADDRESS.search(line)),
     ]
     found: dict[str, str] = {}
     for rule, is_possible, is_damaged in checks:

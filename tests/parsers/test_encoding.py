@@ -132,6 +132,7 @@ DAMAGED = {
     "one-byte Thai as latin-1": (misread(THAI, "cp874", "latin-1"), "text_misencoded"),
     "a short word as latin-1": (misread("แห่ง", "cp874", "latin-1"), "text_misencoded"),
     "the shortest word as latin-1": (misread("คน", "cp874", "latin-1"), "text_misencoded"),
+    "letters as percentages": ("%E0%B9%82%E0%B8%84%E0%B8%A3%E0%B8%87", "text_misencoded"),
     "half a reference": ("&amp;#3588;&amp;#36", "text_misencoded"),
 }
 
@@ -177,6 +178,7 @@ def test_a_text_in_one_byte_thai_within_a_page_in_utf_8_is_lost() -> None:
         "ทำแล้ว? ได้ผลหรือไม่ ??? ขอทบทวน",
         "ทำไมล่าช้า????? ขอทบทวน",
         "ดู https://example.org/?a=1&b=2",
+        "ดู https://example.org/%E0%B9%82%E0%B8%84%E0%B8%A3",
         "พื้นที่ 12 m² ±5°C «ตัวอย่าง» ½ · Café Zürich",
         "เธอและเนื้อหา เนืองแน่น",
         "ห้อง A&B #3 C#",
@@ -188,7 +190,9 @@ def test_a_good_text_may_look_a_little_odd(text: str) -> None:
     assert page.tables["projects"][0]["rationale"] == text
 
 
-@pytest.mark.parametrize("reference", ["&amp;#{};", "&amp;amp;#{};", "&amp;#x{:x};", "&amp;#X0{:X};"])
+@pytest.mark.parametrize(
+    "reference", ["&amp;#{};", "&amp;amp;#{};", "&amp;#x{:x};", "&amp;#X0{:X};", "\\u{:04x}", "%u{:04X}"]
+)
 @pytest.mark.parametrize("place", ["เหตุผล", "นายสมมติ", ":สำรวจ"])
 def test_letters_written_as_numbers_are_letters(place: str, reference: str) -> None:
     written = "".join(reference.format(ord(letter)) if "ก" <= letter <= "๛" else letter for letter in place)

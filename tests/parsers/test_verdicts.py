@@ -212,6 +212,14 @@ def test_a_page_without_a_line_that_every_page_has_is_suspect(lines: list[str], 
 
 # --- pages of no known kind, and pages of which only a part is left ------------------------------------------------------
 
+PLANS = [
+    "ผู้ใช้งาน 500 คน",
+    "เปิดให้บริการสวนใหม่ 12 แห่ง",
+    "เปิดระบบระบายน้ำ 2 แห่ง",
+    "ลดความผิดพลาดของข้อมูล ร้อยละ 5",
+    "สวนอยู่ระหว่างปรับปรุง 3 แห่ง",
+    "ใบอนุญาตที่หมดอายุ 40 ราย",
+]
 OKR = ["แผนปฏิบัติราชการ 2569", "วัตถุประสงค์หลัก (O) : เมืองปลอดภัย", "ตัววัดผลหลัก (KR) 1 : ร้อยละ 80", "ผลงาน : 75"]
 
 
@@ -225,6 +233,12 @@ def test_a_page_of_no_known_kind_is_reported_and_no_firewall(menu: list[str], mo
     assert finding["rule"] == "unknown_kind"
     assert finding["printed"] is not None
     assert OKR[0] in finding["printed"]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_what_a_short_page_plans_is_no_refusal(plan: str) -> None:
+    page = parse_page(page_of([*OKR, plan]).encode())
+    assert (page.kind, page.verdict) == ("unknown", "suspect")
 
 
 FIREWALLS = [
