@@ -157,7 +157,7 @@ def _page_bounds(
             changed,
             settings.max_changed_share * expected,
             settings.allowance_pages,
-            f"{changed} of {expected} known records changed at once: that is a template or a charset, not news.",
+            f"{changed} of {expected} known records changed at once: the template or the charset may have changed.",
         ),
         _at_most(
             "suspect",
