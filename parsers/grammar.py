@@ -36,8 +36,8 @@ class Label:
 
     lines: how many lines the value has. `none`: it has no value, what follows on its line is read like a line of its
         own; `word`: one line, and none that reads like a label and its value; `one`: one line that every page prints, whatever
-        it reads like; `name`: one, and below it those that do not read like a label and its value; `many`: all up to the
-        next label in order
+        it reads like; `name`: the same, and below it those that do not read like a label and its value; `many`: all up to
+        the next label in order
     """
 
     name: str
@@ -194,7 +194,7 @@ class Block:
                 value += rf"(?P<{item.name}>[^\n]+)"
             else:
                 guard = f"(?!{LABELLED.pattern})" if item.lines == "word" else ""
-                ahead = r"(?!:?\n)" if item.lines == "one" else f"(?!{self.no_label}){guard}"
+                ahead = r"(?!:?\n)" if item.lines in ("one", "name") else f"(?!{self.no_label}){guard}"
                 value += rf"(?:\n{ahead})?(?P<{item.name}>[^\n]*)"
         expression = rf"(?>{pattern.pattern if pattern else ''}){value}\n"
         return expression if item.required else f"(?:{expression})?"
@@ -252,13 +252,17 @@ class Block:
         return records, Record(text, end, below.groupdict())
 
     def _parted(self, lines: list[str], met: set[int]) -> list[str] | None:
-        """The lines parted before required labels that begin no line at all but stand inside some; None if none does."""
+        """The lines parted before required labels that begin no line at all but stand inside some; None if none does.
+
+        A label stands behind the value of the one before it, and is the last of its kind there: others are quoted.
+        """
         parted = lines
-        for number in reversed(self.required):
+        for number in self.required:
             pattern = self.patterns[number]
-            if number not in met and pattern and isinstance(self.items[number], Label):
-                inside = re.compile(f" (?={pattern.pattern})", re.MULTILINE)
-                parted = [inside.sub("\n", line) for line in parted]
+            if number not in met and number and pattern and isinstance(self.items[number], Label):
+                inside = re.compile(f"(.*) (?={pattern.pattern})", re.MULTILINE)
+                above = self.patterns[number - 1] if isinstance(self.items[number - 1], Label) else None
+                parted = ["\n".join(_part(piece, inside, above) for piece in line.split("\n")) for line in parted]
         return parted if parted != lines else None
 
     def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
@@ -301,7 +305,7 @@ class _Run:
             stop = text.find("\n", pos)
             stop = end if stop < 0 else stop
             line = text[pos:stop]
-            if self.pieces == [] and self.lines == "one":
+            if self.pieces == [] and self.lines in ("one", "name"):
                 self._take_line(line)
                 pos = stop + 1
                 continue
@@ -401,6 +405,10 @@ class _Run:
                 self.pieces = self.record.pieces[self.block.items[number].name] = [line] if line != ":" else []
                 return
         self.left.append(line)
+
+
+def _part(line: str, inside: re.Pattern[str], above: re.Pattern[str] | None) -> str:
+    return inside.sub("\\1\n", line, count=1) if above is None or above.search(line) else line
 
 
 def _offsets(lines: list[str], starts: frozenset[int]) -> frozenset[int]:

@@ -27,7 +27,7 @@ _HEAD: Final = Block(
     "kpis",
     *MEASURES,
     Value("dead_chart", r"0(?:\.0+)?$", required=False),
-    Label("links", r"รายละเอียดตัวชี้วัดฯ :? (?:พิมพ์ข้อมูล)?$", "none"),
+    Label("links", r"รายละเอียดตัวชี้วัดฯ :? (?:พิมพ์ข้อมูล)?(?=\s|$)", "none"),
     evaluation("ตรวจประเมินตัวชี้วัด"),
     repeats=False,
 )

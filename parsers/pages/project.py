@@ -63,7 +63,7 @@ _HEAD: Final = Block(
     Value("alone", rf"(?P<alone>{NUMBER}) %?$", required=False),
     Label("progress_percent", "ความคืบหน้าโครงการ ร้อยละ(?: :)?", "word"),
     Text("contact", mixed=True),
-    Label("links", r"ดูโครงการแผนปีฯ :? (?:พิมพ์ข้อมูล)?$", "none"),
+    Label("links", r"ดูโครงการแผนปีฯ :? (?:พิมพ์ข้อมูล)?(?=\s|$)", "none"),
     evaluation("ประเมินโครงการ"),
     repeats=False,
 )

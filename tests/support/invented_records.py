@@ -151,7 +151,7 @@ def texts(*, most: int = 5) -> st.SearchStrategy[str]:
 
 def _joined(pieces: list[str]) -> str:
     text = clean(" ".join(pieces))
-    return f"งาน {text} แล้ว" if text in QUOTED or text.startswith(":") else text
+    return f"งาน {text} แล้ว" if text.startswith((":", *QUOTED)) else text
 
 
 def long_texts() -> st.SearchStrategy[str | None]:
