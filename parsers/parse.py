@@ -12,7 +12,7 @@ import orjson
 
 from parsers.encoding import binary_kind
 from parsers.findings import Finding, Findings
-from parsers.furniture import is_furniture, record_end
+from parsers.boilerplate import is_boilerplate, record_end
 from parsers.grammar import Page
 from parsers.labels import RESULT_LIST_TITLE
 from parsers.page import EMPTY_CELL, PrintedPage, read_page
@@ -121,7 +121,7 @@ def parse_page(
         "suspect" if suspect else "ok",
         page.tables,
         list(findings),
-        [line for line in (*page.unclaimed, *below) if not is_furniture(line)],
+        [line for line in (*page.unclaimed, *below) if not is_boilerplate(line)],
         [link.target for link in printed.links],
         decoded.encoding,
         page.evaluation_quarter,
@@ -227,7 +227,7 @@ def _unknown_page(printed: PrintedPage, findings: Findings) -> ParsedPage:
     elif is_cut_title(lines):
         verdict = "suspect"
     else:
-        verdict = message_verdict([line for line in lines if not is_furniture(line)] or lines) or "suspect"
+        verdict = message_verdict([line for line in lines if not is_boilerplate(line)] or lines) or "suspect"
     if verdict == "suspect":
         findings.add("unknown_kind", printed=" | ".join(lines[:_FIRST_LINES]))
     return _without_record(printed, "unknown", verdict, findings)
@@ -252,7 +252,7 @@ def _recordless_verdict(declared: PageKind, lines: list[str], has_errors: bool, 
     headings = [section.heading for section in declared.sections]
     above = list(takewhile(lambda line: line not in headings, lines)) if len(page.unclaimed) > _FEW else lines
     if not headings or any(line in headings for line in lines):
-        above = [line for line in above if not is_furniture(line)]
+        above = [line for line in above if not is_boilerplate(line)]
     if (verdict := message_verdict(above)) is not None:
         return verdict
     if not headings or headings[-1] in lines:

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from parsers.findings import Scope
-from parsers.furniture import NAVIGATION
+from parsers.boilerplate import NAVIGATION
 from parsers.grammar import DIGIT, Block, Label, Page, Section, Text, cut
 from parsers.pages.shared import (
     TARGET,

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from parsers.furniture import NAVIGATION
+from parsers.boilerplate import NAVIGATION
 from parsers.grammar import Block, Label, Page, Section, Value, cut
 from parsers.pages.shared import (
     KPI_CODE,

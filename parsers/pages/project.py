@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from parsers.contact import split_contact
 from parsers.findings import Scope
-from parsers.furniture import NAVIGATION, TO_TOP
+from parsers.boilerplate import NAVIGATION, TO_TOP
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Section, Text, Value, compiled, cut
 from parsers.pages.shared import (
     KPI_CODE,

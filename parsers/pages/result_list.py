@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from parsers.findings import Scope
-from parsers.furniture import is_furniture
+from parsers.boilerplate import is_boilerplate
 from parsers.grammar import DIGIT, LABELLED, Block, Label, Page, Record, Text, Value
 from parsers.pages.shared import FIRST_LEVELS, KPI_CODE, PROJECT_CODE, QUARTERS, require
 from parsers.quarters import QuarterTable, join_narratives, quarter_rows
@@ -63,7 +63,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a result list into `page.tables`; without the agency's code or an item there is no record."""
     lines, starts = page.lines, _item_starts(page)
     above = lines[: starts[0]] if starts else lines
-    (head,), _ = _HEAD.read([line for line in above if not is_furniture(line)], page)
+    (head,), _ = _HEAD.read([line for line in above if not is_boilerplate(line)], page)
     page.code = arabic_digits(head.get("agency_code") or "")
     if not page.code or not starts:
         page.code = ""

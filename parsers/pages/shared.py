@@ -4,7 +4,7 @@ import re
 from typing import Any, Final, NamedTuple
 
 from parsers.findings import Scope
-from parsers.furniture import FURNITURE, NAVIGATION, is_furniture
+from parsers.boilerplate import BOILERPLATE, NAVIGATION, is_boilerplate
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record, compiled
 from parsers.quarters import TABLE
 from parsers.thai import arabic_digits
@@ -36,7 +36,7 @@ def find_title(
 ) -> Title | None:
     """Find `<name> : <code>` in a page's head. The name may have several lines, and quote titles and codes.
 
-    It begins below the page's own title and furniture, and ends at the last ` : ` before the code.
+    It begins below the page's own title and boilerplate, and ends at the last ` : ` before the code.
 
     ends: the pattern of a line that ends in the code (see `title_end`); page_titles: what the portal prints above every
         record; behind: the pattern of the line below the title
@@ -62,7 +62,7 @@ def find_title(
 
 
 def _is_above_title(line: str, page: Page, page_titles: tuple[str, ...]) -> bool:
-    return line in FURNITURE or line in page_titles or line in page.headings or (line != ":" and is_furniture(line))
+    return line in BOILERPLATE or line in page_titles or line in page.headings or (line != ":" and is_boilerplate(line))
 
 
 def _end_of_title(head: list[str], ends: re.Pattern[str], behind: re.Pattern[str]) -> int | None:

@@ -5,12 +5,12 @@ from typing import Final
 
 from parsers.grammar import DIGIT
 
-FURNITURE: Final = frozenset(("Back Home", "BackHome", "Back", "Home", "Home Home SED", "SED", "FusionCharts will render here", "FusionCharts"))  # fmt: skip
+BOILERPLATE: Final = frozenset(("Back Home", "BackHome", "Back", "Home", "Home Home SED", "SED", "FusionCharts will render here", "FusionCharts"))  # fmt: skip
 """What the portal prints above every record, below the title of the page."""
 
 TO_TOP: Final = frozenset(("กลับขึ้นด้านบน", "กลับด้านบน", "ขึ้นด้านบน", "Top", "Back to top"))
 NAVIGATION: Final = frozenset((
-    *FURNITURE,
+    *BOILERPLATE,
     *TO_TOP,
     *("กลับหน้าหลัก", "กลับหน้าแรก", "หน้าหลัก", "หน้าแรก", "ย้อนกลับ", "กลับ", "พิมพ์ข้อมูล"),
     *("พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Print", "Close", "Logout"),
@@ -39,7 +39,7 @@ _NOTICE: Final = re.compile(
 _NOTICE_LINES: Final = 5  # of a copyright notice, at most
 
 
-def is_furniture(line: str) -> bool:
+def is_boilerplate(line: str) -> bool:
     """Whether a line prints only what sites print around every record."""
     return line in NAVIGATION or line in (":", "␀") or bool(_NAVIGATION_LINE.fullmatch(line) or _NOTICE.match(line))
 
