@@ -10,8 +10,8 @@ PageRow = dict[str, Any]
 MISSES_TO_END: Final = 2
 """How many times in a row the portal must say "not found" or show a blank before a record ends."""
 
-INCOMPLETE_RULES: Final = frozenset(("part_missing", "page_cut_off"))
-"""Findings of a page that may lack rows it had before: it does not replace a whole version."""
+INCOMPLETE_RULES: Final = frozenset(("part_missing", "page_cut_off", "text_lost", "text_misencoded"))
+"""Findings of a page that may lack rows, or letters, that it had before: it does not replace a whole version."""
 
 _IDENTITY: Final = ("page_key", "url", "kind", "project_code", "kpi_code")
 _TAKEN_OVER: Final = (
