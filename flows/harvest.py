@@ -54,7 +54,7 @@ async def harvest(request: HarvestRequest) -> State[HarvestOutcome]:
     The state is Completed when the harvest is published, and else a failure with a name of its own: HeldBack when it must
     not replace the last one, CouldNotRun when nothing could be done, Interrupted after a stop. A scheduled run that starts
     after another harvest has begun since it was due ends as Skipped, so that a machine that slept through several runs
-    makes up for one. The data of the state is a HarvestOutcome.
+    makes up for them with one. The data of the state is a HarvestOutcome.
     """
     settings, _ = request.load()
     started: list[HarvestRun] = []
@@ -103,7 +103,7 @@ async def _harvest(request: HarvestRequest, on_start: Callable[[HarvestRun], Non
         try:
             return await _fetch_and_commit(run)
         except Exception as error:
-            with suppress(OSError):  # a full disk takes no line of a log either
+            with suppress(OSError):  # the log cannot be written to a full disk either
                 run.log("failed", reason=str(error) or type(error).__name__)
             raise
         finally:
@@ -124,7 +124,7 @@ async def _fetch_and_commit(run: HarvestRun) -> HarvestOutcome:
     unshown = ""
     try:
         await publish_artifacts(run, result)
-    except Exception as error:  # noqa: BLE001 - the harvest is committed, whatever Prefect can show of it
+    except Exception as error:  # noqa: BLE001 - the harvest is committed, whether or not Prefect can show it
         unshown = f" (not all of it could be shown here: {' '.join(str(error).split())[:200]})"
     if result.published:
         return HarvestOutcome("Completed", f"published {result.harvest_id}{unshown}", result)

@@ -18,7 +18,7 @@ _INTERVAL_LOG: Final = 30.0
 
 
 class TerminalControl(RunControl):
-    """A live line on a terminal, plain lines otherwise; the first Ctrl-C stops after the pages being fetched."""
+    """A progress bar on a terminal, plain lines elsewhere; the first Ctrl-C stops after the pages being fetched."""
 
     def __init__(self) -> None:
         super().__init__(self._show)

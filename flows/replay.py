@@ -1,4 +1,4 @@
-"""Millions of stored pages read again on a Dask cluster, as a Prefect flow. Import it only where the flow runs."""
+"""Replay on a Dask cluster, as a Prefect flow. Import it only where the flow runs."""
 
 import pickle
 from collections import deque
@@ -32,7 +32,7 @@ Findings = tuple[pa.Table, int, list[str]]
     persist_result=False,
 )
 def read_on_worker(number: int, store: str, pickled: bytes) -> list[SpooledPage]:
-    """Read a chunk of stored pages with the parser of this worker, which must be the coordinator's.
+    """Read a chunk of stored pages with this worker's parser, which must be the same as the coordinator's.
 
     pickled: the rows of `pages`, and the software they are to be read with
     """

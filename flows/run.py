@@ -29,7 +29,7 @@ def run_harvest_flow(request: HarvestRequest) -> HarvestResult:
     Raises BmaProgressError where it could not run, in one sentence.
     """
     require_prefect()
-    settings, _ = request.load()  # a wrong request is refused before anything is waited for
+    settings, _ = request.load()  # a wrong request is refused before the server starts
     check_free(create_store(settings.data, settings.portal).root)
     home = prefect_setup.prepare(settings.data)
     if settings.runner == "local" and prefect_setup.uses_own_server() and "flows.harvest" not in sys.modules:
@@ -52,7 +52,7 @@ def run_backfill(
 ) -> "list[tuple[Settings, HarvestOutcome]]":
     """Harvest several portals as one flow of flows; returns how each ended, in the order of the requests.
 
-    home: the folder beside which Prefect keeps its state. Raises BmaProgressError where none could be begun.
+    home: the folder beside which Prefect keeps its state. Raises BmaProgressError where none could begin.
     """
     require_prefect()
     settings = [request.load()[0] for request in requests]

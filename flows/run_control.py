@@ -1,4 +1,4 @@
-"""What a harvest flow takes from its caller beside its parameters, and what it returns. Imports nothing of Prefect."""
+"""How a command controls the harvests it runs, and how a harvest ended. Does not import Prefect."""
 
 import signal
 import threading

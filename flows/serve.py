@@ -31,14 +31,14 @@ def serve(request: HarvestRequest, cron: str, port: int) -> None:
     """Harvest by a schedule until stopped.
 
     cron: five fields, Bangkok time; port: of the embedded Prefect server, where PREFECT_API_URL names none
-    Raises SettingsError for a schedule that is none, StoreBusyError where another process serves the store,
+    Raises SettingsError for an invalid schedule, StoreBusyError where another process serves the store,
     BmaProgressError where the server does not start.
     """
     require_prefect()
     settings, _ = request.load()
     store = create_store(settings.data, settings.portal)
     home = prefect_setup.prepare(settings.data)
-    schedule = _schedule(cron)  # a wrong one is refused before anything is waited for
+    schedule = _schedule(cron)  # an invalid one is refused before the server starts
     with service_lock(store.root), prefect_server(home, port) as address, prefect_failures():
         asyncio.run(_serve(request, schedule, address))
     click.echo("stopped", err=True)

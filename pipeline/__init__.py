@@ -9,7 +9,7 @@ __all__ = ["Store", "open_store"]
 
 
 def __getattr__(name: str) -> Any:
-    # the store brings pandas: whoever only wants a setting or an error does not wait for it
+    # the store imports pandas: code that only needs a setting or an error does not wait for it
     if name in __all__:
         from pipeline import api
 

@@ -1,4 +1,4 @@
-"""The group of all commands, and how each of them ends: exit status and error sentence."""
+"""The group of all commands, with their exit statuses and error messages."""
 
 import os
 import sys

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command(
     cls=AdvancedCommand,
-    epilog=f"Exit status: 0 published, 1 held back (what was published before stands), 2 could not run. {EPILOG}",
+    epilog=f"Exit status: 0 published, 1 held back (what was published before stays), 2 could not run. {EPILOG}",
 )
 @portal_option
 @data_option
@@ -178,7 +178,7 @@ def serve(portal: str | None, data: Path | None, cron: str, port: int) -> None:
 @click.command()
 @data_option
 def demo(data: Path | None) -> None:
-    """Harvest three nights of a small portal on this machine, compare them, and show where everything lies."""
+    """Harvest three nights of a small portal on this machine, compare them, and show where everything is."""
     from flows.cli.demo import run_demo
 
     run_demo(data or Path("data/demo"))

@@ -98,7 +98,7 @@ def status(style: str, late_hours: float | None, notify: bool, data: Path | None
     if notify and (event := event_of(store, found)):
         if not settings.notify_webhook and not settings.notify_command:
             raise BmaProgressError(
-                "there is nobody to notify; set notify_command, or BMA_PROGRESS_NOTIFY_WEBHOOK in the environment"
+                "no notification is set up; set notify_command, or BMA_PROGRESS_NOTIFY_WEBHOOK in the environment"
             )
         for problem in send_event(event, settings, sent_log(store.root), once=True):
             complain(problem)

@@ -1,4 +1,4 @@
-"""Prefect's environment, set before it is imported: no usage data is sent, its state lies beside the store."""
+"""Prefect's environment, set before it is imported: no usage data is sent, and its state is kept beside the store."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ _DEFAULTS: Final = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     # a fresh home takes some 25 s of database migrations, minutes on a busy machine; the default is 20 s
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "300",
-    # what a person must know we print ourselves, in a sentence; the run's log and Prefect's UI have the rest
+    # the commands print what matters in a sentence; the run's log and Prefect's UI have the rest
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_LOGGERS_PREFECT_FLOW_RUNS_LEVEL": "INFO",
@@ -26,7 +26,7 @@ _DEFAULTS: Final = {
 def prepare(store: Path) -> Path:
     """Set the defaults that the user has not set; returns Prefect's home.
 
-    The home lies beside the store, not in it: the store holds nothing but evidence. PREFECT_HOME moves it.
+    The home is beside the store, not in it: the store holds only evidence. PREFECT_HOME moves it.
     """
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -36,5 +36,5 @@ def prepare(store: Path) -> Path:
 
 
 def uses_own_server() -> bool:
-    """Whether Prefect will start a server of its own for the flow (no PREFECT_API_URL)."""
+    """True where Prefect starts a server of its own for the flow (no PREFECT_API_URL)."""
     return not os.environ.get("PREFECT_API_URL")

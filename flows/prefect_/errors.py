@@ -1,4 +1,4 @@
-"""Failures of Prefect, and its absence, as errors of ours. Imports Prefect only when it is called."""
+"""Errors for failures of Prefect and for its absence. Does not import Prefect."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +8,11 @@ from pipeline.errors import BmaProgressError, first_line
 
 
 class PrefectFailedError(BmaProgressError):
-    """Prefect, or the way to its server, failed."""
+    """Prefect, or the connection to its server, failed."""
 
 
 def require_prefect() -> None:
-    """Raise BmaProgressError where Prefect is not installed: all that only reads works without it."""
+    """Raise BmaProgressError where Prefect is not installed; commands that only read work without it."""
     if find_spec("prefect") is None:
         raise BmaProgressError(
             "this command needs Prefect, which is not installed; get it with: pip install 'prefect>=3.9.1,<4'"

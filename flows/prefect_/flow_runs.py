@@ -1,4 +1,4 @@
-"""The runs that Prefect's server keeps of our flows: their names, those that a kill left behind. Imports Prefect."""
+"""Flow runs on Prefect's server: names them, and marks those that a kill left behind. Imports Prefect."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ async def name_flow_run(run: HarvestRun) -> None:
 
 
 async def crash_orphaned_runs(store: Archive) -> None:
-    """Mark runs of this store that a kill left Running as crashed: we hold the store's lock, so none of them lives."""
+    """Mark runs of this store that a kill left Running as crashed: this process holds the store's lock, so none of them lives."""
     tag = "store-" + hashlib.sha256(str(store.root.resolve()).encode()).hexdigest()[:12]
     own = UUID(str(flow_run.id))
     async with get_client() as client:

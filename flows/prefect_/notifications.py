@@ -16,9 +16,9 @@ _EVENTS: Final[dict[StateName, What]] = {"HeldBack": "held_back", "CouldNotRun":
 
 
 async def notify_finished(settings: Settings, outcome: HarvestOutcome, harvest_id: str | None) -> list[str]:
-    """Send how a harvest ended; returns what went wrong with that.
+    """Notify how a harvest ended; returns why a notification could not be sent.
 
-    A stop that a person asked for sends nothing, a published harvest only after one that was not.
+    A requested stop sends nothing; a published harvest sends `recovered` only after one that was not published.
     """
     what = _EVENTS.get(outcome.state)
     if what is None:

@@ -1,4 +1,4 @@
-"""Prefect's server as a process of our own, for schedules and for workers that must reach it."""
+"""Prefect's server as a child process, for schedules and for workers that must reach it."""
 
 import ctypes
 import os
@@ -27,9 +27,9 @@ _START_TIMEOUT: Final = 300  # seconds; a new home needs a database first
 
 @contextmanager
 def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
-    """The address of Prefect's server: the one PREFECT_API_URL names, or one of our own on loopback.
+    """The address of Prefect's server: the one PREFECT_API_URL names, or one started here on loopback.
 
-    port: of our own; 0 is any free one. Raises BmaProgressError where it does not start.
+    port: of the server started here; 0 takes any free one. Raises BmaProgressError where it does not start.
     """
     if not prefect_setup.uses_own_server():
         yield os.environ["PREFECT_API_URL"]
@@ -61,9 +61,8 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
     finally:
         _use_server(None)
         if "prefect.logging.handlers" in sys.modules:
-            sys.modules["prefect.logging.handlers"].APILogWorker.drain_all(
-                timeout=5
-            )  # its thread may have lines left to send
+            # its thread may have lines left to send
+            sys.modules["prefect.logging.handlers"].APILogWorker.drain_all(timeout=5)
         server.terminate()
         try:
             server.wait(20)

@@ -6,5 +6,5 @@ from pipeline.errors import BmaProgressError
 
 
 def is_worth_a_retry(task: Any, run: Any, state: Any) -> bool:
-    """Whether a failed batch is tried once more: not where a person or the portal has to change something first."""
+    """True where a failed batch is tried again: not where a person or the portal has to change something first."""
     return not isinstance(state.data, BmaProgressError)

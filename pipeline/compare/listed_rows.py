@@ -142,8 +142,8 @@ class _OneList:
     def _renumbered(self) -> frozenset[int]:
         """Indexes, among the matched reports, of those whose printed number changed its rank.
 
-        All numbers change when a report is added or removed, or when the portal counts from the other end: neither
-        is a renumbering.
+        All numbers change when a report is added or removed, or when the portal counts from the other end. Then the ranks
+        stay, or are reversed: neither is a renumbering.
         """
         kept = [(place, old, new) for place, (old, new, moved) in enumerate(self._matched()) if not moved]
         if any(row["report_no"] is None for _, old, new in kept for row in (old, new)):

@@ -1,7 +1,7 @@
 """Batches on other machines: what a worker is sent, what it leaves in the run's folder, and how that is collected.
 
-The run's folder lies on a file system that all workers share. Each execution of a batch appends to a file of its own, one
-line a page, so that no two workers ever write the same file, and a kill at any moment costs at most the page in work.
+The run's folder is on a file system that all workers share. Each execution of a batch appends to a file of its own, one
+line a page. So no two workers ever write the same file, and a kill at any moment costs at most the page being written.
 """
 
 import base64
@@ -71,10 +71,9 @@ class Batch:
 
 
 class BatchFiles:
-    """A file in the shared folder that says to workers that their batches are still wanted.
+    """A file in the shared folder; while it exists, workers go on with their batches.
 
-    A worker outlives the harvest that sent its batch when that is killed; the next start makes another file, and the
-    worker stops.
+    A worker can outlive the harvest that sent its batch. The next start makes another file, and that worker stops.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -97,7 +96,7 @@ class BatchFiles:
 
 
 async def process_batch(batch: Batch, limiter: Limiter) -> ClientState:
-    """Fetch the pages of a batch that no earlier execution of it has saved; returns what was learnt of the portal.
+    """Fetch the pages of a batch that no earlier execution of it has saved; returns what the client knows of the portal.
 
     Raises BmaProgressError where this worker cannot help: another version, no shared folder; PortalError as the client.
     """
@@ -108,7 +107,7 @@ async def process_batch(batch: Batch, limiter: Limiter) -> ClientState:
     if not folder.is_dir():
         raise BmaProgressError(f"{here} does not see {folder}; the store must lie on a file system all workers share")
     if not wanted.exists():
-        raise BmaProgressError(f"{here} was sent a batch that nobody waits for any more")
+        raise BmaProgressError(f"{here} was sent a batch of a harvest that was stopped")
     saved = {page.page_key for page, _ in read_parts(folder, batch.name) if page.error is None}
     tasks = [task for task in batch.tasks if task.ref.page_key not in saved]
     with _Part(folder, batch.name) as part:
@@ -189,6 +188,6 @@ def _unpacked(values: dict[str, Any]) -> tuple[SpooledPage, list[PageRef]]:
 
 
 def for_one_worker(options: FetchOptions, concurrency: int) -> FetchOptions:
-    """The options for one of several workers: so many requests at once are its share, and no secrets."""
+    """The options for one of several workers, without secrets. concurrency: its share of the requests at once"""
     changed = {"concurrency": concurrency, "notify_webhook": None}
     return replace(options, settings=options.settings.model_copy(update=changed))

@@ -38,7 +38,7 @@ class CircuitBreaker:
 
     @property
     def good_pages(self) -> tuple[str, ...]:
-        """Addresses of pages that came whole."""
+        """Addresses of pages that were fetched whole."""
         return tuple(self._good_pages)
 
     @property

@@ -123,7 +123,7 @@ def agency_of(page: PageRow) -> str:
 def _page_bounds(
     groups: Sequence[Coverage], settings: Settings, *, expected: int, unanswered: int, gone: int, changed: int
 ) -> list[BoundResult]:
-    """The bounds of pages. A small allowance stands beside each share: of fifty pages one lost page is two percent.
+    """The bounds of pages. Each share has a small allowance: of fifty pages one lost page is already two percent.
 
     expected: expected pages that were requested; unanswered: those of them that failed or were blocked; gone: those that
     are not found or blank; changed: those whose record says something else

@@ -28,16 +28,16 @@ _MAX_REDIRECTS: Final = 5  # RFC 9309 asks for five; more is a loop
 _TEMPORARY_STATUSES: Final = frozenset((408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524))
 _REFUSALS: Final = frozenset((401, 403, 407, 451))
 _INTERVAL_MARGIN: Final = 1.02  # so that a server that is late with one request still sees a whole interval
-_PAGES_WITHOUT_END: Final = 3  # that stay so after all tries, until a portal's pages are known to have no end
+_PAGES_WITHOUT_END: Final = 3  # pages without an end after all tries; then the portal's pages are taken to have none
 
 
 class PortalClient:
     """An asynchronous client for one portal; use it as `async with PortalClient(settings, limiter) as client`.
 
-    limiter: shared by everybody who harvests this host, so that together they keep one rate; a file does for one machine
-    is_complete: says of a body whether its end is there; a page without is tried again
-    is_blocked: says of a body whether it is a firewall's or a login page under status 200; the page is tried again,
-        and the breaker counts it: a portal that shows nothing else keeps us out
+    limiter: shared by all harvests of this host, so that together they keep one rate; on one machine, a file
+    is_complete: True for a body that has its end; a page without its end is tried again
+    is_blocked: True for a firewall's or a login page under status 200; the page is tried again, and the breaker counts
+        it: where only such pages come, the portal does not let the harvest in
     state: of an earlier client for the same portal
 
     Raises PortalError on entry where robots.txt could not be read.
@@ -95,7 +95,7 @@ class PortalClient:
         return self._limiter.interval
 
     async def state(self) -> ClientState:
-        """What was learnt so far; robots.txt is read again where it is a day old."""
+        """What is known of the portal so far; robots.txt is read again where it is a day old."""
         await self._read_robots()
         text, age = (self._robots.text, self._robots.age) if self._robots else (None, 0.0)
         return ClientState(text, age, self._ends_seen, self._ends_missed, self._breaker.good_pages)
@@ -130,7 +130,7 @@ class PortalClient:
                 fetched = self._checked(fetched)
             asked = retry_after(fetched.headers.get("retry-after")) if fetched.error_kind == "status" else 0.0
             if 0 < asked <= settings.max_retry_after:
-                await self._limiter.pause(asked)  # the portal asks all of us to wait, not only for this page
+                await self._limiter.pause(asked)  # the portal asks the whole harvest to wait, not only this page
             if _may_mean_outage(fetched):
                 await self._breaker.record_failure(str(fetched.error), self._page_comes)
             else:
@@ -152,7 +152,7 @@ class PortalClient:
                     return await self._try(url, headers, attempt)
 
     async def _page_comes(self, url: str) -> bool:
-        """True where a page that came before comes again."""
+        """True where a page that was fetched before can be fetched again."""
         async with self._under_way:
             return not _may_mean_outage(self._checked(await self._try(url, self._headers, 1)))
 
@@ -234,11 +234,11 @@ class PortalClient:
 
     @property
     def _ends_matter(self) -> bool:
-        """True where this portal's pages have an end that can be missing: some had, or few were looked at yet."""
+        """True where a missing end means a cut page: some page of this portal had an end, or too few were seen yet."""
         return self._ends_seen or self._ends_missed < _PAGES_WITHOUT_END
 
     def _checked(self, fetched: Fetched) -> Fetched:
-        """A page that came under status 200, marked where it is none or its end is missing."""
+        """Mark a page of status 200 as blocked or incomplete where it is."""
         if fetched.status != 200 or fetched.error is not None:
             return fetched
         if self._is_blocked(fetched.body):
@@ -254,7 +254,7 @@ class PortalClient:
     # --- robots.txt ---------------------------------------------------------------------------------------------------
 
     async def _read_robots(self) -> None:
-        """Read robots.txt where it is to be obeyed, and was not read yet or a day ago."""
+        """Read robots.txt where it is to be obeyed, and was not read within the last day."""
         if not self._settings.robots or (self._robots and not self._robots.is_outdated):
             return
         async with self._robots_lock:
@@ -281,7 +281,7 @@ def _status_error(status: int, *, conditional: bool) -> tuple[str | None, ErrorK
 
 
 def _may_mean_outage(fetched: Fetched) -> bool:
-    """True where an answer, or the lack of one, may mean that the portal is down or keeps us out."""
+    """True where an answer, or the lack of one, may mean that the portal is down or refuses the harvest."""
     if fetched.error_kind == "status":
         return fetched.status in _TEMPORARY_STATUSES
     return fetched.error_kind not in (None, "too_large", "robots")

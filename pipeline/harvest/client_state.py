@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 KNOWN_GOOD_PAGES: Final = 16
-"""How many addresses of pages that came whole are remembered."""
+"""How many addresses of whole pages are remembered."""
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class ClientState:
     good_pages: tuple[str, ...] = ()
 
     def joined(self, other: "ClientState") -> "ClientState":
-        """What two clients have learnt together; robots.txt as this one knows it."""
+        """The state of two clients joined; robots.txt as this one read it."""
         new = (page for page in other.good_pages if page not in self.good_pages)
         return replace(
             self,

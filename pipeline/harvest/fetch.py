@@ -40,7 +40,7 @@ class FetchTask:
 
 @dataclass(frozen=True, slots=True)
 class FetchOptions:
-    """What holds for all pages of a harvest. agencies: follow links to these only; none: to all."""
+    """The options for all pages of a harvest. agencies: follow links to these only; empty: to all"""
 
     settings: Settings
     follow_links: bool = True
@@ -48,7 +48,7 @@ class FetchOptions:
 
 
 def portal_client(settings: Settings, limiter: Path | Limiter, state: ClientState | None = None) -> PortalClient:
-    """A client that recognises whole pages, and those that keep us out."""
+    """A client that recognises whole pages and blocked ones."""
     return PortalClient(settings, limiter, is_complete=is_whole, is_blocked=is_blocked, state=state)
 
 
@@ -94,7 +94,7 @@ async def _fetch_page(
 
 
 def _read(ref: PageRef, fetched: Fetched, task: FetchTask, options: FetchOptions) -> tuple[SpooledPage, list[PageRef]]:
-    """Parse what came, unless it is byte for byte what is already known; returns the page and what it links to."""
+    """Parse an answer, unless its bytes are already known; returns the page and the pages it links to."""
     page = SpooledPage(
         page_key=ref.page_key,
         kind=ref.kind,

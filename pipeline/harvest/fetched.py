@@ -1,4 +1,4 @@
-"""What came of one request for a page: an answer or a failure, and what kind of failure it is."""
+"""The result of one request for a page: an answer or a failure, and its kind."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came of one page. A failure is a result, not an exception.
+    """The result of fetching one page. A failure is a result, not an exception.
 
     url: as requested; final_url: after redirects; body: the entity's bytes, content encodings undone; sha256: of body, hex
     headers: those worth keeping as evidence, as sent, names in lower case; wire_bytes: length of the body as it travelled

@@ -18,8 +18,7 @@ from pipeline.store.state import State
 RECORD_KINDS: Final = ("project", "kpi", "yii_project", "city_indicator")
 """The kinds of pages that hold a record, and are requested again in every harvest."""
 
-
-_DAYS: Final = 7
+_DAYS: Final = 7  # in this many days each page that the portal never had is requested once
 
 
 def known_pages(store: Archive) -> dict[str, PageRow]:
@@ -33,10 +32,10 @@ def known_pages(store: Archive) -> dict[str, PageRow]:
 def plan(
     settings: Settings, scope: Scope, known: Mapping[str, PageRow] | None = None, today: date | None = None
 ) -> Iterator[tuple[str, PageRef]]:
-    """The pages to begin with, each with how it was found: what was asked for, or the lists, known pages, a probe.
+    """The pages to begin with, each with its source: `asked`, `start`, `list`, `known` or `probe`.
 
     known: pages of the last published harvest; read from the store where not given
-    today: the day it is, Bangkok time; pages that were never there are requested on one day of the week
+    today: the day in Bangkok; it decides which of the pages that the portal never had are requested
     """
     if scope.pages:
         yield from (("asked", ref) for ref in scope.pages)
@@ -67,6 +66,6 @@ def _agencies(scope: Scope, known: Mapping[str, PageRow]) -> list[str]:
 
 
 def _rests(row: PageRow, today: date) -> bool:
-    """True where a page that the portal never had is left alone: it is requested on one day of the week, by its key."""
+    """True where a page is not requested today: the portal never had it, and its day of the week is another one."""
     never_there = row["version_harvest_id"] is None and row["misses"] > 0
     return never_there and zlib.crc32(row["page_key"].encode()) % _DAYS != today.toordinal() % _DAYS

@@ -35,7 +35,7 @@ class RateLimiter:
     """One even rate for a host, shared by all tasks and processes that open the same file.
 
     The file holds the time of the next free slot, on the machine's monotonic clock, which all processes share and
-    nobody sets. Taking a slot moves it on by one interval under a lock; waiting happens outside the lock. It costs 4 µs
+    which cannot be set. Taking a slot moves it on by one interval under a lock; waiting happens outside the lock. It costs 4 µs
     a request, so a process that is alone uses the same file.
 
     longest_pause: seconds; a slot further ahead than that was written before the machine was restarted

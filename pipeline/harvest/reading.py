@@ -1,4 +1,4 @@
-"""A page's bytes parsed: what the spool stores of the page, and whether it is whole or keeps us out."""
+"""Parses a page's bytes: what the spool stores of the page, and whether it is whole or blocked."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What one harvest is asked for, as plain data: the parameters of the flow, valid JSON for a deployment."""
+"""The request for one harvest, as plain data: the parameters of the flow, valid JSON for a deployment."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from pipeline.settings import Settings, load_settings
 
 
 class HarvestRequest(BaseModel):
-    """What one harvest is asked for; see the fields."""
+    """The request for one harvest; see the fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

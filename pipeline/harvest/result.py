@@ -1,4 +1,4 @@
-"""What a harvest is asked for, and what came of it, as plain data."""
+"""The scope of a harvest and its result, as plain data."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from pipeline.harvest.portal import PageRef
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a harvest is asked for.
+    """The pages that a harvest requests.
 
     pages: only these pages; agencies: only these (8 digits); sample: at most so many pages with records; probe: pages
     of a range of serials beside all others. Nothing of it: the whole portal.
@@ -30,7 +30,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class HarvestResult:
-    """What came of a harvest.
+    """The result of a harvest.
 
     held_back: why it does not replace the last one; None when it is published
     remarks: what else an operator should know, one sentence each
@@ -51,7 +51,7 @@ class HarvestResult:
     remarks: list[str]
 
     def summary(self) -> dict[str, Any]:
-        """What of the result goes into the manifest."""
+        """The part of the result that goes into the manifest."""
         return {
             "bounds": [asdict(bound) for bound in self.bounds if not bound.held],
             "resumed": self.resumed,

@@ -92,7 +92,7 @@ class HarvestRun:
 
     @classmethod
     def _resume(cls, settings: Settings, store: StoreWriter, scope: Scope, harvest_id: str) -> "HarvestRun | None":
-        """The interrupted harvest, to go on with; None where it was killed before it was planned."""
+        """Resume the interrupted harvest; returns None where it was killed before it was planned."""
         run = cls(settings, store, scope, harvest_id, known_pages(store), resumed=True)
         planned_scope = run.spool.meta().get("scope")
         if planned_scope is None:
@@ -119,7 +119,7 @@ class HarvestRun:
             return []
         size = self.settings.batch_size
         if self.scope.sample is not None:
-            if being_fetched:  # what is being fetched decides how many more are wanted
+            if being_fetched:  # how many more are wanted depends on what is being fetched
                 return []
             pending = self.spool.pending()
             records = [found for found in pending if found[0].kind in RECORD_KINDS]
@@ -141,7 +141,7 @@ class HarvestRun:
         return bool(self.next_batch())
 
     def next_pass(self) -> bool:
-        """Whether to go through the pages once more: at first, then over the failures as long as that recovers some."""
+        """True where another pass follows: the first one, then over the failures as long as that recovers some."""
         self._passes += 1
         if self._passes == 1:
             return True
@@ -168,14 +168,17 @@ class HarvestRun:
     def save_page(self, page: SpooledPage, found: list[PageRef]) -> None:
         """Save one page and the pages its links lead to."""
         if found and self.spool.size() >= self.settings.max_pages:
-            found = []  # an endless listing must not lead us on for ever
+            found = []  # an endless listing must not keep the harvest running for ever
         self.spool.put(page, found)
         self.counts[page.result] += 1
         about = {"page": page.page_key, "status": page.http_status, "result": page.result, "attempts": page.attempts}
         self.log("page", **about, error=page.error)
 
     def collect(self, batch: str = "") -> int:
-        """Save what workers on other machines have saved of a batch, by its name, or of all; returns how many pages."""
+        """Move the pages that workers on other machines have saved into the spool; returns how many.
+
+        batch: the name of one; all batches without it
+        """
         pages = read_parts(self.folder, batch)
         for page, found in pages:
             if self.spool.is_pending(page.page_key):
@@ -184,7 +187,7 @@ class HarvestRun:
         return len(pages)
 
     def _fetch_task(self, ref: PageRef, source: str) -> FetchTask:
-        """A page to fetch, with what a worker must know of it."""
+        """A page to fetch, with what a worker needs to know about it."""
         known = self.known.get(ref.page_key)
         # an older copy is requested for pages that are linked to and were never seen under `/mobile/`
         was_seen = known is not None and known["version_harvest_id"] is not None
@@ -197,9 +200,9 @@ class HarvestRun:
 
     @asynccontextmanager
     async def connect(self, limiter: Limiter | None = None) -> AsyncIterator[PortalClient]:
-        """Make the one client of the harvest, with which batches are fetched, and close it at the end.
+        """Open the client that fetches all batches of the harvest, and close it at the end.
 
-        limiter: of the portal's requests, where other machines send some too
+        limiter: shared with other machines, where they send requests too
         """
         async with portal_client(self.settings, limiter or self.folder / RATE_FILE) as self.client:
             yield self.client
@@ -207,11 +210,11 @@ class HarvestRun:
     # --- committing ---------------------------------------------------------------------------------------------------
 
     def finish(self) -> HarvestResult:
-        """Stage, check, commit and publish what was fetched. Raises PortalError where nothing at all came."""
+        """Stage, check, commit and publish what was fetched. Raises PortalError where no page was answered."""
         reason = self.spool.why_nothing_came()
         if reason is not None:
             why = reason or "there was no page to fetch"
-            raise PortalError(f"nothing came from {self.settings.portal} ({why}); what was published before stands")
+            raise PortalError(f"nothing came from {self.settings.portal} ({why}); what was published before stays")
         staged = stage(
             self.store,
             self.harvest_id,
@@ -271,7 +274,7 @@ class HarvestRun:
 
 
 def run_harvest(run: HarvestRun, on_page: Callable[[], None] = lambda: None) -> HarvestResult | None:
-    """A whole harvest without Prefect; None where a stop was requested."""
+    """Run a whole harvest without Prefect; returns None where a stop was requested."""
 
     async def fetch() -> None:
         async with run.connect():

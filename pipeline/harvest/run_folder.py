@@ -1,4 +1,4 @@
-"""The folders of harvests under way, `runs/<id>/`: the name of a new one, and what an interrupted one has left."""
+"""The folders of harvests under way, `runs/<id>/`: the name of a new one, and the one an interrupted harvest left."""
 
 import shutil
 from datetime import UTC, datetime, timedelta

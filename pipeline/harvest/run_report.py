@@ -22,7 +22,7 @@ def write_report(folder: Path, result: HarvestResult, portal: str) -> str:
 
 
 def report_text(result: HarvestResult, portal: str) -> str:
-    """What an operator wants to see first: good or not, what is missing, and why."""
+    """The report for operators: whether the harvest was published, what is missing, and why."""
     word = "published" if result.published else "HELD BACK"
     lines = [f"Harvest {result.harvest_id} of {portal}: {word}."]
     if result.held_back:

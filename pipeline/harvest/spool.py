@@ -62,7 +62,7 @@ class SpooledPage:
 
     @property
     def result(self) -> str:
-        """What came of the page, in a word."""
+        """The result for the page, in a word."""
         return self.error_kind or self.verdict or ("not_modified" if self.not_modified else "unchanged")
 
     @property
@@ -199,7 +199,7 @@ class Spool:
             yield self._page(*row)
 
     def why_nothing_came(self) -> str | None:
-        """The most common error where not one page was answered, empty where there is no error; None where one was."""
+        """None where any page was answered; else the most common error, or an empty text without one."""
         pages = list(self.pages(with_body=False, with_rows=False))
         if any(page.sha256 or page.not_modified for page in pages):
             return None

@@ -98,7 +98,7 @@ def stage(
 def _page_rows(
     fetched: Iterator[SpooledPage], previous: Mapping[str, PageRow], harvest_id: str
 ) -> Iterator[tuple[PageRow, SpooledPage | None]]:
-    """Each known or fetched page once, by key, with its row in this harvest."""
+    """Merge known and fetched pages, both in order of key: each page once, with its row in this harvest."""
     keys = iter(sorted(previous))
     key = next(keys, None)
     for page in fetched:
@@ -203,7 +203,7 @@ class _NewVersions:
         return {**stored, **patched}
 
     def _base(self, previous: PageRow) -> tuple[str, str]:
-        """The stored whole page that a patch can stand on: one hop, never a chain."""
+        """The stored whole page that a patch is made against: never another patch."""
         id_, sha256 = previous["record_body_harvest_id"], previous["record_sha256"]
         record = self._store.body_record(id_, sha256)
         return (record["base_harvest_id"], record["base_sha256"]) if record["base_sha256"] else (id_, sha256)

@@ -37,7 +37,7 @@ def request_headers(settings: Settings) -> httpx.Headers:
 
 
 def user_agent_of(contact: str) -> str:
-    """Who we are: name, version, and where to reach the operator."""
+    """The User-Agent header: name, version, and where to reach the operator."""
     try:
         who = f"bma-progress/{version('bma-progress')}"
     except PackageNotFoundError:  # run from its source folder, without installing

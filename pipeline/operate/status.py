@@ -37,7 +37,7 @@ class Condition:
 
     @property
     def is_good(self) -> bool:
-        """True where nobody has to do anything."""
+        """True where there is nothing to do."""
         return self.state == "good"
 
 
@@ -67,7 +67,7 @@ def _failure(store: Archive, newest: str) -> tuple[str | None, str | None]:
         if folder.name <= newest:
             break
         event = _last_event(folder / "log.jsonl")
-        if event.get("event") == "failed":  # else it continued after an error, or is running
+        if event.get("event") == "failed":  # another last event: it continued after an error, or is running
             return folder.name, str(event.get("reason"))
         if (folder / SPOOL).exists() and not _is_being_written(store):
             return folder.name, "it was interrupted; the next start continues it"

@@ -3,7 +3,7 @@
 The rule: a step progresses evenly from the morning of its first day to the evening of its last; a step of one day is done
 that evening. Planned progress is the sum over all steps of weight times the share that should be done.
 Weights count as printed. They are not scaled to a total of 100: a plan with another total is faulty, an audit must see
-that, and scaling would invent progress that nobody planned. A plan with an unreadable weight or date has no planned
+that, and scaling would invent progress that was never planned. A plan with an unreadable weight or date has no planned
 progress, because the sum without it would be too low. A step that ends before it begins counts on its first day.
 """
 

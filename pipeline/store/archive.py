@@ -139,7 +139,7 @@ def has_current_columns(snapshot: Path) -> bool:
 
 @contextmanager
 def _table_file(file: Path) -> Iterator[None]:
-    """Say in one sentence that a file of a snapshot is not what was written."""
+    """Turn errors of damaged snapshot files into one sentence."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:

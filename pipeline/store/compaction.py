@@ -1,4 +1,4 @@
-"""Months that are over put into packs, and what a kill left of that finished."""
+"""Compaction: puts the harvests of past months into packs, and finishes what a kill interrupted."""
 
 import shutil
 import zipfile
@@ -56,7 +56,7 @@ def finish_compaction(archive: Archive, names: list[str]) -> None:
 
 
 def _check_pack(archive: Archive, staged: Path, folders: list[Path]) -> None:
-    """What is read back must be what was committed, before anything goes."""
+    """Check that a pack reads back as it was committed, before its folders are deleted."""
     with zipfile.ZipFile(staged) as packed:
         for folder in folders:
             stated = {name: about["sha256"] for name, about in archive.manifest(folder.name)["files"].items()}

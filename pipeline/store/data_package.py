@@ -53,7 +53,7 @@ def write_data_package(folder: Path, harvest_id: str, portal: str, *, form: str 
 def says_of_files(package: dict[str, Any]) -> dict[str, Any]:
     """What a package states about the files beside it, without the words that a newer version may put otherwise.
 
-    Raises KeyError, TypeError where it is none of ours.
+    Raises KeyError, TypeError where another program wrote it.
     """
     return {
         "version": package["version"],

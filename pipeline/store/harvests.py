@@ -1,4 +1,4 @@
-"""The committed harvests of a store, read: what there is, what each manifest says, pages and their bytes."""
+"""Reads the committed harvests of a store: their ids, manifests, pages and bytes."""
 
 import hashlib
 import zipfile

@@ -14,9 +14,9 @@ from pipeline.store.packs import packs
 
 
 def write_head(harvests: Harvests, portal: str, new_packs: Mapping[str, str] | None = None) -> None:
-    """Write head.json, where it says anything else than what stands there.
+    """Write head.json unless it is up to date.
 
-    new_packs: the hashes of packs that were made just now
+    new_packs: the hashes of packs that were just made
     """
     root, ids = harvests.root, harvests.harvest_ids()
     stated = _read_head(root).get("packs")
@@ -38,7 +38,7 @@ def check_head(harvests: Harvests) -> None:
     """Raise StoreDamagedError where the harvest that head.json names is not there as it was committed."""
     head = _read_head(harvests.root)
     if not {"harvest_id", "manifest_sha256"} <= head.keys():
-        return  # lost or damaged: written again from the harvests, whose chain stands by itself
+        return  # lost or damaged: written again from the harvests, whose manifests form a chain of their own
     named, sha256 = head["harvest_id"], head["manifest_sha256"]
     if named is not None and (
         named not in harvests.harvest_ids() or file_sha256(harvests.harvest_folder(named) / MANIFEST) != sha256

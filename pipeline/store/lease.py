@@ -58,7 +58,7 @@ def _take(objects: ObjectStorage, name: str) -> str | None:
         return objects.write(LEASE, _text(name), only_new=True)
     holder = objects.parsed(LEASE, found[0])
     age = (datetime.now(UTC) - datetime.fromisoformat(holder["renewed_at"])).total_seconds()
-    # whoever holds the mirror's own lock knows that a former holder of the lease with this mirror is dead
+    # this process holds the mirror's lock, so an earlier holder of the lease with this mirror is dead
     if holder["mirror"] != name and age < _SECONDS:
         raise StoreBusyError(
             f"{objects.url} is being written by process {holder['process']} on {holder['host']}, alive "

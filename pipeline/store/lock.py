@@ -61,7 +61,7 @@ def _lock(root: Path) -> int:
 def _flock() -> Callable[[int], None]:
     """Locks an open file, or raises BlockingIOError where another process holds its lock."""
     try:
-        import fcntl  # Unix alone has it: whoever only reads needs none
+        import fcntl  # only Unix has it, and reading does not need it
     except ImportError:
         raise StoreError(
             "this system has no file locks of Unix, which writing to a store and mirroring object storage need; do that on "

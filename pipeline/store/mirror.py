@@ -3,11 +3,11 @@
 All work is done in the mirror, a store like any other; what object storage adds is one order of writes:
 
 1. a lease, `lock.json`, made only where there is none, renewed while its writer lives: one writer at a time
-2. the files of each new harvest and pack, its manifest last; nobody reads them yet
+2. the files of each new harvest and pack, its manifest last; no reader looks at them yet
 3. `head.json`, replaced only if it still is what was read before: *that is the commit*
 4. the snapshot's files, and then `latest.json`, which names their folder
 
-A reader follows `head.json` and the chain of manifests, so that what a dead writer left half is never seen; every file
+A reader follows `head.json` and the chain of manifests, so it never sees what a dead writer left unfinished; every file
 is checked against its manifest. Objects are never changed, but `head.json`, `latest.json` and the lease.
 """
 
@@ -54,12 +54,12 @@ class Mirror:
         return lease(self.objects, self.root)
 
     def head(self) -> tuple[dict[str, Any], str | None]:
-        """What `head.json` says, and the tag of that very content; empty and None where there is none."""
+        """The content of `head.json` and its tag; empty and None where the object is missing."""
         found = self.objects.read_tagged("head.json")
         return ({}, None) if found is None else (self.objects.parsed("head.json", found[0]), found[1])
 
     def latest(self) -> dict[str, Any]:
-        """What `latest.json` says: the harvest it shows, and where its tables are; empty where there is none."""
+        """The content of `latest.json`: the harvest it shows and where its tables are; empty where it is missing."""
         return self.objects.document("latest.json") or {}
 
     # --- from there to here -----------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ class Mirror:
 
 
 def latest_document(root: Path, harvest_id: str) -> dict[str, Any]:
-    """What `latest.json` must say of a harvest that is published."""
+    """The content of `latest.json` for a published harvest."""
     files = sorted((root / "snapshots" / harvest_id).glob("*.parquet"))
     return {"harvest_id": harvest_id, "tables": {file.stem: f"snapshots/{harvest_id}/{file.name}" for file in files}}
 

@@ -75,7 +75,7 @@ def read_as(file: Folder, schema: pa.Schema, chosen: ds.Expression | None = None
     if isinstance(file, Path):
         stored = ds.dataset(file)
         there = [name for name in schema.names if name in stored.schema.names]
-        # no reading ahead: a block of rows is what fits into memory, not what lies behind it
+        # no reading ahead: only one block of rows has to fit into memory
         table = stored.to_table(columns=there, filter=chosen, batch_readahead=1, fragment_readahead=1)
     else:
         source = parquet_source(file)

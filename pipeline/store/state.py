@@ -47,7 +47,7 @@ _LINEAGE_FROM: Final = {
 
 
 OF_ONE_HARVEST: Final = ("progress_differs",)
-"""Rules that compare two pages: what they found holds for the harvest that found it, not for as long as the version."""
+"""Rules that compare two pages: a finding holds for its harvest only, not as long as the page's version."""
 
 
 class LivePage(NamedTuple):
@@ -81,7 +81,7 @@ class State:
         self.live = live_pages(self.pages)
 
     def ended_codes(self) -> frozenset[str]:
-        """Codes of records that had ended by this harvest: what shows up again later is back, not new."""
+        """Codes of records that had ended by this harvest: a record that appears again later is back, not new."""
         ended = self.pages.filter(pc.is_valid(self.pages["ended_at"]))
         return frozenset(code_of_page(key) for key in ended["page_key"].to_pylist())
 
@@ -128,11 +128,11 @@ class State:
                         writers[name].write_table(tables[name])
                         rows[name] += len(tables[name])
                 del tables
-                pa.default_memory_pool().release_unused()  # else what a block took stays until the night ends
+                pa.default_memory_pool().release_unused()  # else a block's memory stays until the harvest ends
         return rows
 
     def _copied(self, name: str, out: Path, rows: dict[str, int]) -> bool:
-        """Copy a table's file from the base where no row of it can differ; false where it must be written."""
+        """Copy a table's file from the base where no row of it can differ; returns False where it must be written."""
         file = self._base / f"{name}.parquet" if self._base else None
         if file is None or name in PAGE_LEVEL_TABLES or self._dirty(TABLES[name].key[0]) or not file.is_file():
             return False
@@ -215,7 +215,7 @@ class State:
         return pa.Table.from_arrays(arrays, schema=schema)
 
     def _findings(self) -> pa.Table:
-        """The findings of the versions in force, and those of pages without a record tonight."""
+        """The findings of the versions in force, and those that this harvest made."""
         schema = arrow_schemas()["findings"]
         wanted: dict[str, set[str]] = {}
         for key, id_ in zip(
@@ -240,10 +240,10 @@ def live_pages(pages: pa.Table) -> pa.Table:
 
 
 def fill_pages(pages: pa.Table, state: State) -> pa.Table:
-    """Complete what a harvest's own file leaves out because it stands elsewhere.
+    """Complete the values that a harvest's own file leaves out because another harvest has them.
 
-    The facts' hash stands with the version's harvest, the page's with the one that first saw its bytes; the record's bytes
-    are the page's where they are not named.
+    The facts' hash is in the version's harvest, the page's hash in the one that first saw its bytes. Where the record's
+    bytes are not named, they are the page's.
     """
     for name, owner in (("facts_sha256", "version_harvest_id"), ("page_sha256", "body_harvest_id")):
         rows = zip(*(pages[column].to_pylist() for column in ("page_key", owner, name)), strict=True)
@@ -277,7 +277,7 @@ def _family(owner: str, pages: pa.Table) -> dict[str, list[LivePage]]:
 
 
 def versions(pages: Sequence[LivePage] | None) -> list[tuple[str, str]]:
-    """By what two states of one code differ: its pages and their versions."""
+    """The pages of one code with their versions: two states of the code differ where these differ."""
     return [(page.page_key, page.version_harvest_id) for page in pages or ()]
 
 

@@ -20,7 +20,7 @@ from pipeline.store.mirror import mirror_of
 
 
 class StoreWriter(Archive):
-    """A store that this process alone may write to. `open_writer` makes it; it is good as long as its lock is held."""
+    """A store that this process alone may write to. `open_writer` makes it; it is valid while its lock is held."""
 
     def write_head(self, new_packs: Mapping[str, str] | None = None) -> None:
         """Name the newest harvest in head.json; see `pipeline.store.head`."""
@@ -39,7 +39,7 @@ class StoreWriter(Archive):
         return snapshots.migrate(self)
 
     def prune_snapshots(self, keep: int) -> list[str]:
-        """Drop derived states older than the last `keep` that are not the first of a month; returns what went."""
+        """Drop derived states older than the last `keep` that are not the first of a month; returns the ids of those dropped."""
         return snapshots.prune_snapshots(self, keep)
 
     def prune_logs(self, keep: int) -> None:
@@ -53,7 +53,7 @@ class StoreWriter(Archive):
 def open_writer(root: Path) -> Iterator[StoreWriter]:
     """Hold the lock of the store's only writer, after finishing what a crash left.
 
-    What was committed is in object storage too when this ends, where the store lies there.
+    At the end, a store in object storage has there too what was committed.
     Raises StoreBusyError, and StoreDamagedError where the newest harvest is not what was committed.
     """
     with ExitStack() as held:
@@ -64,14 +64,14 @@ def open_writer(root: Path) -> Iterator[StoreWriter]:
         writer = StoreWriter(root)
         recover(writer)
         if mirror is not None:
-            mirror.push()  # what an earlier start committed here, and could not there
+            mirror.push()  # what an earlier start committed here and could not upload
         yield writer
         if mirror is not None:
             mirror.push()
 
 
 def recover(archive: Archive) -> None:
-    """Finish or discard what a crash left: staging goes, head and latest follow the newest committed harvest."""
+    """Finish or discard what a crash left: staging is deleted, head and latest follow the newest committed harvest."""
     staging = archive.root / "tmp"
     for left in staging.iterdir() if staging.is_dir() else ():
         shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
@@ -86,7 +86,7 @@ def recover(archive: Archive) -> None:
 
 
 def create_store(root: Path, portal: str) -> Archive:
-    """Open the store in `root`, made new where there is none, closed to all but its owner and group.
+    """Open the store in `root`, or make a new one that only its owner and group can read.
 
     Raises StoreError for another portal's store.
     """
@@ -103,17 +103,17 @@ def create_store(root: Path, portal: str) -> Archive:
 def _make_store(root: Path, portal: str) -> None:
     if root.exists() and not root.is_dir():
         raise StoreError(f"{root} is a file; name a folder for the store")
-    # pages and contact lines name people: who may read them is decided by the folder's owner and group
+    # pages and contact lines name people: only the folder's owner and group may read them
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o750)
-    except (FileNotFoundError, NotADirectoryError, FileExistsError) as error:  # below a file, or of the kernel's
+    except (FileNotFoundError, NotADirectoryError, FileExistsError) as error:  # below a file, or in /proc
         raise StoreError(f"{root} cannot be made ({error.strerror}); name another folder for the store") from None
     for folder in FOLDERS:
         (root / folder).mkdir(parents=True, exist_ok=True)
     write_durably(root / "README.md", README.encode(), root / "tmp")
     if not (root / "head.json").exists():
         write_head(Harvests(root), portal)
-    # last: with it the folder is a store, and whole
+    # last: only with this file is the folder a store
     write_durably(root / "store.json", canonical_json({"format": FORMAT, "portal": portal}), root / "tmp")
 
 

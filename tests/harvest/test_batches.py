@@ -67,7 +67,7 @@ def test_a_worker_that_cannot_work_says_why(tmp_path: Path) -> None:
                 work(replace(batch, software=("9.9", "8")), tmp_path)
             with pytest.raises(BmaProgressError, match=r"does not see .*; the store must lie on a file system"):
                 work(replace(batch, folder=str(tmp_path / "elsewhere")), tmp_path)
-        with pytest.raises(BmaProgressError, match="nobody waits for"):
+        with pytest.raises(BmaProgressError, match="of a harvest that was stopped"):
             work(batch, tmp_path)
         assert portal.log == []
 
