@@ -34,7 +34,8 @@ _AS_CP874: Final = re.compile(r"(?:เ[ธน][^เ\n]?){3}")
 def put_back_references(lines: list[str]) -> list[str]:
     """The lines with Thai letters in place of their printed references; the very same list where none has any."""
     text = "".join(lines)
-    if not any(mark in text for mark in "#\\%") or not any(map(_REFERENCE.search, lines)):
+    is_possible = "#" in text or "\\" in text or ("%" in text and "%u0" in text)  # one character is found at once
+    if not is_possible or not any(map(_REFERENCE.search, lines)):
         return lines
     return [clean(_REFERENCE.sub(_letter, line)) for line in lines]
 
@@ -58,7 +59,11 @@ def text_damage(lines: list[str], *, undecodable: int = 0) -> list[tuple[str, st
         ("text_misencoded", any(mark in text for mark in _LATIN_MARKS), _AS_LATIN.search),
         ("text_misencoded", "เธ" in text, _AS_CP874.search),
         ("text_misencoded", "#" in text and ("&#" in text or "amp;#" in text), _HALF_REFERENCE.search),
-        ("text_misencoded", "%" in text, lambda line: _PERCENT.search(line) and not _ADDRESS.search(line)),
+        (
+            "text_misencoded",
+            "%" in text and ("%E0%" in text or "%e0%" in text),
+            lambda line: _PERCENT.search(line) and not _ADDRESS.search(line),
+        ),
     ]
     found: dict[str, str] = {}
     for rule, is_possible, is_damaged in checks:
