@@ -23,12 +23,15 @@ _DRAWINGS = (b"svg", b"math")  # an HTML element in one ends it
 _NEST_APART = frozenset(
     (b"table", b"object", b"applet", b"marquee", b"template", *_DRAWINGS)
 )  # an end tag inside ends nothing outside
-_BLOCKS: Final = frozenset(  # what holds other elements, and stays open until its end tag
-    b"address article aside blockquote caption center col colgroup dd details dialog dir div dl dt fieldset figcaption figure "
-    b"footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup legend li listing main menu nav ol optgroup option p plaintext pre "
-    b"search section summary table tbody td textarea tfoot th thead tr ul xmp script style template noscript iframe noframes noembed "
-    b"object audio video canvas svg math select datalist progress meter title rp".split()
-) | _NEST_APART
+_BLOCKS: Final = (
+    frozenset(  # what holds other elements, and stays open until its end tag
+        b"address article aside blockquote caption center col colgroup dd details dialog dir div dl dt fieldset figcaption figure "
+        b"footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup legend li listing main menu nav ol optgroup option p plaintext pre "
+        b"search section summary table tbody td textarea tfoot th thead tr ul xmp script style template noscript iframe noframes noembed "
+        b"object audio video canvas svg math select datalist progress meter title rp".split()
+    )
+    | _NEST_APART
+)
 
 
 def is_huge(source: bytes) -> bool:

@@ -38,7 +38,10 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "url_contradicts": ("error", "The page shows another record than its URL asked for."),
     "code_shape": ("warning", "The code does not have the usual shape."),
     "printed_twice": ("note", "A line is printed twice, one right below the other."),
-    "out_of_order": ("error", "A heading or label of the page stands where it does not belong; what is below it is unclaimed."),
+    "out_of_order": (
+        "error",
+        "A heading or label of the page stands where it does not belong; what is below it is unclaimed.",
+    ),
     "series_broken": ("error", "A numbered series has a gap, or a number twice."),
     "levels_out_of_order": ("warning", "A level of the plan does not stand below the level that its number names."),
     "quarters_missing": ("note", "The table of quarters has fewer than four rows."),
@@ -117,8 +120,6 @@ class Scope(NamedTuple):
     table: str
     key: str
 
-    def add(
-        self, rule: str, column: str | None = None, printed: str | None = None, message: str | None = None
-    ) -> None:
+    def add(self, rule: str, column: str | None = None, printed: str | None = None, message: str | None = None) -> None:
         """Record one finding about the row."""
         self.findings.add(rule, column, printed, table=self.table, key=self.key, message=message)

@@ -105,7 +105,12 @@ class Page:
     """
 
     def __init__(
-        self, tables: Sequence[str], lines: list[str], links: Mapping[int, list[str]], findings: Findings, url: str | None
+        self,
+        tables: Sequence[str],
+        lines: list[str],
+        links: Mapping[int, list[str]],
+        findings: Findings,
+        url: str | None,
     ) -> None:
         self.tables: dict[str, list[Row]] = {table: [] for table in tables}
         self.lines = lines
@@ -276,9 +281,7 @@ class Block:
 class _Run:
     """One pass over the lines of a block."""
 
-    def __init__(
-        self, block: Block, lines: list[str], headings: frozenset[str], starts: frozenset[int] | None
-    ) -> None:
+    def __init__(self, block: Block, lines: list[str], headings: frozenset[str], starts: frozenset[int] | None) -> None:
         self.block = block
         self.text = "\n".join(lines)
         self.headings = headings
@@ -354,8 +357,7 @@ class _Run:
         if number == 0 and block.repeats:
             self.record = Record(self.text, found.start())
             self.records.append(self.record)
-        record = self.tail if number >= block.tail_at else self.record
-        assert record is not None and not isinstance(item, Text)
+        record = self.tail if number >= block.tail_at or self.record is None else self.record
         for group in block.groups[number]:
             value = found[group]
             record.values[group] = " ".join(value.split()) if value and "\n" in value else value
@@ -366,8 +368,8 @@ class _Run:
         stop = self.text.find("\n", found.end())
         stop = len(self.text) if stop < 0 else stop
         rest = self.text[found.end() : stop].strip()
-        self.lines = item.lines
-        if item.lines == "none":
+        self.lines = "many" if isinstance(item, Text) else item.lines
+        if self.lines == "none":
             self.pieces = None
             return stop - len(rest) if rest else stop + 1
         self.pieces = record.pieces[item.name] = [rest] if rest else []

@@ -316,7 +316,7 @@ def _mark_links(root: LexborNode) -> list[tuple[str, str]]:
 
 def _target(attributes: dict[str, str | None]) -> str | None:
     target = (attributes.get("href") or "").strip()
-    if target and not target.startswith("#") and not target[:11].lower() == "javascript:":
+    if target and not target.startswith("#") and target[:11].lower() != "javascript:":
         return target
     script = unquote(f"{target} {attributes.get('onclick') or ''}")
     if found := _ADDRESS_IN_SCRIPT.search(script):

@@ -17,7 +17,7 @@ from parsers.grammar import Page
 from parsers.labels import RESULT_LIST_TITLE
 from parsers.page import EMPTY_CELL, PrintedPage, read_page
 from parsers.pages import PAGE_KINDS, PageKind
-from parsers.quarters import take_tables
+from parsers.quarters import QuarterTable, take_tables
 from parsers.text_damage import put_back_references, text_damage
 from parsers.thai import BANGKOK, clean
 from parsers.truncation import is_cut_off, is_open
@@ -107,8 +107,9 @@ def parse_page(
     for place in errors:
         findings.add("error_message_in_page", printed=printed.lines[place])
     declared = PAGE_KINDS[kind]
-    page, lines, below = _prepared(printed, declared, {*errors, *_menu_places(printed)}, findings, url)
-    declared.read(page, page.quarter_tables)
+    page, tables, below = _prepared(printed, declared, {*errors, *_menu_places(printed)}, findings, url)
+    declared.read(page, tables)
+    lines = page.lines
     if not page.code:
         return _without_record(printed, kind, _recordless_verdict(declared, lines, bool(errors), page), findings)
     _check_whole(printed, lines, declared, findings)
@@ -148,8 +149,8 @@ def _with_sound_texts(printed: PrintedPage, findings: Findings) -> PrintedPage:
 
 def _prepared(
     printed: PrintedPage, declared: PageKind, left_out: set[int], findings: Findings, url: str | None
-) -> tuple[Page, list[str], list[str]]:
-    """The page to be read: its record's lines, and those of the site below it."""
+) -> tuple[Page, list[QuarterTable], list[str]]:
+    """The page to be read, its tables of quarters, and the lines of the site below the record."""
     lines, end, line_links = printed.lines, printed.record_end, printed.links
     if left_out:
         places = [place for place in range(len(lines)) if place not in left_out]
@@ -166,9 +167,8 @@ def _prepared(
         if link.line_no < end:
             links.setdefault(bisect_right(numbers, link.line_no) - 1, []).append(link.target)
     page = Page(declared.tables, kept, links, findings, url)
-    page.quarter_tables = tables
     page.replaced = {f"␁{number}": table.printed for number, table in enumerate(tables)}
-    return page, kept, lines[end:]
+    return page, tables, lines[end:]
 
 
 def _menu_places(printed: PrintedPage) -> list[int]:

@@ -33,9 +33,7 @@ _HEADER: Final = re.compile(  # with empty cells, and what is in parentheses in 
 _HEADER_LINES: Final = 12  # at most, empty cells among them
 _NUMBER: Final = "[0-9๐-๙.,]+|-"
 _QUARTER: Final = re.compile("[1-4๑-๔]")
-_IN_ONE_LINE: Final = re.compile(
-    rf"([1-4๑-๔])(?: ({_NUMBER}))?(?: ({_NUMBER}))? ({_NUMBER}) ?/ ?({_NUMBER})"
-)
+_IN_ONE_LINE: Final = re.compile(rf"([1-4๑-๔])(?: ({_NUMBER}))?(?: ({_NUMBER}))? ({_NUMBER}) ?/ ?({_NUMBER})")
 _USUAL_ROW: Final = re.compile(  # one cell a line
     rf"\n([1-4๑-๔])\n({_NUMBER}|{EMPTY_CELL})\n({_NUMBER}|{EMPTY_CELL})\n([0-9๐-๙.,]+) / ([0-9๐-๙.,]+)(?=\n)"
 )

@@ -6,8 +6,8 @@ from parsers.boilerplate import NAVIGATION
 from parsers.grammar import Block, Label, Page, Section, Value, cut
 from parsers.pages.shared import (
     KPI_CODE,
+    MEASURE_LABELS,
     MEASURES,
-    TARGET,
     TARGET_LINE,
     check_last_quarter,
     evaluation,
@@ -56,7 +56,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     for heading in sections.missing:
         page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
     (head,), _ = _HEAD.read([line for line in title.below if line not in NAVIGATION], page)
-    require(head, scope, {"target_value": TARGET, "achieved_value": "ผลงานที่ทำได้", "kpi_type": "ประเภทตัวชี้วัด", "kpi_level": "ตัวชี้วัดระดับ…", "links": "รายละเอียดตัวชี้วัดฯ"})
+    require(head, scope, {**MEASURE_LABELS, "links": "รายละเอียดตัวชี้วัดฯ"})
     columns = measures(head, scope)
     quarters: list[dict[str, Any]] = []
     if (table := table_in(below.get("quarters", []), tables, page)) is None:

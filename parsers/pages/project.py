@@ -10,6 +10,7 @@ from parsers.boilerplate import NAVIGATION, TO_TOP
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Section, Text, Value, compiled, cut
 from parsers.pages.shared import (
     KPI_CODE,
+    MEASURE_LABELS,
     MEASURES,
     PROJECT_CODE,
     QUARTERS,
@@ -67,6 +68,11 @@ _HEAD: Final = Block(
     evaluation("ประเมินโครงการ"),
     repeats=False,
 )
+_HEAD_PARTS: Final = {
+    "agency": "agency and fiscal year",
+    "progress_percent": "ความคืบหน้าโครงการ ร้อยละ",
+    "links": "ดูโครงการแผนปีฯ",
+}
 _UNIT_PAIR: Final = Block(
     "projects",
     Text("rationale"),
@@ -172,7 +178,7 @@ def _without_links_to_top(lines: list[str]) -> list[str]:
 
 def _read_head(page: Page, scope: Scope, name: str | None, lines: list[str]) -> Row:
     (head,), _ = _HEAD.read(lines, page)
-    require(head, scope, {"agency": "agency and fiscal year", "progress_percent": "ความคืบหน้าโครงการ ร้อยละ", "links": "ดูโครงการแผนปีฯ"})
+    require(head, scope, _HEAD_PARTS)
     year = fiscal_year(head.get("fiscal_year_be"), scope, "fiscal_year_be")
     if year is None and "agency" not in head.missing and not head.get("fiscal_year_be"):
         scope.add("part_missing", "fiscal_year_be", None, "The agency's line has no fiscal year.")
@@ -354,8 +360,7 @@ def _read_kpis(page: Page, records: list[Record], tables: list[QuarterTable]) ->
 
 def _read_kpi(page: Page, record: Record, code: str, scope: Scope, tables: list[QuarterTable]) -> None:
     identity = {"project_code": page.code, "kpi_code": code}
-    parts = {"name": "ตัวชี้วัด", "target_value": "ค่าเป้าหมาย", "achieved_value": "ผลงานที่ทำได้", "kpi_type": "ประเภทตัวชี้วัด", "kpi_level": "ตัวชี้วัดระดับ…"}
-    require(record, scope, {**parts, "quarters": "ไตรมาสที่ (1 - 4)"})
+    require(record, scope, {"name": "ตัวชี้วัด", **MEASURE_LABELS, "quarters": "ไตรมาสที่ (1 - 4)"})
     columns = measures(record, scope)
     page.tables["project_kpis"].append({**identity, "name": record.get("name"), **columns})
     if "quarters" in record.missing:
@@ -407,4 +412,3 @@ def _rounded_off(weight: float) -> float:
     if weight == int(weight):
         return 0
     return 0.05 if round(weight, 1) == weight else 0.01
-

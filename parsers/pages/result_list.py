@@ -134,7 +134,7 @@ def _near_brackets(lines: list[str], place: int) -> bool:
 def _free_number(page: Page, record: Record, key: str) -> int:
     """The item's number; where it is taken, the next that is free."""
     item_no = parse_integer(record.get("item_no") or "") or 0
-    used = {row["item_no"] for row in page.tables["result_list_items"]}
+    used: set[int] = {row["item_no"] for row in page.tables["result_list_items"]}
     if item_no in used:
         scope = page.findings.of("result_list_items", f"{key}/{item_no}")
         scope.add("duplicate_key", "item_no", record.first_line, "The later item got the next free number.")
@@ -143,7 +143,13 @@ def _free_number(page: Page, record: Record, key: str) -> int:
 
 
 def _read_item(
-    page: Page, record: Record, head: Record, levels: list[str], identity: Row, scope: Scope, links: list[tuple[str, str]]
+    page: Page,
+    record: Record,
+    head: Record,
+    levels: list[str],
+    identity: Row,
+    scope: Scope,
+    links: list[tuple[str, str]],
 ) -> None:
     require(record, scope, {"brackets": "[มิติที่ …]", **_PARTS})
     heading = record.get("heading")
@@ -200,7 +206,9 @@ def _read_quarters(page: Page, record: Record, identity: Row, scope: Scope, tabl
     }
     quarters: list[Row] = []
     if narratives and (lacking := [row[0] for row in _rows(record, tables) if parse_integer(row[0]) not in narratives]):
-        scope.add("part_missing", "report", ", ".join(lacking), "Some of the headings of the quarters' reports are missing.")
+        scope.add(
+            "part_missing", "report", ", ".join(lacking), "Some of the headings of the quarters' reports are missing."
+        )
     if "quarters" not in record.missing:
         table = tables[int(record.values["quarters"] or 0)]
         if table.unit and table.unit != record.get("unit"):

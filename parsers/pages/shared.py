@@ -90,7 +90,6 @@ def _measure(name: str, label: str, unit: str) -> Label:
     return Label(name, label + ends, "word")
 
 
-
 LEVEL: Final = (
     r"\(? ตัวชี้วัดระดับ(?P<level_word>ผลผลิต|ผลลัพธ์)? (?:\( (?P<kpi_level>[Oo]utput|[Oo]utcome|OUTPUT|OUTCOME) \))? \)?$"
 )
@@ -103,6 +102,13 @@ MEASURES: Final[tuple[Item, ...]] = (
     Label("kpi_type", "ประเภทตัวชี้วัด :", "word"),
     Label("kpi_level", LEVEL, "none"),
 )
+MEASURE_LABELS: Final = {
+    "target_value": TARGET,
+    "achieved_value": "ผลงานที่ทำได้",
+    "kpi_type": "ประเภทตัวชี้วัด",
+    "kpi_level": "ตัวชี้วัดระดับ…",
+}
+"""The measures that every indicator has, and their labels."""
 QUARTERS: Final = Label("quarters", TABLE, "none")
 _LEVEL_WORDS: Final = {"ผลผลิต": "output", "ผลลัพธ์": "outcome"}
 
@@ -165,7 +171,7 @@ def read_evaluation(record: Record, page: Page, scope: Scope) -> float | None:
 
 # --- strategies -------------------------------------------------------------------------------------------------------
 
-FIRST_LEVELS: Final = {label: "ด้านที่" for label in ("ด้านที่", "มิติที่", "เป้าหมายที่")} | {"ยุทธศาสตร์ที่": "ยุทธศาสตร์ที่"}
+FIRST_LEVELS: Final = dict.fromkeys(("ด้านที่", "มิติที่", "เป้าหมายที่"), "ด้านที่") | {"ยุทธศาสตร์ที่": "ยุทธศาสตร์ที่"}
 """What levels of the city's plans are called, and which of the two plans calls them so."""
 
 
@@ -218,4 +224,3 @@ def require(record: Record, scope: Scope, parts: dict[str, str]) -> None:
     for name, printed in parts.items():
         if name in record.missing:
             scope.add("part_missing", name, printed, f"The record has no {printed}.")
-
