@@ -5,7 +5,10 @@ from typing import Final
 
 from parsers.grammar import DIGIT
 
-BOILERPLATE: Final = frozenset(("Back Home", "BackHome", "Back", "Home", "Home Home SED", "SED", "FusionCharts will render here", "FusionCharts"))  # fmt: skip
+BOILERPLATE: Final = frozenset((
+    *("Back Home", "BackHome", "Back", "Home", "Home Home SED", "SED"),
+    *("FusionCharts will render here", "FusionCharts"),
+))  # fmt: skip
 """What the portal prints above every record, below the title of the page."""
 
 TO_TOP: Final = frozenset(("กลับขึ้นด้านบน", "กลับด้านบน", "ขึ้นด้านบน", "Top", "Back to top"))

@@ -25,10 +25,11 @@ _NEST_APART = frozenset(
 )  # an end tag inside ends nothing outside
 _BLOCKS: Final = (
     frozenset(  # what holds other elements, and stays open until its end tag
-        b"address article aside blockquote caption center col colgroup dd details dialog dir div dl dt fieldset figcaption figure "
-        b"footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup legend li listing main menu nav ol optgroup option p plaintext pre "
-        b"search section summary table tbody td textarea tfoot th thead tr ul xmp script style template noscript iframe noframes noembed "
-        b"object audio video canvas svg math select datalist progress meter title rp".split()
+        b"address article aside blockquote caption center col colgroup dd details dialog dir div dl dt fieldset "
+        b"figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup legend li listing main menu nav "
+        b"ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp "
+        b"script style template noscript iframe noframes noembed object audio video canvas svg math select datalist "
+        b"progress meter title rp".split()
     )
     | _NEST_APART
 )

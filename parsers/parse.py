@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import orjson
 
+from parsers.boilerplate import is_boilerplate, record_end
 from parsers.encoding import binary_kind
 from parsers.findings import Finding, Findings
-from parsers.boilerplate import is_boilerplate, record_end
 from parsers.grammar import Page
 from parsers.labels import RESULT_LIST_TITLE
 from parsers.page import EMPTY_CELL, PrintedPage, read_page

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from parsers.findings import Scope
 from parsers.boilerplate import NAVIGATION
+from parsers.findings import Scope
 from parsers.grammar import DIGIT, Block, Label, Page, Section, Text, cut
 from parsers.pages.shared import (
     TARGET,

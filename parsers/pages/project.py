@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from parsers.boilerplate import NAVIGATION, TO_TOP
 from parsers.contact import split_contact
 from parsers.findings import Scope
-from parsers.boilerplate import NAVIGATION, TO_TOP
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Section, Text, Value, compiled, cut
 from parsers.pages.shared import (
     KPI_CODE,

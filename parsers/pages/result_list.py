@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from parsers.findings import Scope
 from parsers.boilerplate import is_boilerplate
+from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, Block, Label, Page, Record, Text, Value
 from parsers.pages.shared import FIRST_LEVELS, KPI_CODE, PROJECT_CODE, QUARTERS, require
 from parsers.quarters import QuarterTable, join_narratives, quarter_rows

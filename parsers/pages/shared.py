@@ -3,8 +3,8 @@
 import re
 from typing import Any, Final, NamedTuple
 
-from parsers.findings import Scope
 from parsers.boilerplate import BOILERPLATE, NAVIGATION, is_boilerplate
+from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record, compiled
 from parsers.quarters import TABLE
 from parsers.thai import arabic_digits

@@ -3,8 +3,8 @@
 import re
 from typing import Any, Final
 
-from parsers.findings import Scope
 from parsers.boilerplate import is_boilerplate
+from parsers.findings import Scope
 from parsers.grammar import DIGIT, Block, Label, Page
 from parsers.pages.shared import KPI_CODE, PROJECT_CODE, without_mark
 from parsers.quarters import QuarterTable
