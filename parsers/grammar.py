@@ -133,14 +133,13 @@ class Page:
     def stray(self, line: str) -> None:
         """Report a heading or a label that is not next in order."""
         self.findings.add("out_of_order", printed=" ".join(self.replaced.get(line, [line])))
-        self.leave([line])
 
     def text(self, lines: list[str]) -> str | None:
         """The text of a section; what stands below a heading that does not belong there is unclaimed."""
         if not self.headings.isdisjoint(lines):
             place = next(place for place, line in enumerate(lines) if line in self.headings)
             self.stray(lines[place])
-            self.leave(lines[place + 1 :])
+            self.leave(lines[place:])
             lines = lines[:place]
         for line in lines[1:]:
             if LABELLED.match(line):
@@ -332,6 +331,7 @@ class _Run:
 
     def _stray(self, line: str) -> None:
         self.strays.append(line)
+        self.left.append(line)
         self.pieces, self.lost = None, True
 
     def _is_next(self, number: int, found: re.Match[str]) -> bool:
