@@ -46,7 +46,9 @@ def not_confirmed(name: str, snapshot: Snapshot) -> list[Uncompared]:
     if snapshot.pages is None:
         why = "the table of pages is missing, so it is unknown which records that harvest confirmed"
         return [*found, Uncompared(name, "pages", why, 1)]
-    pages = snapshot.pages.select(["page_key", "outcome", "version_verdict", "version_harvest_id", "ended_at"])
+    pages = snapshot.pages.select(
+        ["page_key", "outcome", "version_verdict", "version_harvest_id", "ended_at", "misses"]
+    )
     codes_by_reason: dict[tuple[str, str], list[str]] = {}
     for page in pages.to_pylist():
         if reason := _reason(page):
@@ -64,8 +66,8 @@ def _reason(page: Mapping[str, Any]) -> str | None:
     if page["ended_at"] is not None:
         return None
     if page["version_harvest_id"] is None:
-        if outcome in ("not_found", "blank"):
-            return None  # an address that was tried and never had a record
+        if page["misses"] and outcome in ("not_found", "blank", "skipped"):
+            return None  # an address that never had a record; such a one is not requested in every harvest
         return f"the page is known and was never read (in that harvest: {outcome.replace('_', ' ')})"
     if outcome in _NOT_CONFIRMED:
         return _NOT_CONFIRMED[outcome]
@@ -102,13 +104,13 @@ def without_unread(changes: pa.Table, snapshots: Snapshots) -> tuple[pa.Table, l
 def _known_and_unread(pages: pa.Table) -> tuple[set[str], set[str]]:
     """The records whose pages a snapshot knows, and those of them that it tried to read and never could."""
     read, tried, known = set(), set(), set()
-    columns = ("page_key", "outcome", "version_harvest_id")
-    for key, outcome, version in zip(*(pages[column].to_pylist() for column in columns), strict=True):
+    columns = ("page_key", "outcome", "version_harvest_id", "misses")
+    for key, outcome, version, misses in zip(*(pages[column].to_pylist() for column in columns), strict=True):
         _, _, record = key.partition("/")
         known.add(record)
         if version is not None:
             read.add(record)
-        elif outcome in ("failed", "blocked", "skipped"):
+        elif outcome in ("failed", "blocked") or (outcome == "skipped" and not misses):
             tried.add(record)
     return known, tried - read
 

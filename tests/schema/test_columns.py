@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from support.states import page_url
 
 from parsers import parse_page
 from pipeline.errors import StoreError
@@ -19,8 +20,7 @@ from pipeline.store.parquet import check_rows, to_table, version_rows, version_s
 def parsed_rows(fixtures_html: Path) -> dict[str, list[dict]]:
     rows: dict[str, list[dict]] = {}
     for page in sorted(fixtures_html.glob("*.html")):
-        url = f"http://portal/mobile/{page.stem.replace('-', '.php?selDEP=')}" if page.stem[:5] == "index" else None
-        for table, found in parse_page(page.read_bytes(), url=url).tables.items():
+        for table, found in parse_page(page.read_bytes(), url=page_url(page)).tables.items():
             rows.setdefault(table, []).extend(
                 {**row, "page_key": page.stem, "version_harvest_id": "x"} for row in found
             )

@@ -20,10 +20,16 @@ SEED = "24000000-2964"
 def _fixture_rows() -> dict[str, dict[tuple[Any, ...], Row]]:
     rows: dict[str, dict[tuple[Any, ...], Row]] = {name: {} for name in RECORD_TABLES}
     for page in sorted((Path(__file__).parents[2] / "fixtures_html").glob("*.html")):
-        for table, found in parse_page(page.read_bytes()).tables.items():
+        for table, found in parse_page(page.read_bytes(), url=page_url(page)).tables.items():
             for row in found:
                 rows[table].setdefault(tuple(row[column] for column in TABLES[table].key), row)
     return rows
+
+
+def page_url(page: Path) -> str | None:
+    """The address of a saved list, which alone tells the list's name; None for other pages."""
+    name, _, agency = page.stem.partition("-")
+    return f"http://portal/mobile/{name}.php?selDEP={agency}" if name.startswith("index") else None
 
 
 class State:
