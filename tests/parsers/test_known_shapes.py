@@ -1,0 +1,146 @@
+"""Lines in shapes that real pages have: titles over several lines, levels of the plan above a list, the newer page."""
+
+from typing import Any
+
+import pytest
+from support.sample_pages import ITEM, KPI, LIST, MEASURES, PROJECT, instead, page_of
+
+from parsers import ParsedPage, facts_sha256, parse_page
+
+
+def read(lines: list[str], url: str | None = None) -> ParsedPage:
+    return parse_page(page_of(lines).encode(), url=url)
+
+
+def ok(page: ParsedPage, table: str) -> dict[str, Any]:
+    """The first row of a table of a page that is read whole."""
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    row: dict[str, Any] = page.tables[table][0]
+    return row
+
+
+def test_a_projects_title_may_have_two_lines() -> None:
+    lines = instead(PROJECT, [PROJECT[3]], "โครงการอาสาสมัครชักลากมูลฝอย", "ในชุมชน : 50330000-3073")
+    assert ok(read(lines), "projects")["name"] == "โครงการอาสาสมัครชักลากมูลฝอย ในชุมชน"
+
+
+def test_an_indicators_title_may_have_three_lines() -> None:
+    lines = instead(KPI, [KPI[2]], "ร้อยละของถนนที่สะอาด", "- ถนนสายหลัก", "(ร้อยละ 12) : 5016-0801")
+    assert ok(read(lines), "kpis")["name"] == "ร้อยละของถนนที่สะอาด - ถนนสายหลัก (ร้อยละ 12)"
+
+
+def test_a_title_whose_first_line_is_not_clear_makes_the_page_suspect() -> None:
+    lines = instead(PROJECT, [PROJECT[3]], "ชื่อ : โครงการ", PROJECT[3])
+    page = read(lines)
+    assert (page.verdict, page.unclaimed) == ("suspect", ["ชื่อ : โครงการ"])
+    assert "title_unclear" in [finding["rule"] for finding in page.findings]
+
+
+def test_an_items_name_may_have_four_lines_twice() -> None:
+    name = ["ร้อยละของถนน", "- ถนนสายหลัก", "- ถนนสายรอง", "(ร้อยละ 12)"]
+    item = [f"(1) {name[0]}", *name[1:], "[มิติที่ 1 : ตัวชี้วัดเจรจา]", "ด้านที่ ๑ – ก", *name, *ITEM[4:]]
+    row = ok(read(["Home Home SED", *LIST[:2], *item]), "result_list_items")
+    assert (row["name"], row["strategy"]) == (" ".join(name), "ด้านที่ ๑ – ก")
+
+
+def test_levels_of_the_plan_above_a_list_are_no_dimension() -> None:
+    levels = ["ด้านที่ ๒ – มหานครสีเขียว", "มิติที่ ๒.๓ - พื้นที่สีเขียว"]
+    item = [ITEM[0], "[มิติที่ 1 : ]", "จำนวนแห่ง", *ITEM[4:]]
+    page = read([LIST[0], *levels, *item], url="https://x/mobile/index11.php?selDEP=50040000")
+    row = ok(page, "result_list_items")
+    assert (row["dimension_no"], row["dimension_name"], row["list_name"]) == (1, None, "index11")
+    assert row["strategy"] == " ".join(levels)
+
+
+def test_without_its_address_a_list_has_no_name() -> None:
+    assert ok(read(LIST), "result_list_items")["list_name"] is None
+
+
+YII = [
+    *("รายละเอียดโครงการ/กิจกรรม: 50460000-3697", "คืบหน้าล่าสุด : ร้อยละ 80", "ข้อมูลโครงการ/กิจกรรม พิมพ์ PDF"),
+    *("รหัสโครงการ50460000-3697", "ชื่อโครงการทดสอบ", "ปี2566", "งบฯ ที่ได้รับ (บาท)120,000", "งบฯ ที่ใช้ไป (บาท)0"),
+    *("คืบหน้าล่าสุด80", "หน่วยงานสำนักงานเขตคลองสามวา", "Start Date2022-10-01 00:00:00.000"),
+    *("Finish Date2023-09-30 00:00:00.000", "Kpi ID(ไม่ได้ตั้ง)", "Policy ID30", "Branch ID1307", "หลักการและเหตุผลทางเท้า"),
+]
+
+
+def test_the_newer_page_names_policy_and_branch() -> None:
+    row = ok(read(YII), "projects")
+    assert (row["policy_id"], row["branch_id"], row["name"]) == ("30", "1307", "ทดสอบ")
+
+
+def test_the_newer_page_may_have_two_columns_and_an_empty_branch() -> None:
+    rows = "<tr><th>Policy ID<td>30<tr><th>Branch ID<td><tr><th>หลักการและเหตุผล<td>ทางเท้า"
+    page = read([*YII[:-3], f"<table>{rows}</table>"])
+    row = ok(page, "projects")
+    assert (row["policy_id"], row["branch_id"], row["rationale"]) == ("30", None, "ทางเท้า")
+
+
+CITY = [
+    *("โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง (2562-2563)", "Back Home", "๓. จำนวนพื้นที่สีเขียว : 87"),
+    *("ค่าเป้าหมาย ≥1 : แห่ง", "ลักษณะข้อมูล : ตัวชี้วัดเป้าประสงค์", "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ"),
+    *(":ด้านที่ ๓ - มหานคร", ":มิติที่ ๓.๒ - ก", ":เป้าหมายที่ ๓.๒.๑ ข%", "1.นิยาม หรือความหมายของตัวชี้วัด", "นิยาม"),
+    *("2.วิธีการคำนวณ หรือ เกณฑ์การประเมิน", "วิธี", "3.แหล่งข้อมูล/เจ้าของข้อมูล", "แหล่ง"),
+]
+
+
+def test_a_city_indicator_has_a_table_of_its_own() -> None:
+    page = read(CITY, url="https://x/mobile/mykpi2563.php?pid=87")
+    row = ok(page, "city_indicators")
+    assert (page.kind, page.code, row["printed_no"], row["fiscal_years"]) == ("city_indicator", "87", "3", "2562-2563")
+    assert (row["name"], row["unit"], row["target"]) == ("จำนวนพื้นที่สีเขียว", "≥1", "แห่ง")
+    assert (row["definition"], row["method"], row["source"]) == ("นิยาม", "วิธี", "แหล่ง")
+    levels = [(level["level"], level["strategy_code"]) for level in page.tables["city_indicator_strategies"]]
+    assert levels == [(1, "3"), (2, "3.2"), (3, "3.2.1")]
+
+
+def test_a_fourth_part_that_nobody_has_seen_whole_is_no_source() -> None:
+    page = read([*CITY, "4.ผู้รับผิดชอบ", "ก"])
+    assert (page.tables["city_indicators"][0]["source"], page.unclaimed) == ("แหล่ง", ["ผู้รับผิดชอบ", "ก"])
+
+
+def test_an_indicators_page_of_which_only_the_main_text_is_left_is_suspect() -> None:
+    page = read([*MEASURES[:2], "*** สยป. ตรวจประเมินตัวชี้วัด : ไตรมาสที่ 4 : 60"])
+    assert (page.kind, page.verdict, page.tables) == ("kpi", "suspect", {})
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_menu_of_the_portals_own_lists_is_navigation(place: int) -> None:
+    menu = ["<p><a href='index102.php?selDEP=50010000'>มิติที่ 2</a></p>", "<p><a href='/mobile/index11.php'>เขต</a></p>"]
+    assert ok(read([*PROJECT[:place], *menu, *PROJECT[place:]]), "projects")["name"] == "โครงการทดสอบ"
+
+
+def test_an_empty_unit_and_an_empty_type_are_as_printed() -> None:
+    blank = {"ค่าเป้าหมาย แห่ง : 5": "ค่าเป้าหมาย : 0", "ผลงานที่ทำได้ แห่ง : 3": "ผลงานที่ทำได้ : 0", MEASURES[2]: "ประเภทตัวชี้วัด :"}
+    row = ok(read([blank.get(line, line).replace("(แห่ง)", "()") for line in KPI]), "kpis")
+    assert (row["unit"], row["target_value"], row["kpi_type"], row["kpi_level"]) == (None, 0.0, None, "output")
+
+
+@pytest.mark.parametrize(
+    ("printed", "day", "rule"),
+    [
+        ("2563-10-01 00:00:00", "2020-10-01", "buddhist_year"),
+        ("2567-02-29", "2024-02-29", "buddhist_year"),
+        ("1900-01-01 00:00:00.000", None, "date_is_no_date"),
+        ("0000-00-00 00:00:00", None, "date_is_no_date"),
+        ("1970-01-01", None, "date_is_no_date"),
+        ("9999-12-31", None, "date_is_no_date"),
+        ("2020-02-30", None, "date_unreadable"),
+        ("1963-10-01", None, "date_unreadable"),
+    ],
+)
+def test_a_day_is_one_that_the_portal_can_print(printed: str, day: str | None, rule: str) -> None:
+    page = read(instead(PROJECT, ["เริ่มต้น :2020-10-01 00:00:00"], f"เริ่มต้น :{printed}"))
+    assert page.tables["plan_steps"][0]["start_date"] == day
+    assert rule in [finding["rule"] for finding in page.findings]
+
+
+def test_the_order_of_indicators_is_no_fact() -> None:
+    block = PROJECT[PROJECT.index("รายละเอียดเกี่ยวกับตัวชี้วัด : 5004-0852") : -1]
+    other = [line.replace("5004-0852", "5004-0853") for line in block]
+    pages = [
+        read([*PROJECT[: -1 - len(block)], *first, *second, PROJECT[-1]])
+        for first, second in ((block, other), (other, block))
+    ]
+    assert pages[0].tables != pages[1].tables
+    assert facts_sha256(pages[0].tables) == facts_sha256(pages[1].tables)
