@@ -18,7 +18,7 @@ from flows.prefect_.flow_runs import crash_orphaned_runs, harvest_since_due, nam
 from flows.prefect_.notifications import notify_finished
 from flows.prefect_.task_retries import is_worth_a_retry
 from flows.run_control import HarvestOutcome, RunControl, active_control
-from pipeline.errors import BmaProgressError, first_line, refused_by_machine
+from pipeline.errors import BmaProgressError, error_text, first_line, refused_by_machine
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.result import HarvestResult
 from pipeline.harvest.run import HarvestRun
@@ -115,7 +115,7 @@ async def _fetch_and_commit(run: HarvestRun) -> HarvestOutcome:
     with prefect_failures():
         await name_flow_run(run)
     with control.stops(run), _cluster(run) as cluster:
-        async with run.connect(cluster.clock if cluster else None):
+        async with run.connect(cluster.limiter if cluster else None):
             await _fetch_all(run, control, cluster)
     if run.stop_requested:
         left = run.spool.counts()["pending"]
@@ -125,7 +125,7 @@ async def _fetch_and_commit(run: HarvestRun) -> HarvestOutcome:
     try:
         await publish_artifacts(run, result)
     except Exception as error:  # noqa: BLE001 - the harvest is committed, whether or not Prefect can show it
-        unshown = f" (not all of it could be shown here: {' '.join(str(error).split())[:200]})"
+        unshown = f" (not all of it could be shown here: {error_text(error)})"
     if result.published:
         return HarvestOutcome("Completed", f"published {result.harvest_id}{unshown}", result)
     return HarvestOutcome("HeldBack", f"{result.held_back}{unshown}", result)

@@ -11,7 +11,7 @@ from prefect_dask.task_runners import PrefectDaskFuture
 
 from flows.dask.cluster import dask_runner, workers_of
 from flows.prefect_.task_retries import is_worth_a_retry
-from pipeline.errors import BmaProgressError
+from pipeline.errors import BmaProgressError, error_text
 from pipeline.harvest.batches import check_software, software
 from pipeline.harvest.page_status import PageRow
 from pipeline.harvest.replay import parser_changes, read_chunk
@@ -70,6 +70,5 @@ def _result_of(future: "PrefectDaskFuture[list[SpooledPage]]") -> list[SpooledPa
         raise
     except Exception as error:  # noqa: BLE001 - whatever Dask says of work it lost
         raise BmaProgressError(
-            f"stored pages could not be read on the cluster ({' '.join(str(error).split())[:200]}); nothing was changed, "
-            "try again"
+            f"stored pages could not be read on the cluster ({error_text(error)}); nothing was changed, try again"
         ) from None

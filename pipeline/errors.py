@@ -39,6 +39,16 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
+def error_text(error: BaseException) -> str:
+    """An error's whole text on one line, cut where it is long."""
+    return " ".join(str(error).split())[:200]
+
+
+def shortened(text: str) -> str:
+    """A text as errors quote it: at most 80 characters."""
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
 def damaged_table(why: object) -> StoreDamagedError:
     """The error of a Parquet file that is not what it should be."""
     return StoreDamagedError(f"a file of tables cannot be read ({why}); `bma-progress verify` names the damaged ones")

@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, shortened
 from pipeline.location import is_url, local_folder
 from pipeline.schema.codes import full_agency_code
 
@@ -267,7 +267,7 @@ _WEBHOOK: Final = "an address such as https://chat.example.org/hooks/…"
 _SECRETS: Final = ("notify_webhook",)
 """Settings that come from the environment alone, and whose values are never shown."""
 
-_AGENCIES: Final = "codes of 8 digits such as 50240000, or their first 4, in quotes and parted by commas"
+_AGENCIES: Final = "codes of 8 digits such as 50240000, or their first 4, in quotes and separated by commas"
 
 
 def config_file() -> Path:
@@ -343,7 +343,7 @@ def _explain(error: ValidationError, given: Mapping[str, Any], file_values: Mapp
     if name in _SECRETS:
         return f"the setting {name} must be {allowed}{source}; its value is not shown"
     shown = str(value) if isinstance(value, Path) else value
-    return f"the setting {name} must be {allowed}, not {_shortened(repr(shown))}{source}"
+    return f"the setting {name} must be {allowed}, not {shortened(repr(shown))}{source}"
 
 
 def _allowed(field: FieldInfo) -> str:
@@ -373,10 +373,6 @@ def _suggestion(name: str, prefix: str = "") -> str:
     if not close:
         return ""
     return f" (did you mean {prefix}{close[0].upper() if prefix else close[0]}?)"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def _lower_first(sentence: str) -> str:

@@ -77,9 +77,9 @@ def test_agencies_come_as_a_list_with_commas(text: str, monkeypatch: pytest.Monk
         (
             "agencies",
             "5024,ราษฎร์บูรณะ",
-            "codes of 8 digits such as 50240000, or their first 4, in quotes and parted by commas",
+            "codes of 8 digits such as 50240000, or their first 4, in quotes and separated by commas",
         ),
-        ("agencies", "๒๔๐๐", "codes of 8 digits such as 50240000, or their first 4, in quotes and parted by commas"),
+        ("agencies", "๒๔๐๐", "codes of 8 digits such as 50240000, or their first 4, in quotes and separated by commas"),
         (
             "portal",
             "monitor.bangkok.go.th",

@@ -17,7 +17,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
 from flows.prefect_.task_retries import is_worth_a_retry
-from pipeline.errors import BmaProgressError
+from pipeline.errors import BmaProgressError, error_text
 from pipeline.harvest.batches import Batch, BatchFiles, for_one_worker, process_batch
 from pipeline.harvest.client_state import ClientState
 from pipeline.harvest.run import HarvestRun
@@ -69,11 +69,11 @@ class RateKeeper(SchedulerPlugin):
         self._next: dict[str, float] = {}
 
     async def start(self, scheduler: "distributed.Scheduler") -> None:
-        """Answer workers and coordinators under a name of our own."""
+        """Register the handler that answers workers and coordinators."""
         scheduler.handlers[_HANDLER] = self.ask
 
     async def ask(self, host: str, what: str, seconds: float) -> float:
-        """What `rate_limit.Limiter` does: `due`, `take` (a slot of so many seconds), `pause` (for so many seconds)."""
+        """Answer for `rate_limit.Limiter`. what: `due`, `take` or `pause`; seconds: the length of the slot or pause"""
         now = time.monotonic()
         wait = self._next.get(host, 0.0) - now
         if what == "pause":
@@ -84,8 +84,8 @@ class RateKeeper(SchedulerPlugin):
         return wait
 
 
-class SchedulerClock:
-    """The scheduler's clock for one host, for a worker's or the coordinator's side."""
+class SchedulerLimiter:
+    """The limiter of one host, kept by the scheduler; for workers and the coordinator."""
 
     interval = 1.0
 
@@ -99,7 +99,7 @@ class SchedulerClock:
         return await self._ask("due")
 
     async def take(self) -> float:
-        """Take the slot or say how long to wait."""
+        """Take the slot, or return the seconds to wait."""
         return await self._ask("take", self.interval)
 
     async def pause(self, seconds: float) -> None:
@@ -132,8 +132,8 @@ def fetch_batch_elsewhere(number: int, pickled: bytes) -> ClientState:
     pickled: a Batch, as bytes because Prefect would look into every page of it
     """
     batch: Batch = pickle.loads(pickled)  # noqa: S301 - from our coordinator, by the way Dask itself sends tasks
-    clock = SchedulerClock(distributed.get_worker(), batch.options.settings.portal)
-    return asyncio.run(process_batch(batch, clock))
+    limiter = SchedulerLimiter(distributed.get_worker(), batch.options.settings.portal)
+    return asyncio.run(process_batch(batch, limiter))
 
 
 class Cluster:
@@ -147,7 +147,7 @@ class Cluster:
         self._run = run
         self._number = 0
         self._seen_worker = time.monotonic()
-        self.clock = SchedulerClock(self._client, run.settings.portal)
+        self.limiter = SchedulerLimiter(self._client, run.settings.portal)
 
     async def fetch(self, on_pages: Any) -> None:
         """One pass over the pages; what workers keep is collected batch by batch. on_pages: called after each."""
@@ -189,7 +189,7 @@ class Cluster:
             state: State[Any] = await asyncio.to_thread(future.wrapped_future.result)
         except Exception as error:  # noqa: BLE001 - whatever Dask says of a batch it lost
             raise BmaProgressError(
-                f"batch {batch.number} was lost on {self._where} ({' '.join(str(error).split())[:200]}); what was fetched "
+                f"batch {batch.number} was lost on {self._where} ({error_text(error)}); what was fetched "
                 "is kept and the next start goes on from there"
             ) from None
         return state

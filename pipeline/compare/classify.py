@@ -182,7 +182,7 @@ def meaning_of_plan_change(meaning: Meaning, passed_on: date | None, seen_on: da
 
 
 def is_jump_to_100(before: float | None, after: float | None, on: date | None, fiscal_year_ce: int | None) -> bool:
-    """Whether progress jumped to 100 in the last weeks of the fiscal year.
+    """True where progress jumped to 100 in the last weeks of the fiscal year.
 
     before, after: percent; on: the day of the newest report
     """

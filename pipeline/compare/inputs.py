@@ -206,7 +206,7 @@ class ParquetRows:
         return pa.Table.from_arrays(columns, schema=schema)
 
     def has_bytes_of(self, other: "ParquetRows") -> bool:
-        """Whether both files hold the same bytes, and so the same rows."""
+        """True where both files hold the same bytes, and so the same rows."""
         try:
             return filecmp.cmp(self.file, other.file, shallow=False)
         except OSError as error:

@@ -33,7 +33,7 @@ async def read_body(
     """Read a whole body; returns it decoded, and its length as it travelled.
 
     limit: most bytes accepted, decoded
-    is_complete: says of a body that has the announced length whether its end is there; None where that does not matter
+    is_complete: True for a body that has its end; asked when the announced length has come; None where it does not matter
     Raises NoUsableAnswerError.
     """
 
@@ -83,7 +83,7 @@ def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 class _Decoder:
-    """Undoes gzip and deflate piece by piece, and stops one byte beyond the limit, however much a bomb would unfold to."""
+    """Undoes gzip and deflate piece by piece, and stops one byte beyond the limit, so a bomb fills no memory."""
 
     def __init__(self, limit: int) -> None:
         self._room = limit + 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, shortened
 from pipeline.schema.agencies import agencies
 from pipeline.schema.codes import (
     AGENCY_CODE,
@@ -20,7 +20,7 @@ from pipeline.schema.codes import (
 )
 
 LISTS: Final = ("index101", "index102", "index103", "index104", "index105", "index11")
-"""Result lists: dimensions 1 to 5, of which 4 and 5 are only spoken of by titles, and the list by strategy."""
+"""Result lists: dimensions 1 to 5, of which 4 and 5 are only mentioned in titles, and the list by strategy."""
 
 _LIST_PAGE: Final = re.compile(r"(index10[1-5]|index11)\.php", re.ASCII)
 _YII_PAGE: Final = re.compile(r"(?:(.+)/)?frontend/web/index\.php", re.ASCII | re.IGNORECASE)
@@ -183,7 +183,7 @@ def _below(path: str, prefix: str) -> str:
 
 
 def same_portal(url: str, portal: str) -> bool:
-    """Whether a URL stays on the portal: the same host and port; http and https are one."""
+    """True where a URL is on the portal: the same host and port; http and https count as one."""
     try:
         one, other = urlsplit(url), urlsplit(portal)
         return _host(one.hostname) == _host(other.hostname) and _port(one.scheme, one.port) == _port(
@@ -240,8 +240,7 @@ def read_pages_file(file: Path, portal: str) -> list[PageRef]:
             continue
         ref = code_ref(text, portal)
         if ref is None:
-            shown = text if len(text) <= 80 else f"{text[:77]}…"
-            wrong.append(f"line {number}: {shown!r}")
+            wrong.append(f"line {number}: {shortened(text)!r}")
         else:
             refs.setdefault(ref.page_key, ref)
     if wrong:

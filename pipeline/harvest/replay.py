@@ -1,4 +1,4 @@
-"""Stored pages read again with today's parser: what the parser changed, apart from what the portal changed."""
+"""Replay: stored pages read again with today's parser, to separate its changes from the portal's."""
 
 import json
 import tempfile
@@ -38,9 +38,9 @@ _CHUNK: Final = 500  # pages read at once: some 25 MB of rows where all of them 
 
 
 def read_again(store: Archive, row: Mapping[str, Any]) -> SpooledPage:
-    """The page whose bytes a row of `pages` calls its record's, as today's parser reads it.
+    """The stored page of a row of `pages`, as today's parser reads it.
 
-    Its times are those of the portal's answer: nothing is requested. Raises StoreDamagedError for altered bytes.
+    Nothing is requested: its times are those of the portal's answer. Raises StoreDamagedError for altered bytes.
     """
     harvest_id, sha256 = row["record_body_harvest_id"], row["record_sha256"]
     body, record = store.body(harvest_id, sha256), store.body_record(harvest_id, sha256)
@@ -84,13 +84,13 @@ def parser_changes(
 
     since: look at all versions of the harvests from that one on; without it at the versions in force
     reader: reads the pages of chunks as `read_chunk` does, in their order
-    Returns a table of `pipeline.compare.changes.SCHEMA` with the cause `parser`, by harvest of the version, table and key. The
-    store is only read.
+    Returns a table of `pipeline.compare.changes.SCHEMA` with the cause `parser`, by harvest of the version, table and key.
+    Nothing is written.
     """
-    ours, theirs = tee(_chunks(store, since))
+    chunks, to_read = tee(_chunks(store, since))
     parts: dict[str, list[pa.Table]] = {}
     read, unreadable = 0, []
-    for (id_, rows), pages in zip(ours, reader(store, (rows for _, rows in theirs)), strict=True):
+    for (id_, rows), pages in zip(chunks, reader(store, (rows for _, rows in to_read)), strict=True):
         read += len(pages)
         unreadable += [f"{id_}: {page.page_key}" for page in pages if page.error]
         again = {page.page_key: page for page in pages if not page.error and page.tables is not None}
@@ -189,8 +189,8 @@ def needs_replay(store: Archive, known: Mapping[str, PageRow]) -> bool:
 def publish_replay(store: StoreWriter, settings: Settings, harvest_id: str) -> Staged:
     """Read every record in force again and commit the result as a harvest whose cause is the parser.
 
-    It is held back where a record cannot be read any more. Nothing is fetched: what the rows say of the portal's answers,
-    times and bytes, stays as it was.
+    It is held back where a record can no longer be read. Nothing is fetched: the rows keep the times and bytes of the
+    portal's answers.
     """
     known = known_pages(store)
     # the pages as if the last harvest had brought the bytes of the record

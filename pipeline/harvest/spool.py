@@ -113,7 +113,7 @@ class Spool:
     # --- what is to be fetched ------------------------------------------------------------------------------------
 
     def add(self, found: Iterable[tuple[str, PageRef]]) -> None:
-        """Add pages to be fetched, each with how it was found; a page that is there already stays as it is."""
+        """Add pages to be fetched, each with its source; a page that is known already stays as it is."""
         self._db.execute("BEGIN IMMEDIATE")
         self._db.executemany(
             "INSERT OR IGNORE INTO frontier (page_key, kind, code, url, source) VALUES (?, ?, ?, ?, ?)",
@@ -133,7 +133,7 @@ class Spool:
         return [(PageRef(*ref), source) for *ref, source in rows]
 
     def is_pending(self, page_key: str) -> bool:
-        """Whether a page is still to be fetched."""
+        """True while a page is still to be fetched."""
         query = "SELECT 1 FROM frontier WHERE page_key = ? AND state = 'pending'"
         return self._db.execute(query, (page_key,)).fetchone() is not None
 

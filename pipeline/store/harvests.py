@@ -25,7 +25,7 @@ class Harvests:
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
 
-    # --- what there is --------------------------------------------------------------------------------------------
+    # --- harvests -----------------------------------------------------------------------------------------------
 
     def harvest_ids(self, *, published_only: bool = False) -> list[str]:
         """All committed harvests, oldest first."""
@@ -48,7 +48,7 @@ class Harvests:
     def resolve(self, when: str | date) -> str:
         """A harvest's id from an id, a day (the last harvest on or before it, Bangkok time), `latest` or `previous`.
 
-        Raises StoreError that says what there is.
+        Raises StoreError where the store has no such harvest.
         """
         text = when.isoformat() if isinstance(when, date) else when.strip()
         published = self.harvest_ids(published_only=True)
@@ -60,9 +60,10 @@ class Harvests:
                 raise StoreError(f"{self.root} holds {len(published)} published harvest(s), so there is no {text} one")
             return published[place]
         if HARVEST_ID.fullmatch(text):
-            if text in self.harvest_ids():
+            ids = self.harvest_ids()
+            if text in ids:
                 return text
-            raise StoreError(f"{self.root} holds no harvest {text}; `bma-progress status` lists those there are")
+            raise StoreError(f"{self.root} holds no harvest {text}; the newest is {ids[-1]}")
         try:
             day = date.fromisoformat(text)
         except ValueError:
@@ -79,7 +80,7 @@ class Harvests:
     # --- pages ----------------------------------------------------------------------------------------------------
 
     def page_hash(self, harvest_id: str, page_key: str, name: str) -> str | None:
-        """A page's `facts_sha256` or `page_sha256` as the harvest wrote it that saw the version, or the bytes, first."""
+        """A page's `facts_sha256` or `page_sha256`, from the harvest that first saw the version or the bytes."""
         return _hashes(self.root / "harvests", harvest_id, name).get(page_key)
 
     def version_in(self, harvest_id: str, page_key: str) -> str | None:

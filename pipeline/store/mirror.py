@@ -1,6 +1,6 @@
 """A store in object storage (`s3://bucket/folder`), with a mirror of it on this machine.
 
-All work is done in the mirror, a store like any other; what object storage adds is one order of writes:
+All work is done in the mirror, a store like any other; object storage only adds an order of writes:
 
 1. a lease, `lock.json`, made only where there is none, renewed while its writer lives: one writer at a time
 2. the files of each new harvest and pack, its manifest last; no reader looks at them yet
@@ -50,7 +50,7 @@ class Mirror:
         self.objects = ObjectStorage(url)
 
     def lease(self) -> AbstractContextManager[None]:
-        """Be the only writer, wherever others run. Raises StoreBusyError that names the one there is."""
+        """Be the only writer on all machines. Raises StoreBusyError, which names the present one."""
         return lease(self.objects, self.root)
 
     def head(self) -> tuple[dict[str, Any], str | None]:
@@ -196,7 +196,7 @@ class Mirror:
                 self.objects.delete(key)
 
     def foreign(self) -> list[str]:
-        """Objects that are no part of what is committed: a dead writer's, which the next harvest writes over, or others'."""
+        """Objects that no commit names: a dead writer's, which the next harvest overwrites, or foreign ones."""
         here = Harvests(self.root)
         known = {"README.md", "store.json", "head.json", "latest.json", LEASE}
         known |= {f"harvests/{name}" for name in (self.head()[0].get("packs") or {})}
@@ -214,5 +214,5 @@ def latest_document(root: Path, harvest_id: str) -> dict[str, Any]:
 
 
 def _committed(head: dict[str, Any]) -> dict[str, Any]:
-    """What of head.json is about harvests: not the README's hash, which another version changes."""
+    """The part of head.json about harvests: without the README's hash, which another version changes."""
     return {**head, "readme_sha256": 0, "head_sha256": 0}
