@@ -434,7 +434,7 @@ def result_lists(draw: st.DrawFn) -> Tables:
                 ),
                 "name": draw(names()),
                 "strategy": draw(st.sampled_from(_LEVELS_ABOVE if by_strategy else _STRATEGY_LINES)),
-                "unit": draw(st.sampled_from(UNITS)),
+                "unit": draw(st.sampled_from([unit for unit in UNITS if ":" not in unit])),
                 "target_value": draw(values()),
                 "achieved_value": draw(st.one_of(values(), st.none())),
                 "report": None if told else draw(st.one_of(st.none(), texts())),
