@@ -161,7 +161,8 @@ def _prepared(
     twice: list[str] = []
     kept, numbers, tables = take_tables(lines[:end], twice)
     for line in twice:
-        findings.add("printed_twice", printed=line)
+        if not is_boilerplate(line):
+            findings.add("printed_twice", printed=line)
     links: dict[int, list[str]] = {}
     for link in line_links:
         if link.line_no < end:

@@ -42,7 +42,6 @@ _USUAL_LINES: Final = 16
 _PAIR: Final = re.compile(r"([^\s/]*) ?/ ?([^\s/]*)")
 _GLUED: Final = re.compile(r"[1-4๑-๔][0-9๐-๙.,]+ ?/ ?[0-9๐-๙.,]*")
 _CELL: Final = re.compile(r"[0-9๐-๙.,/ ␀-]+")
-_SHORT: Final = 1  # letters of a line that may well come twice
 _MOST_CELLS: Final = 7  # between the quarter and the pair, spacers among them
 _LONGEST_CELL: Final = 30
 _QUARTERS_OF_A_YEAR: Final = 4
@@ -64,7 +63,6 @@ def take_tables(lines: list[str], twice: list[str]) -> tuple[list[str], list[int
     twice: gets the lines that are printed twice, one right below the other
     Returns the lines without empty cells, for each the number that it had, and the tables.
     """
-    twice += [line for line, below in pairwise(lines) if line == below and line != EMPTY_CELL and len(line) > _SHORT]
     kept: list[str] = []
     numbers: list[int] = []
     tables: list[QuarterTable] = []
@@ -86,7 +84,20 @@ def take_tables(lines: list[str], twice: list[str]) -> tuple[list[str], list[int
     if EMPTY_CELL in kept:
         numbers = [number for number, line in zip(numbers, kept, strict=True) if line != EMPTY_CELL]
         kept = [line for line in kept if line != EMPTY_CELL]
+    twice += _repeated(kept)
     return kept, numbers, tables
+
+
+def _repeated(lines: list[str]) -> list[str]:
+    """The lines that are printed twice, one right below the other; a line may have a cell for its label, one for its value."""
+    return [
+        *(line for line, below in pairwise(lines) if line == below),
+        *(
+            f"{label} {value}"
+            for label, value, below, beside in zip(lines, lines[1:], lines[2:], lines[3:], strict=False)
+            if label == below and value == beside and label != value
+        ),
+    ]
 
 
 def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
