@@ -51,7 +51,7 @@ def write_data_package(folder: Path, harvest_id: str, portal: str, *, form: str 
 
 
 def says_of_files(package: dict[str, Any]) -> dict[str, Any]:
-    """What a package states about the files beside it, without the words that a newer version may put otherwise.
+    """What a package states about the files beside it, without the descriptions, which a newer version may change.
 
     Raises KeyError, TypeError where another program wrote it.
     """

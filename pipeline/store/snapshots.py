@@ -1,4 +1,4 @@
-"""Snapshots, the derived states of a store: made, published as `latest`, made anew, pruned.
+"""Snapshots, the derived states of a store: writes, publishes (`latest`), rewrites and prunes them.
 
 Only the writer of a store may call what is here: see `pipeline.store.writer`.
 """
@@ -61,7 +61,7 @@ def withheld_tables(snapshot: Path) -> frozenset[str]:
 
 
 def migrate(archive: Archive) -> list[str]:
-    """Write the snapshots anew that a version with other columns wrote; returns their ids.
+    """Rewrite the snapshots that a version with other columns wrote; returns their ids.
 
     harvests/ are never rewritten: what they lack reads as null.
     """

@@ -93,7 +93,7 @@ def _as_published(remote: Mirror, harvest_id: str) -> list[Path]:
 
 
 def _object(remote: Mirror, key: str, derived: Path) -> Iterator[VerifyProblem]:
-    """A published table there is what the harvests derive here."""
+    """Compare a published table in object storage with what the harvests derive here."""
     content = remote.objects.read(key)
     if content is None:
         yield VerifyProblem(key, "missing", _PUBLISH_ANEW)
@@ -118,7 +118,7 @@ def _deep(archive: Archive) -> Iterator[VerifyProblem]:
             parsed = parse_page(
                 body, url=page["url"], content_type=headers.get("content-type"), fetched_at=record["fetched_at"]
             )
-            # what another parser read is compared by `replay`: that today's reads otherwise is no damage
+            # what another parser read is compared by `replay`: another reading by today's parser is no damage
             if page["parser_version"] == PARSER_VERSION and facts_sha256(parsed.tables) != page["facts_sha256"]:
                 yield VerifyProblem(where, "the rows are not what the parser reads in the stored page", RESTORE)
         rows = _rows_of_versions(archive, id_)

@@ -35,7 +35,7 @@ class StoreWriter(Archive):
         return compact(self, today)
 
     def migrate(self) -> list[str]:
-        """Write the snapshots anew that a version with other columns wrote; returns their ids."""
+        """Rewrite the snapshots that a version with other columns wrote; returns their ids."""
         return snapshots.migrate(self)
 
     def prune_snapshots(self, keep: int) -> list[str]:
