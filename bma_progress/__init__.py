@@ -3,8 +3,8 @@
 >>> from bma_progress import open_store
 >>> store = open_store("data/demo")
 
-Everything is loaded when it is first used; Prefect never is. The packages `pipeline` and `parsers` that this one is made of
-are loaded from beside it, so that a `pipeline.py` beside a notebook does not stand in their place.
+Each name is loaded when it is first used, and Prefect never. The packages `pipeline` and `parsers` are loaded from the folder
+beside this one, so that a `pipeline.py` beside a notebook does not replace them.
 """
 
 import sys

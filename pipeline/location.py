@@ -1,4 +1,4 @@
-"""Where a store lies: a folder, or an address in object storage and the folder on this machine that mirrors it."""
+"""The place of a store: a folder, or an address in object storage and the folder on this machine that mirrors it."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ SCHEMES: Final = ("s3", "gs", "az")
 
 
 def is_url(text: str) -> bool:
-    """Whether a store's place is an address in object storage."""
+    """True where a store's place is an address in object storage."""
     return "://" in text
 
 

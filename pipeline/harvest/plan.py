@@ -44,12 +44,12 @@ def plan(
         known = known_pages(Archive(settings.data)) if (settings.data / "store.json").exists() else {}
     if not scope.agencies:
         yield "start", start_ref(settings.portal)
-    rests = {key for key, row in known.items() if _rests(row, today or datetime.now(BANGKOK).date())}
+    not_due = {key for key, row in known.items() if _is_not_due(row, today or datetime.now(BANGKOK).date())}
     for code in _agencies(scope, known):
         lists = (list_ref(settings.portal, name, code) for name in LISTS)
-        yield from (("list", ref) for ref in lists if ref.page_key not in rests)
+        yield from (("list", ref) for ref in lists if ref.page_key not in not_due)
     for key, row in known.items():
-        if row["kind"] not in RECORD_KINDS or key in rests:
+        if row["kind"] not in RECORD_KINDS or key in not_due:
             continue
         if not scope.agencies or agency_of(row) in scope.agencies:
             yield "known", PageRef(key, row["kind"], code_of_page(key), row["url"])
@@ -65,7 +65,7 @@ def _agencies(scope: Scope, known: Mapping[str, PageRow]) -> list[str]:
     return sorted({*agency_codes(), *named})
 
 
-def _rests(row: PageRow, today: date) -> bool:
+def _is_not_due(row: PageRow, today: date) -> bool:
     """True where a page is not requested today: the portal never had it, and its day of the week is another one."""
     never_there = row["version_harvest_id"] is None and row["misses"] > 0
     return never_there and zlib.crc32(row["page_key"].encode()) % _DAYS != today.toordinal() % _DAYS

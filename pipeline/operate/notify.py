@@ -143,7 +143,9 @@ def _run(command: str, event: Event) -> list[str]:
     """Run the command, without a shell: the event is JSON on its standard input, and its parts are in the environment."""
     arguments = shlex.split(command)
     environment = {name: value for name, value in os.environ.items() if name.upper() not in _SECRETS}
-    environment |= {f"BMA_EVENT_{name.upper()}": _plain(value or "") for name, value in event.document().items()}
+    environment |= {
+        f"BMA_EVENT_{name.upper()}": _without_nulls(value or "") for name, value in event.document().items()
+    }
     try:
         process = subprocess.Popen(  # noqa: S603 - the operator's own command, without any text of the portal
             arguments,
@@ -164,6 +166,6 @@ def _run(command: str, event: Event) -> list[str]:
     return [f"the command {arguments[0]} ended with status {process.returncode}"] if process.returncode else []
 
 
-def _plain(text: str) -> str:
+def _without_nulls(text: str) -> str:
     """Text without null characters, which an environment variable cannot contain."""
     return text.replace("\x00", "")

@@ -4,7 +4,7 @@
     snapshots/<id>/                derived full states: the last seven and the first of every month
     harvests/<id>/                 append-only, the truth: rows of new and changed versions, every page looked at, bodies
     runs/<id>/                     the spool while a harvest runs, then its report and log
-    tmp/                           staging; anything here is rubbish after a crash
+    tmp/                           staging; after a crash nothing in it is needed
     store.json, head.json          format of the store; the newest harvest and the hash of its manifest
 
 A harvest comes into being by one rename of tmp/<id> to harvests/<id>: that is the commit.
@@ -45,7 +45,7 @@ every known page what came and which harvest holds its version: the state as of 
 `bodies.parquet` holds the bytes as served. `manifest.json` has every file's SHA-256 and the hash of the manifest before.
 `snapshots/` are derived and may be deleted. `bma-progress verify` checks all of it.
 """
-"""README.md of every store. Its hash stands in head.json: another text makes stores written before look altered."""
+"""README.md of every store. Its hash is in head.json: another text makes stores written before look altered."""
 
 
 def harvest_id_at(start: datetime) -> str:

@@ -1,6 +1,6 @@
-"""The locks of a store: one writer, one service. They are the kernel's, and go with the process that held them.
+"""The locks of a store: one writer, one service. The kernel drops them when their process ends.
 
-Reading needs no lock, and so no system that has `fcntl`.
+Reading needs no lock, so it works on systems without `fcntl`.
 """
 
 import os
@@ -15,7 +15,7 @@ from pipeline.store.layout import beside
 
 @contextmanager
 def write_lock(root: Path) -> Iterator[None]:
-    """Be the only writer of a store. Raises StoreBusyError that names the one there is."""
+    """Be the only writer of a store. Raises StoreBusyError, which names the present one."""
     descriptor = _lock(root)
     try:
         os.ftruncate(descriptor, 0)

@@ -120,7 +120,7 @@ class State:
     def _write_family(self, out: Path, owner: str, names: tuple[str, ...], leave_out: frozenset[str]) -> dict[str, int]:
         rows = dict.fromkeys(names, 0)
         with ExitStack() as files:
-            names = tuple(name for name in names if name in leave_out or not self._copied(name, out, rows))
+            names = tuple(name for name in names if name in leave_out or not self._copy_from_base(name, out, rows))
             writers = {name: files.enter_context(parquet_writer(out / f"{name}.parquet", name)) for name in names}
             for _, tables in self.blocks(owner, names):
                 for name in names:
@@ -131,7 +131,7 @@ class State:
                 pa.default_memory_pool().release_unused()  # else a block's memory stays until the harvest ends
         return rows
 
-    def _copied(self, name: str, out: Path, rows: dict[str, int]) -> bool:
+    def _copy_from_base(self, name: str, out: Path, rows: dict[str, int]) -> bool:
         """Copy a table's file from the base where no row of it can differ; returns False where it must be written."""
         file = self._base / f"{name}.parquet" if self._base else None
         if file is None or name in PAGE_LEVEL_TABLES or self._dirty(TABLES[name].key[0]) or not file.is_file():
