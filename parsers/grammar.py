@@ -27,7 +27,12 @@ DIGIT: Final = "[0-9๐-๙]"
 NUMBER: Final = "[0-9๐-๙.,+-]+"
 LABELLED: Final = re.compile(r"[^\W\d_][^:0-9๐-๙]{1,60} :.*")
 """A line like `<label> : <value>`: it is no part of a name, and no value of the label above it."""
-_LABEL_IN_TEXT: Final = "A line that reads like a label and its value; it stands in the text above it."
+_NUMBERS: Final = re.compile("[0-9๐-๙][0-9๐-๙.,]*(?: ?/ ?[0-9๐-๙][0-9๐-๙.,]*)?$")  # two slashes are a date's
+OUT_OF_PLACE: Final = re.compile(
+    rf"[^\W\d_][^:0-9๐-๙]{{1,60}} :.*|\[.*\]$|:? ?[^\s:]{{2,14}}ที่ {DIGIT}[0-9๐-๙.]* (?:[-–—].*|.*%$)|{_NUMBERS.pattern}"
+)
+"""A line inside a text that reads like a part of the page: a label and its value, brackets, a numbered level, a number."""
+_LABEL_IN_TEXT: Final = "A line that reads like a part of the page; it stands in the text above it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +146,8 @@ class Page:
             self.stray(lines[place])
             self.leave(lines[place:])
             lines = lines[:place]
-        for line in lines[1:]:
-            if LABELLED.match(line):
+        for line in lines if len(lines) > 1 else ():
+            if OUT_OF_PLACE.match(line) and (line != lines[0] or not LABELLED.match(line)):
                 self.findings.add("line_not_understood", printed=line, message=_LABEL_IN_TEXT)
         return " ".join(lines) or None
 
@@ -389,13 +394,15 @@ class _Run:
         if pieces is not None:
             if self.lines == "many":
                 item = self.block.items[self.at]
-                if pieces and LABELLED.match(line) and not (isinstance(item, Text) and item.mixed):
+                if pieces and OUT_OF_PLACE.match(line) and not (isinstance(item, Text) and item.mixed):
                     self.doubtful.append(line)
                 if pieces or line != ":":
                     pieces.append(line)
                 return
             guarded = self.lines == "word" or pieces
             if (self.lines == "name" or not pieces) and not (guarded and LABELLED.match(line)):
+                if pieces and (line == pieces[-1] or OUT_OF_PLACE.match(line)):
+                    self.doubtful.append(line)
                 if line != ":":
                     pieces.append(line)
                 return
@@ -404,6 +411,8 @@ class _Run:
             if number is not None:
                 self.at = number
                 self.lines = "many"
+                if _NUMBERS.match(line):
+                    self.doubtful.append(line)
                 self.pieces = self.record.pieces[self.block.items[number].name] = [line] if line != ":" else []
                 return
         self.left.append(line)

@@ -204,6 +204,8 @@ def _read_head(page: Page, scope: Scope, name: str | None, lines: list[str]) -> 
 def _read_contact(page: Page, lines: list[str]) -> None:
     own = [line for line in lines if not LABELLED.match(line) or "โทร" in line]
     page.leave(line for line in lines if line not in own)
+    for line in own[1:]:
+        page.findings.add("line_not_understood", printed=line, message="The contact has more than one line.")
     if contact := " ".join(own):
         name, phone = split_contact(contact)
         row = {"project_code": page.code, "contact": contact, "contact_name": name, "contact_phone": phone}

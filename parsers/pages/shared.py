@@ -124,11 +124,15 @@ def measures(record: Record, scope: Scope) -> Row:
     unit, unit_2 = unit_of(record, "unit"), unit_of(record, "unit_achieved")
     if unit != unit_2 and not {"target_value", "achieved_value"} & set(record.missing):
         scope.add("units_differ", "unit", f"{unit} | {unit_2}")
+    kpi_type = record.get("kpi_type")
+    if kpi_type and not any(map(str.isalpha, kpi_type)):  # the dead chart's 0
+        scope.add("line_not_understood", "kpi_type", kpi_type)
+        kpi_type = None
     return {
         "unit": unit or unit_2,
         "target_value": number(record.get("target_value"), scope, "target_value"),
         "achieved_value": number(record.get("achieved_value"), scope, "achieved_value"),
-        "kpi_type": record.get("kpi_type"),
+        "kpi_type": kpi_type,
         "kpi_level": _level(record, scope),
     }
 
