@@ -26,6 +26,10 @@ class StoreBusyError(StoreError):
     """Another process writes to the store."""
 
 
+class MissingPageError(StoreError):
+    """No harvest of a store keeps the bytes of a page."""
+
+
 class StoreDamagedError(StoreError):
     """Files of a store are not what its manifests say."""
 

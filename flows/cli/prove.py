@@ -27,10 +27,27 @@ def verify(deep: bool, data: Path | None) -> None:
     problems = verify_remote(place, deep=deep) if isinstance(place, str) else verify_store(place, deep=deep)
     for problem in problems:
         click.echo(f"{problem.where}: {problem.what}; {problem.what_to_do}")
-    if problems:
-        complain(f"{place} is damaged in {len(problems)} place(s)")
+    if damaged := sum(problem.is_damage for problem in problems):
+        complain(f"{place} is damaged in {damaged} place(s)")
         sys.exit(1)
     click.echo(f"{place} is whole")
+    if isinstance(place, Path):
+        click.echo(_about_latest(place, deep=deep))
+
+
+def _about_latest(folder: Path, *, deep: bool) -> str:
+    """What a check that found no damage says of `latest`."""
+    from pipeline.store.archive import Archive
+
+    archive = Archive(folder)
+    latest = archive.latest_id()
+    if latest is None:
+        return "latest: nothing is published"
+    if deep and archive.snapshot(latest):
+        return f"latest shows harvest {latest}: the rows that harvests/ derive"
+    if archive.is_proven(latest):
+        return f"latest shows harvest {latest}: the bytes that its manifest names"
+    return f"latest shows harvest {latest}: no manifest names its bytes; `verify --deep` compares them with harvests/"
 
 
 @click.command()

@@ -146,7 +146,7 @@ def sql(query: str | None, when: str, form: str, data: Path | None) -> None:
     from pipeline.settings import load_settings
 
     failed = False
-    with Session(named_store(data), when, contacts=load_settings().publish_contacts) as session:
+    with Session(named_store(data), when, contacts=load_settings().publish_contacts, note=complain) as session:
         if query is not None:
             session.answer(query, form, sys.stdout.buffer)
             return

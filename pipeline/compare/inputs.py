@@ -79,13 +79,8 @@ class StoreSnapshot:
         return {name: self._rows(name) for name in RECORD_TABLES}
 
     def _rows(self, name: str) -> Rows:
-        file = self.store.root / "snapshots" / self._id / f"{name}.parquet"
-        if file.is_file():
-            kept = ParquetRows(file, name)
-            if not kept.missing:  # a snapshot written with fewer columns is not used
-                return kept
-        rows: Rows = self.state.table(name)
-        return rows
+        file = self.store.snapshot_file(name, self._id)
+        return self.state.table(name) if file is None else ParquetRows(file, name)
 
     @property
     def pages(self) -> pa.Table | None:

@@ -49,7 +49,7 @@ def compare_states(
 def _unknown_columns(state: State, names: Sequence[str], pages: Sequence[LivePage]) -> frozenset[tuple[str, str]]:
     """Tables and columns that a version of these pages was written without: the parser of then did not read them."""
     ids = {page.version_harvest_id for page in pages}
-    return frozenset().union(*(missing_columns(state.harvest_folder(id_), tuple(names)) for id_ in ids))
+    return frozenset().union(*(missing_columns(state.harvests.harvest_folder(id_), tuple(names)) for id_ in ids))
 
 
 def _cause(

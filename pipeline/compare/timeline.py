@@ -85,11 +85,10 @@ def timeline(store: Archive, code: str, *, contacts: bool = True) -> list[Entry]
 
 
 def _changes(store: Archive, harvest_id: str, column: str, code: str, *, contacts: bool) -> list[dict[str, Any]]:
-    file = store.harvest_folder(harvest_id) / "changes.parquet"
     chosen = ds.field(column) == code
     if column == "kpi_code":  # the changes of the indicator's own page, not of projects that list it
         chosen &= ds.field("project_code").is_null()
-    rows = read_as(file, SCHEMA, chosen)
+    rows = read_as(store.file(harvest_id, "changes"), SCHEMA, chosen)
     rows = rows if contacts else withhold_contacts(rows)
     own = pc.invert(pc.fill_null(pc.equal(rows["detail"], "part_of_record"), False))
     return sorted(rows.filter(own).to_pylist(), key=meaning_order)

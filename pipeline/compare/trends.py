@@ -32,7 +32,7 @@ def most_rewritten(store: Archive, *, since: str | date | None = None, until: st
     for id_ in store.harvest_ids(published_only=True):
         if not first < id_ <= last:
             continue
-        rows = read_as(store.harvest_folder(id_) / "changes.parquet", SCHEMA)
+        rows = read_as(store.file(id_, "changes"), SCHEMA)
         wanted = pc.and_(pc.is_in(rows["meaning"], pa.array(sorted(REWRITES))), pc.equal(rows["cause"], "portal"))
         for row in rows.filter(wanted).to_pylist():
             code = row["project_code"] or row["kpi_code"] or row["agency_code"]

@@ -3,8 +3,10 @@
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from parsers import PARSER_VERSION
@@ -49,6 +51,8 @@ def commit(
         "committed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "outcomes": dict(sorted(staged.outcomes.items())),
         "rows": staged.rows,
+        "withheld": sorted(staged.withheld),
+        "snapshot": _proof(staged.snapshot) if held_back is None and staged.snapshot else None,
         "changes": dict(sorted(staged.changes.items())),
         "report": report,
         "run_sha256": run_sha256,
@@ -72,3 +76,9 @@ def commit(
         store.publish(harvest_id, staged.snapshot)
     elif staged.snapshot is not None:
         shutil.rmtree(staged.snapshot)
+
+
+def _proof(snapshot: Path) -> dict[str, Any]:
+    """The hashes of the tables that a harvest publishes: what ties its snapshot to the chain of manifests."""
+    files = {file.name: file_sha256(file) for file in sorted(snapshot.glob("*.parquet"))}
+    return {"schema_version": schema_version(), "pyarrow": pa.__version__, "files": files}

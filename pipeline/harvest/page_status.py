@@ -43,8 +43,7 @@ def next_page_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, 
     row["verdict"] = page.verdict
     if page.sha256:
         row["page_sha256"], row["bytes"] = page.sha256, page.size
-        same = previous is not None and previous["page_sha256"] == page.sha256 and previous["body_harvest_id"]
-        row["body_harvest_id"] = previous["body_harvest_id"] if previous is not None and same else harvest_id
+        row["body_harvest_id"] = _kept_in(previous, page, harvest_id)
     live = is_in_force(row)
     if page.error is not None:
         row["outcome"] = {"robots": "skipped", "blocked": "blocked"}.get(page.error_kind or "", "failed")
@@ -56,7 +55,8 @@ def next_page_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, 
         _confirm(row, page)
         if page.not_modified and previous is not None:
             row["page_sha256"], row["body_harvest_id"] = previous["record_sha256"], previous["record_body_harvest_id"]
-            row["bytes"] = previous["bytes"]
+            is_record = previous["page_sha256"] == previous["record_sha256"]
+            row["bytes"] = previous["bytes"] if is_record else None  # else that was the size of an error page
     elif page.verdict == "blocked" or page.facts_sha256 is None:
         row["outcome"] = "blocked" if page.verdict == "blocked" else "failed"
         row["error"] = row["error"] or "a page without a record"
@@ -69,6 +69,17 @@ def next_page_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, 
     else:
         _new_version(row, page, harvest_id, live=live)
     return row
+
+
+def _kept_in(previous: Mapping[str, Any] | None, page: SpooledPage, harvest_id: str) -> str | None:
+    """The harvest that keeps a page's bytes: an earlier one that has them, else this one if they came, else none.
+
+    A harvest stores the bytes of exactly the rows that name it here.
+    """
+    for sha256, kept_in in (("record_sha256", "record_body_harvest_id"), ("page_sha256", "body_harvest_id")):
+        if previous is not None and previous[sha256] == page.sha256 and previous[kept_in] is not None:
+            return str(previous[kept_in])
+    return harvest_id if page.body else None
 
 
 def _begin_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, harvest_id: str) -> PageRow:

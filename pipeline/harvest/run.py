@@ -24,12 +24,12 @@ from pipeline.harvest.portal import PageRef
 from pipeline.harvest.rate_limit import Limiter
 from pipeline.harvest.replay import needs_replay, publish_replay
 from pipeline.harvest.result import HarvestResult, Scope
-from pipeline.harvest.run_folder import RATE_FILE, drop_spool, new_harvest_id, unfinished_run
+from pipeline.harvest.run_folder import RATE_FILE, after_newest, drop_spool, new_harvest_id, unfinished_run
 from pipeline.harvest.run_report import write_report
 from pipeline.harvest.spool import Spool, SpooledPage
 from pipeline.harvest.staging import Staged, stage
 from pipeline.settings import Settings
-from pipeline.store.layout import SPOOL
+from pipeline.store.layout import SPOOL, is_in_future
 from pipeline.store.writer import StoreWriter
 
 _MAX_PASSES: Final = 3  # the first, and two over what failed
@@ -76,6 +76,10 @@ class HarvestRun:
         resume: False discards an unfinished harvest. Raises StoreError where one of another scope is unfinished.
         """
         unfinished = unfinished_run(store)
+        if unfinished and is_in_future(unfinished):
+            resume = False  # the times of what it fetched are wrong
+        if unfinished and resume:
+            unfinished = after_newest(store, unfinished)
         if unfinished and resume and (run := cls._resume(settings, store, scope, unfinished)):
             return run
         if unfinished:
@@ -254,11 +258,13 @@ class HarvestRun:
         )
 
     def _remarks(self) -> list[str]:
+        remarks = list(self.store.repairs)
         if self.spool.size() < self.settings.max_pages:
-            return []
+            return remarks
         return [
+            *remarks,
             f"Discovery stopped at {self.settings.max_pages:,} pages: links found after that were not followed. If the "
-            "portal really has more, raise the setting max_pages."
+            "portal really has more, raise the setting max_pages.",
         ]
 
     def close(self) -> None:

@@ -5,19 +5,26 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from pipeline.errors import StoreError
 from pipeline.harvest.batches import PARTS
 from pipeline.store.archive import Archive
-from pipeline.store.layout import SPOOL, harvest_id_at, harvest_start
+from pipeline.store.layout import SPOOL, harvest_id_at, harvest_start, is_in_future
 
 RATE_FILE: Final = "clock"
 """The file in which the processes of this machine share one rate."""
 
 
 def new_harvest_id(store: Archive) -> str:
-    """The id of a harvest that starts now."""
+    """The id of a harvest that starts now. Raises StoreError where the newest one is dated in the future."""
     now = datetime.now(UTC).replace(microsecond=0)
     ids = store.harvest_ids()
-    if ids and harvest_start(ids[-1]) >= now:  # two harvests in one second: tests and demos
+    if ids and is_in_future(ids[-1]):
+        days = (harvest_start(ids[-1]) - now) / timedelta(days=1)
+        raise StoreError(
+            f"the newest harvest {ids[-1]} lies {days:,.1f} days in the future; correct this machine's clock, or, where it "
+            "was wrong that night, take that harvest out of the store as docs/operating.md says"
+        )
+    if ids and harvest_start(ids[-1]) >= now:  # two harvests in one second, or a clock that was set back a little
         now = harvest_start(ids[-1]) + timedelta(seconds=1)
     return harvest_id_at(now)
 
@@ -31,6 +38,16 @@ def unfinished_run(store: Archive) -> str | None:
             return id_
         drop_spool(store.root / "runs" / id_)  # killed between commit and clean-up
     return None
+
+
+def after_newest(store: Archive, unfinished: str) -> str:
+    """The id of an unfinished run: another one where a harvest that began later was committed since, such as a replay."""
+    ids = store.harvest_ids()
+    if not ids or unfinished > ids[-1]:
+        return unfinished
+    id_ = new_harvest_id(store)
+    (store.root / "runs" / unfinished).rename(store.root / "runs" / id_)
+    return id_
 
 
 def drop_spool(folder: Path) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import zstandard
 
 from pipeline.compare.changes import SCHEMA as CHANGES_SCHEMA
 from pipeline.compare.states import compare_states
+from pipeline.errors import MissingPageError
 from pipeline.harvest.page_status import PageRow, is_in_force, next_page_row
 from pipeline.harvest.spool import SpooledPage
 from pipeline.schema.codes import code_of_page
@@ -48,7 +48,8 @@ class Staged:
     """A harvest whose files lie in the staging folder, not committed yet.
 
     pages: of each page's row what coverage and bounds are made of; outcomes: how many pages had which outcome
-    rows: number of rows of each table in the new state; rows_before: in the state published now
+    rows: number of rows of each table in the new state; rows_before: in the state published now, without tables that one
+    of the two withholds; withheld: tables that the new state leaves empty, as the settings say
     """
 
     store: StoreWriter
@@ -58,6 +59,7 @@ class Staged:
     previous: Mapping[str, PageRow]
     rows: dict[str, int] = field(default_factory=dict)
     rows_before: dict[str, int] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
     snapshot: Path | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
@@ -171,8 +173,8 @@ class _NewVersions:
         added["findings"] = [
             {**finding, **place, "finding_no": number} for number, finding in enumerate(page.findings, 1)
         ]
-        if page.body and row["body_harvest_id"] == self._harvest_id and page.sha256 not in self._stored:
-            self._stored.add(page.sha256 or "")
+        if row["body_harvest_id"] == self._harvest_id and row["page_sha256"] not in self._stored:
+            self._stored.add(row["page_sha256"])
             added["bodies"] = [self._body(row, page, previous)]
         check_rows(tables or {})
         return added
@@ -191,22 +193,26 @@ class _NewVersions:
             "base_harvest_id": None,
             "body": page.body,
         }
-        if previous is None or not previous["record_sha256"]:
+        base = self._base(previous) if previous is not None and previous["record_sha256"] else None
+        if base is None:
             return stored
-        base_id, base_sha256 = self._base(previous)
-        base = self._store.body(base_id, base_sha256)
-        dictionary = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+        dictionary = zstandard.ZstdCompressionDict(base["body"], dict_type=zstandard.DICT_TYPE_RAWCONTENT)
         patch = zstandard.ZstdCompressor(level=3, dict_data=dictionary).compress(page.body)
         if len(patch) > _WORTH_A_PATCH * len(zstandard.ZstdCompressor(level=3).compress(page.body)):
             return stored
-        patched = {"encoding": "zstd-patch", "base_sha256": base_sha256, "base_harvest_id": base_id, "body": patch}
-        return {**stored, **patched}
+        return {**stored, **base, "encoding": "zstd-patch", "body": patch}
 
-    def _base(self, previous: PageRow) -> tuple[str, str]:
-        """The stored whole page that a patch is made against: never another patch."""
+    def _base(self, previous: PageRow) -> dict[str, Any] | None:
+        """The stored whole page that a patch is made against: never another patch. None where its bytes are lost."""
         id_, sha256 = previous["record_body_harvest_id"], previous["record_sha256"]
-        record = self._store.body_record(id_, sha256)
-        return (record["base_harvest_id"], record["base_sha256"]) if record["base_sha256"] else (id_, sha256)
+        try:
+            record = self._store.body_record(id_, sha256)
+            if record["base_sha256"]:
+                id_, sha256 = record["base_harvest_id"], record["base_sha256"]
+            id_ = self._store.keeper_of(id_, sha256)
+            return {"base_harvest_id": id_, "base_sha256": sha256, "body": self._store.body(id_, sha256)}
+        except MissingPageError:
+            return None
 
 
 def _without_repeats(row: PageRow, harvest_id: str) -> PageRow:
@@ -222,21 +228,20 @@ def _without_repeats(row: PageRow, harvest_id: str) -> PageRow:
 def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:
     """The state this harvest leads to, and what differs from the one published now."""
     store = staged.store
-    base = store.latest_id()
-    leave_out = frozenset() if publish_contacts else frozenset(("contacts",))
-    new = State(store, staged.harvest_id, base=base, staged=staged.folder)
+    before = store.latest_id()
+    staged.withheld = frozenset() if publish_contacts else frozenset(("contacts",))
+    new = State(store, staged.harvest_id, base=store.base_for(staged.harvest_id), staged=staged.folder)
     snapshot = store.root / "tmp" / f"snapshot-{staged.harvest_id}"
     shutil.rmtree(snapshot, ignore_errors=True)
     snapshot.mkdir()
-    staged.rows = new.write(snapshot, leave_out=leave_out)
+    staged.rows = new.write(snapshot, leave_out=staged.withheld)
     staged.snapshot = snapshot
     changes = CHANGES_SCHEMA.empty_table()
-    if base is not None:
-        files = {name: store.root / "snapshots" / base / f"{name}.parquet" for name in RECORD_TABLES}
-        staged.rows_before = {
-            name: pq.ParquetFile(file).metadata.num_rows for name, file in files.items() if file.is_file()
-        }
-        changes = compare_states(State(store, base), new, gone_before=_gone(staged.previous), cause=cause)
+    if before is not None:
+        withheld = staged.withheld | store.withheld(before)
+        rows = store.manifest(before)["rows"]
+        staged.rows_before = {name: rows[name] for name in RECORD_TABLES if name in rows and name not in withheld}
+        changes = compare_states(State(store, before), new, gone_before=_gone(staged.previous), cause=cause)
     staged.changes = Counter(changes["meaning"].to_pylist())
     write_parquet(changes, staged.folder / "changes.parquet", "changes")
 

@@ -71,7 +71,8 @@ def event_of(store: Archive, found: Condition) -> Event | None:
     """The event of a store's condition; None where it is good."""
     if found.state == "good":
         return None
-    return Event(found.state, store.place, store.portal, found.harvest_id, found.reason)
+    what: What = "failed" if found.state == "in_future" else found.state  # no harvest can be run after it
+    return Event(what, store.place, store.portal, found.harvest_id, found.reason)
 
 
 def send_event(event: Event, settings: Settings, log: Path, *, once: bool = False) -> list[str]:

@@ -7,17 +7,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+import pyarrow.dataset as ds
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from pipeline.errors import StoreError
 from pipeline.store.archive import Archive
-from pipeline.store.layout import BANGKOK, SPOOL, harvest_start
-from pipeline.store.lock import check_free
-from pipeline.store.packs import parquet_source
+from pipeline.store.layout import BANGKOK, SPOOL, harvest_start, is_in_future
+from pipeline.store.lock import is_locked
+from pipeline.store.parquet import read_as
+
+_SEEN: Final = pa.schema([pa.field("outcome", pa.string()), pa.field("body_harvest_id", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,11 @@ class Condition:
     """Whether the last harvest was good.
 
     state: `good`; `held_back` where the newest harvest was not published; `failed` where a later run could not finish;
-        `late` where the last published harvest began too long ago
+        `late` where the last published harvest began too long ago; `in_future` where the newest one is dated after now
     harvest_id: the harvest or run that `state` is about; published_id: the one in `latest`; age_hours: since it began
     """
 
-    state: Literal["good", "held_back", "failed", "late"]
+    state: Literal["good", "held_back", "failed", "late", "in_future"]
     reason: str
     harvest_id: str | None
     published_id: str | None
@@ -50,6 +53,11 @@ def condition(store: Archive, late_hours: float) -> Condition:
     latest = store.published_id() if ids else None
     age = (datetime.now(UTC) - harvest_start(latest)).total_seconds() / 3600 if latest else None
     about = (latest, None if age is None else round(age, 2))
+    if ids and is_in_future(ids[-1]):
+        reason = (
+            f"the newest harvest {ids[-1]} is dated in the future: this machine's clock is wrong, or was that night"
+        )
+        return Condition("in_future", reason, ids[-1], *about)
     if failure is not None:
         return Condition("failed", failure, failed_id, *about)
     manifest = store.manifest(ids[-1])
@@ -69,18 +77,9 @@ def _failure(store: Archive, newest: str) -> tuple[str | None, str | None]:
         event = _last_event(folder / "log.jsonl")
         if event.get("event") == "failed":  # another last event: it continued after an error, or is running
             return folder.name, str(event.get("reason"))
-        if (folder / SPOOL).exists() and not _is_being_written(store):
+        if (folder / SPOOL).exists() and not is_locked(store.root):
             return folder.name, "it was interrupted; the next start continues it"
     return None, None
-
-
-def _is_being_written(store: Archive) -> bool:
-    """True where a harvest may be running, also where this user must not open the lock."""
-    try:
-        check_free(store.root)
-    except (StoreError, OSError):
-        return True
-    return False
 
 
 def _last_event(log: Path) -> dict[str, Any]:
@@ -142,8 +141,9 @@ _SENTENCES: Final = {
     "held_back": "HELD BACK: the newest harvest, {id}, was not published: {reason}",
     "failed": "FAILED: the run {id} after the last harvest: {reason}",
     "late": "LATE: {reason}",
+    "in_future": "WRONG CLOCK: {reason}",
 }
-_COLOURS: Final = {"good": "green", "held_back": "yellow", "failed": "red", "late": "yellow"}
+_COLOURS: Final = {"good": "green", "held_back": "yellow", "failed": "red", "late": "yellow", "in_future": "red"}
 
 
 def _published(found: Condition) -> str:
@@ -155,9 +155,7 @@ def _published(found: Condition) -> str:
 
 def _noise(store: Archive, harvest_id: str) -> str:
     """How many pages had other bytes but equal facts, because of a token, a clock or a counter; empty where none had."""
-    pages = pq.read_table(
-        parquet_source(store.harvest_folder(harvest_id) / "pages.parquet"), filters=[("outcome", "=", "unchanged")]
-    )
+    pages = read_as(store.file(harvest_id, "pages"), _SEEN, ds.field("outcome") == "unchanged")
     noisy = pages.filter(pc.equal(pages["body_harvest_id"], harvest_id))
     if not len(noisy):
         return ""

@@ -3,7 +3,6 @@
 Rows are read and written block by block, so a large state needs no more memory than a small one.
 """
 
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -22,6 +21,7 @@ from pipeline.schema.columns import TABLES, Table, arrow_schema
 from pipeline.schema.relations import RELATIONS
 from pipeline.store.archive import Archive
 from pipeline.store.data_package import write_data_package
+from pipeline.store.durable import new_folder
 from pipeline.store.parquet import write_parquet
 
 EXCEL_CELL: Final = 32_767
@@ -49,24 +49,18 @@ def export_state(
         _xlsxwriter()
     if form == "duckdb":
         import_duckdb()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BmaProgressError(f"{out} is not an empty folder; name a new one")
-    staged = out.parent / f".{out.name}-{os.getpid()}.partial"
     try:
-        staged.mkdir(parents=True)
-        with tempfile.TemporaryDirectory(prefix="bma-progress-export-") as spare:
+        with new_folder(out) as staged, tempfile.TemporaryDirectory(prefix="bma-progress-export-") as spare:
             tables = _Tables(store.state_folder(id_, Path(spare)), contacts=contacts)
             notes = WRITERS[form](tables, id_, staged)
-        if form in ("parquet", "csv"):
-            write_data_package(staged, id_, store.portal, form=form)
-        staged.replace(out)
+            if form in ("parquet", "csv"):
+                write_data_package(staged, id_, store.portal, form=form)
     except OSError as error:
         if error.errno is None:  # from Arrow, about a damaged file of the store
             raise damaged_table(error) from None
         raise BmaProgressError(f"{out} cannot be written ({error.strerror}); name another folder") from None
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
-    return id_, notes
+    held_back = store.held_back_note(id_)
+    return id_, [*([held_back] if held_back else []), *notes]
 
 
 class _Tables:

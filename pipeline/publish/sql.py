@@ -16,7 +16,7 @@ from typing import IO, Any, Final
 
 import pyarrow as pa
 
-from pipeline.errors import BmaProgressError, StoreError, damaged_table
+from pipeline.errors import BmaProgressError, StoreDamagedError, StoreError, damaged_table
 from pipeline.publish.csv_files import write_csv
 from pipeline.publish.extras import import_duckdb
 from pipeline.schema.columns import TABLES, arrow_schema
@@ -38,10 +38,18 @@ class Session(AbstractContextManager["Session"]):
     `"20261122T190000Z".projects` as of that harvest; each of these schemas is made when a query first names it. Days are
     DATE, instants TIMESTAMPTZ in UTC. `when` is as for `Archive.resolve`, which raises StoreError for an unknown time.
 
-    contacts: false leaves the table of personal data empty
+    contacts: false leaves the table of personal data empty; note: gets a sentence about each harvest that was held back
     """
 
-    def __init__(self, store: Archive, when: str = "latest", *, contacts: bool = True) -> None:
+    def __init__(
+        self,
+        store: Archive,
+        when: str = "latest",
+        *,
+        contacts: bool = True,
+        note: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._note = note
         self._duckdb = import_duckdb()
         self._store, self._contacts = store, contacts
         self._when = store.resolve(when)
@@ -66,6 +74,9 @@ class Session(AbstractContextManager["Session"]):
         except self._duckdb.Error as error:
             self.__exit__()
             raise damaged_table(self._one_line(error)) from None
+        except BmaProgressError:
+            self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
@@ -116,6 +127,8 @@ class Session(AbstractContextManager["Session"]):
             return
         try:
             id_ = self._store.published_before(self._when) if schema == "previous" else self._store.resolve(schema)
+        except StoreDamagedError:
+            raise
         except StoreError:
             id_ = None
         if id_:  # else the word names something else, or DuckDB reports the unknown schema
@@ -125,6 +138,8 @@ class Session(AbstractContextManager["Session"]):
         """Create the views of one state, in a schema."""
         tables = Path(self._folder.name) / harvest_id
         if not tables.exists():
+            if held_back := self._store.held_back_note(harvest_id):
+                self._note(held_back)
             self._store.export(harvest_id, tables)
             if not self._contacts:
                 write_parquet(arrow_schema("contacts").empty_table(), tables / "contacts.parquet", "contacts")

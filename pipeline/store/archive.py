@@ -2,10 +2,11 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.errors import StoreDamagedError, StoreError, refused_by_machine
 from pipeline.location import place_of
 from pipeline.schema.columns import TABLES, schema_version
-from pipeline.store.durable import unreadable
+from pipeline.store.durable import is_unaltered, unreadable, unseal
 from pipeline.store.harvests import Harvests
 from pipeline.store.layout import FORMAT, SNAPSHOT, ids_in
 from pipeline.store.state import State
@@ -58,10 +59,12 @@ class Archive(Harvests):
 
     def latest_id(self) -> str | None:
         """The harvest that `latest` shows, or None."""
-        try:
-            return (self.root / "latest").readlink().name
-        except OSError:
-            return None
+        latest = self.root / "latest"
+        if latest.is_symlink():
+            target = latest.readlink()
+            return target.name if target.parent == Path("snapshots") else None
+        about = read_snapshot(latest)  # a folder where the file system has no links
+        return str(about["harvest_id"]) if about else None
 
     def published_id(self) -> str | None:
         """The same, also in a copy that lost the link `latest`, as on a system without such links."""
@@ -75,7 +78,7 @@ class Archive(Harvests):
         Raises StoreError for an unknown table or time, StoreDamagedError where its file cannot be read.
         """
         id_ = self._known(name, when)
-        if (file := self._snapshot_file(name, id_)) is None:
+        if (file := self.snapshot_file(name, id_)) is None:
             return State(self, id_).table(name)
         with _table_file(file):
             return pq.read_table(file)
@@ -83,7 +86,7 @@ class Archive(Harvests):
     def number_of_rows(self, name: str, when: str = "latest") -> int:
         """How many rows a table had at `when`; of a snapshot without reading them. Raises like `arrow`."""
         id_ = self._known(name, when)
-        if (file := self._snapshot_file(name, id_)) is None:
+        if (file := self.snapshot_file(name, id_)) is None:
             return len(self.arrow(name, id_))
         with _table_file(file):
             return int(pq.read_metadata(file).num_rows)
@@ -93,21 +96,80 @@ class Archive(Harvests):
             raise StoreError(f"{name!r} is no table; there are {', '.join(TABLES)}")
         return self.resolve(when)
 
-    def _snapshot_file(self, name: str, harvest_id: str) -> Path | None:
-        folder = self.snapshot(harvest_id)
-        file = folder / f"{name}.parquet" if folder else None
-        return file if file and file.is_file() else None
+    def snapshot_file(self, name: str, harvest_id: str) -> Path | None:
+        """The file of a table in the snapshot of a harvest, checked; None where no snapshot of this version has one.
+
+        Raises StoreDamagedError where it is missing or altered.
+        """
+        if not self._has_current_snapshot(harvest_id):
+            return None
+        file, hashes = self._snapshot(harvest_id) / f"{name}.parquet", self._snapshot_hashes(harvest_id)
+        if hashes and file.name not in hashes:
+            return None
+        if not hashes or not is_unaltered(file, hashes[file.name]):
+            raise _damaged(file)
+        return file
 
     # --- whole states ---------------------------------------------------------------------------------------------
 
     def snapshot(self, harvest_id: str) -> Path | None:
-        """The derived snapshot of a harvest, where it is kept and has the columns of this version."""
-        folder = self.root / "snapshots" / harvest_id
-        return folder if has_current_columns(folder) else None
+        """The derived snapshot of a harvest, checked, where it is kept and has the columns of this version.
 
-    def nearest_snapshot(self, harvest_id: str) -> str | None:
-        """The newest snapshot at or before a harvest, from which its state is quickest made."""
-        return max((id_ for id_ in ids_in(self.root / "snapshots") if id_ <= harvest_id), default=None)
+        Raises StoreDamagedError where a file of it is missing or altered.
+        """
+        folder = self._snapshot(harvest_id)
+        if not self._has_current_snapshot(harvest_id):
+            return None
+        if not self.has_whole_snapshot(harvest_id):
+            raise _damaged(folder)
+        return folder
+
+    def _has_current_snapshot(self, harvest_id: str) -> bool:
+        """Whether a snapshot is kept, and not one of an older version's columns."""
+        folder = self._snapshot(harvest_id)
+        return folder.is_dir() and (has_current_columns(folder) or read_snapshot(folder) is None)
+
+    def has_whole_snapshot(self, harvest_id: str) -> bool:
+        """Whether the snapshot of a harvest is kept, and every file of it has the bytes that were written."""
+        hashes = self._snapshot_hashes(harvest_id)
+        return bool(hashes) and _are_unaltered(self._snapshot(harvest_id), hashes)
+
+    def shows(self, harvest_id: str) -> bool:
+        """Whether `latest` shows a harvest, whole."""
+        latest = self.root / "latest"
+        if self.latest_id() != harvest_id or not self.has_whole_snapshot(harvest_id):
+            return False
+        return latest.is_symlink() or _are_unaltered(latest, self._snapshot_hashes(harvest_id))
+
+    def base_for(self, harvest_id: str) -> str | None:
+        """The harvest at or before another from whose snapshot a state is quickest made: one with proven bytes.
+
+        Proven are the bytes that the harvest's own manifest names. All others are only derived, and never built on.
+        """
+        committed = set(self.harvest_ids())
+        for id_ in reversed(ids_in(self.root / "snapshots")):
+            if id_ <= harvest_id and id_ in committed and self.is_proven(id_) and self._is_base(id_):
+                return id_
+        return None
+
+    def _is_base(self, harvest_id: str) -> bool:
+        return has_current_columns(self._snapshot(harvest_id)) and self.has_whole_snapshot(harvest_id)
+
+    def is_proven(self, harvest_id: str) -> bool:
+        """Whether a snapshot is said to have the bytes that the manifest of its harvest names."""
+        named = (self.manifest(harvest_id).get("snapshot") or {}).get("files", {})
+        return bool(named) and named.items() <= self._snapshot_hashes(harvest_id).items()
+
+    def _snapshot(self, harvest_id: str) -> Path:
+        return self.root / "snapshots" / harvest_id
+
+    def _snapshot_hashes(self, harvest_id: str) -> dict[str, str]:
+        """The hashes of a snapshot's files, by name; empty where there are none that can be true."""
+        about = read_snapshot(self._snapshot(harvest_id))
+        if about is None or about["harvest_id"] != harvest_id:
+            return {}
+        hashes = {name: str(file["sha256"]) for name, file in about["files"].items()}
+        return {} if contradicts(self.manifest(harvest_id), about) else hashes
 
     def state_folder(self, harvest_id: str, spare: Path) -> Path:
         """A folder with every table as of a harvest: its snapshot, or `spare`, into which they are then written."""
@@ -124,17 +186,47 @@ class Archive(Harvests):
             for file in snapshot.glob("*.parquet"):
                 shutil.copyfile(file, out / file.name)
         else:
-            State(self, id_, base=self.nearest_snapshot(id_)).write(out)
+            State(self, id_, base=self.base_for(id_)).write(out)
         return id_
 
 
 def has_current_columns(snapshot: Path) -> bool:
     """Whether a snapshot is there and was written with the columns of this version."""
+    about = read_snapshot(snapshot)
+    return about is not None and about["schema_version"] == schema_version()
+
+
+def read_snapshot(folder: Path) -> dict[str, Any] | None:
+    """What the `snapshot.json` of a folder says; None where it is missing, or is not what was written."""
     try:
-        written_by: str = json.loads((snapshot / SNAPSHOT).read_bytes())["schema_version"]
+        about, whole = unseal((folder / SNAPSHOT).read_bytes(), "snapshot_sha256")
     except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return about if whole and {"harvest_id", "schema_version", "files"} <= about.keys() else None
+
+
+def contradicts(manifest: Mapping[str, Any], about: Mapping[str, Any]) -> bool:
+    """Whether a manifest and the `snapshot.json` of its harvest name other bytes for the same tables.
+
+    They may where the snapshot was written anew by another version of the columns or of pyarrow.
+    """
+    proof = manifest.get("snapshot")
+    if not proof or proof["pyarrow"] != pa.__version__:
         return False
-    return written_by == schema_version()
+    if len({one["schema_version"] for one in (manifest, proof, about)}) > 1:
+        return False
+    return any(about["files"].get(name, {}).get("sha256") != sha256 for name, sha256 in proof["files"].items())
+
+
+def _are_unaltered(folder: Path, hashes: Mapping[str, str]) -> bool:
+    return all(is_unaltered(folder / name, sha256) for name, sha256 in hashes.items())
+
+
+def _damaged(place: Path) -> StoreDamagedError:
+    return StoreDamagedError(
+        f"{place} is missing or altered; the next harvest makes the published snapshot anew, and `bma-progress verify` names "
+        "all that is damaged"
+    )
 
 
 @contextmanager

@@ -1,16 +1,21 @@
 """Files that survive a crash: written whole or not at all, forced to disk, known by their SHA-256."""
 
+import ctypes
+import glob
 import hashlib
 import json
 import os
+import shutil
+import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from pipeline.errors import StoreDamagedError
+from pipeline.errors import StoreDamagedError, StoreError
 from pipeline.store.layout import Folder
 
 
@@ -62,6 +67,83 @@ sync_folder = sync_file
 """Force a folder's entries to disk."""
 
 
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A folder to write into, which gets its name `out` by one rename when all is written; after an error nothing is left.
+
+    Raises StoreError where `out` is there and not an empty folder.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise StoreError(f"{out} is not an empty folder; name a new one")
+    for left in out.parent.glob(f".{glob.escape(out.name)}-[0-9]*.partial"):
+        if not _is_alive(int(left.name.rpartition("-")[2].partition(".")[0])):
+            remove(left)  # its process was killed
+    staged = out.parent / f".{out.name}-{os.getpid()}.partial"
+    staged.mkdir(parents=True)
+    try:
+        yield staged
+        staged.replace(out)
+    finally:
+        remove(staged)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True
+
+
+def put_in_place(new: Path, place: Path, when: Callable[[Callable[[], None]], None] = lambda change: change()) -> None:
+    """Give a finished file, link or folder its name in one step, whatever has that name; the former is deleted.
+
+    when: makes the change, at a moment of its choice. Where the system cannot exchange two folders in one step (it is not
+    Linux, or the disk is another machine's), the name is missing for a moment.
+    """
+    if not (place.is_dir() and not place.is_symlink()) and not (new.is_dir() and not new.is_symlink()):
+        when(lambda: _rename(new, place))
+    elif not os.path.lexists(place):
+        new.rename(place)
+    else:
+        former = new.with_name(f"former-{place.name}")
+        remove(former)
+        exchanged: list[bool] = []
+        when(lambda: exchanged.append(_exchange(new, place)))
+        if exchanged[0]:
+            new.rename(former)
+        else:
+            place.rename(former)
+            new.rename(place)
+        remove(former)
+    sync_folder(place.parent)
+
+
+def remove(path: Path) -> None:
+    """Delete a file, a link or a folder with all in it; nothing is done where it is not there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _rename(new: Path, place: Path) -> None:
+    """Rename a file or a link over another, and give no other thread of this process a turn just before."""
+    if sys.platform != "linux" or ctypes.PyDLL(None).rename(os.fsencode(new), os.fsencode(place)):
+        new.replace(place)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange the names of two files or folders in one step; false where the system or the disk has no such step."""
+    if sys.platform != "linux":
+        return False
+    rename = getattr(ctypes.PyDLL(None), "renameat2", None)
+    at_working_folder, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of renameat2(2)
+    return rename is not None and not rename(
+        at_working_folder, os.fsencode(one), at_working_folder, os.fsencode(other), exchange
+    )
+
+
 def file_sha256(file: Folder) -> str:
     """SHA-256 of a file's bytes. Raises OSError, and StoreDamagedError for one in a damaged pack."""
     try:
@@ -69,6 +151,22 @@ def file_sha256(file: Folder) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, KeyError):
         raise unreadable(file) from None
+
+
+_HASHES: dict[tuple[str, int, int, int], str] = {}
+"""Hashes of files read so far, by place and by what changes with their content: time, size, inode."""
+
+
+def is_unaltered(file: Folder, sha256: str) -> bool:
+    """Whether a file is there with these bytes; one that has not changed since is read once."""
+    try:
+        about = (file if isinstance(file, Path) else Path(file.root.filename or "")).stat()
+        key = (str(file), about.st_mtime_ns, about.st_size, about.st_ino)
+        if key not in _HASHES:
+            _HASHES[key] = file_sha256(file)
+    except (OSError, StoreDamagedError):
+        return False
+    return _HASHES[key] == sha256
 
 
 def unreadable(file: Folder) -> StoreDamagedError:

@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow.dataset as ds
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from pipeline.errors import StoreError
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store.archive import Archive
-from pipeline.store.durable import file_sha256
+from pipeline.store.durable import file_sha256, new_folder
 from pipeline.store.layout import MANIFEST
 from pipeline.store.parquet import read_as, version_schemas
 
@@ -41,12 +41,20 @@ def write_evidence(store: Archive, code: str, out: Path) -> int:
     Raises StoreError for an unknown code or a folder that is not empty.
     """
     looks = store.history(code)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise StoreError(f"{out} is not an empty folder; name a new one")
-    for folder in ("pages", "manifests"):
-        (out / folder).mkdir(parents=True)
-    (out / "README.txt").write_text(_ABOUT.format(code=code, portal=store.portal), encoding="utf-8")
-    looks.to_csv(out / "looks.csv", index=False)
+    with new_folder(out) as staged:
+        for folder in ("pages", "manifests"):
+            (staged / folder).mkdir()
+        (staged / "README.txt").write_text(_ABOUT.format(code=code, portal=store.portal), encoding="utf-8")
+        looks.to_csv(staged / "looks.csv", index=False)
+        pages = _write_bundle(store, looks, staged)
+        files = sorted(path for path in staged.rglob("*") if path.is_file())
+        sums = "".join(f"{file_sha256(file)}  {file.relative_to(staged).as_posix()}\n" for file in files)
+        (staged / "SHA256SUMS").write_text(sums, encoding="utf-8")
+    return pages
+
+
+def _write_bundle(store: Archive, looks: pd.DataFrame, out: Path) -> int:
+    """Write the pages, rows and manifests of some looks; returns how many pages."""
     records: list[dict[str, Any]] = [dict(look) for look in looks.to_dict("records")]  # type: ignore[arg-type]
     pages = list(_bodies(store, records))
     with (out / "pages.warc.gz").open("wb") as stream:
@@ -61,9 +69,6 @@ def write_evidence(store: Archive, code: str, out: Path) -> int:
     for harvest_id in sorted(set(looks["harvest_id"])):
         manifest = store.harvest_folder(harvest_id) / MANIFEST
         (out / "manifests" / f"{harvest_id}.json").write_bytes(manifest.read_bytes())
-    files = sorted(path for path in out.rglob("*") if path.is_file())
-    sums = "".join(f"{file_sha256(file)}  {file.relative_to(out).as_posix()}\n" for file in files)
-    (out / "SHA256SUMS").write_text(sums, encoding="utf-8")
     return len(pages)
 
 
@@ -99,7 +104,6 @@ def _rows(store: Archive, looks: list[dict[str, Any]]) -> Iterator[dict[str, Any
         if look["version_harvest_id"] != look["harvest_id"]:
             continue
         for table in RECORD_TABLES:
-            file = store.harvest_folder(look["harvest_id"]) / f"{table}.parquet"
             chosen = ds.field("page_key") == look["page_key"]
-            for row in read_as(file, version_schemas()[table], chosen).to_pylist():
+            for row in read_as(store.file(look["harvest_id"], table), version_schemas()[table], chosen).to_pylist():
                 yield {"table": table, **row}

@@ -2,7 +2,8 @@
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 
 import orjson
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from pipeline.errors import StoreDamagedError, StoreError
+from pipeline.errors import MissingPageError, StoreDamagedError, StoreError
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE
+from pipeline.store.durable import is_unaltered
 from pipeline.store.layout import BANGKOK, HARVEST_ID, MANIFEST, Folder, harvest_id_at, ids_in
-from pipeline.store.packs import harvest_folder, packed_ids, packs, parquet_source
+from pipeline.store.packs import harvest_folder, pack_of, packed_ids, packs, parquet_source
 
 
 class Harvests:
@@ -33,6 +36,19 @@ class Harvests:
         ids = sorted({*ids_in(folder), *(id_ for pack in packs(folder) for id_ in packed_ids(pack))})
         return [id_ for id_ in ids if self.manifest(id_)["published"]] if published_only else ids
 
+    def check_chain(self) -> None:
+        """Raise StoreDamagedError where a harvest is missing: one that another followed, or that head.json names."""
+        newest = read_head(self.root).get("harvest_id")  # read before the harvests: a writer may be adding one
+        ids = self.harvest_ids()
+        if newest is not None and newest not in ids:
+            raise newest_is_damaged(self.root, newest)
+        for before, id_ in zip((None, *ids), ids, strict=False):
+            followed = self.manifest(id_)["previous"]
+            if followed != before:
+                raise StoreDamagedError(
+                    f"harvest {followed}, which {id_} followed, is missing in {self.root}; restore it from a copy of the store"
+                )
+
     def manifest(self, harvest_id: str) -> dict[str, Any]:
         """The manifest of a harvest. Raises StoreDamagedError."""
         return _read_manifest(self.root / "harvests", harvest_id)
@@ -40,6 +56,28 @@ class Harvests:
     def harvest_folder(self, harvest_id: str) -> Folder:
         """Where a harvest's files are: its folder, or its place in the pack of its month."""
         return harvest_folder(self.root / "harvests", harvest_id)
+
+    def file(self, harvest_id: str, name: str) -> Folder | None:
+        """A harvest's Parquet file, checked against its manifest; None where an older version wrote no such file.
+
+        Raises StoreDamagedError where it is missing or has other bytes than were committed.
+        """
+        return _checked_file(self.root / "harvests", harvest_id, name)
+
+    def held_back_note(self, harvest_id: str) -> str | None:
+        """What whoever asks for a harvest should know where it was held back; None where it was published."""
+        reason = self.manifest(harvest_id)["held_back"]
+        return f"harvest {harvest_id} was held back and never published: {reason}" if reason else None
+
+    def withheld(self, harvest_id: str) -> frozenset[str]:
+        """The tables that were left empty when a harvest was published, as the settings of that night said.
+
+        Older versions did not write it down: a table of contacts without a row, beside projects, says so.
+        """
+        manifest = self.manifest(harvest_id)
+        rows = manifest["rows"]
+        older = ["contacts"] if rows.get("projects") and not rows.get("contacts") else []
+        return frozenset(manifest.get("withheld", older))
 
     def published_before(self, harvest_id: str) -> str | None:
         """The last published harvest before another, or None."""
@@ -51,6 +89,7 @@ class Harvests:
         Raises StoreError where the store has no such harvest.
         """
         text = when.isoformat() if isinstance(when, date) else when.strip()
+        self.check_chain()
         published = self.harvest_ids(published_only=True)
         if not published and not self.harvest_ids():
             raise StoreError(f"{self.root} holds no harvest yet; run `bma-progress harvest` first")
@@ -95,10 +134,10 @@ class Harvests:
         if not (PROJECT_CODE.fullmatch(code) or KPI_CODE.fullmatch(code)):
             raise StoreError(f"{code!r} is no project's or indicator's code, such as 24000000-2964 or 2400-1013")
         column = "project_code" if PROJECT_CODE.fullmatch(code) else "kpi_code"
+        self.check_chain()
         found = []
         for id_ in self.harvest_ids():
-            file = parquet_source(self.harvest_folder(id_) / "pages.parquet")
-            pages = pq.read_table(file, filters=[(column, "=", code)])
+            pages = pq.read_table(_source(self.root / "harvests", id_, "pages"), filters=[(column, "=", code)])
             for row in pages.to_pylist():
                 if row["page_sha256"] is None and row["body_harvest_id"] is not None:
                     row["page_sha256"] = self.page_hash(row["body_harvest_id"], row["page_key"], "page_sha256")
@@ -125,23 +164,78 @@ class Harvests:
         return body
 
     def body_record(self, harvest_id: str, sha256: str) -> Mapping[str, Any]:
-        """The stored row of these bytes: URL, status, headers, time, encoding. Raises StoreError where there is none."""
-        folder = self.root / "harvests"
-        there = (self.harvest_folder(harvest_id) / "bodies.parquet").is_file()
-        place = _body_places(folder, harvest_id).get(sha256) if there else None
-        if place is None:
-            raise StoreError(f"harvest {harvest_id} holds no page with the hash {sha256}")
-        return _row_group(folder, harvest_id, place[0])[place[1]]
+        """The stored row of these bytes: URL, status, headers, time, encoding. Raises MissingPageError."""
+        folder, id_ = self.root / "harvests", self.keeper_of(harvest_id, sha256)
+        group, row = _body_places(folder, id_)[sha256]
+        return _row_group(folder, id_, group)[row]
+
+    def keeper_of(self, harvest_id: str, sha256: str) -> str:
+        """The harvest that keeps these bytes: as a rule the named one. Raises MissingPageError.
+
+        An older version could name the harvest that saw known bytes again after a failure, not the one that kept them.
+        """
+        for id_ in (harvest_id, *reversed(self.harvest_ids())):
+            if sha256 in self.stored_pages(id_):
+                return id_
+        raise MissingPageError(f"harvest {harvest_id} holds no page with the hash {sha256}")
+
+    def stored_pages(self, harvest_id: str) -> Collection[str]:
+        """The hashes of the pages whose bytes a harvest keeps."""
+        return _body_places(self.root / "harvests", harvest_id).keys()
 
 
-@lru_cache(maxsize=4096)  # what was committed never changes
+def read_head(root: Path) -> dict[str, Any]:
+    """What head.json says; empty where it is lost or damaged."""
+    try:
+        head = orjson.loads((root / "head.json").read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return head if isinstance(head, dict) else {}
+
+
+def newest_is_damaged(root: Path, harvest_id: str) -> StoreDamagedError:
+    """The error of a store whose newest harvest is not there as it was committed."""
+    return StoreDamagedError(
+        f"harvest {harvest_id}, the last that was committed to {root}, is missing or altered; restore it from a "
+        "copy of the store before another harvest hides that"
+    )
+
+
 def _read_manifest(harvests: Path, harvest_id: str) -> dict[str, Any]:
+    for file in (harvests / harvest_id / MANIFEST, pack_of(harvests, harvest_id)):
+        with suppress(OSError):
+            about = file.stat()
+            return _parse_manifest(harvests, harvest_id, (about.st_mtime_ns, about.st_size, about.st_ino))
+    return _parse_manifest(harvests, harvest_id, None)
+
+
+@lru_cache(maxsize=4096)
+def _parse_manifest(harvests: Path, harvest_id: str, version: tuple[int, int, int] | None) -> dict[str, Any]:
+    """Read a manifest; version: what changes with its content."""
     file = harvest_folder(harvests, harvest_id) / MANIFEST
     try:
         manifest: dict[str, Any] = orjson.loads(file.read_bytes())
     except (OSError, KeyError, orjson.JSONDecodeError, zipfile.BadZipFile):
         raise StoreDamagedError(f"{file} cannot be read; run `bma-progress verify`") from None
     return manifest
+
+
+def _checked_file(harvests: Path, harvest_id: str, name: str) -> Folder | None:
+    about = _read_manifest(harvests, harvest_id)["files"].get(f"{name}.parquet")
+    if about is None:
+        return None
+    file = harvest_folder(harvests, harvest_id) / f"{name}.parquet"
+    if not is_unaltered(file, about["sha256"]):
+        raise StoreDamagedError(f"{file} is missing or is not what was committed; restore it from a copy of the store")
+    return file
+
+
+def _source(harvests: Path, harvest_id: str, name: str) -> Path | pa.BufferReader:
+    """What pyarrow reads a file from that every harvest has."""
+    file = _checked_file(harvests, harvest_id, name)
+    if file is None:
+        raise StoreDamagedError(f"the manifest of harvest {harvest_id} names no {name}; run `bma-progress verify`")
+    return parquet_source(file)
 
 
 @lru_cache(maxsize=64)
@@ -156,8 +250,7 @@ def _versions(harvests: Path, harvest_id: str) -> dict[str, str]:
 
 def _page_column(harvests: Path, harvest_id: str, name: str) -> list[tuple[str, str]]:
     """Each page's key and its value of one column."""
-    file = harvest_folder(harvests, harvest_id) / "pages.parquet"
-    pages = pq.read_table(parquet_source(file), columns=["page_key", name])
+    pages = pq.read_table(_source(harvests, harvest_id, "pages"), columns=["page_key", name])
     return list(zip(pages["page_key"].to_pylist(), pages[name].to_pylist(), strict=True))
 
 
@@ -165,7 +258,7 @@ def _page_column(harvests: Path, harvest_id: str, name: str) -> list[tuple[str, 
 def _body_places(harvests: Path, harvest_id: str) -> dict[str, tuple[int, int]]:
     """SHA-256 of each stored page → its row group and row."""
     places = {}
-    with pq.ParquetFile(parquet_source(harvest_folder(harvests, harvest_id) / "bodies.parquet")) as stored:
+    with pq.ParquetFile(_source(harvests, harvest_id, "bodies")) as stored:
         for group in range(stored.num_row_groups):
             hashes = stored.read_row_group(group, columns=["page_sha256"]).column(0).to_pylist()
             places.update({sha256: (group, row) for row, sha256 in enumerate(hashes)})
@@ -174,6 +267,6 @@ def _body_places(harvests: Path, harvest_id: str) -> dict[str, tuple[int, int]]:
 
 @lru_cache(maxsize=2)  # some 8 MB each; pages are asked for in order of their keys
 def _row_group(harvests: Path, harvest_id: str, group: int) -> list[dict[str, Any]]:
-    with pq.ParquetFile(parquet_source(harvest_folder(harvests, harvest_id) / "bodies.parquet")) as stored:
+    with pq.ParquetFile(_source(harvests, harvest_id, "bodies")) as stored:
         rows: list[dict[str, Any]] = stored.read_row_group(group).to_pylist()
     return rows

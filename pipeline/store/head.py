@@ -1,14 +1,10 @@
 """head.json: the newest harvest and the hash of its manifest, so that the end of the chain is fixed too; and the packs."""
 
 import hashlib
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-from pipeline.errors import StoreDamagedError
 from pipeline.store.durable import file_sha256, seal, write_durably
-from pipeline.store.harvests import Harvests
+from pipeline.store.harvests import Harvests, newest_is_damaged, read_head
 from pipeline.store.layout import MANIFEST, README
 from pipeline.store.packs import packs
 
@@ -19,7 +15,7 @@ def write_head(harvests: Harvests, portal: str, new_packs: Mapping[str, str] | N
     new_packs: the hashes of packs that were just made
     """
     root, ids = harvests.root, harvests.harvest_ids()
-    stated = _read_head(root).get("packs")
+    stated = read_head(root).get("packs")
     known = {**(stated if isinstance(stated, dict) else {}), **(new_packs or {})}
     head = {
         "harvest_id": ids[-1] if ids else None,
@@ -36,23 +32,11 @@ def write_head(harvests: Harvests, portal: str, new_packs: Mapping[str, str] | N
 
 def check_head(harvests: Harvests) -> None:
     """Raise StoreDamagedError where the harvest that head.json names is not there as it was committed."""
-    head = _read_head(harvests.root)
+    head = read_head(harvests.root)
     if not {"harvest_id", "manifest_sha256"} <= head.keys():
         return  # lost or damaged: written again from the harvests, whose manifests form a chain of their own
     named, sha256 = head["harvest_id"], head["manifest_sha256"]
     if named is not None and (
         named not in harvests.harvest_ids() or file_sha256(harvests.harvest_folder(named) / MANIFEST) != sha256
     ):
-        raise StoreDamagedError(
-            f"harvest {named}, the last that was committed to {harvests.root}, is missing or altered; restore it from a "
-            "copy of the store before another harvest hides that"
-        )
-
-
-def _read_head(root: Path) -> dict[str, Any]:
-    """What head.json says; empty where it is lost or damaged."""
-    try:
-        head = json.loads((root / "head.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return head if isinstance(head, dict) else {}
+        raise newest_is_damaged(harvests.root, named)

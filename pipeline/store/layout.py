@@ -12,7 +12,7 @@ A harvest comes into being by one rename of tmp/<id> to harvests/<id>: that is t
 
 import re
 import zipfile
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -23,6 +23,8 @@ FORMAT: Final = 1
 FOLDERS: Final = ("harvests", "snapshots", "runs", "tmp")
 HARVEST_ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
 BANGKOK: Final = ZoneInfo("Asia/Bangkok")
+CLOCKS_DIFFER: Final = timedelta(hours=1)
+"""How far two right clocks may be apart: machines that are not kept in time, a clock that was set back."""
 MANIFEST: Final = "manifest.json"
 SNAPSHOT: Final = "snapshot.json"
 SPOOL: Final = "spool.sqlite"
@@ -56,6 +58,11 @@ def harvest_id_at(start: datetime) -> str:
 def harvest_start(harvest_id: str) -> datetime:
     """The UTC instant that a harvest's id names."""
     return datetime.strptime(harvest_id, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def is_in_future(harvest_id: str) -> bool:
+    """Whether a harvest began, by the clock of its machine, well after now by this one's."""
+    return harvest_start(harvest_id) > datetime.now(UTC) + CLOCKS_DIFFER
 
 
 def harvest_day(harvest_id: str) -> date:

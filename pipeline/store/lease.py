@@ -57,9 +57,9 @@ def _take(objects: ObjectStorage, name: str) -> str | None:
     if found is None:
         return objects.write(LEASE, _text(name), only_new=True)
     holder = objects.parsed(LEASE, found[0])
-    age = (datetime.now(UTC) - datetime.fromisoformat(holder["renewed_at"])).total_seconds()
+    age = (datetime.now(UTC) - datetime.fromisoformat(holder["renewed_at"])).total_seconds()  # below 0: clocks differ
     # this process holds the mirror's lock, so an earlier holder of the lease with this mirror is dead
-    if holder["mirror"] != name and age < _SECONDS:
+    if holder["mirror"] != name and abs(age) < _SECONDS:
         raise StoreBusyError(
             f"{objects.url} is being written by process {holder['process']} on {holder['host']}, alive "
             f"{max(age, 0):.0f} s ago; wait for it to end (a dead one is replaced after {_SECONDS / 60:.0f} minutes)"

@@ -4,13 +4,17 @@ Reading needs no lock, so it works on systems without `fcntl`.
 """
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from pipeline.errors import StoreBusyError, StoreError
 from pipeline.store.layout import beside
+
+_PAUSE: Final = 0.05  # seconds between two tries
 
 
 @contextmanager
@@ -46,15 +50,30 @@ def service_lock(root: Path) -> Iterator[None]:
         yield
 
 
-def _lock(root: Path) -> int:
+def is_locked(root: Path) -> bool:
+    """Whether a writer may be at work; who may not look at the lock cannot say that none is."""
+    try:
+        os.close(_lock(root, tries=1))
+    except (StoreError, OSError):
+        return True
+    return False
+
+
+def _lock(root: Path, tries: int = 10) -> int:
+    """The open file whose lock is held now; tries: how often, as `is_locked` holds it for a moment too."""
     lock = _flock()
     descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        lock(descriptor)
-    except BlockingIOError:
-        owner = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another process"
-        os.close(descriptor)
-        raise StoreBusyError(f"{root} is being written by {owner}; wait for it to end, or stop it") from None
+    for left in reversed(range(tries)):
+        try:
+            lock(descriptor)
+        except BlockingIOError:
+            if left:
+                time.sleep(_PAUSE)
+                continue
+            owner = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "another process"
+            os.close(descriptor)
+            raise StoreBusyError(f"{root} is being written by {owner}; wait for it to end, or stop it") from None
+        break
     return descriptor
 
 

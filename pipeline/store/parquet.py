@@ -68,9 +68,12 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind)
 
 
-def read_as(file: Folder, schema: pa.Schema, chosen: ds.Expression | None = None) -> pa.Table:
-    """Read a file's rows by today's schema: what an older version did not write yet is null, or no row at all."""
-    if not file.is_file():
+def read_as(file: Folder | None, schema: pa.Schema, chosen: ds.Expression | None = None) -> pa.Table:
+    """Read a file's rows by today's schema: what an older version did not write yet is null; no file is no row.
+
+    Raises OSError for a file that is not there.
+    """
+    if file is None:
         return schema.empty_table()
     if isinstance(file, Path):
         stored = ds.dataset(file)
@@ -99,16 +102,16 @@ def missing_columns(folder: Folder, names: tuple[str, ...]) -> frozenset[tuple[s
     )
 
 
-def read_records(folder: Folder, names: Iterable[str], page_keys: Iterable[str]) -> dict[str, pa.Table]:
-    """The facts of some pages from a harvest's folder, by table, each row with its page_key."""
+def read_records(files: Mapping[str, Folder | None], page_keys: Iterable[str]) -> dict[str, pa.Table]:
+    """The facts of some pages from a harvest's files of tables, by table, each row with its page_key."""
     keys = sorted(page_keys)
     page_key = ds.field("page_key")  # the range lets whole row groups be skipped, the list then chooses
     between = (page_key >= keys[0]) & (page_key <= keys[-1])
     chosen = between & page_key.isin(pa.array(keys, pa.string()))
     facts = arrow_schemas(facts_only=True)
     return {
-        name: read_as(folder / f"{name}.parquet", facts[name].append(pa.field("page_key", pa.string())), chosen)
-        for name in names
+        name: read_as(file, facts[name].append(pa.field("page_key", pa.string())), chosen)
+        for name, file in files.items()
     }
 
 

@@ -7,6 +7,7 @@ hand (the *base*) saves reading old harvests: only codes whose pages differ betw
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -66,7 +67,7 @@ class State:
     """All tables as of one harvest.
 
     staged: folder of the harvest itself while it is not committed yet
-    base: id of a snapshot to start from
+    base: harvest of a proven snapshot to start from; see `Archive.base_for`
     """
 
     def __init__(
@@ -75,9 +76,11 @@ class State:
         self.harvests = harvests
         self.harvest_id = harvest_id
         self.is_committed = staged is None
-        self._folder = staged or harvests.harvest_folder(harvest_id)
+        self._staged = staged
         self._base = harvests.root / "snapshots" / base if base else None
-        self.pages = fill_pages(read_as(self._folder / "pages.parquet", arrow_schemas()["pages"]), self)
+        self._base_lacks = harvests.withheld(base) if base else frozenset()
+        self.withheld = frozenset() if staged else harvests.withheld(harvest_id)
+        self.pages = fill_pages(read_as(self._file(harvest_id, "pages"), arrow_schemas()["pages"]), self)
         self.live = live_pages(self.pages)
 
     def ended_codes(self) -> frozenset[str]:
@@ -85,12 +88,16 @@ class State:
         ended = self.pages.filter(pc.is_valid(self.pages["ended_at"]))
         return frozenset(code_of_page(key) for key in ended["page_key"].to_pylist())
 
-    def harvest_folder(self, harvest_id: str) -> Folder:
-        """Where a harvest's files are, the one being staged included."""
-        return self._folder if harvest_id == self.harvest_id else self.harvests.harvest_folder(harvest_id)
+    def _file(self, harvest_id: str, name: str) -> Folder | None:
+        """A checked file of a harvest, the one being staged included; None where an older version wrote none."""
+        if self._staged and harvest_id == self.harvest_id:
+            return self._staged / f"{name}.parquet"
+        return self.harvests.file(harvest_id, name)
 
     def table(self, name: str) -> pa.Table:
-        """One table, whole."""
+        """One table, whole; one that was withheld when the harvest was published is empty."""
+        if name in self.withheld:
+            return arrow_schemas()[name].empty_table()
         if name == "pages":
             return self.pages.select(arrow_schemas()["pages"].names).cast(arrow_schemas()["pages"])
         if name == "findings":
@@ -101,9 +108,13 @@ class State:
         blocks = [tables[name] for _, tables in self.blocks(owner, (name,))]
         return pa.concat_tables(blocks) if blocks else arrow_schemas()[name].empty_table()
 
-    def write(self, out: Path, *, leave_out: frozenset[str] = frozenset()) -> dict[str, int]:
-        """Write every table as one Parquet file into `out`; returns their rows. A table left out is written empty."""
+    def write(self, out: Path, *, leave_out: frozenset[str] | None = None) -> dict[str, int]:
+        """Write every table as one Parquet file into `out`; returns their rows.
+
+        leave_out: tables written empty; those withheld when the harvest was published if not given
+        """
         rows: dict[str, int] = {}
+        leave_out = self.withheld if leave_out is None else leave_out
         for owner, names in FAMILIES.items():
             rows |= self._write_family(out, owner, names, leave_out)
         facts = (pq.read_table(out / f"{name}.parquet", columns=list(columns)) for name, columns in NEEDED.items())
@@ -119,22 +130,32 @@ class State:
 
     def _write_family(self, out: Path, owner: str, names: tuple[str, ...], leave_out: frozenset[str]) -> dict[str, int]:
         rows = dict.fromkeys(names, 0)
+        if lacking := tuple(name for name in names if name in self._base_lacks - leave_out):
+            rows |= self._without_base()._write_family(out, owner, lacking, leave_out)
+            names = tuple(name for name in names if name not in lacking)
         with ExitStack() as files:
             names = tuple(name for name in names if name in leave_out or not self._copy_from_base(name, out, rows))
             writers = {name: files.enter_context(parquet_writer(out / f"{name}.parquet", name)) for name in names}
-            for _, tables in self.blocks(owner, names):
+            names = tuple(name for name in names if name not in leave_out)
+            for _, tables in self.blocks(owner, names) if names else ():
                 for name in names:
-                    if name not in leave_out and len(tables[name]):
+                    if len(tables[name]):
                         writers[name].write_table(tables[name])
                         rows[name] += len(tables[name])
                 del tables
                 pa.default_memory_pool().release_unused()  # else a block's memory stays until the harvest ends
         return rows
 
+    def _without_base(self) -> "State":
+        """The same state, all of it read from the harvests."""
+        state = copy(self)
+        state._base, state._base_lacks = None, frozenset()
+        return state
+
     def _copy_from_base(self, name: str, out: Path, rows: dict[str, int]) -> bool:
         """Copy a table's file from the base where no row of it can differ; returns False where it must be written."""
         file = self._base / f"{name}.parquet" if self._base else None
-        if file is None or name in PAGE_LEVEL_TABLES or self._dirty(TABLES[name].key[0]) or not file.is_file():
+        if file is None or name in PAGE_LEVEL_TABLES or self._dirty(TABLES[name].key[0]):
             return False
         with pq.ParquetFile(file) as stored:
             if not stored.schema_arrow.equals(arrow_schemas()[name], check_metadata=True):
@@ -165,7 +186,9 @@ class State:
         for rows in pages.values():
             for page in rows:
                 wanted.setdefault(page.version_harvest_id, set()).add(page.page_key)
-        parts = [read_records(self.harvest_folder(id_), names, keys) for id_, keys in sorted(wanted.items())]
+        parts = [
+            read_records({name: self._file(id_, name) for name in names}, keys) for id_, keys in sorted(wanted.items())
+        ]
         facts = arrow_schemas(facts_only=True)
         return {
             name: _merge_pages(name, pa.concat_tables([part[name] for part in parts]))
@@ -225,12 +248,10 @@ class State:
         wanted.setdefault(self.harvest_id, set()).update(self.pages["page_key"].to_pylist())
         parts = []
         for id_, keys in sorted(wanted.items()):
-            file = self.harvest_folder(id_) / "findings.parquet"
-            if file.is_file():
-                found = read_as(file, schema)
-                if id_ != self.harvest_id:
-                    found = found.filter(pc.invert(pc.is_in(found["rule"], value_set=pa.array(OF_ONE_HARVEST))))
-                parts.append(found.filter(pc.is_in(found["page_key"], value_set=pa.array(sorted(keys), pa.string()))))
+            found = read_as(self._file(id_, "findings"), schema)
+            if id_ != self.harvest_id:
+                found = found.filter(pc.invert(pc.is_in(found["rule"], value_set=pa.array(OF_ONE_HARVEST))))
+            parts.append(found.filter(pc.is_in(found["page_key"], value_set=pa.array(sorted(keys), pa.string()))))
         return _sorted(pa.concat_tables(parts).cast(schema), "findings") if parts else schema.empty_table()
 
 

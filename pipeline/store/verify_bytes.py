@@ -3,11 +3,13 @@
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import StoreDamagedError
+from pipeline.store.archive import contradicts, read_snapshot
 from pipeline.store.durable import canonical_json, file_sha256, unseal
 from pipeline.store.layout import FORMAT, HARVEST_ID, MANIFEST, README, SNAPSHOT, SPOOL, Folder, ids_in
 from pipeline.store.packs import PACK, harvest_folder, packed_ids, packs
@@ -17,6 +19,7 @@ _EXPECTED: Final = frozenset(
 )
 NEXT_START: Final = "the next harvest sets it right"
 RESTORE: Final = "restore it from a copy of the store"
+KNOWN_GAP: Final = "an older version wrote it so; nothing is lost and nothing is to be done"
 DERIVED: Final = "delete that snapshot: the next harvest or export makes it anew from harvests/"
 _UNPROVEN: Final = "the report of that night is not proven; restore it from a copy of the store"
 _RUN_LEFTOVERS: Final = frozenset(  # the spool stays behind where the kill came between commit and clean-up
@@ -32,13 +35,29 @@ class VerifyProblem:
     what: str
     what_to_do: str
 
+    @property
+    def is_damage(self) -> bool:
+        """False for a gap that is known, and costs nothing."""
+        return self.what_to_do != KNOWN_GAP
+
 
 def verify_bytes(root: Path) -> Iterator[VerifyProblem]:
     """Check the files of a store against manifests, head and snapshots' lists, without parsing a page."""
-    yield from _top(root)
-    yield from _harvests(root)
-    yield from _snapshots(root)
-    yield from _runs(root)
+    for part, check in (("store", _top), ("harvests", _harvests), ("snapshots", _snapshots), ("runs", _runs)):
+        found: list[VerifyProblem] = []
+        with noting_errors(found, part):
+            found.extend(check(root))
+        yield from found
+
+
+@contextmanager
+def noting_errors(problems: list[VerifyProblem], where: str) -> Iterator[None]:
+    """Note any error as a problem: whatever bytes somebody put into a store, they are told and raise nothing."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a damaged file can raise anything, in whatever reads it
+        first_line = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        problems.append(VerifyProblem(where, f"cannot be read ({first_line})", RESTORE))
 
 
 def _top(root: Path) -> Iterator[VerifyProblem]:
@@ -155,23 +174,36 @@ def _snapshots(root: Path) -> Iterator[VerifyProblem]:
             continue
         if not whole:
             yield VerifyProblem(f"{where}/{SNAPSHOT}", "altered", DERIVED)
+        elif (manifest := _manifest(root, path.name)) and contradicts(manifest, snapshot):
+            yield VerifyProblem(where, f"not the tables that harvests/{path.name}/{MANIFEST} names", DERIVED)
         yield from _files(where, path, files, frozenset((SNAPSHOT,)), DERIVED)
-    latest, published = root / "latest", _published(root)
+    yield from _latest(root)
+
+
+def _latest(root: Path) -> Iterator[VerifyProblem]:
+    latest = root / "latest"
+    published = next((id_ for id_ in reversed(_ids(root)) if _manifest(root, id_).get("published")), None)
+    snapshot = root / "snapshots" / str(published)
+    if latest.is_dir() and not latest.is_symlink():  # on a file system without links
+        about = read_snapshot(latest) or {"harvest_id": None, "files": {}}
+        if about["harvest_id"] != published:
+            yield VerifyProblem("latest", f"shows {about['harvest_id']}, should show {published}", NEXT_START)
+        yield from _files("latest", latest, about["files"], frozenset((SNAPSHOT,)), NEXT_START)
+        return
     target = str(latest.readlink()) if latest.is_symlink() else None
     if target != (f"snapshots/{published}" if published else None):
         yield VerifyProblem("latest", f"shows {target}, should show {published}", NEXT_START)
-    elif published and not (root / "snapshots" / published).is_dir():
+    elif published and not snapshot.is_dir():
         yield VerifyProblem("latest", f"the snapshot {published} is missing", "the next harvest makes it anew")
 
 
-def _published(root: Path) -> str | None:
-    for id_ in reversed(_ids(root)):
-        try:
-            if json.loads((_folder(root, id_) / MANIFEST).read_bytes())["published"]:
-                return id_
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-            continue
-    return None
+def _manifest(root: Path, harvest_id: str) -> dict[str, Any]:
+    """The manifest of a harvest; empty where it cannot be read."""
+    try:
+        manifest = json.loads((_folder(root, harvest_id) / MANIFEST).read_bytes())
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def _ids(root: Path) -> list[str]:

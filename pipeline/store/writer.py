@@ -1,7 +1,6 @@
 """The only writer of a store: it holds the lock, finishes what a crash left, commits, publishes and compacts."""
 
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
@@ -11,7 +10,7 @@ from pipeline.location import local_folder
 from pipeline.store import snapshots
 from pipeline.store.archive import Archive
 from pipeline.store.compaction import compact, finish_compaction, half_done_packs
-from pipeline.store.durable import canonical_json, write_durably
+from pipeline.store.durable import canonical_json, remove, write_durably
 from pipeline.store.harvests import Harvests
 from pipeline.store.head import check_head, write_head
 from pipeline.store.layout import FOLDERS, FORMAT, README
@@ -20,7 +19,12 @@ from pipeline.store.mirror import mirror_of
 
 
 class StoreWriter(Archive):
-    """A store that this process alone may write to. `open_writer` makes it; it is valid while its lock is held."""
+    """A store that this process alone may write to. `open_writer` makes it; it is valid while its lock is held.
+
+    repairs: what was found damaged when it was opened, and is whole again; one sentence each
+    """
+
+    repairs: Sequence[str] = ()
 
     def write_head(self, new_packs: Mapping[str, str] | None = None) -> None:
         """Name the newest harvest in head.json; see `pipeline.store.head`."""
@@ -62,7 +66,7 @@ def open_writer(root: Path) -> Iterator[StoreWriter]:
             held.enter_context(mirror.lease())
             mirror.pull()
         writer = StoreWriter(root)
-        recover(writer)
+        writer.repairs = recover(writer)
         if mirror is not None:
             mirror.push()  # what an earlier start committed here and could not upload
         yield writer
@@ -70,19 +74,27 @@ def open_writer(root: Path) -> Iterator[StoreWriter]:
             mirror.push()
 
 
-def recover(archive: Archive) -> None:
-    """Finish or discard what a crash left: staging is deleted, head and latest follow the newest committed harvest."""
-    staging = archive.root / "tmp"
+def recover(archive: Archive) -> list[str]:
+    """Finish or discard what a crash left: staging is deleted, head and latest follow the newest committed harvest.
+
+    Returns what was found damaged and is whole again, one sentence each.
+    """
+    staging, shown = archive.root / "tmp", (archive.root / "latest").resolve()
     for left in staging.iterdir() if staging.is_dir() else ():
-        shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+        if left != shown:  # an older version could be killed while `latest` showed what lies here
+            remove(left)
     check_head(archive)
+    archive.check_chain()
     half_done = half_done_packs(archive)
     write_head(archive, archive.portal, new_packs=half_done)
     finish_compaction(archive, list(half_done))
     published = archive.harvest_ids(published_only=True)
-    shown = archive.latest_id()
-    if published and (shown != published[-1] or not (archive.root / "snapshots" / shown).is_dir()):
-        snapshots.publish(archive, published[-1])
+    if not published or archive.shows(published[-1]):
+        return []
+    was_shown, was_whole = archive.latest_id() == published[-1], archive.has_whole_snapshot(published[-1])
+    snapshots.publish(archive, published[-1])
+    repair = f"The snapshot {published[-1]} was missing or altered, and was made anew from harvests/."
+    return [repair] if was_shown and not was_whole else []
 
 
 def create_store(root: Path, portal: str) -> Archive:

@@ -26,6 +26,8 @@ from pipeline.publish.export import WRITERS, export_state
 from pipeline.publish.sql import Session
 from pipeline.schema.columns import TABLES
 from pipeline.schema.relations import RELATIONS
+from pipeline.store.durable import canonical_json
+from pipeline.store.head import write_head
 from pipeline.store.snapshots import snapshot_document
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import open_archive
@@ -154,6 +156,14 @@ def hostile_store(three_nights: Path, tmp_path_factory: pytest.TempPathFactory) 
         values = [*texts, *[None] * (len(table) - 4)]
         table = table.set_column(place, table.schema.field(place), pa.array(values, table.schema.field(place).type))
     pq.write_table(table, file)
+    snapshot, store = file.parent, open_archive(data)
+    tables = sorted([*snapshot.glob("*.parquet"), snapshot / "datapackage.json"])
+    (snapshot / "snapshot.json").write_bytes(snapshot_document(tables, snapshot.name))
+    # as an older version wrote it: no manifest names the bytes of its snapshot
+    manifest = {**store.manifest(snapshot.name), "snapshot": None}
+    (data / "harvests" / snapshot.name / "manifest.json").write_bytes(canonical_json(manifest))
+    (data / "head.json").unlink()
+    write_head(store, store.portal)
     return data
 
 

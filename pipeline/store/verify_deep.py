@@ -1,0 +1,159 @@
+"""Whether rows are what the stored pages say, references lead to what they name, and snapshots are what harvests derive."""
+
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from parsers import PARSER_VERSION, facts_sha256, parse_page
+from pipeline.errors import MissingPageError
+from pipeline.schema.columns import RECORD_TABLES
+from pipeline.store import data_package
+from pipeline.store.archive import Archive, has_current_columns
+from pipeline.store.durable import file_sha256
+from pipeline.store.layout import ids_in
+from pipeline.store.parquet import read_as
+from pipeline.store.state import State
+from pipeline.store.verify_bytes import DERIVED, KNOWN_GAP, RESTORE, VerifyProblem, noting_errors
+
+_NAMES: Final = ("page_key", "version_harvest_id", "body_harvest_id", "record_body_harvest_id")
+_REFERENCES: Final = pa.schema([pa.field(name, pa.string()) for name in _NAMES])
+_PATCHES: Final = pa.schema([pa.field(name, pa.string()) for name in ("page_key", "base_sha256", "base_harvest_id")])
+_PAGE_KEY: Final = pa.schema([pa.field("page_key", pa.string())])
+
+
+def verify_deep(archive: Archive) -> list[VerifyProblem]:
+    """Check what no hash tells. Nothing that lies in a store raises an error here: it is noted as a problem."""
+    problems: list[VerifyProblem] = []
+    references = _References(archive)
+    for id_ in archive.harvest_ids():
+        with noting_errors(problems, f"harvests/{id_}"):
+            found = list(references.check(id_))
+            problems += found
+            if not any(problem.is_damage for problem in found):
+                problems += _versions(archive, id_)
+    for id_ in ids_in(archive.root / "snapshots"):
+        with noting_errors(problems, f"snapshots/{id_}"):
+            problems += _snapshot(archive, archive.root / "snapshots" / id_)
+    return problems
+
+
+class _References:
+    """What the harvests checked so far hold, so that a later one's references to them can be held against it."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._versions: dict[str, set[str]] = {}
+        self._bodies: dict[str, frozenset[str]] = {}
+        self._gaps: dict[str, set[str]] = defaultdict(set)
+
+    def check(self, id_: str) -> Iterator[VerifyProblem]:
+        """The references of one harvest that lead nowhere, oldest harvest first."""
+        rows = read_as(self._archive.file(id_, "pages"), _REFERENCES).to_pylist()
+        self._versions[id_] = {row["page_key"] for row in rows if row["version_harvest_id"] == id_}
+        self._bodies[id_] = frozenset(self._archive.stored_pages(id_))
+        lost = [
+            (row["page_key"], name, row[name]) for row in rows for name in _NAMES[1:] if self._is_unknown(row[name])
+        ]
+        patches = read_as(self._archive.file(id_, "bodies"), _PATCHES).to_pylist()
+        lost += [
+            (row["page_key"], "base_harvest_id", row["base_harvest_id"])
+            for row in patches
+            if row["base_sha256"] and row["base_sha256"] not in self._bodies.get(row["base_harvest_id"], ())
+        ]
+        for row in rows:
+            version = row["version_harvest_id"]
+            if version is not None and row["page_key"] not in self._versions.get(version, ()):
+                lost.append((row["page_key"], "version_harvest_id", version))
+        for key, name, named in dict.fromkeys(lost):
+            yield VerifyProblem(f"harvests/{id_}: {key}", f"{name} names {named}, which does not hold it", RESTORE)
+        if not lost:
+            yield from self._bytes(id_)
+
+    def _is_unknown(self, harvest_id: str | None) -> bool:
+        return harvest_id is not None and harvest_id not in self._versions
+
+    def _bytes(self, id_: str) -> Iterator[VerifyProblem]:
+        """Pages whose bytes are not where they are said to be."""
+        for row in State(self._archive, id_).pages.to_pylist():
+            where, key = f"harvests/{id_}: {row['page_key']}", row["page_key"]
+            named = {row["body_harvest_id"]: row["page_sha256"], row["record_body_harvest_id"]: row["record_sha256"]}
+            for kept_in, sha256 in named.items():
+                if kept_in is None or sha256 in self._bodies[kept_in] or key in self._gaps[kept_in]:
+                    continue
+                self._gaps[kept_in].add(key)
+                try:
+                    keeper = self._archive.keeper_of(kept_in, sha256)
+                except MissingPageError as error:
+                    yield VerifyProblem(where, str(error), RESTORE)
+                else:
+                    yield VerifyProblem(where, f"its bytes lie in {keeper}, not in {kept_in} as it says", KNOWN_GAP)
+
+
+def _versions(archive: Archive, id_: str) -> Iterator[VerifyProblem]:
+    """Versions that a harvest brought whose rows are not what the parser reads in the stored page."""
+    rows = _rows_of_versions(archive, id_)
+    for page in State(archive, id_).pages.to_pylist():
+        if page["version_harvest_id"] != id_:
+            continue
+        where = f"harvests/{id_}: {page['page_key']}"
+        if rows.get(page["page_key"], 0) == 0:
+            yield VerifyProblem(where, "a version without rows", RESTORE)
+        problems: list[VerifyProblem] = []
+        with noting_errors(problems, where):
+            # what another parser read is compared by `replay`: that today's reads otherwise is no damage
+            if _facts(archive, page) != page["facts_sha256"] and page["parser_version"] == PARSER_VERSION:
+                why = "the rows are not what the parser reads in the stored page"
+                problems.append(VerifyProblem(where, why, RESTORE))
+        yield from problems
+
+
+def _facts(archive: Archive, page: Mapping[str, Any]) -> str | None:
+    """The hash of what today's parser reads in the stored page of a row."""
+    body = archive.body(page["record_body_harvest_id"], page["record_sha256"])
+    record = archive.body_record(page["record_body_harvest_id"], page["record_sha256"])
+    content_type = json.loads(record["headers"]).get("content-type")
+    parsed = parse_page(body, url=page["url"], content_type=content_type, fetched_at=record["fetched_at"])
+    return facts_sha256(parsed.tables)
+
+
+def _rows_of_versions(archive: Archive, harvest_id: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in RECORD_TABLES:
+        keys = read_as(archive.file(harvest_id, name), _PAGE_KEY)
+        for key in keys.column(0).to_pylist():
+            counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def _snapshot(archive: Archive, path: Path) -> Iterator[VerifyProblem]:
+    """Tables of a snapshot that are not what the harvests derive; other bytes of the same rows are none."""
+    if not has_current_columns(path):
+        return  # written by a version with other columns: its own hashes were checked before
+    with tempfile.TemporaryDirectory() as folder:
+        State(archive, path.name).write(Path(folder))
+        for derived in sorted(Path(folder).iterdir()):
+            kept = path / derived.name
+            if file_sha256(derived) != file_sha256(kept) and not pq.read_table(derived).equals(pq.read_table(kept)):
+                yield VerifyProblem(f"snapshots/{path.name}/{kept.name}", "not what harvests/ derive", DERIVED)
+    yield from _package(path, archive.portal)
+
+
+def _package(snapshot: Path, portal: str) -> Iterator[VerifyProblem]:
+    """The data package tells of the tables beside it; snapshots of older versions have none."""
+    file = snapshot / data_package.FILE
+    if not file.is_file():
+        return
+    try:
+        stated = data_package.says_of_files(json.loads(file.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError):
+        stated = None
+    if stated != data_package.says_of_files(data_package.data_package(snapshot, snapshot.name, portal)):
+        yield VerifyProblem(
+            f"snapshots/{snapshot.name}/{file.name}", "not the package of the tables beside it", DERIVED
+        )
