@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipeline.compare import timeline, trends
 from pipeline.compare.diff import states_differ
+from pipeline.harvest.verify_rows import RowCheck
 from pipeline.publish.describe import describe_columns, describe_tables, store_html, store_summary
 from pipeline.schema.columns import frame_attributes
 from pipeline.store import evidence
@@ -115,9 +116,9 @@ class Store:
     def verify(self, *, deep: bool = False) -> list[VerifyProblem]:
         """Everything that is not as it was committed; empty for a whole store.
 
-        deep: parse the stored pages again, too, and compare with the rows
+        deep: parse the stored pages again, too, and compare every row, finding and change with what they give
         """
-        return verify_store(self._archive.root, deep=deep)
+        return verify_store(self._archive.root, deep=deep, rows=RowCheck() if deep else None)
 
     def __repr__(self) -> str:
         return f"<Store {self.place}: {store_summary(self._archive)}>"

@@ -89,7 +89,7 @@ def stage(
             staged.pages.append({name: row[name] for name in _CHECKED_COLUMNS})
             staged.outcomes[row["outcome"]] += 1
             added = versions.rows(row, page, previous.get(row["page_key"]))
-            if differs := _progress_differs(row, progress):
+            if differs := progress_differs(row, progress):
                 findings = added.setdefault("findings", [])
                 findings.append({**differs, "harvest_id": harvest_id, "finding_no": len(findings) + 1})
             files.add(added)
@@ -117,7 +117,7 @@ def _page_rows(
         key = next(keys, None)
 
 
-def _progress_differs(row: PageRow, progress: dict[str, float]) -> dict[str, Any] | None:
+def progress_differs(row: PageRow, progress: dict[str, float]) -> dict[str, Any] | None:
     """The finding that a project's two pages print another progress; both values are kept, each with its page.
 
     progress: code → what the mobile page prints, filled here: pages come in the order of their keys, so it comes first

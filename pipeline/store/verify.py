@@ -4,7 +4,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -30,17 +30,23 @@ from pipeline.store.writer import recover
 _PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)  # seconds between two looks beside a writer
 _PUBLISH_ANEW: Final = "delete latest.json: the next harvest publishes anew"
 
+RowsCheck = Callable[[Archive], Iterable[VerifyProblem]]
+"""Compares the rows of a store with its stored pages; see `pipeline.harvest.verify_rows`, which stands above this package."""
 
-def verify_store(root: Path, *, deep: bool = False) -> list[VerifyProblem]:
+
+def verify_store(root: Path, *, deep: bool = False, rows: RowsCheck | None = None) -> list[VerifyProblem]:
     """Check a whole store. Raises StoreError where there is none.
 
     deep: also parse the stored pages again and compare with the facts of their rows
+    rows: the check of every single row, made where nothing else is wrong
     """
     if not root.is_dir() or not (root / "harvests").is_dir():
         raise StoreError(f"{root} holds no store; name the folder that `bma-progress harvest --data` was given")
     problems = _settled(root)
     if not problems and deep:
         problems += verify_deep(Archive(root))
+    if not problems and rows is not None:
+        problems += rows(Archive(root))
     return problems
 
 
@@ -62,7 +68,7 @@ def _stamp(root: Path) -> list[int]:
     return [folder.stat().st_mtime_ns for folder in folders if folder.is_dir()]
 
 
-def verify_remote(url: str, *, deep: bool = False) -> list[VerifyProblem]:
+def verify_remote(url: str, *, deep: bool = False, rows: RowsCheck | None = None) -> list[VerifyProblem]:
     """Check a store in object storage: every object is fetched anew, whatever the mirror on this machine holds."""
     with tempfile.TemporaryDirectory() as folder:
         remote = Mirror(url, Path(folder) / "mirror")
@@ -75,7 +81,7 @@ def verify_remote(url: str, *, deep: bool = False) -> list[VerifyProblem]:
         (remote.root / "head.json").write_bytes(canonical_json(head))
         problems = [*verify_head(remote.root, archive.portal)]
         recover(archive)
-        problems += verify_store(remote.root, deep=deep)
+        problems += verify_store(remote.root, deep=deep, rows=rows)
         published = archive.latest_id()
         try:
             shown = remote.latest()

@@ -1,0 +1,263 @@
+"""Whether every row, finding and change of a store is what its stored pages give, read with today's parser."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from parsers import PARSER_VERSION
+from pipeline.compare.states import compare_states
+from pipeline.errors import BmaProgressError, first_line
+from pipeline.harvest.page_status import PageRow
+from pipeline.harvest.replay import read_again
+from pipeline.harvest.row_differences import Found, row_differences, value_differs
+from pipeline.harvest.spool import SpooledPage
+from pipeline.harvest.staging import progress_differs
+from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
+from pipeline.store.archive import Archive
+from pipeline.store.packs import parquet_source
+from pipeline.store.parquet import read_as, version_rows, version_schemas
+from pipeline.store.state import State
+from pipeline.store.verify_bytes import RESTORE, VerifyProblem
+
+_CHUNK: Final = 500  # pages read at once: some 25 MB of rows
+_PAGE: Final = "the stored page"
+_STATES: Final = "the comparison of the two harvests"
+_FINDING_KEY: Final = ("page_key", "finding_no")
+_CHANGE_KEY: Final = ("table", "key", "change", "column")
+_READ: Final = ("page_key", "url", "kind", "project_code", "checked_at", "page_sha256", "body_harvest_id")
+_OF_VERSION: Final = ("facts_sha256", "version_verdict", "evaluation_quarter", "progress_percent", "encoding")
+"""Columns of `pages` that say of a new version what the parser read."""
+_COLUMNS: Final = (*_READ, *_OF_VERSION, "verdict", "version_harvest_id", "ended_at", "parser_version")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class RowCheck:
+    """Compares rows with stored pages, and counts what cannot be compared.
+
+    compared: pages read again. Of those that another version of the parser read:
+    rows: pages of which today's parser reads other values; findings: pages of which it says something else
+    changes: harvests of such a parser whose changes are not what comparing gives today
+    """
+
+    compared: int = 0
+    rows: int = 0
+    findings: int = 0
+    changes: int = 0
+
+    def __call__(self, archive: Archive) -> Iterator[VerifyProblem]:
+        """What is not as the stored pages give it. Never raises: what cannot be read is a problem."""
+        published: State | None = None
+        parsers: set[str] = set()
+        for id_ in archive.harvest_ids():
+            try:
+                manifest, state = archive.manifest(id_), State(archive, id_)
+                # a first harvest that was interrupted, and resumed by a newer version, names the newer parser only
+                known = frozenset((*parsers, manifest["parser_version"])) if parsers else frozenset()
+                parsers.add(manifest["parser_version"])
+                yield from _Harvest(archive, state, self, known).problems(published)
+                if manifest["published"]:
+                    published = state
+            except Exception as error:  # noqa: BLE001 - a forged file can raise anything in whatever reads it
+                yield VerifyProblem(f"harvests/{id_}", f"cannot be read ({first_line(error)})", RESTORE)
+
+    def remark(self) -> str | None:
+        """What could not be compared, as a sentence; None where all was."""
+        if not self.rows + self.findings + self.changes:
+            return None
+        return (
+            f"not compared, because another version of the parser wrote it and today's reads otherwise: the rows of "
+            f"{self.rows:,} and the findings of {self.findings:,} of {self.compared:,} stored pages, the changes of "
+            f"{self.changes:,} harvest(s); `bma-progress replay` shows what differs"
+        )
+
+
+@dataclass(slots=True)
+class _Harvest:
+    """The check of one harvest.
+
+    parsers: the versions of the parser that manifests up to this one name
+    lenient: another version of the parser wrote its findings and changes
+    """
+
+    archive: Archive
+    state: State
+    check: RowCheck
+    parsers: frozenset[str]
+    lenient: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lenient = self.archive.manifest(self.id_)["parser_version"] != PARSER_VERSION
+
+    @property
+    def id_(self) -> str:
+        return self.state.harvest_id
+
+    def problems(self, published: State | None) -> Iterator[VerifyProblem]:
+        """What is wrong with the harvest. published: the state of the last published harvest before it"""
+        progress: dict[str, float] = {}
+        pages = self.state.pages.select(list(_COLUMNS))
+        found = Found()
+        versions: set[str] = set()
+        for batch in pages.to_batches(max_chunksize=_CHUNK):
+            rows = batch.to_pylist()
+            versions |= {row["page_key"] for row in rows if self._is_version(row)}
+            self._chunk(rows, progress, found)
+        for name in RECORD_TABLES:
+            self._foreign(name, versions, found)
+        self._foreign("findings", set(pages["page_key"].to_pylist()), found)
+        self._changes(published, found)
+        yield from found.problems(f"harvests/{self.id_}")
+
+    def _is_version(self, row: Row) -> bool:
+        return bool(row["version_harvest_id"] == self.id_)
+
+    def _chunk(self, rows: list[PageRow], progress: dict[str, float], found: Found) -> None:
+        """Some neighbouring pages: their versions' rows, and the findings of all of them."""
+        read = {row["page_key"]: self._read(row, found) for row in rows if self._was_read(row)}
+        other = self._tables([row for row in rows if self._is_version(row)], read, found)
+        expected = []
+        for row in rows:
+            page = read.get(row["page_key"])
+            place = {"harvest_id": self.id_, "page_key": row["page_key"]}
+            findings = [] if page is None else [dict(finding) for finding in page.findings]
+            if differs := progress_differs(row, progress):
+                findings.append(differs)
+            expected += [{**finding, **place, "finding_no": number} for number, finding in enumerate(findings, 1)]
+        kept = self._kept("findings", rows, arrow_schemas()["findings"])
+        if kept is not None:
+            differences = list(row_differences(_FINDING_KEY, kept, expected, _PAGE))
+            if self.lenient:
+                self.check.findings += len({key[0] for key, _ in differences})
+            else:
+                found.add("findings", (what for _, what in differences))
+        self.check.compared += len(read)
+        self.check.rows += other
+
+    def _was_read(self, row: Row) -> bool:
+        """Whether the harvest parsed the page: it says so, or it brought a version or bytes."""
+        is_new = self.id_ in (row["version_harvest_id"], row["body_harvest_id"])
+        return row["page_sha256"] is not None and (is_new or row["verdict"] is not None)
+
+    def _read(self, row: PageRow, found: Found) -> SpooledPage | None:
+        """The page as today's parser reads the bytes that the harvest looked at."""
+        stored = {"record_body_harvest_id": row["body_harvest_id"], "record_sha256": row["page_sha256"]}
+        try:
+            return read_again(self.archive, {**row, **stored})
+        except BmaProgressError as error:
+            found.add("pages", [f"page_key={row['page_key']}: {error}"])
+            return None
+
+    # --- rows of records ------------------------------------------------------------------------------------------
+
+    def _tables(self, versions: list[PageRow], read: Mapping[str, SpooledPage | None], found: Found) -> int:
+        """Compare the rows of versions; returns how many pages of other parsers today's reads otherwise."""
+        pages = {row["page_key"]: page for row in versions if (page := read.get(row["page_key"])) is not None}
+        by_page: dict[str, list[tuple[str, str]]] = {}
+        for name in RECORD_TABLES:
+            for key, what in self._table(name, [row for row in versions if row["page_key"] in pages], pages):
+                by_page.setdefault(key, []).append((name, what))
+        other = 0
+        for row in versions:
+            if self.parsers and row["parser_version"] not in self.parsers:
+                where = f"page_key={row['page_key']}"
+                found.add(
+                    "pages", [f"{where}: parser_version is {row['parser_version']}, which no manifest so far names"]
+                )
+            if (page := pages.get(row["page_key"])) is None:
+                continue
+            differences = [*by_page.get(row["page_key"], ()), *(("pages", what) for what in self._about(row, page))]
+            by_another = row["parser_version"] != PARSER_VERSION
+            if by_another and differences and page.facts_sha256 != row["facts_sha256"]:
+                other += 1
+                continue
+            for name, what in differences:
+                if not (by_another and name == "pages"):
+                    found.add(name, [what])
+        return other
+
+    def _table(self, name: str, rows: list[PageRow], pages: Mapping[str, SpooledPage]) -> Iterator[tuple[str, str]]:
+        kept = self._kept(name, rows, version_schemas()[name])
+        if kept is None or not rows:
+            return
+        values = [
+            {**values, "page_key": key, "version_harvest_id": self.id_}
+            for key, page in pages.items()
+            for values in (page.tables or {}).get(name, ())
+        ]
+        expected = version_rows(name, values).select(kept.column_names)
+        key = ("page_key", *TABLES[name].key)
+        kept = kept.sort_by([(column, "ascending") for column in key])
+        if not kept.equals(expected):
+            for identity, what in row_differences(key, kept, expected.to_pylist(), _PAGE):
+                yield identity[0], what
+
+    def _about(self, row: Row, page: SpooledPage) -> Iterator[str]:
+        """What the row of `pages` says of a new version, and the parser does not."""
+        projects = (page.tables or {}).get("projects", ())
+        expected = {
+            "facts_sha256": page.facts_sha256,
+            "version_verdict": page.verdict,
+            "verdict": page.verdict,
+            "evaluation_quarter": page.evaluation_quarter,
+            "progress_percent": next((values["progress_percent"] for values in projects), None),
+            "encoding": page.encoding,
+        }
+        for column, value in expected.items():
+            if row[column] != value and not self._is_unwritten("pages", column):
+                yield value_differs(f"page_key={row['page_key']}", column, row[column], value, _PAGE)
+
+    # --- files ----------------------------------------------------------------------------------------------------
+
+    def _columns(self, name: str) -> list[str] | None:
+        """The columns of a table's file; None where the harvest was written before there was such a table."""
+        file = self.state.harvest_folder(self.id_) / f"{name}.parquet"
+        return pq.read_schema(parquet_source(file)).names if file.is_file() else None
+
+    def _is_unwritten(self, name: str, column: str) -> bool:
+        return column not in (self._columns(name) or ())
+
+    def _kept(self, name: str, rows: Sequence[Row], schema: pa.Schema) -> pa.Table | None:
+        """The rows of some neighbouring pages as the file has them, with the columns that it has."""
+        columns = self._columns(name)
+        if columns is None:
+            return None
+        there = pa.schema([column.remove_metadata() for column in schema if column.name in columns])
+        keys = [row["page_key"] for row in rows]
+        if not keys:
+            return there.empty_table()
+        place = ds.field("page_key")
+        chosen = (place >= min(keys)) & (place <= max(keys)) & place.isin(pa.array(keys, pa.string()))
+        return read_as(self.state.harvest_folder(self.id_) / f"{name}.parquet", there, chosen)
+
+    def _foreign(self, name: str, pages: set[str], found: Found) -> None:
+        """Rows of pages of which the harvest has no version."""
+        if self._columns(name) is None:
+            return
+        file = self.state.harvest_folder(self.id_) / f"{name}.parquet"
+        kept = read_as(file, pa.schema([pa.field("page_key", pa.string())]))["page_key"]
+        for key, count in sorted(Counter(kept.to_pylist()).items(), key=str):
+            if key not in pages:
+                found.add(name, [f"page_key={key}: {count:,} row(s) of a page of which this harvest has no version"])
+
+    def _changes(self, published: State | None, found: Found) -> None:
+        if self._columns("changes") is None:
+            return
+        kept = pq.read_table(parquet_source(self.state.harvest_folder(self.id_) / "changes.parquet"))
+        cause = self.archive.manifest(self.id_)["cause"]
+        expected = kept.schema.empty_table()
+        if published is not None:
+            expected = compare_states(published, self.state, gone_before=published.ended_codes(), cause=cause)
+        if kept.equals(expected):
+            return
+        differences = [what for _, what in row_differences(_CHANGE_KEY, kept, expected.to_pylist(), _STATES)]
+        if self.lenient:
+            self.check.changes += bool(differences)
+        else:
+            found.add("changes", differences)
