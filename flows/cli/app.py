@@ -17,7 +17,7 @@ MODULES: Final = {
     "harvest": ("harvest", "backfill", "serve", "demo"),
     "read": ("parse", "status", "export", "sql", "dictionary"),
     "compare": ("diff", "report", "history"),
-    "prove": ("verify", "evidence", "replay", "compact", "migrate"),
+    "prove": ("verify", "head", "evidence", "replay", "compact", "migrate"),
 }
 """Each module of `flows.cli` with its commands; one is imported when a command of it is asked for."""
 

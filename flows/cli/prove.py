@@ -1,4 +1,4 @@
-"""Commands that check, prove or rewrite a store: verify, evidence, replay, compact, migrate."""
+"""Commands that check, prove or rewrite a store: verify, head, evidence, replay, compact, migrate."""
 
 import sys
 from pathlib import Path
@@ -7,26 +7,45 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from flows.cli.options import OUT_FILE, AdvancedCommand, check_runner, dask_option, data_option, runner_option
-from flows.cli.output import complain
+from flows.cli.output import complain, write_file
 from flows.cli.stores import named_store, store_place
-from pipeline.errors import BmaProgressError
+from pipeline.errors import BmaProgressError, StoreDamagedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.settings import Settings
     from pipeline.store.archive import Archive
+    from pipeline.store.head_line import HeadLine
+    from pipeline.store.verify_bytes import VerifyProblem
 
 
 @click.command(epilog="Exit status: 0 whole, 1 damaged, 2 trouble.")
-@click.option("--deep", is_flag=True, help="Also parse the stored pages again and compare with the rows.")
+@click.option("--deep", is_flag=True, help="Also compare every row, finding and change with the stored pages.")
+@click.option(
+    "--expect", metavar="LINE-OR-FILE", help="Also check that the history of a line of `head` is in the store."
+)
 @data_option
-def verify(deep: bool, data: Path | None) -> None:
+def verify(deep: bool, expect: str | None, data: Path | None) -> None:
     """Check every file of the store against the manifests and their chain."""
+    from pipeline.harvest.verify_rows import RowCheck
+    from pipeline.store.head_line import read_lines
     from pipeline.store.verify import verify_remote, verify_store
 
-    place = store_place(data)
-    problems = verify_remote(place, deep=deep) if isinstance(place, str) else verify_store(place, deep=deep)
+    place, lines = store_place(data), read_lines(expect) if expect else []
+    rows = RowCheck() if deep else None
+    if isinstance(place, str):  # noqa: SIM108 - as one expression it is hard to read
+        problems = verify_remote(place, deep=deep, rows=rows)
+    else:
+        problems = verify_store(place, deep=deep, rows=rows)
+    missing, contained = _compare_with_lines(data, lines)
+    problems += missing
     for problem in problems:
         click.echo(f"{problem.where}: {problem.what}; {problem.what_to_do}")
+    if rows is not None and (remark := rows.remark()):
+        click.echo(remark)
+    for sentence in contained:
+        click.echo(sentence)
     if damaged := sum(problem.is_damage for problem in problems):
         complain(f"{place} is damaged in {damaged} place(s)")
         sys.exit(1)
@@ -48,6 +67,44 @@ def _about_latest(folder: Path, *, deep: bool) -> str:
     if archive.is_proven(latest):
         return f"latest shows harvest {latest}: the bytes that its manifest names"
     return f"latest shows harvest {latest}: no manifest names its bytes; `verify --deep` compares them with harvests/"
+
+
+def _compare_with_lines(data: Path | None, lines: "Sequence[HeadLine]") -> "tuple[list[VerifyProblem], list[str]]":
+    """What shows that the store lacks the history of some lines, and sentences about the lines that it contains."""
+    from pipeline.store.head_line import later_harvests, missing_history
+    from pipeline.store.verify_bytes import RESTORE, VerifyProblem
+
+    if not lines:
+        return [], []
+    problems, contained = [], []
+    try:
+        archive = named_store(data)
+        for line in lines:
+            if problem := missing_history(archive, line):
+                problems.append(problem)
+            elif later := later_harvests(archive, line):
+                contained.append(
+                    f"the store goes on from the line's harvest {line.harvest_id} with {later:,} harvest(s)"
+                )
+            else:
+                contained.append(f"the store ends with the line's harvest {line.harvest_id}")
+    except StoreDamagedError as error:
+        problems.append(VerifyProblem("--expect", str(error), RESTORE))
+    return problems, contained
+
+
+@click.command()
+@data_option
+@click.option("--out", type=OUT_FILE, help="Write the line to this file instead.")
+def head(data: Path | None, out: Path | None) -> None:
+    """The line that proves the history so far: keep it elsewhere, and give it to `verify --expect` later."""
+    from pipeline.store.head_line import head_line
+
+    line = head_line(named_store(data))
+    if out is None:
+        click.echo(str(line))
+    else:
+        write_file(out, f"{line}\n".encode())
 
 
 @click.command()

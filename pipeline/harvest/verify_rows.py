@@ -56,16 +56,17 @@ class RowCheck:
         published: State | None = None
         parsers: set[str] = set()
         for id_ in archive.harvest_ids():
+            problems: list[VerifyProblem] = []
             try:
                 manifest, state = archive.manifest(id_), State(archive, id_)
                 # a first harvest that was interrupted, and resumed by a newer version, names the newer parser only
                 known = frozenset((*parsers, manifest["parser_version"])) if parsers else frozenset()
                 parsers.add(manifest["parser_version"])
-                yield from _Harvest(archive, state, self, known).problems(published)
-                if manifest["published"]:
-                    published = state
+                before, published = published, state if manifest["published"] else published
+                problems += _Harvest(archive, state, self, known).problems(before)
             except Exception as error:  # noqa: BLE001 - a forged file can raise anything in whatever reads it
-                yield VerifyProblem(f"harvests/{id_}", f"cannot be read ({first_line(error)})", RESTORE)
+                problems.append(VerifyProblem(f"harvests/{id_}", f"cannot be read ({first_line(error)})", RESTORE))
+            yield from problems
 
     def remark(self) -> str | None:
         """What could not be compared, as a sentence; None where all was."""
@@ -171,6 +172,8 @@ class _Harvest:
                     "pages", [f"{where}: parser_version is {row['parser_version']}, which no manifest so far names"]
                 )
             if (page := pages.get(row["page_key"])) is None:
+                if row["page_sha256"] is None:
+                    found.add("pages", [f"page_key={row['page_key']}: a version without its page"])
                 continue
             differences = [*by_page.get(row["page_key"], ()), *(("pages", what) for what in self._about(row, page))]
             by_another = row["parser_version"] != PARSER_VERSION

@@ -1,0 +1,112 @@
+"""The line that proves a store's history so far: kept elsewhere, it shows later whether the store still contains it.
+
+    bma-progress-head 1 <portal> <id of the newest harvest> <SHA-256 of its manifest>
+
+A manifest names the hash of the manifest before it, so one line fixes every harvest up to its own.
+"""
+
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pipeline.errors import BmaProgressError, StoreDamagedError, StoreError
+from pipeline.store.archive import Archive
+from pipeline.store.layout import HARVEST_ID, MANIFEST
+from pipeline.store.verify_bytes import RESTORE, VerifyProblem, sha256_or_none
+
+_PREFIX: Final = "bma-progress-head"
+_LINE: Final = re.compile(rf"{_PREFIX} 1 (\S+) ({HARVEST_ID.pattern}) ([0-9a-f]{{64}})", re.ASCII)
+_LARGEST: Final = 1 << 20  # bytes of a file of lines: twenty years of nights have a tenth
+_LOOK: Final = "compare with the copy of the store that the line was taken of"
+
+
+class HeadLine(NamedTuple):
+    """What one line says: the portal, the newest harvest of then, the SHA-256 of its manifest."""
+
+    portal: str
+    harvest_id: str
+    manifest_sha256: str
+
+    def __str__(self) -> str:
+        return f"{_PREFIX} 1 {self.portal} {self.harvest_id} {self.manifest_sha256}"
+
+
+def head_line(archive: Archive) -> HeadLine:
+    """The line of a store as it is now. Raises StoreError where it holds no harvest, or the last one is damaged."""
+    ids = archive.harvest_ids()
+    if not ids:
+        raise StoreError(f"{archive.root} holds no harvest yet; run `bma-progress harvest` first")
+    sha256 = sha256_or_none(archive.harvest_folder(ids[-1]) / MANIFEST)
+    if sha256 is None:
+        raise StoreDamagedError(
+            f"{archive.root}/harvests/{ids[-1]}/{MANIFEST} cannot be read; run `bma-progress verify`"
+        )
+    return HeadLine(archive.portal, ids[-1], sha256)
+
+
+def read_lines(line_or_file: str) -> list[HeadLine]:
+    """The lines that a person kept: one line, or a file of lines. Raises BmaProgressError for anything else."""
+    text = line_or_file
+    if not text.lstrip().startswith(_PREFIX):
+        text = _file_text(Path(line_or_file))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    found = [_LINE.fullmatch(line) for line in lines]
+    if not found or None in found:
+        odd = next((line for line, match in zip(lines, found, strict=True) if match is None), "")
+        raise BmaProgressError(f"{odd[:80]!r} is no line that `bma-progress head` prints; copy it anew, whole")
+    return [HeadLine(*match.groups()) for match in found if match]
+
+
+def _file_text(file: Path) -> str:
+    try:
+        if file.stat().st_size > _LARGEST:
+            raise BmaProgressError(f"{file} is too large for a file of lines; name the one that holds the line")
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no text"
+        raise BmaProgressError(f"the line's file {file} cannot be read ({reason}); name the line or its file") from None
+
+
+def missing_history(archive: Archive, line: HeadLine) -> VerifyProblem | None:
+    """What shows that a store does not contain the history of a line; None where it does.
+
+    Every manifest from the newest harvest back to the line's must name the one before it.
+    """
+    ids, named = archive.harvest_ids(), line.harvest_id
+    where = f"harvests/{named}"
+    if archive.portal != line.portal:
+        return VerifyProblem(
+            "store.json", f"other portal: the line is of {line.portal}, this store of {archive.portal}", _LOOK
+        )
+    if named not in ids:
+        later = [id_ for id_ in ids if id_ > named]
+        if later:
+            return VerifyProblem(
+                where, f"forked: the harvest of the line is missing, and {later[0]} came in its place", RESTORE
+            )
+        newest = ids[-1] if ids else "nothing"
+        return VerifyProblem(
+            where, f"truncated: the harvest of the line is missing, the store ends with {newest}", RESTORE
+        )
+    if sha256_or_none(archive.harvest_folder(named) / MANIFEST) != line.manifest_sha256:
+        return VerifyProblem(where, "rewritten: the harvest has another manifest than the line names", RESTORE)
+    for earlier, later_id in zip(ids[ids.index(named) :], ids[ids.index(named) + 1 :], strict=False):
+        if not _follows(archive, later_id, earlier):
+            return VerifyProblem(
+                f"harvests/{later_id}", f"forked: it does not follow {earlier} as the line's store did", RESTORE
+            )
+    return None
+
+
+def _follows(archive: Archive, later: str, earlier: str) -> bool:
+    try:
+        manifest = archive.manifest(later)
+        chain = manifest["previous"], manifest["previous_manifest_sha256"]
+    except (BmaProgressError, KeyError, TypeError):
+        return False
+    return chain == (earlier, sha256_or_none(archive.harvest_folder(earlier) / MANIFEST))
+
+
+def later_harvests(archive: Archive, line: HeadLine) -> int:
+    """How many harvests came after that of a line."""
+    return sum(id_ > line.harvest_id for id_ in archive.harvest_ids())
