@@ -36,11 +36,9 @@ def head_line(archive: Archive) -> HeadLine:
     ids = archive.harvest_ids()
     if not ids:
         raise StoreError(f"{archive.root} holds no harvest yet; run `bma-progress harvest` first")
-    sha256 = sha256_or_none(archive.harvest_folder(ids[-1]) / MANIFEST)
-    if sha256 is None:
-        raise StoreDamagedError(
-            f"{archive.root}/harvests/{ids[-1]}/{MANIFEST} cannot be read; run `bma-progress verify`"
-        )
+    file = archive.harvest_folder(ids[-1]) / MANIFEST
+    if (sha256 := sha256_or_none(file)) is None:
+        raise StoreDamagedError(f"{file} cannot be read; run `bma-progress verify`")
     return HeadLine(archive.portal, ids[-1], sha256)
 
 
@@ -63,8 +61,8 @@ def _file_text(file: Path) -> str:
             raise BmaProgressError(f"{file} is too large for a file of lines; name the one that holds the line")
         return file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "no text"
-        raise BmaProgressError(f"the line's file {file} cannot be read ({reason}); name the line or its file") from None
+        cause = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise BmaProgressError(f"the line's file {file} cannot be read ({cause}); name the line or its file") from None
 
 
 def missing_history(archive: Archive, line: HeadLine) -> VerifyProblem | None:
