@@ -85,6 +85,7 @@ class _Harvest:
 
     parsers: the versions of the parser that manifests up to this one name
     lenient: another version of the parser wrote its findings and changes
+    stored: hashes of the bytes that it brought; older versions named it for other bytes too
     """
 
     archive: Archive
@@ -92,9 +93,11 @@ class _Harvest:
     check: RowCheck
     parsers: frozenset[str]
     lenient: bool = field(init=False)
+    stored: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.lenient = self.archive.manifest(self.id_)["parser_version"] != PARSER_VERSION
+        self.stored = frozenset(self.archive.stored_pages(self.id_))
 
     @property
     def id_(self) -> str:
@@ -123,15 +126,18 @@ class _Harvest:
         """Some neighbouring pages: their versions' rows, and the findings of all of them."""
         read = {row["page_key"]: self._read(row, found) for row in rows if self._was_read(row)}
         other = self._tables([row for row in rows if self._is_version(row)], read, found)
-        expected = []
+        expected, looked_at = [], []
         for row in rows:
             page = read.get(row["page_key"])
             place = {"harvest_id": self.id_, "page_key": row["page_key"]}
             findings = [] if page is None else [dict(finding) for finding in page.findings]
             if differs := progress_differs(row, progress):
                 findings.append(differs)
+            if page is None and row["verdict"] is not None:
+                continue  # a failed answer whose bytes are not kept: nobody can say what was found in it
+            looked_at.append(row)
             expected += [{**finding, **place, "finding_no": number} for number, finding in enumerate(findings, 1)]
-        kept = self._kept("findings", rows, arrow_schemas()["findings"])
+        kept = self._kept("findings", looked_at, arrow_schemas()["findings"])
         if kept is not None:
             differences = list(row_differences(_FINDING_KEY, kept, expected, _PAGE))
             if self.lenient:
@@ -143,8 +149,10 @@ class _Harvest:
 
     def _was_read(self, row: Row) -> bool:
         """Whether the harvest parsed the page: it says so, or it brought a version or bytes."""
-        is_new = self.id_ in (row["version_harvest_id"], row["body_harvest_id"])
-        return row["page_sha256"] is not None and (is_new or row["verdict"] is not None)
+        brought_bytes = row["body_harvest_id"] == self.id_ and row["page_sha256"] in self.stored
+        is_new = self._is_version(row) or brought_bytes
+        has_bytes = None not in (row["page_sha256"], row["body_harvest_id"])
+        return has_bytes and (is_new or row["verdict"] is not None)
 
     def _read(self, row: PageRow, found: Found) -> SpooledPage | None:
         """The page as today's parser reads the bytes that the harvest looked at."""
@@ -172,7 +180,7 @@ class _Harvest:
                     "pages", [f"{where}: parser_version is {row['parser_version']}, which no manifest so far names"]
                 )
             if (page := pages.get(row["page_key"])) is None:
-                if row["page_sha256"] is None:
+                if None in (row["page_sha256"], row["body_harvest_id"]):
                     found.add("pages", [f"page_key={row['page_key']}: a version without its page"])
                 continue
             differences = [*by_page.get(row["page_key"], ()), *(("pages", what) for what in self._about(row, page))]
@@ -220,8 +228,8 @@ class _Harvest:
 
     def _columns(self, name: str) -> list[str] | None:
         """The columns of a table's file; None where the harvest was written before there was such a table."""
-        file = self.state.harvest_folder(self.id_) / f"{name}.parquet"
-        return pq.read_schema(parquet_source(file)).names if file.is_file() else None
+        file = self.archive.file(self.id_, name)
+        return None if file is None else pq.read_schema(parquet_source(file)).names
 
     def _is_unwritten(self, name: str, column: str) -> bool:
         return column not in (self._columns(name) or ())
@@ -237,22 +245,21 @@ class _Harvest:
             return there.empty_table()
         place = ds.field("page_key")
         chosen = (place >= min(keys)) & (place <= max(keys)) & place.isin(pa.array(keys, pa.string()))
-        return read_as(self.state.harvest_folder(self.id_) / f"{name}.parquet", there, chosen)
+        return read_as(self.archive.file(self.id_, name), there, chosen)
 
     def _foreign(self, name: str, pages: set[str], found: Found) -> None:
         """Rows of pages of which the harvest has no version."""
         if self._columns(name) is None:
             return
-        file = self.state.harvest_folder(self.id_) / f"{name}.parquet"
-        kept = read_as(file, pa.schema([pa.field("page_key", pa.string())]))["page_key"]
+        kept = read_as(self.archive.file(self.id_, name), pa.schema([pa.field("page_key", pa.string())]))["page_key"]
         for key, count in sorted(Counter(kept.to_pylist()).items(), key=str):
             if key not in pages:
                 found.add(name, [f"page_key={key}: {count:,} row(s) of a page of which this harvest has no version"])
 
     def _changes(self, published: State | None, found: Found) -> None:
-        if self._columns("changes") is None:
+        if (file := self.archive.file(self.id_, "changes")) is None:
             return
-        kept = pq.read_table(parquet_source(self.state.harvest_folder(self.id_) / "changes.parquet"))
+        kept = pq.read_table(parquet_source(file))
         cause = self.archive.manifest(self.id_)["cause"]
         expected = kept.schema.empty_table()
         if published is not None:

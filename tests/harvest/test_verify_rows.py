@@ -27,7 +27,7 @@ def store(three_nights: Path, tmp_path: Path) -> Path:
 
 def test_a_store_as_it_was_written_is_whole(three_nights: Path) -> None:
     done = run("verify", "--deep", "--data", three_nights)
-    assert (done.returncode, done.stdout) == (0, f"{three_nights} is whole\n")
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"{three_nights} is whole")
 
 
 def test_every_altered_row_is_found_although_all_hashes_agree(store: Path) -> None:
@@ -121,6 +121,6 @@ def test_what_another_parser_wrote_is_counted_and_no_damage(tmp_path: Path) -> N
     (root / "latest").symlink_to(f"snapshots/{ids_in(root / 'harvests')[-1]}")
     done = run("verify", "--deep", "--data", root)
     assert done.returncode == 0, done.stdout
-    remark, whole = done.stdout.splitlines()
+    remark, whole, *_ = done.stdout.splitlines()
     assert remark.startswith("not compared, because another version of the parser wrote it")
     assert whole == f"{root} is whole"

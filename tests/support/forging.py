@@ -33,14 +33,16 @@ def redo_hashes(root: Path) -> None:
     for id_ in ids_in(root / "harvests"):
         folder = root / "harvests" / id_
         manifest = json.loads((folder / "manifest.json").read_bytes())
+        before = json.dumps(manifest)
         for name, about in manifest["files"].items():
             file = folder / name
             about |= {"bytes": file.stat().st_size, "sha256": file_sha256(file)}
             about["rows"] = pq.read_metadata(file).num_rows
-        manifest["previous"] = previous.parent.name if previous else None
         manifest["previous_manifest_sha256"] = file_sha256(previous) if previous else None
         previous = folder / "manifest.json"
-        previous.write_bytes(canonical_json(manifest))
+        if json.dumps(manifest) != before:
+            manifest["snapshot"] = None  # as older versions wrote none
+            previous.write_bytes(canonical_json(manifest))
     archive = Archive(root)
     (root / "head.json").unlink()
     write_head(archive, archive.portal)
