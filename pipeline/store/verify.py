@@ -45,7 +45,7 @@ def verify_store(root: Path, *, deep: bool = False, rows: RowsCheck | None = Non
     problems = _settled(root)
     if not problems and deep:
         problems += verify_deep(Archive(root))
-    if not problems and rows is not None:
+    if rows is not None and not any(problem.is_damage for problem in problems):
         problems += rows(Archive(root))
     return problems
 
