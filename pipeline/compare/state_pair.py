@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from pipeline.compare.changes import Difference, Row, row_key
 from pipeline.compare.classify import QUARTERS, Meaning, is_jump_to_100, meaning_of_plan_change, meaning_of_value
-from pipeline.schema.columns import TABLES, arrow_schema, page_columns
+from pipeline.schema.columns import PAGE_LEVEL_TABLES, TABLES, arrow_schema, page_columns
 
-RECORD_OWNERS: Final = {"project_code": "projects", "kpi_code": "kpis", "indicator_no": "city_indicators"}
+RECORD_OWNERS: Final = {TABLES[name].key[0]: name for name in sorted(PAGE_LEVEL_TABLES)}
 """Key column of a record → the table with one row for each record."""
 
 

@@ -10,13 +10,11 @@ from pipeline.harvest.page_status import PageRow
 from pipeline.harvest.portal import LISTS, PageRef, agency_codes, list_ref, start_ref
 from pipeline.harvest.result import Scope
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE, agency_of_code, code_of_page
+from pipeline.schema.page_kinds import RECORD_KINDS
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK
 from pipeline.store.state import State
-
-RECORD_KINDS: Final = ("project", "kpi", "yii_project", "city_indicator")
-"""The kinds of pages that hold a record, and are requested again in every harvest."""
 
 _DAYS: Final = 7  # in this many days each page that the portal never had is requested once
 

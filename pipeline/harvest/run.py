@@ -19,7 +19,7 @@ from pipeline.harvest.client import PortalClient
 from pipeline.harvest.commit import commit
 from pipeline.harvest.fetch import FetchOptions, FetchTask, fetch_pages, portal_client
 from pipeline.harvest.page_status import PageRow, is_in_force
-from pipeline.harvest.plan import RECORD_KINDS, known_pages, plan
+from pipeline.harvest.plan import known_pages, plan
 from pipeline.harvest.portal import PageRef
 from pipeline.harvest.rate_limit import Limiter
 from pipeline.harvest.replay import needs_replay, publish_replay
@@ -28,6 +28,7 @@ from pipeline.harvest.run_folder import RATE_FILE, after_newest, drop_spool, new
 from pipeline.harvest.run_report import write_report
 from pipeline.harvest.spool import Spool, SpooledPage
 from pipeline.harvest.staging import Staged, stage
+from pipeline.schema.page_kinds import RECORD_KINDS
 from pipeline.settings import Settings
 from pipeline.store.layout import SPOOL, is_in_future
 from pipeline.store.writer import StoreWriter

@@ -19,21 +19,15 @@ import pyarrow.parquet as pq
 
 from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import PAGE_LEVEL_TABLES, RECORD_TABLES, TABLES, arrow_schemas
+from pipeline.schema.page_kinds import OWNER_OF_KIND
 from pipeline.schema.plan_vs_actual import NEEDED, plan_vs_actual
 from pipeline.store.harvests import Harvests
 from pipeline.store.layout import Folder, harvest_day
 from pipeline.store.parquet import parquet_writer, read_as, read_records, write_parquet
 
-_KINDS: Final = {
-    "project_code": ("project", "yii_project"),
-    "kpi_code": ("kpi",),
-    "agency_code": ("result_list",),
-    "indicator_no": ("city_indicator",),
-}
-"""Key column of a record → the kinds of pages that show it."""
-
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
-    owner: tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == owner) for owner in _KINDS
+    owner: tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == owner)
+    for owner in dict.fromkeys(OWNER_OF_KIND.values())
 }
 """The tables whose rows belong to a project, an indicator, an agency's list, an indicator of the city's plan."""
 
@@ -289,7 +283,7 @@ def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
 
 def _family(owner: str, pages: pa.Table) -> dict[str, list[LivePage]]:
     found: dict[str, list[LivePage]] = {}
-    kinds = _KINDS[owner]
+    kinds = [kind for kind, column in OWNER_OF_KIND.items() if column == owner]
     columns = (pages[name].to_pylist() for name in ("kind", "page_key", "version_harvest_id"))
     for row, (kind, key, version) in enumerate(zip(*columns, strict=True)):
         if kind in kinds:
