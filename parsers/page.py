@@ -27,7 +27,6 @@ BREAK: Final = "␤"
 """Between two printed lines while a page is read."""
 
 _LINK = "␞"
-_MARK = re.compile(f"{_LINK}(-?)([0-9]{{1,7}}){_LINK}")
 _SITE_START, _SITE_END = "␂", "␃"  # around what a site prints around every record: <footer> and <nav>
 _SITE_MARKS = frozenset((_SITE_START, _SITE_END))
 
@@ -111,7 +110,7 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     source = decoded.source
     if not _ANY_TAG.search(source):  # no HTML: a browser shows its lines as they are
         text = normalise_spelling(source.decode("utf-8", "replace"))
-        return _without_marks(_lines_of(BREAK.join(text.splitlines())), [], decoded)
+        return _without_marks(_lines_of(BREAK.join(text.splitlines())), {}, decoded)
     # scripting: as in a browser that runs scripts, what stands in <noscript> is no markup
     tree = LexborHTMLParser(limit_depth(source), options=_NO_EVENTS, scripting=True)
     root = tree.body
@@ -133,25 +132,15 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
 
 def _lines_of(printed: str) -> list[str]:
     """The lines of a text in right spelling that has `BREAK` between them: white space as CSS has it."""
-    lines = [line for line in map(str.strip, printed.split(BREAK)) if line]
-    if all(map(str.isprintable, lines)) and "  " not in printed:
-        return lines
-    lines = [line if line.isprintable() and "  " not in line else _collapse(line) for line in lines]
-    return [line for line in lines if line]
-
-
-def _collapse(line: str) -> str:
-    line = " ".join(line.split())
-    return line if line.isprintable() else clean(line)
+    text = " ".join(printed.split()).replace(f" {BREAK}", BREAK).replace(f"{BREAK} ", BREAK)
+    lines = text.split(BREAK)
+    if not text.isprintable():
+        lines = [line if line.isprintable() else clean(line) for line in lines]
+    return list(filter(None, lines))
 
 
 def _is_empty(cell: LexborNode) -> bool:
-    """Whether a cell shows no text: it holds nothing, or blanks, `<br>`, or boxes that hold no more."""
-    child = cell.first_child
-    if child is None:
-        return True
-    if child.is_text_node and _shows(child.text_content or ""):
-        return False
+    """Whether a cell shows no text: it holds blanks, `<br>`, or boxes that hold no more."""
     texts = cell.traverse(include_text=True, skip_empty=True)
     return not any(text.is_text_node and _shows(text.text_content or "") for text in texts)
 
@@ -165,7 +154,10 @@ def _shows(text: str) -> bool:
 
 def _mark_empty(cells: list[LexborNode]) -> None:
     for cell in reversed(cells):  # a cell that holds cells is not empty
-        if _is_empty(cell):
+        child = cell.first_child
+        if child is not None and (child.text_content or "").lstrip()[:1].isalnum():  # by far the most
+            continue
+        if child is None or _is_empty(cell):
             cell.insert_child(EMPTY_CELL)
 
 
@@ -188,14 +180,15 @@ def _leave_shown(root: LexborNode) -> list[LexborNode]:
             has_rows = has_rows or declared.get("display") in _ROWS_OF_BOXES
             _apply_style(node, declared)
     nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
-    unseen = [node for node in nodes if node.tag_id in _TAKEN_OUT]
-    holds_elements = not all(node.tag_id in _HOLD_NO_ELEMENTS for node in unseen)
-    nodes = [node for node in nodes if node.tag_id not in _TAKEN_OUT]
-    for node in reversed(unseen):
-        _take_out(node)
-    if holds_elements:
-        nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
-    if has_white_space or any(node.tag_id in _KEEPING for node in nodes):
+    tags = {node.tag_id for node in nodes}
+    if not tags.isdisjoint(_TAKEN_OUT):
+        for node in reversed([node for node in nodes if node.tag_id in _TAKEN_OUT]):
+            _take_out(node)
+        if tags & _TAKEN_OUT <= _HOLD_NO_ELEMENTS:
+            nodes = [node for node in nodes if node.tag_id not in _TAKEN_OUT]
+        else:
+            nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
+    if has_white_space or not tags.isdisjoint(_KEEPING):
         _keep_line_breaks(root)
     if has_cells:
         _mark_empty(root.css('[style*="table-cell" i]'))
@@ -289,12 +282,14 @@ def _keeps(node: LexborNode, keeping: dict[int, bool]) -> bool:
     return kept
 
 
-def _mark_links(root: LexborNode) -> list[tuple[str, str]]:
-    """Collect all links of a page, scripted ones too: target and text; and leave a mark with its number before each.
+def _mark_links(root: LexborNode) -> dict[str, tuple[str, str]]:
+    """Collect all links of a page, scripted ones too: mark → target and text; and leave its mark before each.
+
+    A mark is a number; `-` before it where the link may belong to the line above.
 
     The site's own parts are marked where they begin and end.
     """
-    links: list[tuple[str, str]] = []
+    links: dict[str, tuple[str, str]] = {}
     marks: dict[int, tuple[LexborNode, str]] = {}  # a node with several of the attributes is found several times
     icons = 0
     for node in root.css(_MARKED):
@@ -304,9 +299,9 @@ def _mark_links(root: LexborNode) -> list[tuple[str, str]]:
             text = node.text(separator=" ").strip()
             is_icon = not text and _CODE.search(target)  # only of a record's link it matters to which line it belongs
             icons += bool(is_icon)
-            sign = "-" if is_icon and icons < _ICONS and _stands_below(node) else ""
-            marks[node.mem_id] = (node, f"{_LINK}{sign}{len(links)}{_LINK}")
-            links.append((target, text))
+            mark = f"-{len(links)}" if is_icon and icons < _ICONS and _stands_below(node) else str(len(links))
+            marks[node.mem_id] = (node, f"{_LINK}{mark}{_LINK}")
+            links[mark] = (target, text)
     for node, mark in marks.values():
         node.insert_before(mark)
         if node.tag_id in _SITE_PARTS:
@@ -348,7 +343,7 @@ def _has_text(node: LexborNode) -> bool:
     return any(one.is_text_node and (one.text_content or "").strip() for one in nodes)
 
 
-def _without_marks(lines: list[str], links: list[tuple[str, str]], decoded: Decoded) -> PrintedPage:
+def _without_marks(lines: list[str], links: dict[str, tuple[str, str]], decoded: Decoded) -> PrintedPage:
     """Take the marks of links out of the lines; a line of marks alone belongs to the line after or above it."""
     end = _above_site_end(lines) if _SITE_END in lines else len(lines)
     marked = [place for place, line in enumerate(lines) if _LINK in line] if links else []
@@ -372,21 +367,21 @@ def _without_marks(lines: list[str], links: list[tuple[str, str]], decoded: Deco
     return PrintedPage(kept, min(record_end, len(kept)), found, decoded)
 
 
-def _take_marks(line: str, kept: list[str], links: list[tuple[str, str]], found: list[Link]) -> str:
+def _take_marks(line: str, kept: list[str], links: dict[str, tuple[str, str]], found: list[Link]) -> str:
     """Collect the links that are marked in a line; returns the line without the marks."""
-    text, *marks = _MARK.split(line)
-    numbers: list[tuple[str, int]] = []
-    for sign, number, more in zip(marks[::3], marks[1::3], marks[2::3], strict=True):
-        if int(number) < len(links):
-            numbers.append((sign, int(number)))
-            text += more
+    text, *pieces = line.split(_LINK)
+    marks: list[str] = []
+    rest = iter(pieces)
+    for piece in rest:
+        if piece in links and (below := next(rest, None)) is not None:
+            marks.append(piece)
+            text += below
         else:  # a page may print the sign, too
-            text += f"{_LINK}{sign}{number}{_LINK}{more}"
+            text += _LINK + piece
     text = " ".join(text.split())
-    for sign, number in numbers:
-        above = not text and sign and kept
-        target, shown = links[number]
-        found.append(Link(target, shown, len(kept) - 1 if above else len(kept)))
+    for mark in marks:
+        above = not text and mark[0] == "-" and kept
+        found.append(Link(*links[mark], len(kept) - 1 if above else len(kept)))
     return text
 
 
