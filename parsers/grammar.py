@@ -15,6 +15,7 @@ stands between two records is unclaimed. A required label that is missing is in 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress, count
 from typing import Any, Final, Literal
 
 from parsers.findings import Findings, Scope
@@ -488,9 +489,8 @@ def cut(sections: Sequence[Section], lines: list[str], page: Page) -> Sections:
 def _places(sections: Sequence[Section], lines: list[str]) -> list[list[int]]:
     number_of = {section.heading: number for number, section in enumerate(sections)}
     places: list[list[int]] = [[] for _ in sections]
-    for place, line in enumerate(lines):
-        if line in number_of:
-            places[number_of[line]].append(place)
+    for place in compress(count(), map(number_of.__contains__, lines)):
+        places[number_of[lines[place]]].append(place)
     return places
 
 

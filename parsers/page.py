@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -132,11 +132,14 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
 
 def _lines_of(printed: str) -> list[str]:
     """The lines of a text in right spelling that has `BREAK` between them: white space as CSS has it."""
-    text = " ".join(printed.split()).replace(f" {BREAK}", BREAK).replace(f"{BREAK} ", BREAK)
-    lines = text.split(BREAK)
-    if not text.isprintable():
-        lines = [line if line.isprintable() else clean(line) for line in lines]
-    return list(filter(None, lines))
+    for blank in "\n\t\r\xa0":
+        printed = printed.replace(blank, " ")
+    lines = [line for line in map(str.strip, printed.split(BREAK)) if line]
+    if "  " in printed:
+        lines = [" ".join(line.split()) if "  " in line else line for line in lines]
+    if not printed.isprintable():
+        lines = list(filter(None, [line if line.isprintable() else clean(line) for line in lines]))
+    return lines
 
 
 def _is_empty(cell: LexborNode) -> bool:
@@ -345,44 +348,32 @@ def _has_text(node: LexborNode) -> bool:
 
 def _without_marks(lines: list[str], links: dict[str, tuple[str, str]], decoded: Decoded) -> PrintedPage:
     """Take the marks of links out of the lines; a line of marks alone belongs to the line after or above it."""
-    end = _above_site_end(lines) if _SITE_END in lines else len(lines)
-    marked = [place for place, line in enumerate(lines) if _LINK in line] if links else []
-    if end < len(lines) or _SITE_END in lines:
-        marked = sorted({*marked, *(place for place, line in enumerate(lines) if line in _SITE_MARKS)})
-    kept: list[str] = []
-    found: list[Link] = []
-    place = 0
-    record_end: int | None = None
-    for at in marked:
-        if place <= end <= at:
-            record_end = len(kept) + end - place
-        kept += lines[place:at]
-        place = at + 1
-        line = _take_marks(lines[at], kept, links, found) if links else lines[at]
-        if line and line not in _SITE_MARKS:
-            kept.append(line)
-    if record_end is None:
-        record_end = len(kept) + end - place
-    kept += lines[place:]
-    return PrintedPage(kept, min(record_end, len(kept)), found, decoded)
-
-
-def _take_marks(line: str, kept: list[str], links: dict[str, tuple[str, str]], found: list[Link]) -> str:
-    """Collect the links that are marked in a line; returns the line without the marks."""
-    text, *pieces = line.split(_LINK)
-    marks: list[str] = []
-    rest = iter(pieces)
-    for piece in rest:
-        if piece in links and (below := next(rest, None)) is not None:
-            marks.append(piece)
-            text += below
+    end = len(lines)
+    if _SITE_END in lines:
+        end = _above_site_end(lines)
+        lines = ["" if line in _SITE_MARKS else line for line in lines]
+    elif not links:
+        return PrintedPage(lines, end, [], decoded)
+    pieces = iter("\n".join(lines).split(_LINK))
+    shown = [next(pieces)]
+    marked: list[tuple[str, int]] = []
+    place = shown[0].count("\n")
+    for piece in pieces:
+        if piece in links and (below := next(pieces, None)) is not None:
+            marked.append((piece, place))
         else:  # a page may print the sign, too
-            text += _LINK + piece
-    text = " ".join(text.split())
-    for mark in marks:
-        above = not text and mark[0] == "-" and kept
-        found.append(Link(*links[mark], len(kept) - 1 if above else len(kept)))
-    return text
+            below = _LINK + piece
+        shown.append(below)
+        place += below.count("\n")
+    lines = "".join(shown).split("\n")
+    for place in {place for _, place in marked}:
+        lines[place] = " ".join(lines[place].split())
+    above = [0, *accumulate(map(bool, lines))]  # lines that show text
+    found = [
+        Link(*links[mark], above[place] - (mark[0] == "-" and not lines[place] and above[place] > 0))
+        for mark, place in marked
+    ]
+    return PrintedPage(list(filter(None, lines)), above[end], found, decoded)
 
 
 def _above_site_end(lines: list[str]) -> int:

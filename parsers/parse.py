@@ -18,7 +18,7 @@ from parsers.labels import RESULT_LIST_TITLE
 from parsers.page import EMPTY_CELL, PrintedPage, read_page
 from parsers.pages import PAGE_KINDS, PageKind
 from parsers.quarters import QuarterTable, take_tables
-from parsers.text_damage import put_back_references, text_damage
+from parsers.text_damage import latin_text, put_back_references, text_damage
 from parsers.thai import BANGKOK, clean
 from parsers.truncation import is_cut_off, is_open
 from parsers.verdict import Kind, Verdict, is_cut_title, kind_of, message_verdict, server_message_places, unseen_verdict
@@ -99,11 +99,12 @@ def parse_page(
         return ParsedPage("unknown", "blocked", {}, list(findings), [])
     printed = read_page(body, content_type=content_type)
     decoded = printed.decoded
-    printed = _with_sound_texts(printed, findings)
+    latin = latin_text(printed.lines)
+    printed = _with_sound_texts(printed, latin, findings)
     kind = kind_of(printed.lines)
     if kind == "unknown":
         return _unknown_page(printed, findings)
-    errors = server_message_places(printed.lines)
+    errors = server_message_places(printed.lines, latin)
     for place in errors:
         findings.add("error_message_in_page", printed=printed.lines[place])
     declared = PAGE_KINDS[kind]
@@ -130,19 +131,19 @@ def parse_page(
     )
 
 
-def _with_sound_texts(printed: PrintedPage, findings: Findings) -> PrintedPage:
+def _with_sound_texts(printed: PrintedPage, latin: str, findings: Findings) -> PrintedPage:
     """The page with its texts repaired where that is certain; reports what was repaired, and what cannot be."""
     decoded = printed.decoded
     if decoded.undecodable:
         findings.add("undecodable_bytes", printed=f"{decoded.undecodable} characters, read as {decoded.encoding}")
     if decoded.misread_as:
         findings.add("text_repaired", printed=f"the whole page, misread as {decoded.misread_as}")
-    lines = put_back_references(printed.lines)
+    lines = put_back_references(printed.lines, latin)
     if lines is not printed.lines:
         line = next(line for line, old in zip(lines, printed.lines, strict=True) if line != old)
         findings.add("text_repaired", printed=line[:_EXCERPT])
         printed = replace(printed, lines=lines)
-    for rule, line in text_damage(lines, undecodable=decoded.undecodable):
+    for rule, line in text_damage(lines, latin, undecodable=decoded.undecodable):
         findings.add(rule, printed=line[:_EXCERPT])
     return printed
 

@@ -7,7 +7,8 @@ the tables are taken out of a page's lines first, each leaves one line in its pl
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import compress, count, repeat
+from operator import and_, eq
 from typing import Any, Final
 
 from parsers.findings import Scope
@@ -67,7 +68,7 @@ def take_tables(lines: list[str], twice: list[str]) -> tuple[list[str], list[int
     numbers: list[int] = []
     tables: list[QuarterTable] = []
     place = 0
-    starts = [number for number, line in enumerate(lines) if line[0] == "ไ" and line.startswith(_FIRST)]
+    starts = compress(count(), map(str.startswith, lines, repeat(_FIRST)))
     for start in [*starts, len(lines)]:
         if start < place:
             continue
@@ -90,13 +91,11 @@ def take_tables(lines: list[str], twice: list[str]) -> tuple[list[str], list[int
 
 def _repeated(lines: list[str]) -> list[str]:
     """The lines that are printed twice, one right below the other; a line may have a cell for its label, one for its value."""
+    next_but_one = list(map(eq, lines, lines[2:]))
+    cells = compress(count(), map(and_, next_but_one, next_but_one[1:]))
     return [
-        *(line for line, below in pairwise(lines) if line == below),
-        *(
-            f"{label} {value}"
-            for label, value, below, beside in zip(lines, lines[1:], lines[2:], lines[3:], strict=False)
-            if label == below and value == beside and label != value
-        ),
+        *compress(lines, map(eq, lines, lines[1:])),
+        *(f"{lines[place]} {lines[place + 1]}" for place in cells if lines[place] != lines[place + 1]),
     ]
 
 

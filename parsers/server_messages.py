@@ -7,6 +7,8 @@ nested repeats, and every gap between two words is bounded. What costs time is a
 import re
 from typing import Final, Literal
 
+from parsers.text_damage import latin_text
+
 MessageVerdict = Literal["blocked", "not_found"]
 
 # --- errors in the middle of a page ---------------------------------------------------------------------------------
@@ -64,9 +66,9 @@ _ASP_END: Final = re.compile(r"/\S{0,200}\.aspx?, line \d")
 _ASP_LINES: Final = 3
 
 
-def server_message_places(lines: list[str]) -> list[int]:
-    """Which lines of a page were printed by a server's error messages."""
-    return _places(lines, _latin(lines))
+def server_message_places(lines: list[str], latin: str) -> list[int]:
+    """Which lines of a page were printed by a server's error messages; `latin`: their `latin_text`."""
+    return _places(lines, latin.lower())
 
 
 def _places(lines: list[str], words: str) -> list[int]:
@@ -78,11 +80,6 @@ def _places(lines: list[str], words: str) -> list[int]:
         if place not in places and _is_message(line.lower(), marked):
             places.update(range(place, _message_end(lines, place)))
     return sorted(places)
-
-
-def _latin(lines: list[str]) -> str:
-    """All that the lines print in ASCII, in small letters: a screen for marks that costs next to nothing."""
-    return "\n".join(lines).encode("ascii", "ignore").decode().lower()
 
 
 def _is_message(line: str, messages: list[tuple[str, tuple[re.Pattern[str], ...]]]) -> bool:
@@ -176,7 +173,7 @@ def message_verdict(lines: list[str]) -> MessageVerdict | None:
 
     lines: the printed lines, without those of menus
     """
-    words, text = _latin(lines), "\n".join(lines)
+    words, text = latin_text(lines).lower(), "\n".join(lines)
     if any(name in words for name in _FIREWALLS) or any(name in text for name in _FIREWALLS_IN_THAI):
         return "blocked"
     if _places(lines, words):
