@@ -198,15 +198,17 @@ class Block:
         item, pattern = self.items[number], self.patterns[number]
         if isinstance(item, Text):
             return rf"(?:(?!{self.no_label})(?P<{item.name}>[^\n]*)\n)?"
-        value = r"[ ]*"
-        if item.lines != "none":
+        value, end = r"[ ]*", r"\n"
+        if item.lines == "none":
+            end = r"(?:\n|(?<=\n))"  # a blank at the pattern's end may have taken the line's
+        else:
             if isinstance(self.items[min(number + 1, self.tail_at - 1)], Text):  # a blank value: the text's line is its
                 value += rf"(?P<{item.name}>[^\n]+)"
             else:
                 guard = f"(?!{LABELLED.pattern})" if item.lines == "word" else ""
                 ahead = r"(?!:?\n)" if item.lines in ("one", "name") else f"(?!{self.no_label}){guard}"
                 value += rf"(?:\n{ahead})?(?P<{item.name}>[^\n]*)"
-        expression = rf"(?>{pattern.pattern if pattern else ''}){value}\n"
+        expression = rf"(?>{pattern.pattern if pattern else ''}){value}{end}"
         return expression if item.required else f"(?:{expression})?"
 
     def _reachable(self, at: int) -> tuple[list[int], int | None]:

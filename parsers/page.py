@@ -354,20 +354,17 @@ def _without_marks(lines: list[str], links: dict[str, tuple[str, str]], decoded:
         lines = ["" if line in _SITE_MARKS else line for line in lines]
     elif not links:
         return PrintedPage(lines, end, [], decoded)
-    pieces = iter("\n".join(lines).split(_LINK))
-    shown = [next(pieces)]
     marked: list[tuple[str, int]] = []
-    place = shown[0].count("\n")
-    for piece in pieces:
-        if piece in links and (below := next(pieces, None)) is not None:
-            marked.append((piece, place))
-        else:  # a page may print the sign, too
-            below = _LINK + piece
-        shown.append(below)
-        place += below.count("\n")
-    lines = "".join(shown).split("\n")
-    for place in {place for _, place in marked}:
-        lines[place] = " ".join(lines[place].split())
+    for place in [place for place, line in enumerate(lines) if _LINK in line]:
+        text, *pieces = lines[place].split(_LINK)
+        rest = iter(pieces)
+        for piece in rest:
+            if piece in links and (below := next(rest, None)) is not None:
+                marked.append((piece, place))
+                text += below
+            else:  # a page may print the sign, too
+                text += _LINK + piece
+        lines[place] = " ".join(text.split())
     above = [0, *accumulate(map(bool, lines))]  # lines that show text
     found = [
         Link(*links[mark], above[place] - (mark[0] == "-" and not lines[place] and above[place] > 0))

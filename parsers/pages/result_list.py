@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from parsers.boilerplate import is_boilerplate
 from parsers.findings import Scope
@@ -239,9 +239,9 @@ def _linked_codes(page: Page, start: int, end: int) -> list[tuple[str, str]]:
 
 def _codes(link: str) -> list[str]:
     """The codes that a link names: as a page's parameter, or alone, where a script makes the address of it."""
-    try:
-        parameters = parse_qs(urlsplit(link).query)
-    except ValueError:  # no address at all
-        return []
-    found = [code.strip() for name, codes in parameters.items() if name.lower() in _CODE_PARAMETERS for code in codes]
+    found: list[str] = []
+    for parameter in link.partition("#")[0].partition("?")[2].split("&"):
+        name, _, code = parameter.partition("=")
+        if code and unquote_plus(name).lower() in _CODE_PARAMETERS:
+            found.append(unquote_plus(code).strip())
     return found or [link]
