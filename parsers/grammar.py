@@ -190,6 +190,7 @@ class Block:
         self.reach = {at: self._reachable(at) for at in range(-1, len(self.items))}
         self.last_required = max(self.required, default=0)
         self.no_label = re.sub(r"\(\?P<\w+>", "(?:", f"{self.labels.pattern}|:?\n|$")
+        self.texts = [item.name for item in items if isinstance(item, Text)]
         self.usual = re.compile("".join(map(self._usual, range(self.tail_at))), re.MULTILINE)
         self.usual_tail = re.compile("".join(map(self._usual, range(self.tail_at, len(self.items)))), re.MULTILINE)
 
@@ -197,17 +198,17 @@ class Block:
         """The expression of one item as it is mostly printed: on one line, or its value on the next, then the next item."""
         item, pattern = self.items[number], self.patterns[number]
         if isinstance(item, Text):
-            return rf"(?:(?!{self.no_label})(?P<{item.name}>[^\n]*)\n)?"
+            more = "" if self.reach[number][0] else rf"(?:\n(?!{self.no_label}|{OUT_OF_PLACE.pattern})[^\n]*)*"
+            first = self.no_label if item.mixed else f"{self.no_label}|{_NUMBERS.pattern}"
+            return rf"(?:(?!{first})(?P<{item.name}>[^\n]*{more})\n)?"
         value, end = r"[ ]*", r"\n"
         if item.lines == "none":
             end = r"(?:\n|(?<=\n))"  # a blank at the pattern's end may have taken the line's
         else:
-            if isinstance(self.items[min(number + 1, self.tail_at - 1)], Text):  # a blank value: the text's line is its
-                value += rf"(?P<{item.name}>[^\n]+)"
-            else:
-                guard = f"(?!{LABELLED.pattern})" if item.lines == "word" else ""
-                ahead = r"(?!:?\n)" if item.lines in ("one", "name") else f"(?!{self.no_label}){guard}"
-                value += rf"(?:\n{ahead})?(?P<{item.name}>[^\n]*)"
+            guard = f"(?!{LABELLED.pattern})" if item.lines == "word" else ""
+            ahead = r"(?!:?\n)" if item.lines in ("one", "name") else f"(?!{self.no_label}){guard}"
+            above_text = isinstance(self.items[min(number + 1, self.tail_at - 1)], Text)  # then a value must be there
+            value += rf"(?:\n{ahead})?(?P<{item.name}>[^\n]{'+' if above_text else '*'})"
         expression = rf"(?>{pattern.pattern if pattern else ''}){value}{end}"
         return expression if item.required else f"(?:{expression})?"
 
@@ -254,7 +255,11 @@ class Block:
         records: list[Record] = []
         end = 0
         while (found := self.usual.match(text, end)) and found.end() > end:
-            records.append(Record(text, end, found.groupdict()))
+            records.append(record := Record(text, end, found.groupdict()))
+            for name in self.texts:
+                if (value := record.values[name]) and "\n" in value:
+                    record.pieces[name] = value.split("\n")
+                    record.values[name] = value.replace("\n", " ")
             end = found.end()
             if not self.repeats:
                 break
