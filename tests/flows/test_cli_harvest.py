@@ -40,7 +40,7 @@ def test_demo_shows_what_it_did(environment: dict[str, str], tmp_path: Path) -> 
     assert "Traceback" not in result.stderr
     assert len(re.findall(r"^Night \d: harvest", result.stdout, re.MULTILINE)) == 3
     for meaning in ("new_report", "report_edited", "project_gone", "target_moved", "progress_up"):
-        assert f"  {meaning} " in result.stdout
+        assert re.search(rf"^{meaning} ", result.stdout, re.MULTILINE), meaning
     assert f'pd.read_parquet("{data}/latest/projects.parquet")' in result.stdout
     projects = pd.read_parquet(data / "latest" / "projects.parquet").set_index("project_code")
     assert projects.loc["24000000-2964", "agency_name"] == "สำนักพัฒนาสังคม"
