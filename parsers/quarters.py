@@ -5,7 +5,7 @@ the tables are taken out of a page's lines first, each leaves one line in its pl
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import compress, count, repeat
 from operator import and_, eq
@@ -14,7 +14,7 @@ from typing import Any, Final
 from parsers.findings import Scope
 from parsers.grammar import Page
 from parsers.page import EMPTY_CELL
-from parsers.values import number, parse_integer, parse_number
+from parsers.values import number, parse_integer, parse_number, read_columns
 
 Row = dict[str, Any]
 
@@ -186,29 +186,34 @@ def _leave_broken(table: QuarterTable, lines: list[str], start: int) -> int:
     return end
 
 
-def quarter_rows(table: QuarterTable, scope_of: Callable[[int], Scope], whole: Scope, identity: Row) -> list[Row]:
+_CELLS: Final = ("result_value", "score", "evaluation_2_1", "evaluation_2_2")
+
+
+def quarter_rows(table: QuarterTable, whole: Scope, identity: Row) -> list[Row]:
     """The rows of a table, and their findings.
 
-    scope_of: where findings about a quarter go; whole: where those about the table go; identity: the first columns
+    whole: where findings about the table go; those about a quarter have its number behind the key
+    identity: the first columns
     """
+
+    def scope_of(quarter: int) -> Scope:
+        return Scope(whole.findings, whole.table, f"{whole.key}/{quarter}")
+
     for rule, quarter, printed in table.odd:
         scope = scope_of(parse_integer(quarter) or 0)
         if rule == "row_broken":
             scope.add("part_missing", None, printed, "A row of the table of quarters is not whole.")
         else:
             scope.add(rule, None, printed)
-    rows: dict[int, Row] = {}
-    for quarter, result, score, first, second in table.rows:
-        quarter_no = parse_integer(quarter) or 0
-        if quarter_no in rows:
-            printed = " ".join((quarter, result, score, f"{first} / {second}"))
-            scope_of(quarter_no).add("duplicate_key", None, printed)
-            continue
-        cells = {"result_value": result, "score": score, "evaluation_2_1": first, "evaluation_2_2": second}
-        values: Row = {column: parse_number(cell) if cell else None for column, cell in cells.items()}
-        if None in values.values():
-            values = {column: number(cell, scope_of(quarter_no), column) for column, cell in cells.items()}
-        rows[quarter_no] = {**identity, "quarter": quarter_no, **values}
+    numbers = [parse_integer(row[0]) or 0 for row in table.rows]
+    cells: dict[int, dict[str, str | None]] = {}
+    for quarter_no, row in zip(numbers, table.rows, strict=True):
+        if quarter_no in cells:
+            scope_of(quarter_no).add("duplicate_key", None, " ".join((*row[:3], f"{row[3]} / {row[4]}")))
+        else:
+            cells[quarter_no] = dict(zip(_CELLS, row[1:], strict=True))
+    values = read_columns(cells.values(), map(scope_of, cells), dict.fromkeys(_CELLS, number))
+    rows = {place: {**identity, "quarter": place, **columns} for place, columns in zip(cells, values, strict=True)}
     if list(rows) != list(range(1, len(rows) + 1)):
         whole.add("series_broken", "quarter", ", ".join(map(str, rows)))
     elif not rows and not table.odd:
@@ -221,7 +226,7 @@ def quarter_rows(table: QuarterTable, scope_of: Callable[[int], Scope], whole: S
 def join_narratives(quarters: list[Row], narratives: Mapping[int, str | None], identity: Row) -> list[Row]:
     """The quarters' rows with their narratives; a quarter that has only a narrative gets a row too."""
     by_quarter = {row["quarter"]: row for row in quarters}
-    no_values = dict.fromkeys(("result_value", "score", "evaluation_2_1", "evaluation_2_2"))
+    no_values = dict.fromkeys(_CELLS)
     narrated = {quarter for quarter, text in narratives.items() if text is not None}
     return [
         {

@@ -12,7 +12,7 @@ from typing import Final
 BANGKOK: Final = timezone(timedelta(hours=7))
 """Its clocks have not been changed since 1920."""
 
-_DIGITS: Final = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
+ARABIC_DIGITS: Final = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 _NIKHAHIT, _AA, _AM = "\u0e4d", "\u0e32", "\u0e33"
 _TONES: Final = "\u0e48\u0e49\u0e4a\u0e4b"
 # Sara am typed or stored in pieces, with the tone mark anywhere among them (น้ํา, นํ้า, นำ้), and ำ + า (left by PDF).
@@ -75,4 +75,4 @@ def compose_sara_am(pieces: re.Match[str]) -> str:
 
 def arabic_digits(text: str) -> str:
     """Thai digits written as Arabic ones; everything else unchanged."""
-    return text if text.isascii() else text.translate(_DIGITS)
+    return text if text.isascii() else text.translate(ARABIC_DIGITS)

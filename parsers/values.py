@@ -4,13 +4,14 @@ A value that cannot be read is null and a finding, never a guess. Blank and `-` 
 """
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
 from math import isinf
-from typing import Final
+from typing import Any, Final
 
 from parsers.findings import Scope
-from parsers.thai import arabic_digits
+from parsers.thai import ARABIC_DIGITS
 
 BUDDHIST_OFFSET: Final = 543
 """Buddhist-era year minus Common-era year."""
@@ -31,10 +32,14 @@ _BLANK: Final = frozenset(("", "-"))
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]+)?", re.ASCII)
 _MOST_DIGITS: Final = 9  # of a whole number: what fits the tables' int32
 _STAMP: Final = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T][0-9:.]+)?", re.ASCII)
+_ONLY_SEPARATORS: Final = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
 _TYPED_DATE: Final = re.compile(
     "(?<![0-9๐-๙/])([0-9๐-๙]{1,2}) ?/ ?([0-9๐-๙]{1,2}) ?/ ?([0-9๐-๙]{2}|[0-9๐-๙]{4})(?![0-9๐-๙/])"
 )
 
+
+Reader = Callable[[str | None, Scope, str], Any]
+"""Reads one printed value, and reports what is odd about it."""
 
 # --- values with their findings ---------------------------------------------------------------------------------------
 
@@ -89,13 +94,52 @@ def day(printed: str | None, scope: Scope, column: str) -> str | None:
     return value
 
 
+def read_columns(
+    records: Iterable[Mapping[str, str | None]], scopes: Iterable[Scope], readers: Mapping[str, Reader]
+) -> list[dict[str, Any]]:
+    """Read some columns of all records of a block: name of the column → how it is read. One row for each record."""
+    return [
+        {column: read(printed.get(column), scope, column) for column, read in readers.items()}
+        for printed, scope in zip(records, scopes, strict=True)
+    ]
+
+
+def read_notes(notes: Iterable[tuple[str, str | None, Scope]]) -> list[tuple[str | None, str | None]]:
+    """Read notes of reports: text, day in the report's heading, where findings go. Gives the day of each note, and its text."""
+    return [_read_note(*note) for note in notes]
+
+
+def _read_note(text: str, reported: str | None, scope: Scope) -> tuple[str | None, str | None]:
+    """The one typed date that leads a note, and the note without it; a date that cannot be stays in the note."""
+    dates = typed_dates(text)
+    if not dates:
+        rule = "note_date_absent"
+    elif len(dates) > 1 and _heads_more_entries(text, dates):
+        rule = "note_dates_several"
+    elif (typed := typed_date_day(dates[0][0])) is None:
+        rule = "note_date_impossible"
+    else:
+        if reported and typed != reported:
+            scope.add("note_date_differs", "note_date", f"{dates[0][0]} | {reported}")
+        return typed, text[dates[0].end() :].lstrip(" ").removeprefix(":").lstrip(" ") or None
+    scope.add(rule, "note_date", text[:80] or None)
+    return None, text or None
+
+
+def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:
+    """Whether dates beside the leading one head entries of their own: `25/2/2563 : … 26/2/2563 : …`, or adjoin it."""
+    if _ONLY_SEPARATORS.fullmatch(text[dates[0].end() : dates[1].start()]):
+        return True
+    return any(text[found.end() :].lstrip().startswith(":") for found in dates[1:])
+
+
 # --- what is printed, read alone --------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=10_000)  # a portal prints the same few numbers and days over and over
 def parse_number(printed: str) -> float | None:
     """Read `1,407.52`, `๒๒.๕`, `100%`; None where it is not a number (the caller tells blank from unreadable)."""
-    text = arabic_digits(printed).removesuffix("%").strip()
+    text = printed.translate(ARABIC_DIGITS).removesuffix("%").strip()
     if not _NUMBER.fullmatch(text) or not text.strip("+-"):
         return None
     value = float(text.replace(",", "")) + 0.0  # + 0.0: no negative zero
@@ -105,7 +149,7 @@ def parse_number(printed: str) -> float | None:
 @lru_cache(maxsize=10_000)
 def parse_integer(printed: str) -> int | None:
     """Read a whole number in Thai or Arabic digits; None where it is not one, or more than anything here can count."""
-    text = arabic_digits(printed)
+    text = printed.translate(ARABIC_DIGITS)
     if not (text.isascii() and text.isdigit()):
         return None
     digits = text.lstrip("0") or "0"
@@ -115,7 +159,7 @@ def parse_integer(printed: str) -> int | None:
 @lru_cache(maxsize=10_000)
 def parse_day(printed: str) -> tuple[str | None, str | None]:
     """The ISO day of a machine's stamp, and the name of the rule that it breaks."""
-    found = _STAMP.fullmatch(arabic_digits(printed).strip())
+    found = _STAMP.fullmatch(printed.translate(ARABIC_DIGITS).strip())
     if found is None:
         return None, "date_unreadable"
     year, month, day_of_month = map(int, found.groups())

@@ -64,12 +64,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             "part_missing", None, None, "The page has no table of quarters."
         )
     else:
-        quarters = quarter_rows(
-            table,
-            lambda quarter: page.findings.of("kpi_quarters", f"{page.code}/{quarter}"),
-            page.findings.of("kpi_quarters", page.code),
-            {"kpi_code": page.code},
-        )
+        quarters = quarter_rows(table, page.findings.of("kpi_quarters", page.code), {"kpi_code": page.code})
     narratives = {quarter: page.text(below.get(f"narrative_{quarter}", [])) for quarter in range(1, 5)}
     page.tables["kpis"].append(
         {

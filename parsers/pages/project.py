@@ -36,11 +36,15 @@ from parsers.values import (
     parse_integer,
     parse_number,
     percent,
-    typed_date_day,
+    read_columns,
+    read_notes,
     typed_dates,
 )
 
 Row = dict[str, Any]
+
+_REPORT_COLUMNS: Final = {"report_no": integer, "progress_percent": percent, "reported_on_date": day}
+_STEP_COLUMNS: Final = {"weight_percent": percent, "start_date": day, "end_date": day}
 
 TABLES: Final = (
     "projects",
@@ -223,27 +227,30 @@ def _read_rationale(page: Page, scope: Scope, project: Row, lines: list[str]) ->
 
 
 def _report_rows(page: Page, records: list[Record]) -> list[Row]:
+    if not records:
+        return []
+    _check_numbers(page, records)
+    places = range(len(records), 0, -1)  # printed newest first, counted from the oldest
+    scopes = [Scope(page.findings, "progress_reports", f"{page.code}/{place}") for place in places]
+    printed = [record.values for record in records]
+    columns = read_columns(printed, scopes, _REPORT_COLUMNS)
+    again = [parse_number(text) if (text := values.get("again")) else None for values in printed]
+    own = [_own_note(page, record) for record in records]
+    notes = read_notes(zip(own, [row["reported_on_date"] for row in columns], scopes, strict=True))
     rows: list[Row] = []
-    if records:
-        _check_numbers(page, records)
-    for later, record in enumerate(records):
-        index = len(records) - later
-        scope = page.findings.of("progress_reports", f"{page.code}/{index}")
-        progress = percent(record.get("progress_percent"), scope, "progress_percent")
-        reported = day(record.get("reported_on_date"), scope, "reported_on_date")
-        again = record.get("again")
-        if again and progress is not None and parse_number(again) != progress:
-            scope.add("progress_printed_twice", "progress_percent", f"{again} | {progress}")
+    for place, record, scope, row, repeated, (note_date, note) in zip(
+        places, records, scopes, columns, again, notes, strict=True
+    ):
+        progress = row["progress_percent"]
+        if record.values.get("again") and progress is not None and repeated != progress:
+            scope.add("progress_printed_twice", "progress_percent", f"{record.values['again']} | {progress}")
         if record.missing:
             require(record, scope, {"problems": "ปัญหาของโครงการ", "obstacles": "อุปสรรคของโครงการ"})
-        note_date, note = _read_note(_own_note(page, record), reported, scope)
         rows.append(
             {
                 "project_code": page.code,
-                "report_index": index,
-                "report_no": integer(record.get("report_no"), scope, "report_no"),
-                "progress_percent": progress,
-                "reported_on_date": reported,
+                "report_index": place,
+                **row,
                 "note_date": note_date,
                 "note": note,
                 "problems": _unless_none(page, record, "problems"),
@@ -262,48 +269,23 @@ def _check_numbers(page: Page, records: list[Record]) -> None:
 
 def _unless_none(page: Page, record: Record, name: str) -> str | None:
     """A text where "none" is null; nothing goes on behind "none"."""
-    lines = record.lines(name)
-    if lines and lines[0] in NONE_WORDS:
-        page.leave(lines[1:])
+    text = record.values.get(name) or None
+    lines = record.pieces.get(name)
+    if (lines[0] if lines else text) in NONE_WORDS:
+        if lines and len(lines) > 1:
+            page.leave(lines[1:])
         return None
-    return record.get(name)
+    return text
 
 
 def _own_note(page: Page, record: Record) -> str:
     """The note, without lines that read like labels above the line that its date leads."""
-    lines = record.lines("note")
+    lines = record.pieces.get("note") or ()
     dated = next((place for place, line in enumerate(lines) if typed_dates(line)), 0) if len(lines) > 1 else 0
     if dated and all(map(LABELLED.match, lines[:dated])):
         page.leave(lines[:dated])
         return " ".join(lines[dated:])
-    return record.get("note") or ""
-
-
-_ONLY_SEPARATORS: Final = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
-
-
-def _read_note(text: str, reported: str | None, scope: Scope) -> tuple[str | None, str | None]:
-    """The one typed date that leads a note, and the note without it; a date that cannot be stays in the note."""
-    dates = typed_dates(text)
-    if not dates:
-        rule = "note_date_absent"
-    elif len(dates) > 1 and _heads_more_entries(text, dates):
-        rule = "note_dates_several"
-    elif (typed := typed_date_day(dates[0][0])) is None:
-        rule = "note_date_impossible"
-    else:
-        if reported and typed != reported:
-            scope.add("note_date_differs", "note_date", f"{dates[0][0]} | {reported}")
-        return typed, text[dates[0].end() :].lstrip(" ").removeprefix(":").lstrip(" ") or None
-    scope.add(rule, "note_date", text[:80] or None)
-    return None, text or None
-
-
-def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:
-    """Whether dates beside the leading one head entries of their own: `25/2/2563 : … 26/2/2563 : …`, or adjoin it."""
-    if _ONLY_SEPARATORS.fullmatch(text[dates[0].end() : dates[1].start()]):
-        return True
-    return any(text[found.end() :].lstrip().startswith(":") for found in dates[1:])
+    return record.values.get("note") or ""
 
 
 def _check_links(tail: Record, scope: Scope) -> None:
@@ -315,30 +297,24 @@ def _check_links(tail: Record, scope: Scope) -> None:
 
 
 def _step_rows(page: Page, records: list[Record]) -> list[Row]:
-    rows: list[Row] = []
     _STEPS.check_series(records, page.findings.of("plan_steps", page.code))
-    for record in records:
-        step_no = parse_integer(record.get("step_no") or "") or len(rows) + 1
-        scope = page.findings.of("plan_steps", f"{page.code}/{step_no}")
-        if any(row["step_no"] == step_no for row in rows):
-            step_no = max(row["step_no"] for row in rows) + 1
-            scope.add("step_renumbered", "step_no", record.get("step_no"))
+    printed = [record.values for record in records]
+    numbers = [parse_integer(values.get("step_no") or "") or place for place, values in enumerate(printed, 1)]
+    scopes = [Scope(page.findings, "plan_steps", f"{page.code}/{number}") for number in numbers]
+    columns = read_columns(printed, scopes, _STEP_COLUMNS)
+    rows: list[Row] = []
+    for record, step_no, scope, row in zip(records, numbers, scopes, columns, strict=True):
+        taken = {earlier["step_no"] for earlier in rows}
+        if step_no in taken:
+            step_no = max(taken) + 1
+            scope.add("step_renumbered", "step_no", record.values.get("step_no"))
         if record.missing:
             require(record, scope, {"weight": "น้ำหนัก", "start_date": "เริ่มต้น", "end_date": "สิ้นสุด"})
-        start = day(record.get("start_date"), scope, "start_date")
-        end = day(record.get("end_date"), scope, "end_date")
+        start, end = row["start_date"], row["end_date"]
         if start and end and end < start:
             scope.add("step_ends_before_start", "end_date", f"{start} | {end}")
-        rows.append(
-            {
-                "project_code": page.code,
-                "step_no": step_no,
-                "description": record.get("description"),
-                "weight_percent": percent(record.get("weight_percent"), scope, "weight_percent"),
-                "start_date": start,
-                "end_date": end,
-            }
-        )
+        description = record.values.get("description") or None
+        rows.append({"project_code": page.code, "step_no": step_no, "description": description, **row})
     return sorted(rows, key=lambda row: int(row["step_no"]))
 
 
@@ -370,12 +346,7 @@ def _read_kpi(page: Page, record: Record, code: str, scope: Scope, tables: list[
     table = tables[int(record.values["quarters"] or 0)]
     if table.unit and table.unit != columns["unit"]:
         scope.add("units_differ", "unit", f"{columns['unit']} | {table.unit}")
-    quarters = quarter_rows(
-        table,
-        lambda quarter: page.findings.of("project_kpi_quarters", f"{scope.key}/{quarter}"),
-        page.findings.of("project_kpi_quarters", scope.key),
-        identity,
-    )
+    quarters = quarter_rows(table, page.findings.of("project_kpi_quarters", scope.key), identity)
     page.tables["project_kpi_quarters"] += quarters
     check_last_quarter(columns["achieved_value"], quarters, scope)
 
@@ -398,7 +369,7 @@ def _contradictions(page: Page, project: Row) -> Iterator[_Contradiction]:
     first_day, last_day = (f"{year - 1}-10-01", f"{year}-09-30") if year else ("", "9999")
     for place, report in enumerate(reports):
         earlier = reports[place - 1] if place else {"progress_percent": None, "reported_on_date": None}
-        about = page.findings.of("progress_reports", f"{page.code}/{report['report_index']}")
+        about = Scope(page.findings, "progress_reports", f"{page.code}/{report['report_index']}")
         reported, before = report["reported_on_date"], earlier["reported_on_date"]
         if reported and not first_day <= reported <= last_day:
             yield "report_outside_fiscal_year", "reported_on_date", reported, about

@@ -214,9 +214,7 @@ def _read_quarters(page: Page, record: Record, identity: Row, scope: Scope, tabl
         if table.unit and table.unit != record.get("unit"):
             scope.add("units_differ", "unit", f"{record.get('unit')} | {table.unit}")
         about = page.findings.of("result_list_quarters", scope.key)
-        quarters = quarter_rows(
-            table, lambda quarter: page.findings.of("result_list_quarters", f"{scope.key}/{quarter}"), about, identity
-        )
+        quarters = quarter_rows(table, about, identity)
     page.tables["result_list_quarters"] += join_narratives(quarters, narratives, identity)
 
 

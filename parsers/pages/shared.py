@@ -7,7 +7,7 @@ from parsers.boilerplate import BOILERPLATE, NAVIGATION, is_boilerplate
 from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record, compiled
 from parsers.quarters import TABLE
-from parsers.thai import arabic_digits
+from parsers.thai import ARABIC_DIGITS, arabic_digits
 from parsers.values import number, parse_integer
 
 Row = dict[str, Any]
@@ -199,9 +199,10 @@ def strategy_rows(records: list[Record], scope: Scope, identity: Row) -> list[Ro
     plan: str | None = None
     above = ""
     for position, record in enumerate(records, 1):
-        label = record.get("level_label")
-        code = arabic_digits(record.get("first_code") or record.get("strategy_code") or "")
-        name, name_en = (record.get("name") or "").removesuffix("%").rstrip(), None
+        printed = record.values
+        label = printed.get("level_label") or None
+        code = (printed.get("first_code") or printed.get("strategy_code") or "").translate(ARABIC_DIGITS)
+        name, name_en = (printed.get("name") or "").removesuffix("%").rstrip(), None
         if label and (both := IN_ENGLISH.fullmatch(name)):
             name, name_en = both.groups()
         plan = FIRST_LEVELS[label] if label else plan

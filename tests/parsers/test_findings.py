@@ -16,7 +16,7 @@ from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.result import Scope
 from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store import verify
+from pipeline.store import verify, verify_deep
 from pipeline.store.writer import create_store, open_archive, open_writer
 
 GOOD = [line.replace("ผลงานที่ทำได้ แห่ง : 3", "ผลงานที่ทำได้ แห่ง : 1") for line in PROJECT]
@@ -103,7 +103,7 @@ def test_a_stored_page_is_judged_by_the_time_of_its_own_fetch(tmp_path: Path, mo
         times.append((url, fetched_at))
         return parsers.parse_page(body, url=url, fetched_at=fetched_at, **about)
 
-    for module in (reading, verify):
+    for module in (reading, verify_deep):
         monkeypatch.setattr(module, "parse_page", parse)
     monkeypatch.setattr(fetch, "is_blocked", lambda body: False)
     with DemoPortal() as portal:
