@@ -202,7 +202,8 @@ class Block:
         if isinstance(item, Text):
             first, more = (f"{no_label}|{odd.pattern}" for odd in (_NUMBERS, OUT_OF_PLACE))
             if item.mixed:
-                first = more = no_label
+                more = no_label
+                first = first if self.repeats else no_label  # a contact may be a telephone number alone
             return rf"(?:(?!{first})(?P<{item.name}>[^\n]*(?:\n(?!{more})[^\n]*)*)\n)?"
         printed, end = r"[ ]*", r"\n"
         if item.lines == "none":
