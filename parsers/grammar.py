@@ -203,7 +203,8 @@ class Block:
             first, more = (f"{no_label}|{odd.pattern}" for odd in (_NUMBERS, OUT_OF_PLACE))
             if item.mixed:
                 more = no_label
-                first = first if self.repeats else no_label  # a contact may be a telephone number alone
+                if not self.repeats:  # a contact may be a telephone number alone
+                    first = rf"{no_label}|(?!{DIGIT}{{4,}}$){_NUMBERS.pattern}"
             return rf"(?:(?!{first})(?P<{item.name}>[^\n]*(?:\n(?!{more})[^\n]*)*)\n)?"
         printed, end = r"[ ]*", r"\n"
         if item.lines == "none":
