@@ -26,11 +26,11 @@ Lines = Literal["none", "word", "one", "name", "many"]
 
 DIGIT: Final = "[0-9๐-๙]"
 NUMBER: Final = "[0-9๐-๙.,+-]+"
-LABELLED: Final = re.compile(r"[^\W\d_][^:0-9๐-๙]{1,60} :.*")
+LABELLED: Final = re.compile(r"[^\W\d_][^\n:0-9๐-๙]{1,60} :.*")
 """A line like `<label> : <value>`: it is no part of a name, and no value of the label above it."""
 _NUMBERS: Final = re.compile("[0-9๐-๙][0-9๐-๙.,]*(?: ?/ ?[0-9๐-๙][0-9๐-๙.,]*)?$")  # two slashes are a date's
 OUT_OF_PLACE: Final = re.compile(
-    rf"[^\W\d_][^:0-9๐-๙]{{1,60}} :.*|\[.*\]$|:? ?[^\s:]{{2,14}}ที่ {DIGIT}[0-9๐-๙.]* (?:[-–—].*|.*%$)|{_NUMBERS.pattern}"
+    rf"[^\W\d_][^\n:0-9๐-๙]{{1,60}} :.*|\[.*\]$|:? ?[^\s:]{{2,14}}ที่ {DIGIT}[0-9๐-๙.]* (?:[-–—].*|.*%$)|{_NUMBERS.pattern}"
 )
 """A line inside a text that reads like a part of the page: a label and its value, brackets, a numbered level, a number."""
 _LABEL_IN_TEXT: Final = "A line that reads like a part of the page; it stands in the text above it."
@@ -197,19 +197,25 @@ class Block:
     def _usual(self, number: int) -> str:
         """The expression of one item as it is mostly printed: on one line, or its value on the next, then the next item."""
         item, pattern = self.items[number], self.patterns[number]
+        values = [value.pattern for at in self.reach[number][0] if (value := self.patterns[at])]
+        no_label = re.sub(r"\(\?P<\w+>", "(?:", "|".join((self.no_label, *values)))
         if isinstance(item, Text):
-            more = "" if self.reach[number][0] else rf"(?:\n(?!{self.no_label}|{OUT_OF_PLACE.pattern})[^\n]*)*"
-            first = self.no_label if item.mixed else f"{self.no_label}|{_NUMBERS.pattern}"
-            return rf"(?:(?!{first})(?P<{item.name}>[^\n]*{more})\n)?"
-        value, end = r"[ ]*", r"\n"
+            first, more = (f"{no_label}|{odd.pattern}" for odd in (_NUMBERS, OUT_OF_PLACE))
+            if item.mixed:
+                more = no_label
+                if not self.repeats:  # a contact may be a telephone number alone
+                    first = rf"{no_label}|(?!{DIGIT}{{4,}}$){_NUMBERS.pattern}"
+            return rf"(?:(?!{first})(?P<{item.name}>[^\n]*(?:\n(?!{more})[^\n]*)*)\n)?"
+        printed, end = r"[ ]*", r"\n"
         if item.lines == "none":
             end = r"(?:\n|(?<=\n))"  # a blank at the pattern's end may have taken the line's
         else:
             guard = f"(?!{LABELLED.pattern})" if item.lines == "word" else ""
-            ahead = r"(?!:?\n)" if item.lines in ("one", "name") else f"(?!{self.no_label}){guard}"
+            no_label = no_label if item.lines == "many" else self.no_label
+            ahead = r"(?!:?\n)" if item.lines in ("one", "name") else f"(?!{no_label}){guard}"
             above_text = isinstance(self.items[min(number + 1, self.tail_at - 1)], Text)  # then a value must be there
-            value += rf"(?:\n{ahead})?(?P<{item.name}>[^\n]{'+' if above_text else '*'})"
-        expression = rf"(?>{pattern.pattern if pattern else ''}){value}{end}"
+            printed += rf"(?:\n{ahead})?(?P<{item.name}>[^\n]{'+' if above_text else '*'})"
+        expression = rf"(?>{pattern.pattern if pattern else ''}){printed}{end}"
         return expression if item.required else f"(?:{expression})?"
 
     def _reachable(self, at: int) -> tuple[list[int], int | None]:
@@ -231,7 +237,8 @@ class Block:
 
         starts: the lines in which records may begin, where the first label alone does not tell
         """
-        if starts is None and self.ordered and page.headings.isdisjoint(lines) and (read := self._read_usual(lines)):
+        read = self._read_usual(lines) if self.ordered and page.headings.isdisjoint(lines) else None
+        if read and (starts is None or _offsets(lines, starts) == {record.first_place for record in read[0]}):
             return read
         run = _Run(self, lines, page.headings, starts).run()
         if run.records and (parted := self._parted(lines, run.met)):

@@ -201,9 +201,8 @@ def _strategy(page: Page, record: Record) -> str | None:
 
 
 def _read_quarters(page: Page, record: Record, identity: Row, scope: Scope, tables: list[QuarterTable]) -> None:
-    narratives = {
-        quarter: record.get(name) for quarter in range(1, 5) if (name := f"narrative_{quarter}") in record.pieces
-    }
+    names = {quarter: f"narrative_{quarter}" for quarter in range(1, 5)}
+    narratives = {quarter: record.get(name) for quarter, name in names.items() if record.values.get(name) is not None}
     quarters: list[Row] = []
     if narratives and (lacking := [row[0] for row in _rows(record, tables) if parse_integer(row[0]) not in narratives]):
         scope.add(
