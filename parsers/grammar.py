@@ -237,8 +237,7 @@ class Block:
 
         starts: the lines in which records may begin, where the first label alone does not tell
         """
-        read = self._read_usual(lines) if self.ordered and page.headings.isdisjoint(lines) else None
-        if read and (starts is None or _offsets(lines, starts) == {record.first_place for record in read[0]}):
+        if starts is None and self.ordered and page.headings.isdisjoint(lines) and (read := self._read_usual(lines)):
             return read
         run = _Run(self, lines, page.headings, starts).run()
         if run.records and (parted := self._parted(lines, run.met)):
@@ -434,7 +433,10 @@ class _Run:
 
 
 def _part(line: str, inside: re.Pattern[str], above: re.Pattern[str] | None) -> str:
-    return inside.sub("\\1\n", line, count=1) if above is None or above.search(line) else line
+    if above is not None and not above.search(line):
+        return line
+    found = inside.match(line)
+    return f"{found[1]}\n{line[found.end() :]}" if found else line
 
 
 def _offsets(lines: list[str], starts: frozenset[int]) -> frozenset[int]:
