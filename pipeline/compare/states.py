@@ -28,7 +28,7 @@ def compare_states(
         old, new = before.family(owner), after.family(owner)
         codes = [code for code in sorted(old.keys() | new.keys()) if versions(old.get(code)) != versions(new.get(code))]
         causes = {code: _cause(before, after, old.get(code, ()), new.get(code, ()), cause) for code in codes}
-        unknown = {code: _unknown_columns(before, names, old.get(code, ())) for code in codes}
+        unknown = {code: unknown_columns(before, names, old.get(code, ())) for code in codes}
         groups = {code: (causes[code], *sorted(unknown[code])) for code in codes}
         codes.sort(key=lambda code: (groups[code], code))
         for _, block in groupby(enumerate(codes), key=lambda item: (groups[item[1]], item[0] // _BLOCK)):
@@ -46,10 +46,15 @@ def compare_states(
     return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
 
 
-def _unknown_columns(state: State, names: Sequence[str], pages: Sequence[LivePage]) -> frozenset[tuple[str, str]]:
+def unknown_columns(state: State, names: Sequence[str], pages: Sequence[LivePage]) -> frozenset[tuple[str, str]]:
     """Tables and columns that a version of these pages was written without: the parser of then did not read them."""
-    ids = {page.version_harvest_id for page in pages}
-    return frozenset().union(*(missing_columns(state.harvests.harvest_folder(id_), tuple(names)) for id_ in ids))
+    return frozenset(
+        place
+        for id_ in {page.version_harvest_id for page in pages}
+        for name in names
+        if (file := state.harvests.file(id_, name)) is not None
+        for place in missing_columns(file, name)
+    )
 
 
 def _cause(

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from parsers import PARSER_VERSION
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.compare import compare
+from pipeline.compare.states import unknown_columns
 from pipeline.harvest.commit import commit
 from pipeline.harvest.page_status import PageRow, is_in_force
 from pipeline.harvest.plan import known_pages
@@ -26,7 +27,7 @@ from pipeline.schema.columns import RECORD_TABLES
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, harvest_id_at
-from pipeline.store.parquet import missing_columns, version_rows, write_parquet
+from pipeline.store.parquet import version_rows, write_parquet
 from pipeline.store.state import FAMILIES, LivePage, State
 from pipeline.store.writer import StoreWriter
 
@@ -164,7 +165,9 @@ def _compare_version(store: Archive, id_: str, rows: list[PageRow], again: Mappi
                     before.rows(owner, names, looked_at),
                     after.rows(owner, names, looked_at),
                     cause="parser",
-                    not_compared=missing_columns(store.harvest_folder(id_), names),
+                    not_compared=unknown_columns(
+                        before, names, [page for pages in looked_at.values() for page in pages]
+                    ),
                 )
             )
     return pa.concat_tables(parts)

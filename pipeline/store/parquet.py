@@ -91,15 +91,10 @@ def read_as(file: Folder | None, schema: pa.Schema, chosen: ds.Expression | None
 
 
 @lru_cache(maxsize=256)
-def missing_columns(folder: Folder, names: tuple[str, ...]) -> frozenset[tuple[str, str]]:
-    """Table and column of what the files of a committed harvest have no column for, because they were written before it."""
-    return frozenset(
-        (name, column)
-        for name in names
-        if (file := folder / f"{name}.parquet").is_file()
-        for column in arrow_schemas(facts_only=True)[name].names
-        if column not in pq.read_schema(parquet_source(file)).names
-    )
+def missing_columns(file: Folder, name: str) -> frozenset[tuple[str, str]]:
+    """Table and column of what a committed file of a table has no column for, because it was written before it."""
+    stored = pq.read_schema(parquet_source(file)).names
+    return frozenset((name, column) for column in arrow_schemas(facts_only=True)[name].names if column not in stored)
 
 
 def read_records(files: Mapping[str, Folder | None], page_keys: Iterable[str]) -> dict[str, pa.Table]:

@@ -71,9 +71,9 @@ def test_a_damaged_table_is_one_sentence(three_nights: Path, tmp_path: Path) -> 
     file.write_bytes(file.read_bytes()[:200])
     store = open_store(data)
     for ask in (store.describe, lambda: store.describe("findings"), lambda: store.table("findings")):
-        with pytest.raises(StoreDamagedError, match=r"findings\.parquet cannot be read; .*verify"):
+        with pytest.raises(StoreDamagedError, match=r"findings\.parquet is missing or altered; .*verify"):
             ask()
-    assert "findings.parquet cannot be read" in store._repr_html_()
+    assert "findings.parquet is missing or altered" in store._repr_html_()
     assert len(store.table("projects")) == 15
     assert len(store.table("findings", store.harvests()["harvest_id"][0])) > 0
 

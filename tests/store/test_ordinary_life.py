@@ -63,7 +63,8 @@ def portal() -> Iterator[FaultyPortal]:
 
 
 def night(portal: FaultyPortal, data: Path, **settings: object) -> HarvestResult:
-    return harvest(portal, data, Scope(agencies=(AGENCY,)), **settings)
+    # nine records: an edit of most of them is no fault here
+    return harvest(portal, data, Scope(agencies=(AGENCY,)), **{"max_changed_share": 1, **settings})
 
 
 def edit(portal: FaultyPortal, number: int, percent: str) -> None:
