@@ -90,11 +90,25 @@ _MEASURES: Final = (
     Column("kpi_type", "string", "Type of the indicator, as printed.", "ประเภทตัวชี้วัด"),
     Column("kpi_level", "string", "`output` or `outcome`.", "ตัวชี้วัดระดับผลผลิต / ผลลัพธ์"),
 )  # fmt: skip
-_PLAN: Final = Column(
-    "plan",
-    "string",
-    "Which of the city's two plans the level belongs to: both use the same numbers.",
-    "ด้านที่ / ยุทธศาสตร์ที่",
+_LEVEL_PLACES: Final = (
+    Column("position", "int", "Place in the printed list, from 1.", required=True),
+    Column("level", "int", "Depth in the plan, 1 to 4.", required=True),
+)
+_LEVEL_NAMES: Final = (
+    Column("strategy_code", "string", "Code in Arabic digits, such as 1.4.1.1.", required=True),
+    Column(
+        "name",
+        "string",
+        "Name, without dash and the stray % of the third level.",
+        "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ",
+    ),
+    Column("name_en", "string", "English name, where level 1 prints one."),
+    Column(
+        "plan",
+        "string",
+        "Which of the city's two plans the level belongs to: both use the same numbers.",
+        "ด้านที่ / ยุทธศาสตร์ที่",
+    ),
 )
 _LINEAGE: Final = (
     Column("source_url", "string", "Where the page was fetched from.", origin="lineage"),
@@ -193,20 +207,11 @@ _ALL: Final = (
         ("project_code", "position"),
         (
             _project_code(),
-            Column("position", "int", "Place in the printed list, from 1.", required=True),
-            Column("level", "int", "Depth in the plan, 1 to 4.", required=True),
+            *_LEVEL_PLACES,
             Column(
                 "level_label", "string", "What level 1 is called in this generation of the plan.", "ด้านที่ / ยุทธศาสตร์ที่"
             ),
-            Column("strategy_code", "string", "Code in Arabic digits, such as 1.4.1.1.", required=True),
-            Column(
-                "name",
-                "string",
-                "Name, without dash and the stray % of the third level.",
-                "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ",
-            ),
-            Column("name_en", "string", "English name, where level 1 prints one."),
-            _PLAN,
+            *_LEVEL_NAMES,
         ),
     ),
     Table(
@@ -364,18 +369,9 @@ _ALL: Final = (
         ("indicator_no", "position"),
         (
             _indicator_no(),
-            Column("position", "int", "Place in the printed list, from 1.", required=True),
-            Column("level", "int", "Depth in the plan, 1 to 4.", required=True),
+            *_LEVEL_PLACES,
             Column("level_label", "string", "What the level is called on the page.", "ด้านที่ / มิติที่ / เป้าหมายที่"),
-            Column("strategy_code", "string", "Code in Arabic digits, such as 1.4.1.1.", required=True),
-            Column(
-                "name",
-                "string",
-                "Name, without dash and the stray % of the third level.",
-                "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ",
-            ),
-            Column("name_en", "string", "English name, where level 1 prints one."),
-            _PLAN,
+            *_LEVEL_NAMES,
         ),
     ),
     Table(
