@@ -1,5 +1,6 @@
 """The harvest as a Prefect flow: order, batches, and what Prefect shows. Import it only where a flow runs."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -12,16 +13,18 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, StateType
 from prefect.context import FlowRunContext
 
+from flows.notifications import notify_finished
 from flows.prefect_.artifacts import publish_artifacts
 from flows.prefect_.errors import PrefectFailedError, prefect_failures
 from flows.prefect_.flow_runs import crash_orphaned_runs, harvest_since_due, name_flow_run
-from flows.prefect_.notifications import notify_finished
+from flows.prefect_.notifications import with_secrets
 from flows.prefect_.task_retries import is_worth_a_retry
 from flows.run_control import HarvestOutcome, RunControl, active_control
 from pipeline.errors import BmaProgressError, error_text, first_line, refused_by_machine
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.result import HarvestResult
 from pipeline.harvest.run import HarvestRun
+from pipeline.settings import Settings
 from pipeline.store.writer import create_store, open_writer
 
 if TYPE_CHECKING:
@@ -65,14 +68,20 @@ async def harvest(request: HarvestRequest) -> State[HarvestOutcome]:
         message = str(known or f"a defect of the program ({type(error).__name__})")
         outcome = HarvestOutcome("CouldNotRun", message)
         if known is None:
-            await notify_finished(settings, outcome, started[0].harvest_id if started else None)
+            await _notify(settings, outcome, started)
             raise
-    problems = await notify_finished(settings, outcome, started[0].harvest_id if started else None)
+    problems = await _notify(settings, outcome, started)
     for problem in problems:
         get_run_logger().warning(problem)
     state_type = StateType.COMPLETED if outcome.state in ("Completed", "Skipped") else StateType.FAILED
     data = replace(outcome, warnings=tuple(problems))
     return State(type=state_type, name=outcome.state, message=outcome.message, data=data)
+
+
+async def _notify(settings: Settings, outcome: HarvestOutcome, started: list[HarvestRun]) -> list[str]:
+    settings, problems = await with_secrets(settings)
+    harvest_id = started[0].harvest_id if started else None
+    return problems + await asyncio.to_thread(notify_finished, settings, outcome, harvest_id)
 
 
 async def harvest_outcome(request: HarvestRequest) -> HarvestOutcome:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from flows.execute import execute_harvest
 from flows.prefect_ import environment as prefect_setup
 from flows.prefect_.errors import prefect_failures, require_prefect
 from flows.prefect_.server import server_for_workers
@@ -23,13 +24,26 @@ if TYPE_CHECKING:
     from flows.run_control import HarvestOutcome
 
 
-def run_harvest_flow(request: HarvestRequest) -> HarvestResult:
-    """Run one harvest as a Prefect flow; returns its result, published or held back.
+def harvest_for_command(request: HarvestRequest) -> HarvestResult:
+    """Run one harvest, as the setting `orchestrator` says; returns its result, published or held back.
 
     Raises BmaProgressError where it could not run, in one sentence.
     """
+    settings, _ = request.load()  # a wrong request is refused before anything starts
+    if settings.orchestrator == "none":
+        with TerminalControl() as control:
+            outcome = execute_harvest(request, control)
+    else:
+        outcome = _harvest_by_flow(request, settings)
+    for warning in outcome.warnings:
+        click.echo(f"bma-progress: {warning}", err=True)
+    if outcome.result is None:
+        raise BmaProgressError(outcome.message)
+    return outcome.result
+
+
+def _harvest_by_flow(request: HarvestRequest, settings: Settings) -> "HarvestOutcome":
     require_prefect()
-    settings, _ = request.load()  # a wrong request is refused before the server starts
     check_free(create_store(settings.data, settings.portal).root)
     home = prefect_setup.prepare(settings.data)
     if settings.runner == "local" and prefect_setup.uses_own_server() and "flows.harvest" not in sys.modules:
@@ -39,12 +53,7 @@ def run_harvest_flow(request: HarvestRequest) -> HarvestResult:
         from flows.harvest import harvest_outcome
 
         with TerminalControl() as control, control.active():
-            outcome = asyncio.run(harvest_outcome(request))
-    for warning in outcome.warnings:
-        click.echo(f"bma-progress: {warning}", err=True)
-    if outcome.result is None:
-        raise BmaProgressError(outcome.message)
-    return outcome.result
+            return asyncio.run(harvest_outcome(request))
 
 
 def run_backfill(

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import click
 
+from flows.notifications import notify_late
 from flows.prefect_ import environment as prefect_setup
 from flows.prefect_.errors import prefect_failures, require_prefect
 from flows.prefect_.server import prefect_server
@@ -90,11 +91,12 @@ async def _serve(request: HarvestRequest, schedule: "CronSchedule", address: str
 
 async def _watch(settings: Settings) -> None:
     """Notify when the published harvest is too old, whatever the reason."""
-    from flows.prefect_.notifications import notify_late
+    from flows.prefect_.notifications import with_secrets
 
     while True:
         try:
-            for problem in await notify_late(settings):
+            with_webhook, problems = await with_secrets(settings)
+            for problem in problems + await asyncio.to_thread(notify_late, with_webhook):
                 click.echo(f"bma-progress: {problem}", err=True)
         except BmaProgressError as error:  # a damaged store is reported, and does not end the service
             click.echo(f"bma-progress: {error}", err=True)

@@ -92,6 +92,10 @@ class Settings(BaseSettings):
     )
     # Prefect's server spends 50 ms on a task whatever is in it; a hundred pages make that half a millisecond a page.
     batch_size: int = Field(100, ge=1, le=1000, description="Pages in one Prefect task.")
+    # Prefect shows and schedules a harvest; the harvest itself needs nothing of it.
+    orchestrator: Literal["prefect", "none"] = Field(
+        "prefect", description="Whether a harvest is a run of a Prefect flow, or runs in the process alone."
+    )
     runner: Literal["local", "dask"] = Field("local", description="Where batches run: this process, or Dask workers.")
     dask_address: str = Field(
         "", description="The Dask scheduler, such as tcp://10.0.0.5:8786; empty: processes of this machine."

@@ -7,7 +7,7 @@ import click
 
 from flows.cli.output import counts_text
 from flows.prefect_.errors import require_prefect
-from flows.run import run_harvest_flow
+from flows.run import harvest_for_command
 from pipeline.compare.diff import states_differ
 from pipeline.compare.formats import format_changes
 from pipeline.errors import BmaProgressError
@@ -28,7 +28,7 @@ def run_demo(data: Path) -> None:
             portal.night = night
             # the demo portal runs on this machine: no need to be slow
             request = HarvestRequest(settings={"portal": portal.url, "data": str(data), "rate": 500.0})
-            result = run_harvest_flow(request)
+            result = harvest_for_command(request)
             if not result.published:
                 raise BmaProgressError(f"night {night} was held back: {result.held_back}")
             # skipped: pages that the portal never had are requested on one day of the week

@@ -1,4 +1,4 @@
-"""Commands that harvest: harvest, backfill, serve, demo. They need Prefect; all others work without it."""
+"""Commands that harvest: harvest, backfill, serve, demo."""
 
 import sys
 from pathlib import Path
@@ -13,6 +13,7 @@ from flows.cli.options import (
     check_runner,
     dask_option,
     data_option,
+    orchestrator_option,
     portal_option,
     runner_option,
 )
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 @click.option(
     "--no-robots", cls=AdvancedOption, is_flag=True, help="Do not read robots.txt: only with the portal's consent."
 )
+@orchestrator_option
 @runner_option
 @dask_option
 def harvest(
@@ -63,6 +65,7 @@ def harvest(
     rate: float | None,
     concurrency: int | None,
     no_robots: bool,
+    orchestrator: str | None,
     runner: str | None,
     dask_address: str | None,
     dry_run: bool,
@@ -81,6 +84,7 @@ def harvest(
         "rate": rate,
         "concurrency": concurrency,
         "robots": False if no_robots else None,
+        "orchestrator": orchestrator,
         "runner": runner,
         "dask_address": dask_address,
     }
@@ -100,10 +104,10 @@ def harvest(
     if dry_run:
         _show_plan(request)
         return
-    from flows.run import run_harvest_flow
+    from flows.run import harvest_for_command
     from pipeline.harvest.run_report import report_text
 
-    result = run_harvest_flow(request)
+    result = harvest_for_command(request)
     click.echo(report_text(result, settings.portal), nl=False)
     sys.exit(0 if result.published else 1)
 

@@ -41,6 +41,11 @@ portal_option = click.option("--portal", help="Address of the portal.")
 data_option = click.option(
     "--data", type=_StorePlace(), help="Folder of the store, or an address such as s3://bucket/folder."
 )
+orchestrator_option = click.option(
+    "--orchestrator",
+    type=click.Choice(["prefect", "none"]),
+    help="Run as a Prefect flow (prefect), or in this process alone (none).",
+)
 runner_option = click.option(
     "--runner",
     cls=AdvancedOption,

@@ -5,7 +5,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -34,6 +34,8 @@ from pipeline.store.layout import SPOOL, is_in_future
 from pipeline.store.writer import StoreWriter
 
 _MAX_PASSES: Final = 3  # the first, and two over what failed
+_STOP_CHECK: Final = 0.5  # seconds between two checks of whether a stop was requested
+_STOP_GRACE: Final = 4.0  # seconds after a stop for the pages that are being fetched; then they are given up
 
 
 class HarvestRun:
@@ -156,6 +158,24 @@ class HarvestRun:
             return False
         self.spool.retry_failed()
         return True
+
+    async def fetch_all(self, on_page: Callable[[], None] = lambda: None) -> None:
+        """Fetch, parse and save all pages; after a stop was requested, what is not fetched in some seconds stays pending."""
+        fetching = asyncio.create_task(self._fetch_passes(on_page))
+        try:
+            while not fetching.done() and not self.stop_requested:
+                await asyncio.wait({fetching}, timeout=_STOP_CHECK)
+            await asyncio.wait({fetching}, timeout=_STOP_GRACE if self.stop_requested else None)
+        finally:
+            fetching.cancel()  # it may be waiting for a portal that is down, or that asked for a long pause
+            with suppress(asyncio.CancelledError):
+                await fetching
+
+    async def _fetch_passes(self, on_page: Callable[[], None]) -> None:
+        async with self.connect():
+            while self.next_pass():
+                while batch := self.next_batch():
+                    await self.fetch_batch(batch, on_page)
 
     async def fetch_batch(self, batch: Iterable[FetchTask], on_page: Callable[[], None] = lambda: None) -> Counter[str]:
         """Fetch, parse and save a batch of pages; returns how many had which result. Saved pages are never lost."""
@@ -282,12 +302,5 @@ class HarvestRun:
 
 def run_harvest(run: HarvestRun, on_page: Callable[[], None] = lambda: None) -> HarvestResult | None:
     """Run a whole harvest without Prefect; returns None where a stop was requested."""
-
-    async def fetch() -> None:
-        async with run.connect():
-            while run.next_pass():
-                while batch := run.next_batch():
-                    await run.fetch_batch(batch, on_page)
-
-    asyncio.run(fetch())
+    asyncio.run(run.fetch_all(on_page))
     return None if run.stop_requested else run.finish()

@@ -90,7 +90,7 @@ def test_prefect_shows_coverage_changes_and_a_batch_retried(
     request = f"HarvestRequest(settings={{'portal': sys.argv[1], 'data': {str(data)!r}, 'rate': 1000.0}})"
     program = f"""
 import sys
-from flows.run import run_harvest_flow
+from flows.run import harvest_for_command
 from pipeline.harvest import run as harvest
 from pipeline.harvest.request import HarvestRequest
 
@@ -103,7 +103,7 @@ async def once_broken(tasks, *rest):
         raise RuntimeError("this worker's disk went away")
 
 harvest.fetch_pages = once_broken
-print(run_harvest_flow({request}).published)
+print(harvest_for_command({request}).published)
 """
     environment = {**environment, "BMA_PROGRESS_BACKOFF": "0.01", "BMA_PROGRESS_RETRIES": "1"}
     with DemoPortal(fixtures) as portal:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from support.messages import ROOT
 
+from pipeline.harvest.demo_portal import DemoPortal
+
 HIDDEN = "import sys; sys.modules['prefect'] = None\nfrom flows.cli import main\n"
 
 
@@ -43,6 +45,14 @@ def test_what_only_reads_works(
     done = without_prefect(tmp_path, *arguments)
     assert (done.returncode, done.stderr.count("Traceback")) == (status, 0), done.stderr
     assert done.stdout
+
+
+def test_a_harvest_works_without_an_orchestrator(tmp_path: Path) -> None:
+    with DemoPortal() as portal:
+        arguments = ["--portal", portal.url, "--data", "store", "--rate", 1000, "--agencies", "2400"]
+        done = without_prefect(tmp_path, "harvest", "--orchestrator", "none", *arguments)
+    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+    assert ": published." in done.stdout
 
 
 def test_the_package_for_notebooks_works(three_nights: Path, tmp_path: Path) -> None:

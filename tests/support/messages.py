@@ -13,7 +13,7 @@ _NAMED = {"error", "message"}  # arguments by name
 _KEPT_AS = {"reason", "why", "unshown", "message", "_down"}  # names that hold a sentence until it is said
 # functions that return sentences, alone, in lists or in pairs
 _RETURN = set(
-    "explain _explain _status_error _post _run _write_log _remarks _noise with_secrets _sentence _reason".split()
+    "explain _explain _status_error _post _run _write_log _remarks _noise with_secrets _unread_block _sentence _reason".split()
 )
 
 

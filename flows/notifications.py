@@ -1,0 +1,34 @@
+"""Notifications of how a harvest ended, by the settings' webhook and command. Does not import Prefect."""
+
+from typing import Final
+
+from flows.run_control import HarvestOutcome, StateName
+from pipeline.operate.notify import Event, What, event_of, send_event, sent_log
+from pipeline.operate.status import condition
+from pipeline.settings import Settings
+from pipeline.store.archive import Archive
+
+_EVENTS: Final[dict[StateName, What]] = {"HeldBack": "held_back", "CouldNotRun": "failed", "Completed": "recovered"}
+
+
+def notify_finished(settings: Settings, outcome: HarvestOutcome, harvest_id: str | None) -> list[str]:
+    """Notify how a harvest ended; returns why a notification could not be sent.
+
+    A requested stop sends nothing; a published harvest sends `recovered` only after one that was not published.
+    """
+    what = _EVENTS.get(outcome.state)
+    if what is None:
+        return []
+    event = Event(what, str(settings.data), settings.portal, harvest_id, outcome.message)
+    return send_event(event, settings, sent_log(settings.data))
+
+
+def notify_late(settings: Settings) -> list[str]:
+    """Notify once if what is published is too old."""
+    store = Archive(settings.data)
+    if not store.harvest_ids():
+        return []
+    event = event_of(store, condition(store, settings.late_hours))
+    if event is None or event.event != "late":
+        return []
+    return send_event(event, settings, sent_log(settings.data), once=True)
