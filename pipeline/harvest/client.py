@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,9 @@ from pipeline.harvest.retry_delay import backoff, retry_after
 from pipeline.harvest.robots import RobotsRules, robots_rules
 from pipeline.harvest.transport import explain, open_transport, request_headers, timeouts
 from pipeline.settings import Settings
+
+Sleep = Callable[[float], Awaitable[object]]
+"""Waits for so many seconds."""
 
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _MAX_REDIRECTS: Final = 5  # RFC 9309 asks for five; more is a loop
@@ -67,6 +70,7 @@ class PortalClient:
         self._breaker = CircuitBreaker(settings, limiter, self.stats, state.good_pages)
         self._ends_seen = state.ends_seen
         self._ends_missed = state.ends_missed
+        self._stalled: set[str] = set()
         self._robots: RobotsRules | None = None
         self._robots_lock = asyncio.Lock()
         if state.robots is not None:
@@ -100,10 +104,13 @@ class PortalClient:
         text, age = (self._robots.text, self._robots.age) if self._robots else (None, 0.0)
         return ClientState(text, age, self._ends_seen, self._ends_missed, self._breaker.good_pages)
 
-    async def fetch(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    async def fetch(
+        self, url: str, *, etag: str | None = None, last_modified: str | None = None, sleep: Sleep = asyncio.sleep
+    ) -> Fetched:
         """Fetch one page politely, with retries for temporary failures.
 
         etag, last_modified: validators of the bytes already stored; the server may then answer 304
+        sleep: waits for so many seconds before another try
         Raises PortalDownError when the portal is down, OutsideVisitTimeError outside the hours robots.txt allows.
         """
         await self._read_robots()
@@ -118,11 +125,13 @@ class PortalClient:
                 headers["If-None-Match"] = etag
             if last_modified:
                 headers["If-Modified-Since"] = last_modified
-        return await self._fetch(url, headers)
+        return await self._fetch(url, headers, sleep=sleep)
 
     # --- tries --------------------------------------------------------------------------------------------------------
 
-    async def _fetch(self, url: str, headers: httpx.Headers, *, is_page: bool = True) -> Fetched:
+    async def _fetch(
+        self, url: str, headers: httpx.Headers, *, is_page: bool = True, sleep: Sleep = asyncio.sleep
+    ) -> Fetched:
         settings = self._settings
         for attempt in range(1, settings.retries + 2):
             fetched = await self._try_when_allowed(url, headers, attempt)
@@ -140,8 +149,13 @@ class PortalClient:
                 return fetched
             if asked > settings.max_retry_after:
                 return replace(fetched, error=f"{fetched.error}, and not to be asked again for {asked:.0f} s")
+            if is_page and fetched.error_kind == "timeout":
+                # each try takes a whole time-out: two in the night, then one in each further pass
+                if url in self._stalled:
+                    return fetched
+                self._stalled.add(url)
             self.stats.retries += 1
-            await asyncio.sleep(backoff(settings.backoff, attempt))
+            await sleep(backoff(settings.backoff, attempt))
         raise AssertionError("unreachable")
 
     async def _try_when_allowed(self, url: str, headers: httpx.Headers, attempt: int) -> Fetched:
