@@ -158,6 +158,8 @@ def _write_sheet(sheet: Any, table: Table, rows: Iterator[tuple[Any, ...]], styl
             elif isinstance(value, str):  # write_string never makes a formula or a link
                 cut += len(value) > EXCEL_CELL
                 sheet.write_string(number, place, value[:EXCEL_CELL])
+            elif isinstance(value, bool):
+                sheet.write_boolean(number, place, value)
             else:
                 sheet.write_number(number, place, value)
     return cut
@@ -165,7 +167,7 @@ def _write_sheet(sheet: Any, table: Table, rows: Iterator[tuple[Any, ...]], styl
 
 def _sqlite(tables: _Tables, id_: str, out: Path) -> list[str]:
     """Days and instants (UTC) become ISO texts, which SQLite's date functions read."""
-    types = {"int": "INTEGER", "float": "REAL"}
+    types = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL"}
     connection = sqlite3.connect(out / f"bma-progress-{id_}.sqlite")
     with connection:
         for name, table in TABLES.items():

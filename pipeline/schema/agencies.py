@@ -1,6 +1,11 @@
-"""The reference table of agencies: the names of `agencies.csv`, and every code that an agency may have."""
+"""Every agency that may exist, and what is known of it: `agencies.csv`, and `districts.csv` for the national codes.
+
+The names in `agencies.csv` stand on pages of the portal. The districts are numbered 5001 to 5050 by the portal itself, not
+as elsewhere: their national codes are found by the Thai name, never by the number.
+"""
 
 import csv
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,24 +18,54 @@ _POSSIBLE: Final = (
 )
 """The list of agencies is open: pages keep naming further ones. A list that is not there costs one request a week."""
 
+_DISTRICT_OFFICE: Final = re.compile(r"(?:สำนักงาน)?เขต\s*(.+)")
+_KINDS: Final = (("department", re.compile(r"[0-9]{2}0{6}")), ("district", re.compile(r"50[0-9]{6}")))
+
 
 @dataclass(frozen=True, slots=True)
 class Agency:
-    """One agency of the administration; the name is null where no page seen has named it."""
+    """One agency of the administration; what no page seen has named is null.
+
+    name_en: of districts made from the national list; district_no: the national code of a district, such as 1001
+    """
 
     agency_code: str
-    stem: str
     name_th: str | None
+    name_en: str | None
+    district_no: str | None
+
+    @property
+    def kind(self) -> str:
+        """`department`, `district` or `sub_office`, by the code."""
+        return next((kind for kind, pattern in _KINDS if pattern.fullmatch(self.agency_code)), "sub_office")
 
 
 @cache
 def agencies() -> tuple[Agency, ...]:
-    """All agencies that may exist: departments, sub-offices, districts; those that pages named have a name.
+    """All agencies that may exist: departments, sub-offices, districts; those that pages named have a name."""
+    codes = sorted({*_known(), *_POSSIBLE})
+    return tuple(agency(code) for code in codes)
 
-    The districts are numbered 5001 to 5050 by the portal itself, not as elsewhere, so a district that no page seen has
-    named stands here without a name: one taken from another numbering would be wrong.
-    """
-    with (Path(__file__).parent / "agencies.csv").open(encoding="utf-8", newline="") as stream:
-        names = {row["agency_code"]: row["name_th"] or None for row in csv.DictReader(stream)}
-    codes = sorted({*names, *_POSSIBLE})
-    return tuple(Agency(code, code[:4], names.get(code)) for code in codes)
+
+def agency(code: str, printed_name: str | None = None) -> Agency:
+    """What is known of an agency; printed_name: its name on the portal's pages, which wins over the one known here."""
+    known_name, name_en = _known().get(code, (None, None))
+    name_th = printed_name or known_name
+    office = _DISTRICT_OFFICE.fullmatch(name_th or "") if code.startswith("50") else None
+    district_no, district = _districts().get(office[1], (None, None)) if office else (None, None)
+    return Agency(code, name_th, name_en or (f"{district} District Office" if district else None), district_no)
+
+
+@cache
+def _known() -> dict[str, tuple[str | None, str | None]]:
+    return {row["agency_code"]: (row["name_th"] or None, row["name_en"] or None) for row in _rows("agencies.csv")}
+
+
+@cache
+def _districts() -> dict[str, tuple[str, str]]:
+    return {row["name_th"]: (row["district_no"], row["name_en"]) for row in _rows("districts.csv")}
+
+
+def _rows(file: str) -> list[dict[str, str]]:
+    with (Path(__file__).parent / file).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))

@@ -12,13 +12,14 @@ from typing import Any, Final, Literal
 
 import pyarrow as pa
 
-ColumnType = Literal["string", "int", "float", "date", "instant"]
+ColumnType = Literal["string", "int", "float", "bool", "date", "instant"]
 Origin = Literal["page", "lineage", "run", "derived"]
 
 _ARROW: Final[dict[ColumnType, pa.DataType]] = {
     "string": pa.string(),
     "int": pa.int32(),
     "float": pa.float64(),
+    "bool": pa.bool_(),
     "date": pa.timestamp("us"),  # midnight: date32 would come out of pandas as objects that compare with nothing
     "instant": pa.timestamp("us", tz="UTC"),
 }
@@ -26,6 +27,7 @@ _PANDAS: Final[dict[ColumnType, tuple[str, str]]] = {
     "string": ("unicode", "str"),
     "int": ("int32", "Int32"),  # a plain read gives nullable integers, not 2563.0
     "float": ("float64", "float64"),
+    "bool": ("bool", "bool"),
     "date": ("datetime", "datetime64[us]"),
     "instant": ("datetimetz", "datetime64[us]"),
 }
@@ -413,6 +415,33 @@ _ALL: Final = (
         ),
     ),
     Table(
+        "agencies",
+        "The agencies that may exist, and those whose code a page has shown; derived from the other tables.",
+        ("agency_code",),
+        (
+            Column("agency_code", "string", "Code of the agency.", "หน่วยงาน", origin="derived", required=True),
+            Column(
+                "name_th",
+                "string",
+                "Name of the agency, as the portal prints it; null where no page seen has named it.",
+                origin="derived",
+            ),
+            Column("name_en", "string", "English name of the agency.", origin="derived"),
+            Column(
+                "kind", "string", "department, district or sub_office, by the code.", origin="derived", required=True
+            ),
+            Column(
+                "district_no",
+                "string",
+                "National code of the district, 1001 to 1050, by its name: the portal numbers districts in its own way.",
+                origin="derived",
+            ),
+            Column(
+                "seen", "bool", "Whether any page has shown a code of this agency.", origin="derived", required=True
+            ),
+        ),
+    ),
+    Table(
         "pages",
         "What was looked at in a harvest, and what came; pages not looked at carry their version on.",
         ("page_key", "harvest_id"),
@@ -471,7 +500,7 @@ _ALL: Final = (
 TABLES: Final[dict[str, Table]] = {table.name: table for table in _ALL}
 """All published tables by name."""
 
-DERIVED_TABLES: Final = ("plan_vs_actual",)
+DERIVED_TABLES: Final = ("plan_vs_actual", "agencies")
 """The tables that are computed from the facts of others: never stored as truth, never compared."""
 
 RECORD_TABLES: Final = tuple(name for name in TABLES if name not in ("pages", "findings", *DERIVED_TABLES))

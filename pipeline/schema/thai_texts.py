@@ -18,6 +18,7 @@ TABLES_TH: Final[dict[str, str]] = {
     "city_indicators": "ตัวชี้วัดการพัฒนาเมือง จากหน้าของตัวชี้วัดเอง",
     "city_indicator_strategies": "ระดับต่าง ๆ ของแผนพัฒนากรุงเทพมหานครที่ตัวชี้วัดเหล่านั้นวัดผล",
     "plan_vs_actual": "แผนเทียบกับผล ณ สิ้นเดือนของปีงบประมาณ คำนวณจากทั้งสองอย่าง",
+    "agencies": "หน่วยงานที่อาจมีอยู่ และหน่วยงานที่หน้าเว็บแสดงรหัส คำนวณจากตารางอื่น",
     "pages": "หน้าเว็บที่ตรวจดูในแต่ละคืนและผลที่ได้ หน้าที่ไม่ได้ตรวจดูคงรุ่นเดิมไว้",
     "findings": "ข้อสังเกตเกี่ยวกับหน้าเว็บในแต่ละคืน",
 }
@@ -57,6 +58,15 @@ COLUMNS_TH: Final[dict[str, str]] = {
     "How the indicator is computed.": "วิธีการคำนวณหรือเกณฑ์การประเมิน",
     "Where its data come from, and who owns them.": "แหล่งข้อมูลและเจ้าของข้อมูล",
     "What the level is called on the page.": "ชื่อเรียกของระดับนั้นตามที่แสดง",
+    "Name of the agency, as the portal prints it; null where no page seen has named it.": (
+        "ชื่อหน่วยงานตามที่เว็บไซต์แสดง เป็นค่าว่างเมื่อยังไม่มีหน้าใดระบุชื่อ"
+    ),
+    "English name of the agency.": "ชื่อหน่วยงานภาษาอังกฤษ",
+    "department, district or sub_office, by the code.": "ประเภทตามรหัส: department สำนัก district เขต sub_office หน่วยงานย่อย",
+    "National code of the district, 1001 to 1050, by its name: the portal numbers districts in its own way.": (
+        "รหัสเขตมาตรฐาน 1001 ถึง 1050 หาจากชื่อเขต เพราะเว็บไซต์ใช้เลขเขตของตนเอง"
+    ),
+    "Whether any page has shown a code of this agency.": "มีหน้าใดแสดงรหัสของหน่วยงานนี้แล้วหรือไม่",
     "Where the page was fetched from.": "ที่อยู่ของหน้าเว็บที่อ่านมา",
     "SHA-256 of the page's bytes as last served.": "ค่า SHA-256 ของไฟล์หน้าเว็บที่ได้รับครั้งล่าสุด",
     "Harvest that first saw this version of the record.": "รอบการเก็บข้อมูลที่พบข้อมูลรุ่นนี้เป็นครั้งแรก",
@@ -173,6 +183,7 @@ TYPES: Final[dict[str, tuple[str, str]]] = {
     "string": ("text", "ข้อความ"),
     "int": ("whole number", "จำนวนเต็ม"),
     "float": ("number", "จำนวน"),
+    "bool": ("true or false", "จริงหรือเท็จ"),
     "date": ("day", "วันที่"),
     "instant": ("instant (UTC)", "เวลา (UTC)"),
 }

@@ -17,6 +17,7 @@ _TYPES: Final[dict[ColumnType, str]] = {
     "string": "string",
     "int": "integer",
     "float": "number",
+    "bool": "boolean",
     "date": "date",
     "instant": "datetime",
 }

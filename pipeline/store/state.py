@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import PAGE_LEVEL_TABLES, RECORD_TABLES, TABLES, arrow_schemas
+from pipeline.schema.derived import DERIVED
 from pipeline.schema.page_kinds import OWNER_OF_KIND
-from pipeline.schema.plan_vs_actual import NEEDED, plan_vs_actual
 from pipeline.store.harvests import Harvests
 from pipeline.store.layout import Folder, harvest_day
 from pipeline.store.parquet import parquet_writer, read_as, read_records, write_parquet
@@ -96,8 +96,8 @@ class State:
             return self.pages.select(arrow_schemas()["pages"].names).cast(arrow_schemas()["pages"])
         if name == "findings":
             return self._findings()
-        if name == "plan_vs_actual":
-            return self._plan_vs_actual(*(self.table(table) for table in NEEDED))
+        if name in DERIVED:
+            return self._derived(name, {table: self.table(table) for table in DERIVED[name].needed})
         owner = TABLES[name].key[0]
         blocks = [tables[name] for _, tables in self.blocks(owner, (name,))]
         return pa.concat_tables(blocks) if blocks else arrow_schemas()[name].empty_table()
@@ -111,16 +111,20 @@ class State:
         leave_out = self.withheld if leave_out is None else leave_out
         for owner, names in FAMILIES.items():
             rows |= self._write_family(out, owner, names, leave_out)
-        facts = (pq.read_table(out / f"{name}.parquet", columns=list(columns)) for name, columns in NEEDED.items())
-        others = {"plan_vs_actual": self._plan_vs_actual(*facts)}
-        others |= {name: self.table(name) for name in ("pages", "findings")}
-        for name, table in others.items():
+        for name in ("pages", "findings", *DERIVED):
+            needed = DERIVED[name].needed if name in DERIVED else {}
+            facts = {
+                other: pq.read_table(out / f"{other}.parquet", columns=list(columns))
+                for other, columns in needed.items()
+            }
+            table = self._derived(name, facts) if name in DERIVED else self.table(name)
             write_parquet(table, out / f"{name}.parquet", name)
             rows[name] = len(table)
         return rows
 
-    def _plan_vs_actual(self, projects: pa.Table, steps: pa.Table, reports: pa.Table) -> pa.Table:
-        return plan_vs_actual(projects, steps, reports, as_of=harvest_day(self.harvest_id))
+    def _derived(self, name: str, facts: Mapping[str, pa.Table]) -> pa.Table:
+        """A derived table from the tables that it needs."""
+        return DERIVED[name].compute([facts[table] for table in DERIVED[name].needed], harvest_day(self.harvest_id))
 
     def _write_family(self, out: Path, owner: str, names: tuple[str, ...], leave_out: frozenset[str]) -> dict[str, int]:
         rows = dict.fromkeys(names, 0)

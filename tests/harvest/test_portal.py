@@ -206,7 +206,7 @@ def test_the_table_of_agencies() -> None:
     assert all(AGENCY_CODE.fullmatch(code) for code in table)
     assert {f"50{number:02d}0000" for number in range(1, 51)} <= table.keys()
     assert {"08000000", "21000000", "17000000", "04020000", "04150000"} <= table.keys()
-    assert table["24000000"] == Agency("24000000", "2400", "สำนักพัฒนาสังคม")
+    assert table["24000000"] == Agency("24000000", "สำนักพัฒนาสังคม", "Social Development Department", None)
     assert table["50240000"].name_th == "สำนักงานเขตราษฎร์บูรณะ"
     assert table["50020000"].name_th is None
     assert table["08000000"].name_th == "สำนักอนามัย"

@@ -50,6 +50,7 @@ def test_plain_readers_get_the_right_types(three_nights: Path, name: str) -> Non
             "string": ("str", "String", "VARCHAR"),
             "int": ("Int32", "Int32", "INTEGER"),
             "float": ("float64", "Float64", "DOUBLE"),
+            "bool": ("bool", "Boolean", "BOOLEAN"),
             "date": ("datetime64[us]", "Datetime(time_unit='us', time_zone=None)", "TIMESTAMP"),
             "instant": (
                 "datetime64[us, UTC]",

@@ -63,6 +63,7 @@ def test_plain_readers_get_the_right_types(fixtures_html: Path, tmp_path: Path) 
         "string": "str",
         "int": "Int32",
         "float": "float64",
+        "bool": "bool",
         "date": "datetime64[us]",
         "instant": "datetime64[us, UTC]",
     }
