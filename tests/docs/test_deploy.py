@@ -95,7 +95,6 @@ def test_the_container_holds_all_that_it_installs(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("prefect")
 def test_a_worker_of_a_process_pool_runs_the_deployment(
     prefect_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,6 @@ from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.store.writer import open_archive
 
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
-pytestmark = pytest.mark.xdist_group("prefect")
 
 
 @pytest.fixture

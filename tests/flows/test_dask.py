@@ -31,8 +31,6 @@ from pipeline.settings import load_settings
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer
 
-pytestmark = pytest.mark.xdist_group("prefect")
-
 PROJECTS = 400
 RATE = 90.0
 BLOCK_PAGE = b"<html><body><h1>Request Rejected</h1><p>The requested URL was rejected. Support ID: 1</p></body></html>"

@@ -71,7 +71,7 @@ def test_harvests_killed_thirty_times_give_the_same_result(tmp_path: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["kill", "fail"])
-def test_the_commit_may_stop_at_every_step(tmp_path: Path, how: str) -> None:
+def test_the_commit_may_stop_at_every_second_step(tmp_path: Path, how: str) -> None:
     with DemoPortal() as portal:
         harvest(portal.url, tmp_path / "store")
         portal.night = 2

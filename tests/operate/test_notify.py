@@ -222,7 +222,6 @@ def test_status_shows_and_sends_what_is_not_good(
     sent_log(three_nights).unlink()
 
 
-@pytest.mark.xdist_group("prefect")
 def test_a_failed_harvest_is_sent_and_shown_by_status(prefect_environment: dict[str, str], tmp_path: Path) -> None:
     """A good harvest sends nothing; then the portal is gone; then it is back. No file has the secret."""
     data = tmp_path / "store"

@@ -223,7 +223,6 @@ def open_page(browser: Any, folder: Path, html: str, width: int = 1100) -> tuple
 
 
 @in_browser
-@pytest.mark.xdist_group("browser")
 @pytest.mark.parametrize("width", [400, 1100])
 def test_the_browser_requests_nothing_and_needs_no_horizontal_scrolling(
     browser: Any, three_nights: Path, tmp_path: Path, width: int
@@ -238,7 +237,6 @@ def test_the_browser_requests_nothing_and_needs_no_horizontal_scrolling(
 
 
 @in_browser
-@pytest.mark.xdist_group("browser")
 def test_thai_marks_are_above_their_letters(browser: Any, three_nights: Path, tmp_path: Path) -> None:
     html = report_html(comparison(three_nights))
     samples = ["ก", "ก่", "กี่", "ก็", "ญู", "ป๊", "น้ำ", "นำ"]
@@ -253,7 +251,6 @@ def test_thai_marks_are_above_their_letters(browser: Any, three_nights: Path, tm
 
 
 @in_browser
-@pytest.mark.xdist_group("browser")
 def test_changes_are_filtered_without_script(browser: Any, three_nights: Path, tmp_path: Path) -> None:
     page, _ = open_page(browser, tmp_path, report_html(comparison(three_nights)))
     page.wait_for_selector(".record")
@@ -274,7 +271,6 @@ def test_changes_are_filtered_without_script(browser: Any, three_nights: Path, t
 
 
 @in_browser
-@pytest.mark.xdist_group("browser")
 def test_the_report_prints(browser: Any, three_nights: Path, tmp_path: Path) -> None:
     page, _ = open_page(browser, tmp_path, report_html(comparison(three_nights)))
     page.emulate_media(media="print")
@@ -308,7 +304,6 @@ def many_changes(folder: Path, projects: int) -> Comparison:
 
 
 @in_browser
-@pytest.mark.xdist_group("browser")
 def test_a_report_with_ten_thousand_changes_opens(browser: Any, tmp_path: Path) -> None:
     compared = many_changes(tmp_path, 2_100)
     assert len(compared.changes) > 10_000

@@ -27,8 +27,6 @@ from pipeline.store.mirror import Mirror
 from pipeline.store.verify import verify_remote
 from pipeline.store.writer import create_store, open_archive, open_writer
 
-pytestmark = pytest.mark.xdist_group("object storage")
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -22,7 +22,7 @@ PROJECTS, NIGHTS, SHARE = 40, 30, 0.05
 Nights = tuple[Path, dict[str, dict[str, pa.Table]]]
 """The store, and the tables of each harvest as they were published."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("thirty nights")]
+pytestmark = pytest.mark.slow
 
 
 class Portal(Handler):
