@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import httpx
 
+from pipeline.harvest.content_coding import decoder_of
 from pipeline.harvest.fetched import NoUsableAnswerError
 
 KEPT_HEADERS: Final = frozenset(
@@ -13,17 +14,17 @@ KEPT_HEADERS: Final = frozenset(
 )
 """The headers of an answer that matter as evidence."""
 
-_IS_COMPRESSED: Final = {"": False, "identity": False, "gzip": True, "x-gzip": True, "deflate": True}
 _LONGEST_REDIRECT_BODY: Final = 65_536
 
 
 def kept_headers(response: httpx.Response) -> dict[str, str]:
-    """KEPT_HEADERS of an answer, names in lower case."""
+    """KEPT_HEADERS of an answer, names in lower case; the values of one that comes several times are joined."""
     kept: dict[str, str] = {}
-    for raw_name, value in response.headers.raw:
+    for raw_name, raw_value in response.headers.raw:
         name = raw_name.lower().decode("latin-1")
         if name in KEPT_HEADERS:
-            kept[name] = value.decode("latin-1")
+            value = raw_value.decode("latin-1")
+            kept[name] = f"{kept[name]}, {value}" if name == "content-encoding" and name in kept else value
     return kept
 
 
@@ -40,10 +41,7 @@ async def read_body(
     def failed(kind: Literal["transport", "truncated", "too_large"], text: str) -> NoUsableAnswerError:
         return NoUsableAnswerError(kind, text, response.status_code, headers)
 
-    coding = headers.get("content-encoding", "").strip().lower()
-    if coding not in _IS_COMPRESSED:
-        raise failed("transport", f"compressed as {coding!r}, which was not asked for")
-    decoder = _Decoder(limit) if _IS_COMPRESSED[coding] else None
+    decoder = decoder_of(headers.get("content-encoding", ""), limit)
     # where the server miscounts, the rest of a page would be read as the answer to the next request
     announced = int(headers["content-length"]) if response.status_code == 200 and "content-length" in headers else -1
     pieces: list[bytes] = []
@@ -60,11 +58,18 @@ async def read_body(
                 pieces = [b"".join(pieces)]
                 if is_complete and not is_complete(pieces[0]):
                     break  # the rest may follow; left unread, it closes its connection
+        if decoder and wire:
+            pieces.append(decoder.finish())
     except zlib.error:
         raise failed("transport", "the answer's compression is broken") from None
-    if decoder and wire and not decoder.is_at_end:
-        raise failed("truncated", "the compressed answer is cut off")
-    return b"".join(pieces), wire
+    except EOFError:
+        raise failed("truncated", "the compressed answer is cut off") from None
+    except ValueError as unknown:
+        raise failed("transport", f"compressed as {unknown}, which was not asked for") from None
+    body = b"".join(pieces)
+    if len(body) > limit:
+        raise failed("too_large", f"larger than {limit:,} bytes")
+    return body, wire
 
 
 async def skip_body(response: httpx.Response) -> None:
@@ -80,41 +85,3 @@ def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
     if not isinstance(response.stream, httpx.AsyncByteStream):
         raise TypeError("an asynchronous transport answers with an asynchronous stream")
     return aiter(response.stream)
-
-
-class _Decoder:
-    """Undoes gzip and deflate piece by piece, and stops one byte beyond the limit, so a bomb fills no memory."""
-
-    def __init__(self, limit: int) -> None:
-        self._room = limit + 1
-        self._unzip = zlib.decompressobj(wbits=47)  # gzip or zlib, by the first bytes
-        self._start: bytes | None = b""  # until the first two bytes, which show the format, have come
-
-    @property
-    def is_at_end(self) -> bool:
-        return self._unzip.eof
-
-    def decode(self, piece: bytes) -> bytes:
-        if self._start is not None:
-            piece = self._start + piece
-            if len(piece) < 2:
-                self._start = piece
-                return b""
-        found = []
-        while piece and self._room > 0:
-            if self._unzip.eof:
-                if not piece.startswith(b"\x1f\x8b"):
-                    break  # padding after the end, which browsers ignore too
-                self._unzip = zlib.decompressobj(wbits=47)
-            try:
-                out = self._unzip.decompress(piece, self._room)
-            except zlib.error:
-                if self._start is None:
-                    raise
-                self._unzip = zlib.decompressobj(wbits=-15)  # "deflate" without its wrapper, as old servers send it
-                out = self._unzip.decompress(piece, self._room)
-            self._start = None
-            self._room -= len(out)
-            found.append(out)
-            piece = self._unzip.unused_data if self._unzip.eof else self._unzip.unconsumed_tail
-        return b"".join(found)

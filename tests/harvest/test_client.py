@@ -1,6 +1,7 @@
 """The client against a portal that misbehaves, fault by fault: what comes of it, and what the portal's log says."""
 
 import asyncio
+import gzip
 import hashlib
 import pickle
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -128,7 +130,7 @@ PASSING: dict[str, Fault] = {
     "longer_than_it_is": wrong_length(100),
     "shorter_than_it_is": wrong_length(-100),
     "cut_gzip": compressed("gzip", keep=0.5),
-    "no_gzip": coded("gzip", b"<html></html>"),
+    "broken_gzip": coded("gzip", gzip.compress(BODY)[:40] + b"\xff" * 200),
     "block_page_under_200": page(REFUSAL),
     "brotli": coded("br", b"\x0b\x02\x80"),
 }
@@ -154,6 +156,13 @@ FINE: dict[str, Fault] = {
     "deflate": compressed("deflate"),
     "raw_deflate": compressed("raw"),
     "two_gzip_members": compressed("twice"),
+    "gzip_twice": coded("gzip, gzip", gzip.compress(gzip.compress(BODY))),
+    "gzip_named_twice": coded("gzip, gzip", gzip.compress(BODY)),
+    "deflate_then_none": coded("deflate, none", zlib.compress(BODY)),
+    **{
+        f"coding_{name}": coded(name, BODY)
+        for name in ("none", "UTF-8", "identity, identity", "", "gzip", "deflate", "br")
+    },
 }
 
 
