@@ -90,6 +90,19 @@ class Settings(BaseSettings):
         None,
         description="Certificates (PEM) to trust beside the usual ones, for a portal with an authority of its own.",
     )
+    # Off, since anybody on the way can read and change what such a connection carries.
+    allow_old_tls: bool = Field(
+        False, description="Accept TLS 1.0 and 1.1, short keys and old ciphers, for a portal that knows no others."
+    )
+    proxy: str = Field(
+        "",
+        description="Proxy for the portal, such as http://proxy.example.org:3128. Empty: HTTP_PROXY, HTTPS_PROXY and NO_PROXY "
+        "decide; none: no proxy. Loopback is never asked through one.",
+    )
+    # At half a minute a page ten thousand pages take three days and a half; what is longer is meant for others, or a mistake.
+    max_crawl_delay: float = Field(
+        30.0, gt=0, le=86_400, description="Longest delay between two requests that robots.txt may ask for, in seconds."
+    )
     # Prefect's server spends 50 ms on a task whatever is in it; a hundred pages make that half a millisecond a page.
     batch_size: int = Field(100, ge=1, le=1000, description="Pages in one Prefect task.")
     # Prefect shows and schedules a harvest; the harvest itself needs nothing of it.
@@ -182,6 +195,14 @@ class Settings(BaseSettings):
         path = re.sub(r"(?:/mobile(?:62)?)?(?:/index\.(?:php|html?))?/*$", "", parts.path)
         return f"{parts.scheme}://{host}{'' if port in (None, default) else f':{port}'}{path}"
 
+    @field_validator("proxy")
+    @classmethod
+    def _check_proxy(cls, value: str) -> str:
+        value = value.strip()
+        if value not in ("", "none") and (not is_proxy_address(value) or "@" in value):
+            raise ValueError("an address such as http://proxy.example.org:3128, without password, or 'none'")
+        return value
+
     @field_validator("notify_webhook")
     @classmethod
     def _check_webhook(cls, value: SecretStr | None) -> SecretStr | None:
@@ -272,6 +293,15 @@ _SECRETS: Final = ("notify_webhook",)
 """Settings that come from the environment alone, and whose values are never shown."""
 
 _AGENCIES: Final = "codes of 8 digits such as 50240000, or their first 4, in quotes and separated by commas"
+
+
+def is_proxy_address(value: str) -> bool:
+    """True for the address of an HTTP proxy."""
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def config_file() -> Path:

@@ -104,6 +104,11 @@ def harvest(
     if dry_run:
         _show_plan(request)
         return
+    if not settings.contact:
+        complain(
+            "no contact is set: the portal's people cannot reach you, and may block what they do not know; set contact to an "
+            "e-mail or web address"
+        )
     from flows.run import harvest_for_command
     from pipeline.harvest.run_report import report_text
 

@@ -29,11 +29,16 @@ def kept_headers(response: httpx.Response) -> dict[str, str]:
 
 
 async def read_body(
-    response: httpx.Response, headers: Mapping[str, str], limit: int, is_complete: Callable[[bytes], bool] | None
+    response: httpx.Response,
+    headers: Mapping[str, str],
+    limit: int,
+    is_complete: Callable[[bytes], bool] | None = None,
+    *,
+    beginning_only: bool = False,
 ) -> tuple[bytes, int]:
     """Read a whole body; returns it decoded, and its length as it travelled.
 
-    limit: most bytes accepted, decoded
+    limit: most bytes accepted, decoded; beginning_only: read no further than that, and return what came
     is_complete: True for a body that has its end; asked when the announced length has come; None where it does not matter
     Raises NoUsableAnswerError.
     """
@@ -51,9 +56,11 @@ async def read_body(
             wire += len(piece)
             decoded = decoder.decode(piece) if decoder else piece
             size += len(decoded)
-            if size > limit:
-                raise failed("too_large", f"larger than {limit:,} bytes")
             pieces.append(decoded)
+            if size > limit:
+                if beginning_only:
+                    return b"".join(pieces), wire
+                raise failed("too_large", f"larger than {limit:,} bytes")
             if wire == announced and decoder is None:
                 pieces = [b"".join(pieces)]
                 if is_complete and not is_complete(pieces[0]):
@@ -67,7 +74,7 @@ async def read_body(
     except ValueError as unknown:
         raise failed("transport", f"compressed as {unknown}, which was not asked for") from None
     body = b"".join(pieces)
-    if len(body) > limit:
+    if len(body) > limit and not beginning_only:
         raise failed("too_large", f"larger than {limit:,} bytes")
     return body, wire
 

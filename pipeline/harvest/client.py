@@ -8,29 +8,35 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import httpx
 
+from pipeline.errors import BmaProgressError, error_text
 from pipeline.harvest.body import kept_headers, read_body, skip_body
 from pipeline.harvest.breaker import CircuitBreaker
 from pipeline.harvest.client_state import ClientState, RequestStats
 from pipeline.harvest.fetched import ErrorKind, Fetched, NoUsableAnswerError
 from pipeline.harvest.portal import same_portal
 from pipeline.harvest.rate_limit import Limiter, RateLimiter, SendSlot
-from pipeline.harvest.retry_delay import backoff, retry_after
-from pipeline.harvest.robots import RobotsRules, robots_rules
+from pipeline.harvest.retry_delay import backoff, in_words, retry_after
+from pipeline.harvest.robots import MOST_BYTES, RobotsRules, robots_rules
 from pipeline.harvest.transport import explain, open_transport, request_headers, timeouts
 from pipeline.settings import Settings
 
 Sleep = Callable[[float], Awaitable[object]]
 """Waits for so many seconds."""
 
+Judge = Callable[[Fetched], str | None]
+"""Gives the parser's verdict on an answer with a body; None where there is none, as of the menu's page."""
+
+_PAGE_STATUSES: Final = (200, 203)
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _MAX_REDIRECTS: Final = 5  # RFC 9309 asks for five; more is a loop
 _TEMPORARY_STATUSES: Final = frozenset((408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524))
 _REFUSALS: Final = frozenset((401, 403, 407, 451))
 _INTERVAL_MARGIN: Final = 1.02  # so that a server that is late with one request still sees a whole interval
+_ASCII: Final = bytes(range(33, 127))
 _PAGES_WITHOUT_END: Final = 3  # pages without an end after all tries; then the portal's pages are taken to have none
 
 
@@ -39,8 +45,8 @@ class PortalClient:
 
     limiter: shared by all harvests of this host, so that together they keep one rate; on one machine, a file
     is_complete: True for a body that has its end; a page without its end is tried again
-    is_blocked: True for a firewall's or a login page under status 200; the page is tried again, and the breaker counts
-        it: where only such pages come, the portal does not let the harvest in
+    judge: the parser's verdict on an answer. A blocked page is tried again, and the breaker counts it: where only such
+        pages come, the portal does not let the harvest in
     state: of an earlier client for the same portal
 
     Raises PortalError on entry where robots.txt could not be read.
@@ -52,12 +58,13 @@ class PortalClient:
         limiter: Path | Limiter,
         *,
         is_complete: Callable[[bytes], bool] = lambda body: True,
-        is_blocked: Callable[[bytes], bool] = lambda body: False,
+        judge: Judge = lambda fetched: "ok",
         state: ClientState | None = None,
     ) -> None:
         self._settings = settings
         self._is_complete = is_complete
-        self._is_blocked = is_blocked
+        self._judge = judge
+        self._cookies = httpx.Cookies()  # kept in memory, and forgotten with the client
         if isinstance(limiter, Path):
             longest_pause = max(3600.0, settings.max_retry_after, settings.breaker_pause)
             limiter = RateLimiter(limiter, 1.0, longest_pause=longest_pause)
@@ -104,13 +111,37 @@ class PortalClient:
         text, age = (self._robots.text, self._robots.age) if self._robots else (None, 0.0)
         return ClientState(text, age, self._ends_seen, self._ends_missed, self._breaker.good_pages)
 
+    @property
+    def remarks(self) -> list[str]:
+        """What an operator should know of how the portal was asked, one sentence each."""
+        remarks = []
+        if self._robots and self._robots.interval > self._settings.max_crawl_delay:
+            message = (
+                f"robots.txt asks for {self._robots.interval:,.0f} s between two requests; the harvest kept to "
+                f"{self._settings.max_crawl_delay:g} s, the setting max_crawl_delay."
+            )
+            remarks.append(message)
+        if self.stats.longest_retry_after > self._settings.max_retry_after:
+            message = (
+                f"The portal asked for a pause of {in_words(self.stats.longest_retry_after)} (Retry-After), more than the "
+                "setting max_retry_after: those pages were left for the end of the night, or for the next one."
+            )
+            remarks.append(message)
+        return remarks
+
     async def fetch(
-        self, url: str, *, etag: str | None = None, last_modified: str | None = None, sleep: Sleep = asyncio.sleep
+        self,
+        url: str,
+        *,
+        etag: str | None = None,
+        last_modified: str | None = None,
+        judge: Judge | None = None,
+        sleep: Sleep = asyncio.sleep,
     ) -> Fetched:
         """Fetch one page politely, with retries for temporary failures.
 
         etag, last_modified: validators of the bytes already stored; the server may then answer 304
-        sleep: waits for so many seconds before another try
+        judge: in place of the client's own; sleep: waits for so many seconds before another try
         Raises PortalDownError when the portal is down, OutsideVisitTimeError outside the hours robots.txt allows.
         """
         await self._read_robots()
@@ -118,38 +149,35 @@ class PortalClient:
             self._robots.check_visit_time()
             if not self._robots.allows(url):
                 return NoUsableAnswerError("robots", "robots.txt forbids this page").as_fetched(url, 0)
-        headers = self._headers
-        if etag or last_modified:
-            headers = headers.copy()
-            if etag:
-                headers["If-None-Match"] = etag
-            if last_modified:
-                headers["If-Modified-Since"] = last_modified
-        return await self._fetch(url, headers, sleep=sleep)
+        validators = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+        # what is no ASCII cannot be sent back byte for byte; the page then comes whole
+        sent = {name: value for name, value in validators.items() if value and value.isascii() and value.isprintable()}
+        headers = httpx.Headers({**self._headers, **sent}) if sent else self._headers
+        return await self._fetch(url, headers, judge or self._judge, sleep)
 
     # --- tries --------------------------------------------------------------------------------------------------------
 
     async def _fetch(
-        self, url: str, headers: httpx.Headers, *, is_page: bool = True, sleep: Sleep = asyncio.sleep
+        self, url: str, headers: httpx.Headers, judge: Judge | None, sleep: Sleep = asyncio.sleep
     ) -> Fetched:
+        """Fetch an address with retries. judge: None for robots.txt, which is no page of the portal"""
         settings = self._settings
         for attempt in range(1, settings.retries + 2):
-            fetched = await self._try_when_allowed(url, headers, attempt)
-            if is_page:
-                fetched = self._checked(fetched)
+            fetched = self._checked(await self._try_when_allowed(url, headers, attempt, is_page=bool(judge)), judge)
             asked = retry_after(fetched.headers.get("retry-after")) if fetched.error_kind == "status" else 0.0
-            if 0 < asked <= settings.max_retry_after:
+            self.stats.longest_retry_after = max(self.stats.longest_retry_after, asked)
+            if asked > settings.max_retry_after:
+                fetched = replace(fetched, error=f"{fetched.error}, and not to be asked again for {in_words(asked)}")
+            elif asked:
                 await self._limiter.pause(asked)  # the portal asks the whole harvest to wait, not only this page
             if _may_mean_outage(fetched):
                 await self._breaker.record_failure(str(fetched.error), self._page_comes)
             else:
-                is_whole = is_page and fetched.status == 200 and fetched.error is None and not fetched.incomplete
-                self._breaker.record_success(url if is_whole else None)
-            if attempt > settings.retries or not _is_worth_a_retry(fetched):
+                is_good = fetched.verdict == "ok" and not fetched.incomplete
+                self._breaker.record_success(url if is_good else None)
+            if attempt > settings.retries or asked > settings.max_retry_after or not _is_worth_a_retry(fetched):
                 return fetched
-            if asked > settings.max_retry_after:
-                return replace(fetched, error=f"{fetched.error}, and not to be asked again for {asked:.0f} s")
-            if is_page and fetched.error_kind == "timeout":
+            if judge and fetched.error_kind == "timeout":
                 # each try takes a whole time-out: two in the night, then one in each further pass
                 if url in self._stalled:
                     return fetched
@@ -158,42 +186,54 @@ class PortalClient:
             await sleep(backoff(settings.backoff, attempt))
         raise AssertionError("unreachable")
 
-    async def _try_when_allowed(self, url: str, headers: httpx.Headers, attempt: int) -> Fetched:
+    async def _try_when_allowed(self, url: str, headers: httpx.Headers, attempt: int, *, is_page: bool) -> Fetched:
         while True:
             await self._breaker.wait_until_closed()
             async with self._under_way:
                 if not self._breaker.is_open:  # it may have opened while this page waited
-                    return await self._try(url, headers, attempt)
+                    return await self._try(url, headers, attempt, is_page=is_page)
 
     async def _page_comes(self, url: str) -> bool:
         """True where a page that was fetched before can be fetched again."""
         async with self._under_way:
-            return not _may_mean_outage(self._checked(await self._try(url, self._headers, 1)))
+            return not _may_mean_outage(self._checked(await self._try(url, self._headers, 1), self._judge))
 
-    async def _try(self, url: str, headers: httpx.Headers, attempt: int) -> Fetched:
+    async def _try(self, url: str, headers: httpx.Headers, attempt: int, *, is_page: bool = True) -> Fetched:
         try:
             async with asyncio.timeout(None) as deadline:
-                return await self._request(url, headers, attempt, deadline)
+                return await self._request(url, headers, attempt, deadline, is_page=is_page)
         except NoUsableAnswerError as known:
             failure = known
         except TimeoutError:
             failure = NoUsableAnswerError("timeout", f"no whole page within {self._settings.page_timeout:g} s")
         except (httpx.InvalidURL, httpx.TransportError, OSError) as error:
             failure = NoUsableAnswerError(*explain(error, self._settings))
+        except BmaProgressError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a server sends costs this page, never the harvest
+            why = f"the answer cannot be read ({type(error).__name__}: {error_text(error)})"
+            failure = NoUsableAnswerError("transport", why)
         return failure.as_fetched(url, attempt)
 
-    async def _request(self, url: str, headers: httpx.Headers, attempt: int, deadline: asyncio.Timeout) -> Fetched:
+    async def _request(
+        self, url: str, headers: httpx.Headers, attempt: int, deadline: asyncio.Timeout, *, is_page: bool
+    ) -> Fetched:
         """One request and its redirects."""
         target = url
         for _ in range(_MAX_REDIRECTS + 1):
             response = await self._send(target, headers, deadline)
             try:
                 kept = kept_headers(response)
-                location = response.headers.get("location") if response.status_code in _REDIRECTS else None
+                location = kept.get("location") if response.status_code in _REDIRECTS else None
+                if location or self._cookies:
+                    # what a page sets that comes without cookies is not needed, and a session may mix up pages
+                    self._cookies.extract_cookies(response)
                 if not location:
-                    return await self._answer(url, target, response, kept, attempt, headers is not self._headers)
+                    answer = await self._answer(target, response, kept, attempt, is_page=is_page)
+                    return replace(answer, url=url)
                 target = _joined(target, location)
-                self._check_redirect(target, response.status_code, kept)
+                if is_page:  # the rules of a robots.txt elsewhere hold for the portal all the same (RFC 9309, 2.3.1.2)
+                    self._check_redirect(target, response.status_code, kept)
                 await skip_body(response)
             finally:
                 await response.aclose()
@@ -204,11 +244,15 @@ class PortalClient:
         slot = SendSlot(self._queue, self._limiter, deadline, self._settings.page_timeout)
         extensions = {"timeout": self._timeouts, "trace": slot.trace}
         request = httpx.Request("GET", target, headers=headers, extensions=extensions)
+        if self._cookies:
+            self._cookies.set_cookie_header(request)
         deadline.reschedule(None)  # waiting for a slot does not count as the page's time
         try:
             await slot.wait()
             self.stats.requests += 1
-            return await self._http.handle_async_request(request)
+            response = await self._http.handle_async_request(request)
+            response.request = request
+            return response
         except httpx.TransportError:
             await self._limiter.pause(self._limiter.interval)  # an attempt that did not get through counts as one
             raise
@@ -223,14 +267,19 @@ class PortalClient:
             raise NoUsableAnswerError("robots", "redirected to a page that robots.txt forbids", status, headers)
 
     async def _answer(
-        self, url: str, target: str, response: httpx.Response, headers: dict[str, str], attempt: int, conditional: bool
+        self, target: str, response: httpx.Response, headers: dict[str, str], attempt: int, *, is_page: bool
     ) -> Fetched:
-        error, kind = _status_error(response.status_code, conditional=conditional)
-        is_complete = self._is_complete if self._ends_matter else None
-        body, wire_bytes = await read_body(response, headers, self._settings.max_page_bytes, is_complete)
+        """The answer from an address, with its body."""
+        is_conditional = not {"if-none-match", "if-modified-since"}.isdisjoint(response.request.headers)
+        error, kind = _status_error(response.status_code, conditional=is_conditional)
+        if is_page:
+            is_complete = self._is_complete if self._ends_matter else None
+            body, wire_bytes = await read_body(response, headers, self._settings.max_page_bytes, is_complete)
+        else:
+            body, wire_bytes = await read_body(response, headers, MOST_BYTES, beginning_only=True)
         self.stats.wire_bytes += wire_bytes
         return Fetched(
-            url=url,
+            url=target,
             final_url=target,
             status=response.status_code,
             headers=headers,
@@ -251,11 +300,14 @@ class PortalClient:
         """True where a missing end means a cut page: some page of this portal had an end, or too few were seen yet."""
         return self._ends_seen or self._ends_missed < _PAGES_WITHOUT_END
 
-    def _checked(self, fetched: Fetched) -> Fetched:
-        """Mark a page of status 200 as blocked or incomplete where it is."""
-        if fetched.status != 200 or fetched.error is not None:
+    def _checked(self, fetched: Fetched, judge: Judge | None) -> Fetched:
+        """Mark a page of status 200 with its verdict, and as incomplete where it is."""
+        if judge is None or fetched.status not in _PAGE_STATUSES or fetched.error is not None:
             return fetched
-        if self._is_blocked(fetched.body):
+        if not fetched.body:
+            return replace(fetched, error="an answer without a body", error_kind="truncated")
+        fetched = replace(fetched, verdict=judge(fetched))
+        if fetched.verdict == "blocked":
             return replace(fetched, error="a page that keeps us out, under status 200", error_kind="blocked")
         if self._is_complete(fetched.body):
             self._ends_seen = True
@@ -276,11 +328,12 @@ class PortalClient:
                 return
             self._robots = None
             url = urljoin(f"{self._settings.portal}/", "/robots.txt")
-            self._obey(robots_rules(await self._fetch(url, self._headers, is_page=False)))
+            self._obey(robots_rules(await self._fetch(url, self._headers, None)))
 
     def _obey(self, rules: RobotsRules) -> None:
         rules.check_visit_time()
-        self._limiter.interval = _INTERVAL_MARGIN * max(1 / self._settings.rate, rules.interval)
+        asked = min(rules.interval, self._settings.max_crawl_delay)
+        self._limiter.interval = _INTERVAL_MARGIN * max(1 / self._settings.rate, asked)
         self._robots = rules
 
 
@@ -289,7 +342,7 @@ def _status_error(status: int, *, conditional: bool) -> tuple[str | None, ErrorK
 
     conditional: validators were sent, so that 304 is an answer
     """
-    if status in (200, 203, 404, 410) or (status == 304 and conditional):
+    if status in (*_PAGE_STATUSES, 404, 410) or (status == 304 and conditional):
         return None, None
     return f"HTTP status {status}", "blocked" if status in _REFUSALS else "status"
 
@@ -305,12 +358,12 @@ def _is_worth_a_retry(fetched: Fetched) -> bool:
     if fetched.error_kind == "status":
         return fetched.status in _TEMPORARY_STATUSES
     if fetched.error_kind == "blocked":
-        return fetched.status == 200  # a refusal by status is meant; a firewall's page comes and goes
+        return fetched.status in _PAGE_STATUSES  # a refusal by status is meant; a firewall's page comes and goes
     return fetched.incomplete or fetched.error_kind in ("timeout", "transport", "truncated")
 
 
 def _joined(target: str, location: str) -> str:
     try:
-        return urljoin(target, location)
+        return urljoin(target, quote(location.strip(), _ASCII, "latin-1"))  # bytes that are no ASCII, as they came
     except ValueError:  # brackets that are no IPv6 address
         return location

@@ -9,12 +9,13 @@ KNOWN_GOOD_PAGES: Final = 16
 
 @dataclass(slots=True)
 class RequestStats:
-    """The requests of a client so far, those for robots.txt and after redirects included."""
+    """The requests of a client so far, those for robots.txt and after redirects included; longest_retry_after: in seconds."""
 
     requests: int = 0
     retries: int = 0
     wire_bytes: int = 0
     pauses: int = 0
+    longest_retry_after: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pipeline.harvest.client_state import ClientState
 from pipeline.harvest.fetched import Fetched
 from pipeline.harvest.portal import PageRef, discover, older_copy
 from pipeline.harvest.rate_limit import Limiter
-from pipeline.harvest.reading import is_blocked, is_whole, read_page
+from pipeline.harvest.reading import PageJudge, is_whole, read_page, verdict_of
 from pipeline.harvest.spool import SpooledPage
 from pipeline.settings import Settings
 
@@ -48,8 +48,8 @@ class FetchOptions:
 
 
 def portal_client(settings: Settings, limiter: Path | Limiter, state: ClientState | None = None) -> PortalClient:
-    """A client that recognises whole pages and blocked ones."""
-    return PortalClient(settings, limiter, is_complete=is_whole, is_blocked=is_blocked, state=state)
+    """A client that recognises whole pages, and takes the parser's verdict."""
+    return PortalClient(settings, limiter, is_complete=is_whole, judge=verdict_of, state=state)
 
 
 async def fetch_pages(
@@ -84,16 +84,20 @@ async def _fetch_page(
     client: PortalClient, task: FetchTask, options: FetchOptions
 ) -> tuple[SpooledPage, list[PageRef]]:
     ref = task.ref
-    fetched = await client.fetch(ref.url, etag=task.etag, last_modified=task.last_modified)
-    page, found = _read(ref, fetched, task, options)
+    judge = PageJudge(ref, options.settings.portal, task.record_sha256)
+    fetched = await client.fetch(ref.url, etag=task.etag, last_modified=task.last_modified, judge=judge.verdict)
+    page, found = _read(ref, fetched, judge, task, options)
     if task.try_older and page.has_no_record and (older := older_copy(ref)):
-        other, links = _read(older, await client.fetch(older.url), task, options)
+        judge = PageJudge(older, options.settings.portal, task.record_sha256)
+        other, links = _read(older, await client.fetch(older.url, judge=judge.verdict), judge, task, options)
         if not other.has_no_record and not other.error:
             return other, links
     return page, found
 
 
-def _read(ref: PageRef, fetched: Fetched, task: FetchTask, options: FetchOptions) -> tuple[SpooledPage, list[PageRef]]:
+def _read(
+    ref: PageRef, fetched: Fetched, judge: PageJudge, task: FetchTask, options: FetchOptions
+) -> tuple[SpooledPage, list[PageRef]]:
     """Parse an answer, unless its bytes are already known; returns the page and the pages it links to."""
     page = SpooledPage(
         page_key=ref.page_key,
@@ -114,10 +118,11 @@ def _read(ref: PageRef, fetched: Fetched, task: FetchTask, options: FetchOptions
     page = replace(page, sha256=fetched.sha256, size=len(fetched.body))
     if task.record_sha256 == page.sha256:
         return page, []
-    page, parsed = read_page(page, fetched.body, fetched_at=fetched.fetched_at)
+    parsed = judge.parsed(fetched)
+    page = read_page(page, fetched.body, parsed)
     only_links = ref.kind == "start"  # nothing else of the menu is of use
     page = replace(page, verdict=None, findings=[]) if only_links else replace(page, body=fetched.body)
-    if not options.follow_links or fetched.error is not None:
+    if not options.follow_links or fetched.error is not None or isinstance(parsed, Exception):
         return page, []
     return page, _links(page, parsed, fetched.final_url, options)
 

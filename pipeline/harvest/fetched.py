@@ -24,7 +24,7 @@ class Fetched:
     headers: those worth keeping as evidence, as sent, names in lower case; wire_bytes: length of the body as it travelled
     fetched_at: UTC, when the answer was whole; attempts: tries made, each one request and its redirects
     error: None, or why there is no usable answer; incomplete: the page's end is missing, its text is kept all the same
-    not_modified: the server said that the page has not changed (304)
+    not_modified: the server said that the page has not changed (304); verdict: the parser's, where it was asked
     """
 
     url: str
@@ -40,6 +40,7 @@ class Fetched:
     incomplete: bool = False
     not_modified: bool = False
     wire_bytes: int = 0
+    verdict: str | None = None
 
 
 class NoUsableAnswerError(Exception):

@@ -1,49 +1,91 @@
-"""Parses a page's bytes: what the spool stores of the page, and whether it is whole or blocked."""
+"""Parses a page's bytes: the verdict that the client acts on, and what the spool stores of the page."""
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from parsers import PARSER_VERSION, ParsedPage, facts_sha256, parse_page
+from pipeline.errors import error_text
+from pipeline.harvest.fetched import Fetched
+from pipeline.harvest.portal import PageRef, discover
 from pipeline.harvest.spool import SpooledPage
 
-_LARGEST_BLOCK_PAGE: Final = 5_000  # bytes; the pages of records seen have 60,000 and more
+PARSER_FAILED: Final = "parser"
+"""The kind of error of a page at which the parser itself failed."""
 
 
-def read_page(page: SpooledPage, body: bytes, *, fetched_at: datetime) -> tuple[SpooledPage, ParsedPage]:
-    """The page with what the parser reads in its bytes, and all that the parser says.
+class PageJudge:
+    """The parser's word on the answers for one page; the last answer is parsed once, for the verdict and for its rows.
+
+    known_sha256: of bytes that this version of the parser has read already; they are not parsed again
+    """
+
+    def __init__(self, ref: PageRef, portal: str, known_sha256: str | None = None) -> None:
+        self._ref = ref
+        self._portal = portal
+        self._known_sha256 = known_sha256
+        self._last: tuple[str, ParsedPage | Exception] | None = None
+
+    def verdict(self, fetched: Fetched) -> str | None:
+        """The verdict on an answer with a body; None for a menu, which holds no record and may ask to log in."""
+        if fetched.sha256 == self._known_sha256:
+            return "ok"
+        parsed = self.parsed(fetched)
+        if isinstance(parsed, Exception):
+            return None
+        if self._ref.kind == "start" and any(discover(parsed.links, fetched.final_url, self._portal)):
+            return None
+        return parsed.verdict
+
+    def parsed(self, fetched: Fetched) -> ParsedPage | Exception:
+        """What the parser says of an answer, or the error it failed with."""
+        if self._last is None or self._last[0] != fetched.sha256:
+            content_type = fetched.headers.get("content-type")
+            parsed = parse_guarded(fetched.body, self._ref.url, content_type, fetched.fetched_at)
+            self._last = fetched.sha256, parsed
+        return self._last[1]
+
+
+def verdict_of(fetched: Fetched) -> str | None:
+    """The verdict on the bytes of an answer alone."""
+    parsed = parse_guarded(fetched.body, fetched.url, fetched.headers.get("content-type"), fetched.fetched_at)
+    return None if isinstance(parsed, Exception) else parsed.verdict
+
+
+def parse_guarded(body: bytes, url: str, content_type: str | None, fetched_at: datetime) -> ParsedPage | Exception:
+    """What the parser says of a page, or the error it failed with: one page never ends a harvest."""
+    try:
+        return parse_page(body, url=url, content_type=content_type, fetched_at=fetched_at)
+    except Exception as error:  # noqa: BLE001 - a defect of the parser costs the page that shows it
+        return error
+
+
+def read_page(page: SpooledPage, body: bytes, parsed: ParsedPage | Exception) -> SpooledPage:
+    """The page with what the parser read in its bytes.
 
     The page gets rows only where they are the record that its address promises.
-    fetched_at: when the portal served the bytes, UTC; dates after that are impossible
     """
-    content_type = page.headers.get("content-type")
-    parsed = parse_page(body, url=page.url, content_type=content_type, fetched_at=fetched_at)
+    page = replace(page, parser_version=PARSER_VERSION, size=len(body))
+    if isinstance(parsed, Exception):
+        why = (
+            f"the parser failed at this page ({type(parsed).__name__}: {error_text(parsed)}); report it with its bytes"
+        )
+        return replace(page, error=page.error or why, error_kind=page.error_kind or PARSER_FAILED)
     has_record = bool(parsed.tables) and (parsed.kind, parsed.code) == (page.kind, page.code)
     shows_another = bool(parsed.tables) and not has_record
-    page = replace(
+    return replace(
         page,
         error=page.error or (f"the address shows the {parsed.kind} page of {parsed.code}" if shows_another else None),
         verdict=parsed.verdict,
         facts_sha256=facts_sha256(parsed.tables) if has_record else None,
         encoding=parsed.encoding,
         evaluation_quarter=parsed.evaluation_quarter,
-        parser_version=PARSER_VERSION,
-        size=len(body),
         tables=parsed.tables if has_record else None,
-        findings=[dict(finding) for finding in parsed.findings],
+        findings=[dict[str, Any](finding) for finding in parsed.findings],
+        unclaimed=parsed.unclaimed if has_record else [],
     )
-    return page, parsed
 
 
 def is_whole(body: bytes) -> bool:
     """False for a page that began as a whole document and has no end: it is worth another try."""
     return b"<html" not in body[:2048].lower() or b"</html" in body[-2048:].lower()
-
-
-def is_blocked(body: bytes) -> bool:
-    """True for a firewall's, a login's or an error's page; those are small, so no large page is parsed twice."""
-    if len(body) >= _LARGEST_BLOCK_PAGE:
-        return False
-    page = parse_page(body)
-    has_portal_links = any("pid=" in link or "selDEP=" in link or "project_id=" in link for link in page.links)
-    return page.verdict == "blocked" and not has_portal_links  # a menu of the portal holds no record either

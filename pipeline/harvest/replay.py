@@ -19,7 +19,7 @@ from pipeline.compare.states import unknown_columns
 from pipeline.harvest.commit import commit
 from pipeline.harvest.page_status import PageRow, is_in_force
 from pipeline.harvest.plan import known_pages
-from pipeline.harvest.reading import read_page
+from pipeline.harvest.reading import parse_guarded, read_page
 from pipeline.harvest.spool import SpooledPage
 from pipeline.harvest.staging import Staged, stage
 from pipeline.schema.codes import code_of_page
@@ -56,7 +56,8 @@ def read_again(store: Archive, row: Mapping[str, Any]) -> SpooledPage:
         attempts=0,
         sha256=sha256,
     )
-    page, _ = read_page(stored, body, fetched_at=record["fetched_at"])
+    parsed = parse_guarded(body, row["url"], stored.headers.get("content-type"), record["fetched_at"])
+    page = read_page(stored, body, parsed)
     return replace(page, error=_UNREADABLE if page.tables is None else None)
 
 

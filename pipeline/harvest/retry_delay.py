@@ -23,3 +23,11 @@ def retry_after(header: str | None) -> float:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (TypeError, ValueError, OverflowError):
         return 0.0
+
+
+def in_words(seconds: float) -> str:
+    """A wait as messages give it: `7,200 s (2 hours)`."""
+    if seconds < 3600:
+        return f"{seconds:,.0f} s"
+    hours = seconds / 3600
+    return f"{seconds:,.0f} s ({hours:,.1f} hours)" if hours < 48 else f"{seconds:,.0f} s ({hours / 24:,.0f} days)"

@@ -1,5 +1,6 @@
 """The portal's robots.txt: what it forbids, how slowly and at which hours it wants to be visited."""
 
+import re
 import time
 from datetime import UTC, datetime
 from typing import Final
@@ -10,8 +11,12 @@ from pipeline.errors import PortalError
 from pipeline.harvest.fetched import Fetched
 
 _NAME: Final = "bma-progress"
-_MOST_BYTES: Final = 512_000  # RFC 9309 asks crawlers to read at least 500 KiB
+MOST_BYTES: Final = 512_000
+"""Bytes of robots.txt that are read: RFC 9309 asks for at least 500 KiB. The rest does not count."""
+
 _LONGEST_AGE: Final = 86_400  # seconds; RFC 9309 asks not to trust a copy for more than a day
+_AGENT_LINE: Final = re.compile(r"(\s*user[ -]?agent(?:\s*:\s*|\s+))(.*)", re.IGNORECASE)
+_TOKEN: Final = re.compile(r"[A-Za-z_-]*")
 
 
 class OutsideVisitTimeError(PortalError):
@@ -27,7 +32,7 @@ class RobotsRules:
     def __init__(self, text: bytes, age: float = 0.0) -> None:
         self.text = text
         self._read_at = time.monotonic() - age
-        self._rules = Protego.parse(text.decode("utf-8-sig", "replace")) if text else None
+        self._rules = Protego.parse(_with_tokens(text.decode("utf-8-sig", "replace"))) if text else None
 
     @property
     def age(self) -> float:
@@ -85,4 +90,22 @@ def robots_rules(fetched: Fetched) -> RobotsRules:
             f"{fetched.url} could not be read ({fetched.error}), so nothing may be fetched; check the portal's "
             "address, or try again when it answers"
         )
-    return RobotsRules(fetched.body[:_MOST_BYTES])
+    if len(fetched.body) <= MOST_BYTES:
+        return RobotsRules(fetched.body)
+    return RobotsRules(fetched.body[:MOST_BYTES].rpartition(b"\n")[0])  # half a line would be another rule
+
+
+def _with_tokens(text: str) -> str:
+    """The text with product tokens as RFC 9309 (2.2.1) compares them: whole, and without what follows them, as a version.
+
+    Protego takes a part of the name for the name, and a version for a part of it.
+    """
+    return "\n".join(_AGENT_LINE.sub(_token_line, line) for line in text.splitlines())
+
+
+def _token_line(line: re.Match[str]) -> str:
+    agent = line[2].partition("#")[0].strip()
+    token = _TOKEN.match(agent)
+    if agent == "*" or (token and token[0].lower() == _NAME):
+        return f"{line[1]}{_NAME if agent != '*' else agent}"
+    return f"{line[1]}another"

@@ -279,7 +279,7 @@ class HarvestRun:
         )
 
     def _remarks(self) -> list[str]:
-        remarks = list(self.store.repairs)
+        remarks = [*self.store.repairs, *(self.client.remarks if self.client else ())]
         if self.spool.size() < self.settings.max_pages:
             return remarks
         return [

@@ -36,6 +36,7 @@ class SpooledPage:
     body: the entity bytes; empty where nothing came or the page was not modified
     tables: the rows of the record that its address promises, by table; None where there is none, and where the bytes are
         those already known: they are not parsed again, and there is no verdict
+    unclaimed: printed lines of a record's page that no rule read
     """
 
     page_key: str
@@ -59,6 +60,7 @@ class SpooledPage:
     size: int = 0
     tables: Mapping[str, list[dict[str, Any]]] | None = None
     findings: list[dict[str, Any]] = field(default_factory=list)
+    unclaimed: list[str] = field(default_factory=list)
 
     @property
     def result(self) -> str:
@@ -168,9 +170,9 @@ class Spool:
         about = {
             name: getattr(page, name)
             for name in SpooledPage.__dataclass_fields__
-            if name not in ("body", "tables", "findings", "page_key")
+            if name not in ("body", "tables", "findings", "unclaimed", "page_key")
         }
-        parsed = orjson.dumps({"tables": page.tables, "findings": page.findings})
+        parsed = orjson.dumps({"tables": page.tables, "findings": page.findings, "unclaimed": page.unclaimed})
         failed = page.error is not None and page.error_kind not in _FINAL_ERRORS
         self._db.execute("BEGIN IMMEDIATE")
         self._db.execute(

@@ -4,28 +4,59 @@ import socket
 import ssl
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import httpcore
 import httpx
 
 from pipeline.errors import PortalError
+from pipeline.harvest.answer_heads import LenientBackend
 from pipeline.harvest.fetched import ErrorKind
+from pipeline.harvest.proxy import proxy_of, without_password
 from pipeline.settings import Settings
 
 _KEEPALIVE: Final = 4.0  # Apache closes an idle connection after 5 s; a request sent just then would fail
+_LEGACY_SERVER_CONNECT: Final = 0x4  # of OpenSSL 3; Python names it from 3.12 on
+_OLD_TLS: Final = frozenset(
+    (
+        *("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION"),
+        *(
+            "SSLV3_ALERT_HANDSHAKE_FAILURE",
+            "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+            "DH_KEY_TOO_SMALL",
+            "EE_KEY_TOO_SMALL",
+        ),
+        *("LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED", "WRONG_SIGNATURE_TYPE", "NO_CIPHERS_AVAILABLE"),
+    )
+)
+"""OpenSSL's reasons where a server can only do what today's defaults refuse."""
+
+
+class _Transport(httpx.AsyncHTTPTransport):
+    """httpx's transport over a pool of connections that read answers as browsers do."""
+
+    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
+        self._pool = pool
 
 
 def open_transport(settings: Settings) -> httpx.AsyncHTTPTransport:
     """httpx's transport without its client: cookies, redirects and decoding are done in this package or not at all,
-    and a page costs a fifth less CPU. Raises PortalError for certificates that cannot be read.
+    and a page costs a fifth less CPU. Raises PortalError for certificates that cannot be read, SettingsError for a proxy
+    that cannot be used.
     """
-    limits = httpx.Limits(
-        max_connections=settings.concurrency,
-        max_keepalive_connections=settings.concurrency,
-        keepalive_expiry=_KEEPALIVE,
-    )
-    return httpx.AsyncHTTPTransport(verify=_trusted_certificates(settings.ca_file), limits=limits)
+    limits: dict[str, Any] = {
+        "ssl_context": _tls_context(settings),
+        "max_connections": settings.concurrency,
+        "max_keepalive_connections": settings.concurrency,
+        "keepalive_expiry": _KEEPALIVE,
+        "network_backend": LenientBackend(),
+    }
+    proxy = proxy_of(settings)
+    if proxy is None:
+        return _Transport(httpcore.AsyncConnectionPool(**limits))
+    address = httpx.Proxy(proxy)
+    host = httpcore.URL(scheme=address.url.raw_scheme, host=address.url.raw_host, port=address.url.port, target=b"/")
+    return _Transport(httpcore.AsyncHTTPProxy(proxy_url=host, proxy_auth=address.raw_auth, **limits))
 
 
 def request_headers(settings: Settings) -> httpx.Headers:
@@ -68,15 +99,25 @@ def explain(error: httpx.InvalidURL | httpx.TransportError | OSError, settings: 
         if "incomplete" in text or "without sending complete" in text:
             return "truncated", f"the answer was cut off ({text})"
         return "transport", f"the answer was no HTTP, or none ({text})"
+    proxy = proxy_of(settings)
+    if isinstance(error, httpx.ProxyError):
+        return "transport", f"the proxy {without_password(proxy)} did not let the request through ({text})"
+    why = f", through the proxy {without_password(proxy)}" if proxy else ""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             hint = "name its authority's certificates with ca_file if you trust it"
             return "certificate", f"the portal's certificate is not trusted: {cause.verify_message}; {hint}"
+        if isinstance(cause, ssl.SSLError) and cause.reason in _OLD_TLS and not settings.allow_old_tls:
+            reason = cause.reason.lower().replace("_", " ")
+            return (
+                "certificate",
+                f"the portal's encryption is too old ({reason}); allow it with the setting allow_old_tls",
+            )
         if isinstance(cause, socket.gaierror):
-            return "transport", f"the host was not found ({cause.strerror})"
+            return "transport", f"the host was not found ({cause.strerror}){why}"
         if isinstance(cause, ConnectionRefusedError):
-            return "transport", "the connection was refused"
-    return "transport", f"the connection failed ({text or type(error).__name__})"
+            return "transport", f"the connection was refused{why}"
+    return "transport", f"the connection failed ({text or type(error).__name__}){why}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -88,13 +129,17 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _trusted_certificates(ca_file: Path | None) -> ssl.SSLContext:
+def _tls_context(settings: Settings) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
-    if ca_file:
+    if settings.allow_old_tls:
+        context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        context.options |= _LEGACY_SERVER_CONNECT
+    if settings.ca_file:
         try:
-            context.load_verify_locations(ca_file)
+            context.load_verify_locations(settings.ca_file)
         except (OSError, ssl.SSLError):
             raise PortalError(
-                f"ca_file {ca_file} holds no certificates that can be read; correct the setting"
+                f"ca_file {settings.ca_file} holds no certificates that can be read; correct the setting"
             ) from None
     return context

@@ -48,7 +48,7 @@ from support.faulty_portal import (
     wrong_length,
 )
 
-from pipeline.errors import PortalError
+from pipeline.errors import PortalError, SettingsError
 from pipeline.harvest.breaker import PortalDownError
 from pipeline.harvest.client import PortalClient
 from pipeline.harvest.fetched import Fetched
@@ -78,14 +78,14 @@ def has_end(body: bytes) -> bool:
     return b"</html" in body[-2048:]
 
 
-def is_refusal(body: bytes) -> bool:
-    return b"URL was rejected" in body
+def judge(fetched: Fetched) -> str:
+    return "blocked" if b"URL was rejected" in fetched.body else "ok"
 
 
 def with_client(portal: str, folder: Path, job: Callable[[PortalClient], Awaitable[Result]], **changed: Any) -> Result:
     async def run() -> Result:
         settings = Settings(portal=portal, **{**QUICK, **changed})
-        async with PortalClient(settings, folder / "clock", is_complete=has_end, is_blocked=is_refusal) as client:
+        async with PortalClient(settings, folder / "clock", is_complete=has_end, judge=judge) as client:
             return await job(client)
 
     return asyncio.run(run())
@@ -635,7 +635,7 @@ def test_nothing_is_fetched_where_robots_txt_cannot_be_read(fault: Fault, tmp_pa
         status(403),
         status(401),
         page(b"<html>no robots here</html>"),
-        redirect("http://example.org/robots.txt"),
+        redirect("ftp://example.org/robots.txt"),
     ],
 )
 def test_a_portal_without_robots_txt_allows_everything(fault: Fault, tmp_path: Path) -> None:
@@ -652,6 +652,52 @@ def test_robots_txt_is_read_behind_a_redirect_and_a_byte_order_mark(tmp_path: Pa
         portal.always("/robots.txt", redirect("/site/robots.txt"))
         [fetched] = fetch(portal, tmp_path, PATH)
     assert fetched.error_kind == "robots"
+
+
+@pytest.mark.parametrize(
+    ("agent", "forbidden"),
+    [
+        ("bma-progress/0.1.0", True),
+        ("BMA-Progress (the auditors)", True),
+        ("bma-progress*", True),
+        ("bma", False),
+        ("bma-progress-else", False),
+    ],
+)
+def test_the_product_token_is_compared_as_a_whole(agent: str, forbidden: bool, tmp_path: Path) -> None:
+    with FaultyPortal({PATH: BODY}, robots=f"User-agent: {agent}\nDisallow: /\n") as portal:
+        [fetched] = fetch(portal, tmp_path, PATH)
+    assert (fetched.error_kind == "robots") is forbidden
+
+
+def test_rules_on_another_host_are_obeyed(tmp_path: Path) -> None:
+    with FaultyPortal(robots="User-agent: *\nDisallow: /mobile/\n") as other, FaultyPortal({PATH: BODY}) as portal:
+        portal.always("/robots.txt", redirect(f"{other.url}/robots.txt"))
+        [fetched] = fetch(portal, tmp_path, PATH)
+    assert fetched.error_kind == "robots"
+    assert portal.asked(PATH) == []
+
+
+def test_the_beginning_of_a_long_robots_txt_counts(tmp_path: Path) -> None:
+    robots = "User-agent: *\nDisallow: /mobile/my\n" + "# and so on\n" * 100_000 + "Disallow: /\n"
+    with FaultyPortal({PATH: BODY, "/other?a=1": BODY}, robots=robots) as portal:
+        forbidden, fine = fetch(portal, tmp_path, PATH, "/other?a=1", max_page_bytes=20_000_000)
+    assert (forbidden.error_kind, fine.body) == ("robots", BODY)
+
+
+def test_long_delays_are_limited_and_said(tmp_path: Path) -> None:
+    with FaultyPortal(robots="User-agent: *\nCrawl-delay: 86400\n") as portal:
+        portal.always(PATH, status(503, retry_after="7200"))
+
+        async def job(client: PortalClient) -> tuple[float, list[str], str | None]:
+            fetched = await client.fetch(portal.url + PATH)
+            return client.interval, client.remarks, fetched.error
+
+        interval, remarks, error = with_client(portal.url, tmp_path, job, max_crawl_delay=0.1)
+    assert interval < 0.2
+    assert "robots.txt asks for 86,400 s between two requests; the harvest kept to 0.1 s" in remarks[0]
+    assert "asked for a pause of 7,200 s (2.0 hours)" in remarks[1]
+    assert error == "HTTP status 503, and not to be asked again for 7,200 s (2.0 hours)"
 
 
 def test_robots_txt_can_be_ignored(tmp_path: Path) -> None:
@@ -783,3 +829,147 @@ def test_a_client_starts_with_the_state_of_another(tmp_path: Path) -> None:
         asyncio.run(ask(portal))
         assert len(portal.asked("/robots.txt")) == 1
         assert len(portal.asked(PATH)) == 3  # once for itself, and twice to see whether the portal is well
+
+
+# --- what browsers read -----------------------------------------------------------------------------------------------
+
+
+def headed(*lines: str, code: int = 200, body: bytes = BODY) -> Fault:
+    """The page under header lines as they are written here, in UTF-8."""
+
+    def fault(exchange: Exchange) -> None:
+        head = [f"HTTP/1.1 {code} OK", f"Content-Length: {len(body)}", *lines]
+        exchange.socket.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body)
+
+    return fault
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PHP Warning:  date(): no timezone in /srv/www/index.php on line 3",
+        "<br />",
+        "no header",
+        "Content-Type : text/html",
+        "X-Broken: a\x00b",
+        ": nothing",
+    ],
+)
+def test_a_stray_line_among_the_headers_is_dropped(line: str, tmp_path: Path) -> None:
+    with FaultyPortal() as portal:
+        portal.always(PATH, headed("Server: old", line, "X-Powered-By: PHP/5.3"))
+        [fetched] = fetch(portal, tmp_path, PATH)
+    assert (fetched.error, fetched.body, fetched.attempts) == (None, BODY, 1)
+    assert fetched.headers["server"] == "old"
+
+
+def test_a_validator_that_cannot_be_sent_is_left_out(tmp_path: Path) -> None:
+    with FaultyPortal({PATH: BODY}) as portal:
+        portal.always(PATH, headed('ETag: "รุ่น-1"', "Last-Modified: อา., 29 พ.ย. 2569 08:00:00 GMT"))
+
+        async def job(client: PortalClient) -> Fetched:
+            first = await client.fetch(portal.url + PATH)
+            etag, last_modified = first.headers["etag"], first.headers["last-modified"]
+            return await client.fetch(portal.url + PATH, etag=etag, last_modified=last_modified)
+
+        fetched = with_client(portal.url, tmp_path, job)
+    assert (fetched.error, fetched.body) == (None, BODY)
+    assert "if-none-match" not in portal.asked(PATH)[1].headers
+
+
+@pytest.mark.parametrize("way", [PATH, "/check?u=1"])
+def test_a_cookie_set_on_the_way_is_sent_on(way: str, tmp_path: Path) -> None:
+    def gate(exchange: Exchange) -> None:
+        if "gate=open" in exchange.asked.headers.get("cookie", ""):
+            return well(exchange)
+        return exchange.send(302, b"", {"Location": way, "Set-Cookie": "gate=open; Path=/; HttpOnly"})
+
+    with FaultyPortal(dict.fromkeys((PATH, OTHER), BODY)) as portal:
+        portal.always(PATH, gate)
+        portal.always(OTHER, gate)
+        portal.always("/check?u=1", redirect(PATH))
+        got = fetch(portal, tmp_path, PATH, OTHER, concurrency=1)
+    assert [fetched.body for fetched in got] == [BODY, BODY]
+    assert len(portal.asked(PATH)) == 2
+    assert len(portal.asked(OTHER)) == 1, "the cookie is kept for the harvest"
+
+
+def test_a_cookie_that_no_page_needs_is_not_sent(tmp_path: Path) -> None:
+    with FaultyPortal({OTHER: BODY}) as portal:
+        portal.always(PATH, headed("Set-Cookie: PHPSESSID=1"))
+        fetch(portal, tmp_path, PATH, OTHER, concurrency=1)
+    assert "cookie" not in portal.log[-1].headers
+
+
+def test_a_redirect_whose_address_is_no_ascii_is_followed(tmp_path: Path) -> None:
+    with FaultyPortal({"/mobile/%E0%B8%81?pid=1": BODY}) as portal:
+        portal.always(PATH, redirect("/mobile/ก?pid=1"))
+        [fetched] = fetch(portal, tmp_path, PATH)
+    assert fetched.body == BODY
+
+
+@pytest.mark.parametrize("coding", [None, "gzip"])
+def test_an_answer_of_no_bytes_is_a_failure(coding: str | None, tmp_path: Path) -> None:
+    with FaultyPortal({PATH: BODY}) as portal:
+        portal.script(PATH, page(b"") if coding is None else coded(coding, b""))
+        portal.always(OTHER, page(b""))
+        fetched, empty = fetch(portal, tmp_path, PATH, OTHER)
+    assert (fetched.error, fetched.attempts) == (None, 2)
+    assert (empty.error, empty.attempts) == ("an answer without a body", 3)
+
+
+# --- proxies and encryption -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["setting", "HTTP_PROXY", "http_proxy"])
+def test_the_portal_is_asked_through_a_proxy(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    portal = "http://portal.bangkok.example"
+    with FaultyPortal({f"{portal}{PATH}": BODY}) as proxy:
+        setting = {"proxy": proxy.url} if where == "setting" else {}
+        if not setting:
+            monkeypatch.setenv(where, proxy.url)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+        async def job(client: PortalClient) -> Fetched:
+            return await client.fetch(portal + PATH)
+
+        assert with_client(portal, tmp_path, job, **setting).body == BODY
+        monkeypatch.setenv("NO_PROXY", "bangkok.example")
+        if not setting:
+            with pytest.raises(PortalError, match="the host was not found"):
+                with_client(portal, tmp_path, job, retries=0)
+    assert [line.path for line in proxy.log] == [f"{portal}/robots.txt", f"{portal}{PATH}"]
+
+
+def test_loopback_is_never_asked_through_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with FaultyPortal({PATH: BODY}) as portal:
+        [fetched] = fetch(portal, tmp_path, PATH, proxy="http://127.0.0.1:9")
+    assert fetched.body == BODY
+
+
+def test_a_proxy_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "user:secret@127.0.0.1:9")
+
+    async def job(client: PortalClient) -> None:
+        pass
+
+    with pytest.raises(PortalError, match=r"was refused, through the proxy http://127.0.0.1:9\)"):
+        with_client("http://portal.bangkok.example", tmp_path, job, retries=0)
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
+    with pytest.raises(SettingsError, match=r"the environment names the proxy socks5://127.0.0.1:9, which is none"):
+        with_client("http://portal.bangkok.example", tmp_path, job)
+
+
+def test_old_encryption_is_named_and_can_be_allowed(tmp_path: Path) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(CERTIFICATE)
+    tls.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    with pytest.warns(DeprecationWarning, match="TLS"):
+        tls.maximum_version = ssl.TLSVersion.TLSv1_1
+    tls.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with FaultyPortal({PATH: BODY}, tls=tls) as portal:
+        with pytest.raises(PortalError, match=r"encryption is too old \(.*\); allow it with the setting allow_old_tls"):
+            fetch(portal, tmp_path, PATH, ca_file=CERTIFICATE)
+        [fetched] = fetch(portal, tmp_path, PATH, ca_file=CERTIFICATE, allow_old_tls=True)
+    assert fetched.body == BODY

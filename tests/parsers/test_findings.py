@@ -11,7 +11,7 @@ from support.sample_pages import PROJECT, after, instead, page_of
 import parsers
 from parsers import parse_page
 from parsers.pages.yii_project import ON_EVERY_PAGE
-from pipeline.harvest import fetch, reading, replay
+from pipeline.harvest import reading, replay
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.result import Scope
 from pipeline.harvest.run import HarvestRun, run_harvest
@@ -105,7 +105,6 @@ def test_a_stored_page_is_judged_by_the_time_of_its_own_fetch(tmp_path: Path, mo
 
     for module in (reading, verify_deep):
         monkeypatch.setattr(module, "parse_page", parse)
-    monkeypatch.setattr(fetch, "is_blocked", lambda body: False)
     with DemoPortal() as portal:
         settings = load_settings(portal=portal.url, data=tmp_path / "store", rate=1_000_000, retries=0, backoff=0)
         store = create_store(tmp_path / "store", portal.url)
