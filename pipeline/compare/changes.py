@@ -76,12 +76,12 @@ def changes_table(differences: Iterable[Difference], cause: str) -> pa.Table:
 def record_of(row: Mapping[str, Any]) -> str:
     """The record of a row of changes: the code of a project or indicator, or list and agency.
 
-    The key of the record's page ends with it.
+    The key of the record's page ends with it. Empty for what is said of the whole portal.
     """
     if code := row["project_code"] or row["kpi_code"]:
         return str(code)
     key = json.loads(row["key"])
-    return f"{key['list_name']}/{key['agency_code']}"
+    return f"{key['list_name']}/{key['agency_code']}" if key else ""
 
 
 def _agency_of(key: Mapping[str, Any]) -> str | None:

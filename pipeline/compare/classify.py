@@ -16,6 +16,10 @@ MEANINGS: Final[dict[str, str]] = {
     "plan_moved": "dates or weights of the plan changed, or a step was added or removed",
     "project_gone": "a record that the portal no longer shows",
     "project_back": "a record that the portal shows again",
+    "agency_changed": "a project's agency changed",
+    "fiscal_year_changed": "a project's fiscal year changed",
+    "unit_changed": "the unit of an indicator's target and results changed",
+    "level_changed": "an indicator's level (output or outcome) or type changed",
     "text_edited": "a text changed",
     "contact_changed": "the contact line changed",
     "other": "any other change",
@@ -24,6 +28,12 @@ MEANINGS: Final[dict[str, str]] = {
     "new_report": "a new latest progress report: normal",
 }
 """Every meaning of a difference, most severe first, with the sentence that reports quote."""
+
+COMPARISON_VERSION: Final = 2
+"""Version of the rules that compare two states. A store's changes written by another version are not held against these.
+
+Raise it with every change of a rule that gives other rows of changes; manifests without it were written by version 1.
+"""
 
 JUMP_POINTS: Final = 20.0
 """Percentage points from which an increase to 100 at the end of a fiscal year counts as a jump."""
@@ -41,6 +51,9 @@ DETAILS: Final[dict[str, str]] = {
     "old_report_removed": "a report below the newest one was removed",
     "percent_fell": "the new report has a lower percentage than the report before it",
     "jump_to_100": f"progress rose by at least {JUMP_POINTS:g} points to 100 in the last {LAST_DAYS} days of the fiscal year",
+    "backdated": "the new report is dated before a day on which the portal did not show it yet",
+    "progress_without_report": "progress rose, and no report was added or changed",
+    "jump_to_100_without_report": f"progress rose by at least {JUMP_POINTS:g} points to 100, and no report was added or changed",
     "moved_after_date": "the plan was changed after the date had passed, or a weight after its step had ended",
     "dates_moved": "dates were changed before they had passed",
     "weight_changed": "a step's weight changed",
@@ -62,6 +75,9 @@ DETAILS: Final[dict[str, str]] = {
     "progress_unreadable": "only one of the two states has a percentage",
     "indicator_linked": "an indicator was added to the project's page",
     "indicator_unlinked": "an indicator was removed from the project's page",
+    "indicator_recoded": "an indicator of the project's page has another code: the same indicator, or one put in its place",
+    "responsible_unit_changed": "the code of the responsible unit changed",
+    "order_turned": "the whole portal prints these lists from the other end; no row moved",
     "strategy_changed": "the place in the city's plan changed",
     "list_changed": "an item or link of a result list was added, removed or moved",
 }
@@ -115,6 +131,8 @@ def meaning_of_value(table: str, column: str, before: Any, after: Any) -> Meanin
         if not before:  # null, or the 0 that the portal prints before a result is reported
             return Meaning("other", "result_reported")
         return Meaning("result_restated", "result_withdrawn" if after is None else None)
+    if meaning := _OF_COLUMN.get(column if table != "projects" else f"projects.{column}"):
+        return Meaning(meaning)
     if column in TEXTS:
         return Meaning("text_edited", "text_added" if before is None else "text_removed" if after is None else None)
     if table == "project_strategies" or column == "strategy_code":
@@ -135,6 +153,15 @@ _PLAN_DETAILS: Final = {
     "end_date": "dates_moved",
     "step_no": "step_renumbered",
 }
+_OF_COLUMN: Final = {
+    "projects.agency_code": "agency_changed",
+    "projects.agency_name": "agency_changed",
+    "projects.fiscal_year_be": "fiscal_year_changed",
+    "projects.fiscal_year_ce": "fiscal_year_changed",
+    "unit": "unit_changed",
+    "kpi_level": "level_changed",
+    "kpi_type": "level_changed",
+}
 _LIST_LINKS: Final = frozenset(("kpi_code", "project_code", "linked_kind", "linked_code", "item_no"))
 _OTHERS: Final = {
     "budget_received_baht": "budget_changed",
@@ -144,6 +171,8 @@ _OTHERS: Final = {
     "evaluation_2_1": "evaluation_changed",
     "evaluation_2_2": "evaluation_changed",
     "achieved_value": "achievement_changed",
+    "unit_code": "responsible_unit_changed",
+    "unit_code_second": "responsible_unit_changed",
 }
 
 
@@ -177,8 +206,13 @@ def meaning_of_plan_change(meaning: Meaning, passed_on: date | None, seen_on: da
     passed_on: the earlier date; for a weight, the last day of its step
     seen_on: the day of the earlier state; the plan was changed on that day or later
     """
-    late = passed_on is not None and seen_on is not None and _day(passed_on) < seen_on
+    late = passed_on is not None and seen_on is not None and calendar_day(passed_on) < seen_on
     return meaning._replace(detail="moved_after_date") if late else meaning
+
+
+def is_jump(before: float | None, after: float | None) -> bool:
+    """True where a percentage jumped to 100."""
+    return before is not None and after is not None and after >= 100 > before and after - before >= JUMP_POINTS
 
 
 def is_jump_to_100(before: float | None, after: float | None, on: date | None, fiscal_year_ce: int | None) -> bool:
@@ -186,12 +220,10 @@ def is_jump_to_100(before: float | None, after: float | None, on: date | None, f
 
     before, after: percent; on: the day of the newest report
     """
-    if before is None or after is None or on is None or fiscal_year_ce is None:
-        return False
-    if not (after >= 100 > before and after - before >= JUMP_POINTS):
+    if on is None or fiscal_year_ce is None or not is_jump(before, after):
         return False
     end = fiscal_year_end(fiscal_year_ce)
-    return end - timedelta(days=LAST_DAYS) < _day(on) <= end
+    return end - timedelta(days=LAST_DAYS) < calendar_day(on) <= end
 
 
 def fiscal_year_end(fiscal_year_ce: int) -> date:
@@ -199,7 +231,8 @@ def fiscal_year_end(fiscal_year_ce: int) -> date:
     return date(fiscal_year_ce, 9, 30)
 
 
-def _day(value: date) -> date:
+def calendar_day(value: date) -> date:
+    """The day of a date or an instant."""
     return value.date() if isinstance(value, datetime) else value
 
 
@@ -210,6 +243,9 @@ _SEVERITY_OF_MEANING: Final = {
     "report_inserted": "critical",  # a meaning in the first stores
     "progress_down": "major",
     "project_gone": "major",
+    "agency_changed": "major",
+    "fiscal_year_changed": "major",
+    "unit_changed": "major",
     "progress_up": "normal",
     "new_report": "normal",
 }
@@ -219,7 +255,12 @@ _SEVERITY_OF_DETAIL: Final = {
     "moved_after_date": "major",
     "target_lowered": "major",
     "target_withdrawn": "major",
+    "backdated": "major",
+    "progress_without_report": "major",
+    "jump_to_100_without_report": "major",
+    "indicator_unlinked": "major",
     "result_reported": "normal",
+    "order_turned": "normal",
 }
 
 
@@ -230,9 +271,11 @@ def severity_of(meaning: str, detail: str | None, cause: str = "portal") -> str:
     return _SEVERITY_OF_DETAIL.get(detail or "") or _SEVERITY_OF_MEANING.get(meaning, "minor")
 
 
-def meaning_order(row: Mapping[str, Any]) -> tuple[int, str, str]:
-    """Sort key for rows of changes: the most severe meaning first, then by agency and key."""
-    return _MEANING_PLACES.get(row["meaning"], len(MEANINGS)), row["agency_code"] or "", row["key"]
+def meaning_order(row: Mapping[str, Any]) -> tuple[int, int, str, str]:
+    """Sort key for rows of changes: the most severe first, then by meaning, agency and key."""
+    severity = _SEVERITY_PLACES[severity_of(row["meaning"], row["detail"], row["cause"])]
+    return severity, _MEANING_PLACES.get(row["meaning"], len(MEANINGS)), row["agency_code"] or "", row["key"]
 
 
+_SEVERITY_PLACES: Final = {severity: place for place, severity in enumerate(SEVERITIES)}
 _MEANING_PLACES: Final = {meaning: place for place, meaning in enumerate(MEANINGS)}

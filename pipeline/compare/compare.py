@@ -14,6 +14,8 @@ from pipeline.compare.changes import Difference, changes_table
 from pipeline.compare.classify import Meaning
 from pipeline.compare.keyed_rows import keyed_differences
 from pipeline.compare.listed_rows import LIST_TABLES, list_differences
+from pipeline.compare.printed_order import PrintedOrder
+from pipeline.compare.single_rows import SingleRows
 from pipeline.compare.state_pair import RECORD_OWNERS, Rows, StatePair
 from pipeline.schema.columns import RECORD_TABLES, TABLES
 
@@ -25,7 +27,9 @@ def compare(
     known_earlier: Iterable[str] = (),
     cause: str = "portal",
     seen_on: date | None = None,
+    checked_on: Mapping[str, date] | None = None,
     not_compared: Iterable[tuple[str, str]] = (),
+    order: PrintedOrder | None = None,
 ) -> pa.Table:
     """Compare two states. Returns a table of `pipeline.compare.changes.SCHEMA`, sorted by table and key.
 
@@ -34,23 +38,33 @@ def compare(
         is *back*
     cause: `portal`, or `parser` where both states come from the same bytes
     seen_on: the day of `before`; without it no plan is said to have moved after its date
+    checked_on: project → the day on which its page was last read by then; `seen_on` for others
     not_compared: table and column of what the files of `before` have no column for
+    order: shared by the comparisons of several parts of two states
 
     Raises StoreError for two rows with one key.
     """
-    return changes_table(
-        _differences(StatePair(before, after, frozenset(known_earlier), seen_on, frozenset(not_compared))), cause
+    states = StatePair(
+        before,
+        after,
+        frozenset(known_earlier),
+        seen_on,
+        frozenset(not_compared),
+        checked_on or {},
+        order or PrintedOrder(),
     )
+    return changes_table(_differences(states), cause)
 
 
 def _differences(states: StatePair) -> Iterator[Difference]:
+    single = SingleRows()
     for table in RECORD_TABLES:
         before, after = states.rows(table)
         if before is after:  # both states have the same file
             continue
         found = list_differences(states, table) if table in LIST_TABLES else keyed_differences(states, table)
         found.sort(key=lambda difference: _sort_key(difference.key))
-        for difference in found:
+        for difference in single.of(found):
             if difference.column is None and (meaning := _record_meaning(difference, states.records)):
                 difference = _of_whole_record(difference, meaning)
             yield difference

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.compare.changes import Difference, whole_row
+from pipeline.compare.classify import Meaning
 from pipeline.compare.state_pair import RECORD_OWNERS, Rows, StatePair
 from pipeline.errors import StoreError
 from pipeline.schema.columns import TABLES, page_columns
@@ -16,9 +17,7 @@ def keyed_differences(states: StatePair, table: str) -> list[Difference]:
     """The differences of one table, in no particular order. Raises StoreError for two rows with one key."""
     before, after = states.rows(table)
     key = list(TABLES[table].key)
-    keys = before.select(key), after.select(key)
-    if "item_no" in key and states.item_numbers:
-        keys = renumber_items(keys[0], states.item_numbers), keys[1]
+    keys = _with_later_codes(states, table, before.select(key)), after.select(key)
     matches = match_by_key(table, *keys, key)
     matched_keys = matches.of_after(keys[1])
     found = _whole_rows(table, after, keys[1], matches.only_after, "added")
@@ -34,7 +33,31 @@ def keyed_differences(states: StatePair, table: str) -> list[Difference]:
             for row, value_before, value_after in zip(rows, *values, strict=True):
                 row_before, row_after = {**row, column: value_before}, {**row, column: value_after}
                 found.append(states.changed_value(table, column, row_before, row_after))
+    if table == "project_kpis":
+        found += (
+            Difference(
+                table,
+                {"project_code": project, "kpi_code": later},
+                "changed",
+                "kpi_code",
+                earlier,
+                later,
+                Meaning("other", "indicator_recoded"),
+            )
+            for (project, earlier), later in states.recoded.items()
+        )
     return found
+
+
+def _with_later_codes(states: StatePair, table: str, keys: pa.Table) -> pa.Table:
+    """Earlier keys with the numbers and codes that their items and indicators have now."""
+    if "item_no" in keys.column_names and states.item_numbers:
+        return renumber_items(keys, states.item_numbers)
+    if table in ("project_kpis", "project_kpi_quarters") and states.recoded:
+        projects, codes = (keys[name].to_pylist() for name in ("project_code", "kpi_code"))
+        later = [states.recoded.get(pair, pair[1]) for pair in zip(projects, codes, strict=True)]
+        return keys.set_column(keys.schema.get_field_index("kpi_code"), "kpi_code", pa.array(later, pa.string()))
+    return keys
 
 
 class KeyMatches(NamedTuple):

@@ -1,7 +1,8 @@
 """Match the rows of two lists whose key is only the place in the list.
 
 The portal numbers reports, steps and list items by their place: one inserted row changes the number of all rows below.
-So rows are matched by content: equal rows first; then, between two equal rows, the most similar ones, in order.
+So rows are matched by content: equal rows first, then rows that are surely the same though edited; then, between two
+matched rows, the most similar ones, in order.
 """
 
 from bisect import bisect_left
@@ -20,7 +21,7 @@ _MOST_COMPARISONS: Final = 40_000  # of similarity in one gap; a larger gap is m
 class Match(NamedTuple):
     """Places of one row in the two lists; None for the list that lacks it.
 
-    moved: the row is in both lists unchanged, but in another order among the others
+    moved: the row is in both lists, but in another order among the others
     """
 
     old: int | None
@@ -29,28 +30,28 @@ class Match(NamedTuple):
 
 
 def match_rows(
-    before: Sequence[Row], after: Sequence[Row], facts: Sequence[str], similarity: Similarity
+    before: Sequence[Row], after: Sequence[Row], facts: Sequence[str], similarity: Similarity, affinity: Similarity
 ) -> list[Match]:
-    """Match the rows of two lists. facts: rows with equal values in these columns are equal
+    """Match the rows of two lists.
 
-    A list that is only reversed has no moved row.
+    facts: rows with equal values in these columns are equal
+    similarity: of two rows that stand between the same neighbours
+    affinity: 0 for two rows that are the same row only where their places agree; positive pairs are matched across the
+        whole list, so that a row that was edited and moved is still the same row
     """
-    values = itemgetter(*facts)
-    old_values, new_values = [values(row) for row in before], [values(row) for row in after]
-    head = 0  # most lists only grew at their end: their equal beginning needs no search
-    while head < min(len(before), len(after)) and old_values[head] == new_values[head]:
-        head += 1
-    equal = [(place, place) for place in range(head)]
-    equal += [(new + head, old + head) for new, old in _equal_rows(old_values[head:], new_values[head:])]
-    if len(equal) == len(before) == len(after) and _is_reversal(equal):
-        return [Match(old, new) for new, old in equal]
-    in_order = frozenset(_longest_increasing([old for _, old in equal]))
-    fixed = [(old, new) for place, (new, old) in enumerate(equal) if place in in_order]
-    moved = [Match(old, new, moved=True) for place, (new, old) in enumerate(equal) if place not in in_order]
+    equal = equal_rows(before, after, facts)
+    kept = {middle for middle, old in equal if middle == old} if _is_reversal(equal) else set()
+    fixed = [pair for pair in equal if pair[0] in kept] or _in_order(equal)
     matched_old, matched_new = {old for _, old in equal}, {new for new, _ in equal}
-    matches = [Match(old, new) for old, new in fixed] + moved
+    edited = _edited_rows(before, after, matched_old, matched_new, affinity)
+    # an edited row that moved is said to have moved, not the equal rows that it passed
+    fixed = sorted([*fixed, *_in_order([pair for pair in edited if all(_is_uncrossed(pair, one) for one in fixed)])])
+    in_order = frozenset(fixed)
+    matches = [Match(old, new, moved=(new, old) not in in_order) for new, old in (*equal, *edited)]
+    matched_old |= {old for _, old in edited}
+    matched_new |= {new for new, _ in edited}
     from_old = from_new = 0
-    for to_old, to_new in (*fixed, (len(before), len(after))):
+    for to_new, to_old in (*fixed, (len(after), len(before))):
         gap_old = [place for place in range(from_old, to_old) if place not in matched_old]
         gap_new = [place for place in range(from_new, to_new) if place not in matched_new]
         if gap_old or gap_new:
@@ -59,8 +60,44 @@ def match_rows(
     return sorted(matches, key=lambda one: (one.new if one.new is not None else one.old or 0, one.new is not None))
 
 
-def _equal_rows(before: Sequence[Hashable], after: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """(new place, old place) of equal rows; of several equal rows the first is matched with the first."""
+def equal_rows(before: Sequence[Row], after: Sequence[Row], facts: Sequence[str]) -> list[tuple[int, int]]:
+    """(new place, old place) of the rows with equal values in some columns, by new place."""
+    values = itemgetter(*facts)
+    old_values, new_values = [values(row) for row in before], [values(row) for row in after]
+    head = 0  # most lists only grew at their end: their equal beginning needs no search
+    while head < min(len(before), len(after)) and old_values[head] == new_values[head]:
+        head += 1
+    equal = [(place, place) for place in range(head)]
+    return equal + [(new + head, old + head) for new, old in _equal_values(old_values[head:], new_values[head:])]
+
+
+def _edited_rows(
+    before: Sequence[Row], after: Sequence[Row], matched_old: set[int], matched_new: set[int], affinity: Similarity
+) -> list[tuple[int, int]]:
+    """(new place, old place) of rows that are not equal and yet surely the same, by new place."""
+    old = [place for place in range(len(before)) if place not in matched_old]
+    new = [place for place in range(len(after)) if place not in matched_new]
+    if not old or not new or len(old) * len(new) > _MOST_COMPARISONS:
+        return []
+    scores = [(affinity(before[a], after[b]), a, b) for a in old for b in new]
+    pairs: dict[int, int] = {}
+    for score, a, b in sorted(scores, key=lambda one: (-one[0], abs(one[1] - one[2]), one)):
+        if score > 0 and b not in pairs and a not in pairs.values():
+            pairs[b] = a
+    return sorted(pairs.items())
+
+
+def _is_uncrossed(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return (one[0] < other[0]) == (one[1] < other[1])
+
+
+def _in_order(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The most pairs, sorted by their first place, whose second places ascend too."""
+    return [pairs[place] for place in _longest_increasing([old for _, old in pairs])]
+
+
+def _equal_values(before: Sequence[Hashable], after: Sequence[Hashable]) -> list[tuple[int, int]]:
+    """(new place, old place) of equal values; of several equal ones the first is matched with the first."""
     places: dict[Hashable, deque[int]] = {}
     for place, values in enumerate(before):
         places.setdefault(values, deque()).append(place)
@@ -71,9 +108,14 @@ def _is_reversal(equal: Sequence[tuple[int, int]]) -> bool:
     return len(equal) > 1 and all(old == len(equal) - 1 - new for new, old in equal)
 
 
-def _longest_increasing(numbers: Sequence[int]) -> list[int]:
+def ascending_run(values: Sequence[Any]) -> list[Any]:
+    """The longest run of values that never descend, some left out; of several, the one that ends lowest."""
+    return [values[place] for place in _longest_increasing([(value, at) for at, value in enumerate(values)])]
+
+
+def _longest_increasing(numbers: Sequence[Any]) -> list[int]:
     """Places of the longest increasing subsequence (patience sorting)."""
-    tails: list[int] = []  # smallest last number of a subsequence, by length
+    tails: list[Any] = []  # smallest last number of a subsequence, by length
     ends: list[int] = []  # the place of that number
     previous: list[int | None] = []
     for place, number in enumerate(numbers):

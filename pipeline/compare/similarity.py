@@ -3,13 +3,14 @@
 Each function returns 0 for rows that must not be matched; otherwise higher is more similar.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
 Row = Mapping[str, Any]
 
 _COMPARED_LETTERS: Final = 400  # the first letters of a text are enough to recognise it
 _SAME_NOTE: Final = 0.5  # notes this similar belong to the same report, even under another date
+_OWN_TEXT: Final = 0.8  # so much of a text that no other row of the list has
 _MINIMUM: Final = 0.6  # the same number alone, or two fifths of the text
 
 
@@ -42,6 +43,24 @@ def report_similarity(before: Row, after: Row) -> float:
     return 0.0
 
 
+def has_moved(before: Row, after: Row, facts: Sequence[str], text: str, own_texts: Container[str]) -> float:
+    """Affinity of two reports or steps at any places: positive where an edited row is surely the same one.
+
+    facts: the compared columns; text: the column with what the row says; own_texts: texts that only one row of its list has
+
+    That is: only dates differ; or the dates are equal, and most of the text; or most of a text that no other row has.
+    """
+    same_text = text_similarity(before[text], after[text])
+    dates = [column for column in facts if column.endswith("_date")]
+    rest = [column for column in facts if column not in (text, *dates)]
+    same_rest = all(before[column] == after[column] for column in rest)
+    same_dates = all(before[column] == after[column] for column in dates) and any(before[column] for column in dates)
+    if (same_text == 1 and same_rest) or (same_dates and same_text >= _SAME_NOTE):
+        return 1 + same_text
+    own = before[text] in own_texts and after[text] in own_texts
+    return same_text if own and same_text >= _OWN_TEXT else 0.0
+
+
 def step_similarity(before: Row, after: Row) -> float:
     """Two steps of a plan: description, dates and number."""
     dates = _same(before, after, "start_date") + _same(before, after, "end_date")
@@ -65,6 +84,11 @@ def item_similarity(before: Row, after: Row) -> float:
 def link_similarity(before: Row, after: Row) -> float:
     """Two links of an item: their position."""
     return 0.6 * _same(before, after, "position")
+
+
+def at_least(score: float, similarity: Callable[[Row, Row], float]) -> Callable[[Row, Row], float]:
+    """The similarity, 0 where it is below a score."""
+    return lambda before, after: found if (found := similarity(before, after)) >= score else 0.0
 
 
 def _same(before: Row, after: Row, column: str) -> bool:

@@ -1,5 +1,6 @@
 """The two states of a comparison, with the lookups that the rules of meaning need."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -10,7 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.compare.changes import Difference, Row, row_key
-from pipeline.compare.classify import QUARTERS, Meaning, is_jump_to_100, meaning_of_plan_change, meaning_of_value
+from pipeline.compare.classify import (
+    QUARTERS,
+    Meaning,
+    is_jump,
+    is_jump_to_100,
+    meaning_of_plan_change,
+    meaning_of_value,
+)
+from pipeline.compare.indicators import IDENTITY, recoded_indicators
+from pipeline.compare.printed_order import PrintedOrder
 from pipeline.schema.columns import PAGE_LEVEL_TABLES, TABLES, arrow_schema, page_columns
 
 RECORD_OWNERS: Final = {TABLES[name].key[0]: name for name in sorted(PAGE_LEVEL_TABLES)}
@@ -29,7 +39,8 @@ class StatePair:
     """The two states, and lookups that are computed once for each comparison.
 
     before, after: table name → rows; known_earlier: codes of records in states before `before`
-    seen_on: the day of `before`; None where it is unknown
+    seen_on: the day of `before`; None where it is unknown; checked_on: project → the day its page was last read by then
+    order: what is known of the direction in which the portal prints lists
     not_compared: table and column of what the files of `before` have no column for: it says nothing of the portal
     item_numbers: (agency, list) → number of an item in `before` → its number in `after`, for lists whose items moved
     """
@@ -39,6 +50,8 @@ class StatePair:
     known_earlier: frozenset[str]
     seen_on: date | None
     not_compared: frozenset[tuple[str, str]] = frozenset()
+    checked_on: Mapping[str, date] = field(default_factory=dict)
+    order: PrintedOrder = field(default_factory=PrintedOrder)
     item_numbers: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
 
     @cache  # noqa: B019 - the pair lives only as long as its comparison
@@ -89,6 +102,40 @@ class StatePair:
             found[table] = dict(zip(owners, grouped["quarter_max"].to_pylist(), strict=True))
         return found
 
+    @cached_property
+    def recoded(self) -> dict[tuple[str, str], str]:
+        """(project, code of an indicator in `before`) → its code in `after`, where only the code changed."""
+        names = ["project_code", "kpi_code", *IDENTITY]
+        return recoded_indicators(*(rows.select(names) for rows in self.rows("project_kpis")))
+
+    @cached_property
+    def projects_with_reports(self) -> frozenset[str]:
+        """Projects that can be reported on: `after` has a report or a step of them."""
+        return frozenset().union(
+            *(_codes(self.rows(table)[1], "project_code") for table in ("progress_reports", "plan_steps"))
+        )
+
+    @cached_property
+    def _reported(self) -> frozenset[str]:
+        """Of the projects whose progress differs, those with a report in `after` that `before` has not."""
+        percents = [
+            dict(zip(*(rows.select(names)[name].to_pylist() for name in names), strict=True))
+            for names in [["project_code", "progress_percent"]]
+            for rows in self.rows("projects")
+        ]
+        moved = pa.array(
+            [code for code, percent in percents[1].items() if percents[0].get(code) != percent], pa.string()
+        )
+        facts = [name for name in self.columns("progress_reports") if name not in ("report_index", "report_no")]
+        reports = (rows.select(facts) for rows in self.rows("progress_reports"))
+        chosen = (rows.filter(pc.is_in(rows["project_code"], value_set=moved)) for rows in reports)
+        before, after = (Counter(zip(*(rows[name].to_pylist() for name in facts), strict=True)) for rows in chosen)
+        return frozenset(report[facts.index("project_code")] for report in after - before)
+
+    def seen_on_of(self, code: str) -> date | None:
+        """The day on which `before` was true of a project."""
+        return self.checked_on.get(code, self.seen_on)
+
     def changed_value(self, table: str, column: str, before: Row, after: Row) -> Difference:
         """The difference of one value in a row that both states have.
 
@@ -97,18 +144,23 @@ class StatePair:
         meaning = meaning_of_value(table, column, before[column], after[column])
         if meaning.meaning == "plan_moved":
             passed_on = before["end_date"] if column in ("weight_percent", "step_no") else before[column]
-            meaning = meaning_of_plan_change(meaning, passed_on, self.seen_on)
+            meaning = meaning_of_plan_change(meaning, passed_on, self.seen_on_of(after["project_code"]))
         elif meaning.meaning == "progress_up":
-            code = after["project_code"]
-            day, year = self._newest_reports.get(code), self.fiscal_years.get(code)
-            if is_jump_to_100(before[column], after[column], day, year):
-                meaning = meaning._replace(detail="jump_to_100")
+            meaning = meaning._replace(
+                detail=self._detail_of_rise(after["project_code"], before[column], after[column])
+            )
         elif meaning.detail == "result_reported" and before[column] is not None:
             # a 0 is a result, not a blank, where a later quarter already had a result
             *owner, quarter = (before[name] for name in TABLES[table].key)
             if self._last_reported[table].get(tuple(owner), 0) > quarter:
                 meaning = Meaning("result_restated")
         return Difference(table, row_key(table, after), "changed", column, before[column], after[column], meaning)
+
+    def _detail_of_rise(self, code: str, before: float, after: float) -> str | None:
+        if code in self.projects_with_reports and code not in self._reported:
+            return "jump_to_100_without_report" if is_jump(before, after) else "progress_without_report"
+        jumped = is_jump_to_100(before, after, self._newest_reports.get(code), self.fiscal_years.get(code))
+        return "jump_to_100" if jumped else None
 
 
 def _codes(table: Rows | None, column: str) -> set[str]:

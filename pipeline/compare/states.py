@@ -1,6 +1,7 @@
 """Compare two states of one store, reading only the codes whose pages differ."""
 
 from collections.abc import Sequence
+from datetime import date
 from itertools import groupby
 from typing import Literal
 
@@ -8,9 +9,10 @@ import pyarrow as pa
 
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.compare import compare
-from pipeline.store.layout import harvest_day
+from pipeline.compare.printed_order import PrintedOrder
+from pipeline.store.layout import BANGKOK, harvest_day
 from pipeline.store.parquet import missing_columns
-from pipeline.store.state import FAMILIES, LivePage, State, versions
+from pipeline.store.state import FAMILIES, Family, LivePage, State, versions
 
 _BLOCK = 1_000  # codes compared at once
 
@@ -30,6 +32,9 @@ def compare_states(
         causes = {code: _cause(before, after, old.get(code, ()), new.get(code, ()), cause) for code in codes}
         unknown = {code: unknown_columns(before, names, old.get(code, ())) for code in codes}
         groups = {code: (causes[code], *sorted(unknown[code])) for code in codes}
+        # of fewer codes nobody can say that the whole portal did something
+        order = PrintedOrder(whole=2 * len(codes) > len(new))
+        checked_on = _checked_days(before, {code: old[code] for code in codes if code in old})
         codes.sort(key=lambda code: (groups[code], code))
         for _, block in groupby(enumerate(codes), key=lambda item: (groups[item[1]], item[0] // _BLOCK)):
             chosen = [code for _, code in block]
@@ -40,10 +45,20 @@ def compare_states(
                     known_earlier=gone_before,
                     cause=causes[chosen[0]],
                     seen_on=harvest_day(before.harvest_id),
+                    checked_on=checked_on,
+                    order=order,
                     not_compared=unknown[chosen[0]],
                 )
             )
     return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
+
+
+def _checked_days(state: State, pages: Family) -> dict[str, date]:
+    """The day on which each code's page was last read, in Bangkok: until then its version stood."""
+    instants = (
+        state.live["checked_at"].take(pa.array([found[0].row for found in pages.values()], pa.int64())).to_pylist()
+    )
+    return {code: instant.astimezone(BANGKOK).date() for code, instant in zip(pages, instants, strict=True) if instant}
 
 
 def unknown_columns(state: State, names: Sequence[str], pages: Sequence[LivePage]) -> frozenset[tuple[str, str]]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from parsers import PARSER_VERSION
+from pipeline.compare.classify import COMPARISON_VERSION
 from pipeline.errors import StoreError
 from pipeline.harvest.staging import Staged
 from pipeline.schema.columns import schema_version
@@ -47,6 +48,7 @@ def commit(
         "held_back": held_back,
         "cause": cause,
         "parser_version": PARSER_VERSION,
+        "comparison_version": COMPARISON_VERSION,
         "schema_version": schema_version(),
         "committed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "outcomes": dict(sorted(staged.outcomes.items())),

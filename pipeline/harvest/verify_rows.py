@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from parsers import PARSER_VERSION
+from pipeline.compare.classify import COMPARISON_VERSION
 from pipeline.compare.states import compare_states
 from pipeline.errors import BmaProgressError, first_line
 from pipeline.harvest.page_status import PageRow
@@ -43,7 +44,7 @@ class RowCheck:
 
     compared: pages read again. Of those that another version of the parser read:
     rows: pages of which today's parser reads other values; findings: pages of which it says something else
-    changes: harvests of such a parser whose changes are not what comparing gives today
+    changes: harvests of such a parser, or of another version of comparing, whose changes are not what it gives today
     """
 
     compared: int = 0
@@ -73,7 +74,7 @@ class RowCheck:
         if not self.rows + self.findings + self.changes:
             return None
         return (
-            f"not compared, because another version of the parser wrote it and today's reads otherwise: the rows of "
+            f"not compared, because another version of this program wrote it and today's reads otherwise: the rows of "
             f"{self.rows:,} and the findings of {self.findings:,} of {self.compared:,} stored pages, the changes of "
             f"{self.changes:,} harvest(s); `bma-progress replay` shows what differs"
         )
@@ -267,7 +268,7 @@ class _Harvest:
         if kept.equals(expected):
             return
         differences = [what for _, what in row_differences(_CHANGE_KEY, kept, expected.to_pylist(), _STATES)]
-        if self.lenient:
+        if self.lenient or self.archive.manifest(self.id_).get("comparison_version", 1) != COMPARISON_VERSION:
             self.check.changes += bool(differences)
         else:
             found.add("changes", differences)

@@ -165,44 +165,6 @@ def test_another_way_of_numbering_reports_is_no_difference(renumber: Callable[[i
     assert differences(edit) == []
 
 
-def test_reports_printed_in_reverse_order_are_no_difference() -> None:
-    def turn(state: State) -> None:
-        for row in state.rows["progress_reports"]:
-            row["report_index"], row["report_no"] = row["report_no"], row["report_index"]
-
-    assert differences(turn) == []
-
-
-def progress(before: float, after: float, day: str, reports: int = 0) -> list[Found]:
-    """The progress of the seed before and after; its newest report of the second night is of a day."""
-    first, second = State(), State()
-    for state, percent in ((first, before), (second, after)):
-        state.one("projects", project_code=SEED)["progress_percent"] = percent
-        state.one("progress_reports", project_code=SEED, report_index=REPORTS)["reported_on_date"] = day
-    rows = compare(first.tables(), second.tables()).to_pylist()
-    return [(row["meaning"], row["detail"], row["table"], row["change"], row["column"]) for row in rows]
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "day", "meaning", "detail"),
-    [
-        (100, 60, "2020-09-20", "progress_down", None),
-        (60, 70, "2020-09-20", "progress_up", None),
-        (60, 100, "2020-09-20", "progress_up", "jump_to_100"),
-        (80, 100, "2020-09-30", "progress_up", "jump_to_100"),
-        (80.5, 100, "2020-09-30", "progress_up", None),
-        (60, 100, "2020-09-02", "progress_up", None),
-        (60, 100, "2020-09-03", "progress_up", "jump_to_100"),
-        (60, 100, "2020-10-01", "progress_up", None),
-        (60, 100, "2020-03-20", "progress_up", None),
-    ],
-)
-def test_progress_that_fell_and_progress_that_jumped(
-    before: float, after: float, day: str, meaning: str, detail: str | None
-) -> None:
-    assert progress(before, after, day) == [(meaning, detail, "projects", "changed", "progress_percent")]
-
-
 def test_a_new_report_with_a_fall_or_a_jump() -> None:
     def low(state: State) -> None:
         state.one("progress_reports", project_code=SEED, report_index=REPORTS)["progress_percent"] = 50.0

@@ -38,7 +38,7 @@ def test_three_nights_differ_in_the_known_edits_only(three_nights: Path) -> None
     first, second, third = store.harvest_ids()
     rows = states_differ(store, first, second).to_pylist()
     assert sorted((row["meaning"], row["detail"], row["project_code"], row["column"]) for row in rows) == sorted([
-        ("new_report", None, "03000000-0102", None),
+        ("new_report", "backdated", "03000000-0102", None),  # of 2020, and not there the night before
         ("progress_up", None, "03000000-0102", "progress_percent"),
         ("report_edited", "percent_rewritten", "24000000-3051", "progress_percent"),
         ("report_edited", "text_rewritten", "24000000-3051", "note"),

@@ -122,5 +122,5 @@ def test_what_another_parser_wrote_is_counted_and_no_damage(tmp_path: Path) -> N
     done = run("verify", "--deep", "--data", root)
     assert done.returncode == 0, done.stdout
     remark, whole, *_ = done.stdout.splitlines()
-    assert remark.startswith("not compared, because another version of the parser wrote it")
+    assert remark.startswith("not compared, because another version of this program wrote it")
     assert whole == f"{root} is whole"
