@@ -1,9 +1,9 @@
 """Committing a staged harvest: hash every file, and make it part of the store with one rename."""
 
+import hashlib
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +14,8 @@ from pipeline.compare.classify import COMPARISON_VERSION
 from pipeline.errors import StoreError
 from pipeline.harvest.staging import Staged
 from pipeline.schema.columns import schema_version
-from pipeline.store.durable import canonical_json, file_sha256, sync_file, sync_folder
+from pipeline.store.durable import canonical_json, file_sha256, sync_and_hash, sync_file, sync_folder
+from pipeline.store.head import write_head
 from pipeline.store.layout import FORMAT, MANIFEST
 
 
@@ -35,9 +36,10 @@ def commit(
     ids = store.harvest_ids()
     if ids and harvest_id <= ids[-1]:
         raise StoreError(f"a harvest {harvest_id} cannot follow {ids[-1]}; check this machine's clock")
-    files = sorted(folder.iterdir())
-    for file in files:
-        sync_file(file)
+    schema = schema_version()
+    files = sync_and_hash(sorted(folder.iterdir()))
+    snapshot = staged.snapshot if held_back is None else None
+    tables = sync_and_hash(sorted(snapshot.glob("*.parquet"))) if snapshot else {}
     manifest = {
         "format": FORMAT,
         "harvest_id": harvest_id,
@@ -49,23 +51,23 @@ def commit(
         "cause": cause,
         "parser_version": PARSER_VERSION,
         "comparison_version": COMPARISON_VERSION,
-        "schema_version": schema_version(),
+        "schema_version": schema,
         "committed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "outcomes": dict(sorted(staged.outcomes.items())),
         "rows": staged.rows,
         "withheld": sorted(staged.withheld),
-        "snapshot": _proof(staged.snapshot) if held_back is None and staged.snapshot else None,
+        # what ties the published snapshot to the chain of manifests
+        "snapshot": {
+            "schema_version": schema,
+            "pyarrow": pa.__version__,
+            "files": {name: about["sha256"] for name, about in tables.items()},
+        }
+        if tables
+        else None,
         "changes": dict(sorted(staged.changes.items())),
         "report": report,
         "run_sha256": run_sha256,
-        "files": {
-            file.name: {
-                "bytes": file.stat().st_size,
-                "sha256": file_sha256(file),
-                "rows": pq.ParquetFile(file).metadata.num_rows,
-            }
-            for file in files
-        },
+        "files": {name: {**about, "rows": pq.read_metadata(folder / name).num_rows} for name, about in files.items()},
     }
     content = canonical_json(manifest)
     (folder / MANIFEST).write_bytes(content)
@@ -73,14 +75,8 @@ def commit(
     sync_folder(folder)
     folder.rename(target)  # the commit
     sync_folder(store.root / "harvests")
-    store.write_head()
+    write_head(store, store.portal, newest=(harvest_id, hashlib.sha256(content).hexdigest()))
     if held_back is None:
-        store.publish(harvest_id, staged.snapshot)
+        store.publish(harvest_id, snapshot, tables)
     elif staged.snapshot is not None:
         shutil.rmtree(staged.snapshot)
-
-
-def _proof(snapshot: Path) -> dict[str, Any]:
-    """The hashes of the tables that a harvest publishes: what ties its snapshot to the chain of manifests."""
-    files = {file.name: file_sha256(file) for file in sorted(snapshot.glob("*.parquet"))}
-    return {"schema_version": schema_version(), "pyarrow": pa.__version__, "files": files}

@@ -156,3 +156,28 @@ def _progress(page: SpooledPage) -> float | None:
 
 def _is_incomplete(page: SpooledPage) -> bool:
     return any(finding["rule"] in INCOMPLETE_RULES for finding in page.findings)
+
+
+def progress_differs(row: PageRow, progress: dict[str, float]) -> dict[str, Any] | None:
+    """The finding that a project's two pages print another progress; both values are kept, each with its page.
+
+    progress: code → what the mobile page prints, filled here: pages come in the order of their keys, so it comes first
+    """
+    code, value = row["project_code"], row["progress_percent"]
+    if code is None or value is None or not is_in_force(row):
+        return None
+    if row["kind"] == "project":
+        progress[code] = value
+        return None
+    if progress.get(code, value) == value:
+        return None
+    return {
+        "page_key": row["page_key"],
+        "rule": "progress_differs",
+        "severity": "warning",
+        "table": "projects",
+        "key": code,
+        "column": "progress_percent",
+        "printed": f"{value:g} | {progress[code]:g}",
+        "message": "The project's two pages print another progress; the table has the mobile page's.",
+    }

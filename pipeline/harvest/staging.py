@@ -7,37 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
 import zstandard
 
 from pipeline.compare.changes import SCHEMA as CHANGES_SCHEMA
 from pipeline.compare.states import compare_states
 from pipeline.errors import MissingPageError
-from pipeline.harvest.page_status import PageRow, is_in_force, next_page_row
+from pipeline.harvest.page_status import PageRow, next_page_row, progress_differs
 from pipeline.harvest.spool import SpooledPage
 from pipeline.schema.codes import code_of_page
-from pipeline.schema.columns import RECORD_TABLES, arrow_schemas
+from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store.archive import Archive
 from pipeline.store.durable import canonical_json
-from pipeline.store.parquet import TableFiles, check_rows, version_schemas, write_parquet
+from pipeline.store.parquet import HarvestFiles, write_parquet
 from pipeline.store.state import State
 from pipeline.store.writer import StoreWriter
 
-BODIES_SCHEMA: Final = pa.schema(
-    [
-        pa.field("page_sha256", pa.string(), metadata={"description": "SHA-256 of the bytes as served."}),
-        pa.field("page_key", pa.string()),
-        pa.field("url", pa.string()),
-        pa.field("http_status", pa.int32()),
-        pa.field("headers", pa.string(), metadata={"description": "The headers that matter, as JSON."}),
-        pa.field("fetched_at", pa.timestamp("us", tz="UTC")),
-        pa.field("encoding", pa.string(), metadata={"description": "full, or zstd-patch against base_sha256."}),
-        pa.field("base_sha256", pa.string()),
-        pa.field("base_harvest_id", pa.string()),
-        pa.field("body", pa.binary()),
-    ]
-)
-_ROWS_IN_GROUP: Final = {"bodies": 100, "projects": 500, "kpis": 500, "kpi_quarters": 1_000, "pages": 4_000}
 _CHECKED_COLUMNS: Final = ("page_key", "kind", "project_code", "kpi_code", "outcome", "verdict", "error")
 _STORED_ONCE: Final = ("facts_sha256", "etag", "last_modified")
 _WORTH_A_PATCH: Final = 0.5  # of the whole page's compressed size
@@ -83,13 +67,14 @@ def stage(
     folder.mkdir(parents=True)
     staged = Staged(store, harvest_id, folder, [], previous)
     versions = _NewVersions(store, harvest_id)
-    with TableFiles(folder, _harvest_schemas(), _ROWS_IN_GROUP) as files:
+    with HarvestFiles(folder) as files:
         progress: dict[str, float] = {}
         for row, page in _page_rows(fetched, previous, harvest_id):
             staged.pages.append({name: row[name] for name in _CHECKED_COLUMNS})
             staged.outcomes[row["outcome"]] += 1
+            differs = progress_differs(row, progress)
             added = versions.rows(row, page, previous.get(row["page_key"]))
-            if differs := progress_differs(row, progress):
+            if differs:
                 findings = added.setdefault("findings", [])
                 findings.append({**differs, "harvest_id": harvest_id, "finding_no": len(findings) + 1})
             files.add(added)
@@ -117,38 +102,6 @@ def _page_rows(
         key = next(keys, None)
 
 
-def progress_differs(row: PageRow, progress: dict[str, float]) -> dict[str, Any] | None:
-    """The finding that a project's two pages print another progress; both values are kept, each with its page.
-
-    progress: code → what the mobile page prints, filled here: pages come in the order of their keys, so it comes first
-    """
-    code, value = row["project_code"], row["progress_percent"]
-    if code is None or value is None or not is_in_force(row):
-        return None
-    if row["kind"] == "project":
-        progress[code] = value
-        return None
-    if progress.get(code, value) == value:
-        return None
-    return {
-        "page_key": row["page_key"],
-        "rule": "progress_differs",
-        "severity": "warning",
-        "table": "projects",
-        "key": code,
-        "column": "progress_percent",
-        "printed": f"{value:g} | {progress[code]:g}",
-        "message": "The project's two pages print another progress; the table has the mobile page's.",
-    }
-
-
-def _harvest_schemas() -> dict[str, pa.Schema]:
-    """The schemas of the files that one harvest adds, but for its changes."""
-    published = arrow_schemas()
-    runs = {name: published[name].remove_metadata() for name in ("pages", "findings")}
-    return {**version_schemas(), **runs, "bodies": BODIES_SCHEMA}
-
-
 class _NewVersions:
     """What is new in one harvest: the rows that each page adds to its files."""
 
@@ -158,10 +111,7 @@ class _NewVersions:
         self._stored: set[str] = set()
 
     def rows(self, row: PageRow, page: SpooledPage | None, previous: PageRow | None) -> dict[str, list[dict[str, Any]]]:
-        """The rows that one page adds, by table: its row of `pages`, and what is new about it.
-
-        Raises StoreError where the parser's rows are not as declared.
-        """
+        """The rows that one page adds, by table: its row of `pages`, and what is new about it."""
         added: dict[str, list[dict[str, Any]]] = {"pages": [_without_repeats(row, self._harvest_id)]}
         if page is None:
             return added
@@ -176,7 +126,6 @@ class _NewVersions:
         if row["body_harvest_id"] == self._harvest_id and row["page_sha256"] not in self._stored:
             self._stored.add(row["page_sha256"])
             added["bodies"] = [self._body(row, page, previous)]
-        check_rows(tables or {})
         return added
 
     def _body(self, row: PageRow, page: SpooledPage, previous: PageRow | None) -> dict[str, Any]:

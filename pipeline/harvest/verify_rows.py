@@ -13,11 +13,10 @@ from parsers import PARSER_VERSION
 from pipeline.compare.classify import COMPARISON_VERSION
 from pipeline.compare.states import compare_states
 from pipeline.errors import BmaProgressError, first_line
-from pipeline.harvest.page_status import PageRow
+from pipeline.harvest.page_status import PageRow, progress_differs
 from pipeline.harvest.replay import read_again
 from pipeline.harvest.row_differences import Found, row_differences, value_differs
 from pipeline.harvest.spool import SpooledPage
-from pipeline.harvest.staging import progress_differs
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.store.archive import Archive
 from pipeline.store.packs import parquet_source

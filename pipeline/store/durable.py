@@ -1,14 +1,12 @@
 """Files that survive a crash: written whole or not at all, forced to disk, known by their SHA-256."""
 
-import ctypes
 import glob
 import hashlib
 import json
 import os
 import shutil
-import sys
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,6 +65,21 @@ sync_folder = sync_file
 """Force a folder's entries to disk."""
 
 
+FileHashes = Mapping[str, Mapping[str, Any]]
+"""Of files, by name: `bytes` and `sha256`."""
+
+
+def sync_and_hash(files: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """Force written files to disk; returns the `bytes` and `sha256` of each, by name."""
+    found: dict[str, dict[str, Any]] = {}
+    for file in files:
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            found[file.name] = {"bytes": os.fstat(stream.fileno()).st_size, "sha256": sha256}
+    return found
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """A folder to write into, which gets its name `out` by one rename when all is written; after an error nothing is left.
@@ -95,53 +108,12 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def put_in_place(new: Path, place: Path, when: Callable[[Callable[[], None]], None] = lambda change: change()) -> None:
-    """Give a finished file, link or folder its name in one step, whatever has that name; the former is deleted.
-
-    when: makes the change, at a moment of its choice. Where the system cannot exchange two folders in one step (it is not
-    Linux, or the disk is another machine's), the name is missing for a moment.
-    """
-    if not (place.is_dir() and not place.is_symlink()) and not (new.is_dir() and not new.is_symlink()):
-        when(lambda: _rename(new, place))
-    elif not os.path.lexists(place):
-        new.rename(place)
-    else:
-        former = new.with_name(f"former-{place.name}")
-        remove(former)
-        exchanged: list[bool] = []
-        when(lambda: exchanged.append(_exchange(new, place)))
-        if exchanged[0]:
-            new.rename(former)
-        else:
-            place.rename(former)
-            new.rename(place)
-        remove(former)
-    sync_folder(place.parent)
-
-
 def remove(path: Path) -> None:
     """Delete a file, a link or a folder with all in it; nothing is done where it is not there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _rename(new: Path, place: Path) -> None:
-    """Rename a file or a link over another, and give no other thread of this process a turn just before."""
-    if sys.platform != "linux" or ctypes.PyDLL(None).rename(os.fsencode(new), os.fsencode(place)):
-        new.replace(place)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange the names of two files or folders in one step; false where the system or the disk has no such step."""
-    if sys.platform != "linux":
-        return False
-    rename = getattr(ctypes.PyDLL(None), "renameat2", None)
-    at_working_folder, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of renameat2(2)
-    return rename is not None and not rename(
-        at_working_folder, os.fsencode(one), at_working_folder, os.fsencode(other), exchange
-    )
 
 
 def file_sha256(file: Folder) -> str:

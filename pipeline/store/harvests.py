@@ -18,8 +18,8 @@ import zstandard
 from pipeline.errors import MissingPageError, StoreDamagedError, StoreError
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE
 from pipeline.store.durable import is_unaltered
-from pipeline.store.layout import BANGKOK, HARVEST_ID, MANIFEST, Folder, harvest_id_at, ids_in
-from pipeline.store.packs import harvest_folder, pack_of, packed_ids, packs, parquet_source
+from pipeline.store.layout import BANGKOK, HARVEST_ID, MANIFEST, Folder, harvest_id_at
+from pipeline.store.packs import PACK, harvest_folder, pack_of, packed_ids, parquet_source
 
 
 class Harvests:
@@ -33,7 +33,13 @@ class Harvests:
     def harvest_ids(self, *, published_only: bool = False) -> list[str]:
         """All committed harvests, oldest first."""
         folder = self.root / "harvests"
-        ids = sorted({*ids_in(folder), *(id_ for pack in packs(folder) for id_ in packed_ids(pack))})
+        found: set[str] = set()
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if HARVEST_ID.fullmatch(path.name):
+                found.add(path.name)
+            elif PACK.fullmatch(path.name):
+                found.update(packed_ids(path))
+        ids = sorted(found)
         return [id_ for id_ in ids if self.manifest(id_)["published"]] if published_only else ids
 
     def check_chain(self) -> None:

@@ -9,17 +9,24 @@ from pipeline.store.layout import MANIFEST, README
 from pipeline.store.packs import packs
 
 
-def write_head(harvests: Harvests, portal: str, new_packs: Mapping[str, str] | None = None) -> None:
+def write_head(
+    harvests: Harvests,
+    portal: str,
+    new_packs: Mapping[str, str] | None = None,
+    newest: tuple[str, str] | None = None,
+) -> None:
     """Write head.json unless it is up to date.
 
-    new_packs: the hashes of packs that were just made
+    new_packs: the hashes of packs that were just made; newest: the harvest that was just committed, its manifest's hash
     """
-    root, ids = harvests.root, harvests.harvest_ids()
+    root = harvests.root
+    if newest is None and (ids := harvests.harvest_ids()):
+        newest = ids[-1], file_sha256(harvests.harvest_folder(ids[-1]) / MANIFEST)
     stated = read_head(root).get("packs")
     known = {**(stated if isinstance(stated, dict) else {}), **(new_packs or {})}
     head = {
-        "harvest_id": ids[-1] if ids else None,
-        "manifest_sha256": file_sha256(harvests.harvest_folder(ids[-1]) / MANIFEST) if ids else None,
+        "harvest_id": newest[0] if newest else None,
+        "manifest_sha256": newest[1] if newest else None,
         "packs": {pack.name: known.get(pack.name) or file_sha256(pack) for pack in packs(root / "harvests")},
         "readme_sha256": hashlib.sha256(README.encode()).hexdigest(),
         "portal": portal,

@@ -1,7 +1,7 @@
 """Parser rows to Arrow tables and Parquet files: one schema, one order, the same bytes for the same content."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -17,25 +17,58 @@ from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.store.layout import Folder
 from pipeline.store.packs import parquet_source
 
-_ROW_GROUP: Final = 10_000  # small enough that one project is read in milliseconds (measured)
-_ROWS_IN_GROUP: Final = 5_000  # of a file that grows page by page
+ROW_GROUP: Final = 10_000  # small enough that one project is read in milliseconds (measured)
+_ROWS_IN_GROUP: Final = {"bodies": 100, "projects": 500, "kpis": 500, "kpi_quarters": 1_000, "pages": 4_000}
+"""Rows of a harvest's file kept in memory before they are written, where it is not the usual number."""
+_USUAL_ROWS_IN_GROUP: Final = 5_000
 _BODY_PAGE: Final = 8 << 20  # neighbouring pages of a portal share their template: compress them together
 _NO_DICTIONARY: Final = frozenset(("page_sha256", "facts_sha256", "body", "base_sha256"))
+
+
+BODIES_SCHEMA: Final = pa.schema(
+    [
+        pa.field("page_sha256", pa.string(), metadata={"description": "SHA-256 of the bytes as served."}),
+        pa.field("page_key", pa.string()),
+        pa.field("url", pa.string()),
+        pa.field("http_status", pa.int32()),
+        pa.field("headers", pa.string(), metadata={"description": "The headers that matter, as JSON."}),
+        pa.field("fetched_at", pa.timestamp("us", tz="UTC")),
+        pa.field("encoding", pa.string(), metadata={"description": "full, or zstd-patch against base_sha256."}),
+        pa.field("base_sha256", pa.string()),
+        pa.field("base_harvest_id", pa.string()),
+        pa.field("body", pa.binary()),
+    ]
+)
+_ORIGIN: Final = (pa.field("page_key", pa.string()), pa.field("version_harvest_id", pa.string()))
 
 
 @cache
 def version_schemas() -> Mapping[str, pa.Schema]:
     """The schemas of a harvest's tables of records: the facts, their page, the harvest that saw them first."""
-    added = (pa.field("page_key", pa.string()), pa.field("version_harvest_id", pa.string()))
     facts = arrow_schemas(facts_only=True)
-    return {name: pa.schema([*facts[name], *added]) for name in RECORD_TABLES}
+    return {name: pa.schema([*facts[name], *_ORIGIN]) for name in RECORD_TABLES}
+
+
+def harvest_schemas() -> dict[str, pa.Schema]:
+    """The schemas of the files that one harvest adds, but for its changes."""
+    published = arrow_schemas()
+    runs = {name: published[name].remove_metadata() for name in ("pages", "findings")}
+    return {**version_schemas(), **runs, "bodies": BODIES_SCHEMA}
+
+
+@cache
+def _declared_columns() -> Mapping[str, frozenset[str]]:
+    facts = arrow_schemas(facts_only=True)
+    return {name: frozenset([*facts[name].names, *(field.name for field in _ORIGIN)]) for name in RECORD_TABLES}
 
 
 def check_rows(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Raise StoreError where a row of a page has other columns than declared, or two rows of a table have one key."""
-    schemas = arrow_schemas(facts_only=True)
+    """Raise StoreError where a page's rows of records have other columns than declared, or two of a table have one key."""
+    declared = _declared_columns()
     for name, rows in tables.items():
-        expected, key = frozenset(schemas[name].names), TABLES[name].key
+        if name not in declared:
+            continue
+        expected, key = declared[name], TABLES[name].key
         seen = set()
         for row in rows:
             if row.keys() != expected:
@@ -110,9 +143,15 @@ def read_records(files: Mapping[str, Folder | None], page_keys: Iterable[str]) -
     }
 
 
-def parquet_writer(path: Path, name: str, schema: pa.Schema | None = None) -> pq.ParquetWriter:
-    """A writer of one file with the settings measured best for this data; each table written is a row group."""
-    schema = schema or arrow_schemas()[name]
+@contextmanager
+def parquet_writers(folder: Path, schemas: Mapping[str, pa.Schema]) -> Iterator[dict[str, pq.ParquetWriter]]:
+    """A writer for the file of each table, by name; each table written is a row group."""
+    with ExitStack() as files:
+        yield {name: files.enter_context(_writer(folder / f"{name}.parquet", name, schemas[name])) for name in schemas}
+
+
+def _writer(path: Path, name: str, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer of one file with the settings measured best for this data."""
     return pq.ParquetWriter(
         path,
         schema,
@@ -126,45 +165,42 @@ def parquet_writer(path: Path, name: str, schema: pa.Schema | None = None) -> pq
 
 def write_parquet(table: pa.Table, path: Path, name: str) -> None:
     """Write one whole table as one file."""
-    with parquet_writer(path, name, table.schema) as writer:
-        writer.write_table(table, row_group_size=_ROW_GROUP)
+    with _writer(path, name, table.schema) as writer:
+        writer.write_table(table, row_group_size=ROW_GROUP)
 
 
-class TableFiles:
-    """The Parquet files of a folder that grow page by page, one row group at a time; use it as a context manager.
+class HarvestFiles:
+    """The Parquet files that one harvest adds but for its changes: they grow page by page, one row group at a time.
 
-    schemas: of the tables, each of which gets a file, with rows or without
-    rows_in_group: rows kept in memory before they are written, where it is not the usual number
+    Use it as a context manager. Each table gets a file, with rows or without.
     """
 
-    def __init__(self, folder: Path, schemas: Mapping[str, pa.Schema], rows_in_group: Mapping[str, int]) -> None:
-        self._folder = folder
-        self._schemas = schemas
-        self._rows_in_group = rows_in_group
-        self._files = ExitStack()
-        self._writers: dict[str, pq.ParquetWriter] = {}
-        self._waiting: dict[str, list[Mapping[str, Any]]] = {name: [] for name in schemas}
+    def __init__(self, folder: Path) -> None:
+        self._schemas = harvest_schemas()
+        self._files = parquet_writers(folder, self._schemas)
+        self._waiting: dict[str, list[Mapping[str, Any]]] = {name: [] for name in self._schemas}
 
     def __enter__(self) -> Self:
-        for name, schema in self._schemas.items():
-            writer = parquet_writer(self._folder / f"{name}.parquet", name, schema)
-            self._writers[name] = self._files.enter_context(writer)
+        self._writers = self._files.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._files:
+        try:
             if kind is None:
                 for name in self._schemas:
                     self._write(name)
+        finally:
+            self._files.__exit__(kind, error, trace)
 
-    def add(self, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
-        """Add rows of one page, by table."""
+    def add(self, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Add the rows of one page, by table. Raises StoreError where the parser's rows are not as declared."""
+        check_rows(rows)
         for name, new in rows.items():
             waiting = self._waiting[name]
             waiting += new
-            if len(waiting) >= self._rows_in_group.get(name, _ROWS_IN_GROUP):
+            if len(waiting) >= _ROWS_IN_GROUP.get(name, _USUAL_ROWS_IN_GROUP):
                 self._write(name)
 
     def _write(self, name: str) -> None:

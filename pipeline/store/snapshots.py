@@ -5,51 +5,50 @@ Only the writer of a store may call what is here: see `pipeline.store.writer`.
 
 import os
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.schema.columns import schema_version
 from pipeline.store.archive import Archive, has_current_columns
 from pipeline.store.data_package import write_data_package
-from pipeline.store.durable import file_sha256, put_in_place, remove, seal, sync_file, write_durably
+from pipeline.store.durable import FileHashes, remove, seal, sync_and_hash, write_durably
 from pipeline.store.layout import BANGKOK, SNAPSHOT, harvest_start, ids_in
-from pipeline.store.readers import Readers
+from pipeline.store.readers import put_in_place
 from pipeline.store.state import State
 
 
-def publish(archive: Archive, harvest_id: str, built: Path | None = None) -> None:
+def publish(archive: Archive, harvest_id: str, built: Path | None = None, tables: FileHashes | None = None) -> None:
     """Make a committed harvest the one that `latest` shows.
 
     built: its state, already written in the staging folder; built here where it is not, and no whole snapshot is there
+    tables: of the files of `built`, which are on disk, bytes and hashes
     """
     if built is not None or not archive.has_whole_snapshot(harvest_id):
-        _write_snapshot(archive, harvest_id, built)
+        _write_snapshot(archive, harvest_id, built, tables)
     _show(archive, harvest_id)
 
 
-def _write_snapshot(archive: Archive, harvest_id: str, built: Path | None = None) -> None:
+def _write_snapshot(
+    archive: Archive, harvest_id: str, built: Path | None = None, tables: FileHashes | None = None
+) -> None:
     """Put a snapshot in its place in one step; built: its tables, where they are written already."""
-    place = archive.root / "snapshots" / harvest_id
-    with Readers(place) as readers:
-        if built is None:
-            built = archive.root / "tmp" / f"snapshot-{harvest_id}"
-            remove(built)
-            built.mkdir()
-            State(archive, harvest_id, base=archive.base_for(harvest_id)).write(built)
-        finish_snapshot(built, harvest_id, archive.portal)
-        put_in_place(built, place, readers.between)
+    if built is None:
+        built = archive.root / "tmp" / f"snapshot-{harvest_id}"
+        remove(built)
+        built.mkdir()
+        State(archive, harvest_id, base=archive.base_for(harvest_id)).write(built)
+    finish_snapshot(built, harvest_id, archive.portal, tables)
+    put_in_place(built, archive.root / "snapshots" / harvest_id)
 
 
 def _show(archive: Archive, harvest_id: str) -> None:
     """Have `latest` show a snapshot: by a link, or where the file system has none by a folder with the same files."""
     snapshot, new, latest = Path("snapshots") / harvest_id, archive.root / "tmp" / "latest", archive.root / "latest"
-    with Readers(latest) as readers:
-        remove(new)
-        try:
-            new.symlink_to(snapshot)
-        except (OSError, NotImplementedError):
-            shutil.copytree(archive.root / snapshot, new, copy_function=_link_or_copy)
-        put_in_place(new, latest, readers.between)
+    remove(new)
+    try:
+        new.symlink_to(snapshot)
+    except (OSError, NotImplementedError):
+        shutil.copytree(archive.root / snapshot, new, copy_function=_link_or_copy)
+    put_in_place(new, latest)
 
 
 def _link_or_copy(source: str, target: str) -> None:
@@ -59,22 +58,19 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def finish_snapshot(folder: Path, harvest_id: str, portal: str) -> None:
-    """Write a snapshot's data package and its own list of hashes, and force everything to disk."""
+def finish_snapshot(folder: Path, harvest_id: str, portal: str, tables: FileHashes | None = None) -> None:
+    """Write a snapshot's data package and its own list of hashes, and force everything to disk.
+
+    tables: of its tables, bytes and hashes, where they are on disk already
+    """
     package = write_data_package(folder, harvest_id, portal)
-    files = sorted([*folder.glob("*.parquet"), package])
-    for file in files:
-        sync_file(file)
+    files = {**(tables or sync_and_hash(folder.glob("*.parquet"))), **sync_and_hash([package])}
     write_durably(folder / SNAPSHOT, snapshot_document(files, harvest_id))
 
 
-def snapshot_document(files: Iterable[Path], harvest_id: str) -> bytes:
+def snapshot_document(files: FileHashes, harvest_id: str) -> bytes:
     """What `snapshot.json` says of a snapshot's files."""
-    content = {
-        "harvest_id": harvest_id,
-        "schema_version": schema_version(),
-        "files": {file.name: {"bytes": file.stat().st_size, "sha256": file_sha256(file)} for file in files},
-    }
+    content = {"harvest_id": harvest_id, "schema_version": schema_version(), "files": files}
     return seal(content, "snapshot_sha256")
 
 

@@ -6,9 +6,8 @@ hand (the *base*) saves reading old harvests: only codes whose pages differ betw
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from copy import copy
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,11 +18,11 @@ import pyarrow.parquet as pq
 
 from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import PAGE_LEVEL_TABLES, RECORD_TABLES, TABLES, arrow_schemas
-from pipeline.schema.derived import DERIVED
+from pipeline.schema.derived import DERIVED, NEEDED_BY_DERIVED, derived_tables
 from pipeline.schema.page_kinds import OWNER_OF_KIND
 from pipeline.store.harvests import Harvests
 from pipeline.store.layout import Folder, harvest_day
-from pipeline.store.parquet import parquet_writer, read_as, read_records, write_parquet
+from pipeline.store.parquet import ROW_GROUP, parquet_writers, read_as, read_records
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     owner: tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == owner)
@@ -76,6 +75,7 @@ class State:
         self.withheld = frozenset() if staged else harvests.withheld(harvest_id)
         self.pages = fill_pages(read_as(self._file(harvest_id, "pages"), arrow_schemas()["pages"]), self)
         self.live = live_pages(self.pages)
+        self._families = _families(self.live)
 
     def ended_codes(self) -> frozenset[str]:
         """Codes of records that had ended by this harvest: a record that appears again later is back, not new."""
@@ -97,7 +97,8 @@ class State:
         if name == "findings":
             return self._findings()
         if name in DERIVED:
-            return self._derived(name, {table: self.table(table) for table in DERIVED[name].needed})
+            facts = {table: self.table(table) for table in DERIVED[name].needed}
+            return derived_tables(facts, harvest_day(self.harvest_id), (name,))[name]
         owner = TABLES[name].key[0]
         blocks = [tables[name] for _, tables in self.blocks(owner, (name,))]
         return pa.concat_tables(blocks) if blocks else arrow_schemas()[name].empty_table()
@@ -107,42 +108,43 @@ class State:
 
         leave_out: tables written empty; those withheld when the harvest was published if not given
         """
-        rows: dict[str, int] = {}
         leave_out = self.withheld if leave_out is None else leave_out
-        for owner, names in FAMILIES.items():
-            rows |= self._write_family(out, owner, names, leave_out)
-        for name in ("pages", "findings", *DERIVED):
-            needed = DERIVED[name].needed if name in DERIVED else {}
-            facts = {
-                other: pq.read_table(out / f"{other}.parquet", columns=list(columns))
-                for other, columns in needed.items()
-            }
-            table = self._derived(name, facts) if name in DERIVED else self.table(name)
-            write_parquet(table, out / f"{name}.parquet", name)
-            rows[name] = len(table)
+        rows = self._copy_from_base(out, leave_out)
+        schemas = {name: arrow_schemas()[name] for name in (*RECORD_TABLES, "pages", "findings") if name not in rows}
+        rows = {**dict.fromkeys(RECORD_TABLES, 0), **rows}
+        with parquet_writers(out, schemas) as writers:
+            for owner, names in FAMILIES.items():
+                built = [name for name in names if name in schemas and name not in leave_out]
+                self._write_blocks(owner, built, writers, rows)
+            for name in ("pages", "findings"):
+                table = self.table(name)
+                writers[name].write_table(table, row_group_size=ROW_GROUP)
+                rows[name] = len(table)
+        facts = {
+            name: pq.read_table(out / f"{name}.parquet", columns=list(columns))
+            for name, columns in NEEDED_BY_DERIVED.items()
+        }
+        derived = derived_tables(facts, harvest_day(self.harvest_id))
+        with parquet_writers(out, {name: table.schema for name, table in derived.items()}) as writers:
+            for name, table in derived.items():
+                writers[name].write_table(table, row_group_size=ROW_GROUP)
+                rows[name] = len(table)
         return rows
 
-    def _derived(self, name: str, facts: Mapping[str, pa.Table]) -> pa.Table:
-        """A derived table from the tables that it needs."""
-        return DERIVED[name].compute([facts[table] for table in DERIVED[name].needed], harvest_day(self.harvest_id))
-
-    def _write_family(self, out: Path, owner: str, names: tuple[str, ...], leave_out: frozenset[str]) -> dict[str, int]:
-        rows = dict.fromkeys(names, 0)
-        if lacking := tuple(name for name in names if name in self._base_lacks - leave_out):
-            rows |= self._without_base()._write_family(out, owner, lacking, leave_out)
-            names = tuple(name for name in names if name not in lacking)
-        with ExitStack() as files:
-            names = tuple(name for name in names if name in leave_out or not self._copy_from_base(name, out, rows))
-            writers = {name: files.enter_context(parquet_writer(out / f"{name}.parquet", name)) for name in names}
-            names = tuple(name for name in names if name not in leave_out)
-            for _, tables in self.blocks(owner, names) if names else ():
-                for name in names:
+    def _write_blocks(
+        self, owner: str, names: Sequence[str], writers: Mapping[str, pq.ParquetWriter], rows: dict[str, int]
+    ) -> None:
+        """Write some tables of a family block by block; what the base lacks is read from the harvests alone."""
+        lacking = tuple(name for name in names if name in self._base_lacks)
+        others = tuple(name for name in names if name not in lacking)
+        for state, chosen in ((self, others), (self._without_base(), lacking)):
+            for _, tables in state.blocks(owner, chosen) if chosen else ():
+                for name in chosen:
                     if len(tables[name]):
                         writers[name].write_table(tables[name])
                         rows[name] += len(tables[name])
                 del tables
                 pa.default_memory_pool().release_unused()  # else a block's memory stays until the harvest ends
-        return rows
 
     def _without_base(self) -> "State":
         """The same state, all of it read from the harvests."""
@@ -150,17 +152,21 @@ class State:
         state._base, state._base_lacks = None, frozenset()
         return state
 
-    def _copy_from_base(self, name: str, out: Path, rows: dict[str, int]) -> bool:
-        """Copy a table's file from the base where no row of it can differ; returns False where it must be written."""
-        file = self._base / f"{name}.parquet" if self._base else None
-        if file is None or name in PAGE_LEVEL_TABLES or self._dirty(TABLES[name].key[0]):
-            return False
-        with pq.ParquetFile(file) as stored:
-            if not stored.schema_arrow.equals(arrow_schemas()[name], check_metadata=True):
-                return False
-            rows[name] = stored.metadata.num_rows
-        shutil.copyfile(file, out / file.name)
-        return True
+    def _copy_from_base(self, out: Path, leave_out: frozenset[str]) -> dict[str, int]:
+        """Copy the files of the tables of which no row can differ from the base; returns their rows, by table."""
+        rows: dict[str, int] = {}
+        if self._base is None:
+            return rows
+        for name in RECORD_TABLES:
+            if name in PAGE_LEVEL_TABLES or name in leave_out | self._base_lacks or self._dirty(TABLES[name].key[0]):
+                continue
+            file = self._base / f"{name}.parquet"
+            with pq.ParquetFile(file) as stored:
+                if not stored.schema_arrow.equals(arrow_schemas()[name], check_metadata=True):
+                    continue
+                rows[name] = stored.metadata.num_rows
+            shutil.copyfile(file, out / file.name)
+        return rows
 
     # --- blocks ---------------------------------------------------------------------------------------------------
 
@@ -213,15 +219,19 @@ class State:
         """Codes whose pages differ between the base and this harvest; None without a base: all do."""
         if self._base is None:
             return None
-        base = read_as(self._base / "pages.parquet", arrow_schemas()["pages"])
-        before, now = _family(owner, live_pages(base)), self.family(owner)
+        before, now = self._base_families[owner], self.family(owner)
         return frozenset(
             code for code in before.keys() | now.keys() if versions(before.get(code)) != versions(now.get(code))
         )
 
     def family(self, owner: str) -> Family:
         """The live pages of a family by code."""
-        return _family(owner, self.live)
+        return self._families[owner]
+
+    @cached_property
+    def _base_families(self) -> Mapping[str, Family]:
+        assert self._base is not None  # noqa: S101
+        return _families(live_pages(read_as(self._base / "pages.parquet", arrow_schemas()["pages"])))
 
     def _with_lineage(self, name: str, table: pa.Table, pages: Family) -> pa.Table:
         schema = arrow_schemas()[name]
@@ -285,13 +295,13 @@ def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
     return table.set_column(place, table.schema.field(place), values)
 
 
-def _family(owner: str, pages: pa.Table) -> dict[str, list[LivePage]]:
-    found: dict[str, list[LivePage]] = {}
-    kinds = [kind for kind, column in OWNER_OF_KIND.items() if column == owner]
+def _families(pages: pa.Table) -> dict[str, dict[str, list[LivePage]]]:
+    """The live pages of each family, by its tables' owner and by code."""
+    found: dict[str, dict[str, list[LivePage]]] = {owner: {} for owner in FAMILIES}
     columns = (pages[name].to_pylist() for name in ("kind", "page_key", "version_harvest_id"))
     for row, (kind, key, version) in enumerate(zip(*columns, strict=True)):
-        if kind in kinds:
-            found.setdefault(code_of_page(key), []).append(LivePage(key, version, row))
+        if owner := OWNER_OF_KIND.get(kind):
+            found[owner].setdefault(code_of_page(key), []).append(LivePage(key, version, row))
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from pipeline.errors import StoreDamagedError, StoreError
 from pipeline.store import data_package
 from pipeline.store.archive import Archive
-from pipeline.store.durable import canonical_json
+from pipeline.store.durable import canonical_json, sync_and_hash
 from pipeline.store.layout import FOLDERS, SNAPSHOT
 from pipeline.store.lock import is_locked
 from pipeline.store.mirror import Mirror, latest_document
@@ -107,7 +107,7 @@ def _as_published(remote: Mirror, harvest_id: str) -> list[Path]:
     if older:
         files = [file for file in files if file.name != data_package.FILE]
         tables = [file for file in files if file.suffix == ".parquet"]
-        (folder / SNAPSHOT).write_bytes(snapshot_document(tables, harvest_id))
+        (folder / SNAPSHOT).write_bytes(snapshot_document(sync_and_hash(tables), harvest_id))
     return files
 
 

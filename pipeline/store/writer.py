@@ -1,6 +1,6 @@
 """The only writer of a store: it holds the lock, finishes what a crash left, commits, publishes and compacts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
@@ -10,7 +10,7 @@ from pipeline.location import local_folder
 from pipeline.store import snapshots
 from pipeline.store.archive import Archive
 from pipeline.store.compaction import compact, finish_compaction, half_done_packs
-from pipeline.store.durable import canonical_json, remove, write_durably
+from pipeline.store.durable import FileHashes, canonical_json, remove, write_durably
 from pipeline.store.harvests import Harvests
 from pipeline.store.head import check_head, write_head
 from pipeline.store.layout import FOLDERS, FORMAT, README
@@ -26,13 +26,9 @@ class StoreWriter(Archive):
 
     repairs: Sequence[str] = ()
 
-    def write_head(self, new_packs: Mapping[str, str] | None = None) -> None:
-        """Name the newest harvest in head.json; see `pipeline.store.head`."""
-        write_head(self, self.portal, new_packs)
-
-    def publish(self, harvest_id: str, built: Path | None = None) -> None:
-        """Make a committed harvest the one that `latest` shows; built: its state, already written in tmp/."""
-        snapshots.publish(self, harvest_id, built)
+    def publish(self, harvest_id: str, built: Path | None = None, tables: FileHashes | None = None) -> None:
+        """Make a committed harvest the one that `latest` shows; built, tables: its state in tmp/, and its files' hashes."""
+        snapshots.publish(self, harvest_id, built, tables)
 
     def compact(self, today: date | None = None) -> list[Path]:
         """Put the harvests of every month that is over into one file each; see `pipeline.store.compaction`."""

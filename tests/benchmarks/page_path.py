@@ -75,8 +75,8 @@ class PathRecorder:
             # httpcore's function returns the head of an answer as a tuple; where it is suspended, what it waits for
             if frame.f_locals["request"].url.target == self._address:
                 self.answered = len(self.entered)
-        elif event == "return" and code.co_name == "replace":
-            self._published = Path(str(frame.f_locals.get("target"))).name == "latest"
+        elif event == "return" and code.co_name == "put_in_place":
+            self._published = frame.f_locals["place"].name == "latest"
 
 
 def record(page: str) -> PathRecorder:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.command import run
 
+from pipeline.store.durable import sync_and_hash
 from pipeline.store.layout import ids_in
 from pipeline.store.snapshots import snapshot_document
 
@@ -23,7 +24,7 @@ def outdated(data: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("pipeline.store.snapshots.schema_version", lambda: "older")
             files = sorted([*snapshot.glob("*.parquet"), snapshot / "datapackage.json"])
-            (snapshot / "snapshot.json").write_bytes(snapshot_document(files, snapshot.name))
+            (snapshot / "snapshot.json").write_bytes(snapshot_document(sync_and_hash(files), snapshot.name))
 
 
 @pytest.mark.slow
