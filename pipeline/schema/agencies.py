@@ -6,10 +6,11 @@ as elsewhere: their national codes are found by the Thai name, never by the numb
 
 import csv
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 _POSSIBLE: Final = (
     *(f"{number:02}000000" for number in range(1, 25)),  # departments
@@ -38,6 +39,19 @@ class Agency:
     def kind(self) -> str:
         """`department`, `district` or `sub_office`, by the code."""
         return next((kind for kind, pattern in _KINDS if pattern.fullmatch(self.agency_code)), "sub_office")
+
+    def row(self, *, seen: bool) -> dict[str, Any]:
+        """Its row of the table `agencies`; seen: whether the portal has shown it."""
+        return {**asdict(self), "kind": self.kind, "seen": seen}
+
+
+def agency_rows(seen: Collection[str], printed_names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The rows of the table `agencies`: all that may exist, and those whose codes the portal has shown, by code.
+
+    printed_names: the names on the portal's pages, by code
+    """
+    codes = sorted({*seen, *_known(), *_POSSIBLE})
+    return [agency(code, printed_names.get(code)).row(seen=code in seen) for code in codes]
 
 
 @cache

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from pipeline.schema.agencies import agencies, agency
+from pipeline.schema.agencies import agency_rows
 from pipeline.schema.codes import AGENCY_CODE, agency_of_code, code_of_page
 from pipeline.schema.columns import arrow_schemas
 
@@ -30,12 +30,7 @@ def agency_table(pages: pa.Table, projects: pa.Table, project_kpis: pa.Table, li
     shown = {code_of_page(key) for key, version in _rows(pages, "pages") if version is not None}
     shown |= {code for (code,) in (*_rows(project_kpis, "project_kpis"), *_rows(links, "result_list_links"))}
     seen = {code for code in map(agency_of_code, shown) if AGENCY_CODE.fullmatch(code)}
-    schema = arrow_schemas()["agencies"]
-    rows: list[dict[str, Any]] = []
-    for code in sorted({*seen, *(known.agency_code for known in agencies())}):
-        one = agency(code, names.get(code))
-        rows.append({name: getattr(one, name) for name in schema.names if name != "seen"} | {"seen": code in seen})
-    return pa.Table.from_pylist(rows, schema)
+    return pa.Table.from_pylist(agency_rows(seen, names), arrow_schemas()["agencies"])
 
 
 def _printed_names(projects: pa.Table) -> dict[str, str]:
