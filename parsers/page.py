@@ -9,7 +9,7 @@ There is one reader: lexbor builds the tree, the tree is cut down to what is sho
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import accumulate, islice
 from typing import Final, NamedTuple
@@ -19,6 +19,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from parsers.depth import limit_depth
 from parsers.encoding import Decoded, decode
+from parsers.leads import base_address, leads
 from parsers.thai import clean, normalise_spelling
 
 EMPTY_CELL: Final = "␀"
@@ -78,12 +79,15 @@ class PrintedPage:
     record_end: how many of the lines stand above the `<footer>` and `<nav>` that end the page
     links: the links of the page, scripted ones too, in page order
     decoded: the page's source and its charset
+    leads, base: see `parsers.leads`
     """
 
     lines: list[str]
     record_end: int
     links: list[Link]
     decoded: Decoded
+    leads: list[str] = field(default_factory=list)
+    base: str | None = None
 
 
 def _tag_ids(names: Iterable[str]) -> Iterator[int]:
@@ -113,9 +117,10 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
         return _without_marks(_lines_of(BREAK.join(text.splitlines())), {}, decoded)
     # scripting: as in a browser that runs scripts, what stands in <noscript> is no markup
     tree = LexborHTMLParser(limit_depth(source), options=_NO_EVENTS, scripting=True)
+    beside, base = leads(source, tree), base_address(source, tree)
     root = tree.body
     if root is None:  # a frameset, or nothing
-        return PrintedPage([], 0, [], decoded)
+        return PrintedPage([], 0, [], decoded, beside, base)
     nodes = _leave_shown(root)
     links = _mark_links(root)
     cells: list[LexborNode] = []
@@ -127,7 +132,7 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     tree.merge_text_nodes()
     _mark_empty(cells)
     lines = _lines_of(normalise_spelling(root.text(separator=BREAK, skip_empty=True)))
-    return _without_marks(lines, links, decoded)
+    return replace(_without_marks(lines, links, decoded), leads=beside, base=base)
 
 
 def _lines_of(printed: str) -> list[str]:

@@ -54,6 +54,8 @@ class ParsedPage:
     findings: the remarks, see `parsers.findings`
     unclaimed: printed lines that no rule read
     links: the targets of the page's links, as written
+    leads: further addresses and codes in its source; base: what its links are relative to, where that is not its own
+        address (see `parsers.leads`)
     encoding: the charset the bytes were read in
     evaluation_quarter: the quarter in the line of สยป.; a setting of the portal on the day, not a fact of the record
     code: the project's, indicator's or agency's code that the page shows
@@ -68,6 +70,8 @@ class ParsedPage:
     encoding: str = "utf-8"
     evaluation_quarter: int | None = None
     code: str | None = None
+    leads: list[str] = field(default_factory=list)
+    base: str | None = None
 
     def document(self, source: str) -> dict[str, Any]:
         """The page as the JSON document of `bma-progress parse`."""
@@ -128,6 +132,8 @@ def parse_page(
         decoded.encoding,
         page.evaluation_quarter,
         page.code,
+        printed.leads,
+        printed.base,
     )
 
 
@@ -240,7 +246,11 @@ def _without_record(printed: PrintedPage, kind: Kind, verdict: Verdict, findings
         verdict = "suspect"
     unclaimed = [line for line in printed.lines if line != EMPTY_CELL]
     links = [link.target for link in printed.links]
-    return ParsedPage(kind, verdict, {}, list(findings), unclaimed, links, printed.decoded.encoding)
+    return ParsedPage(
+        *(kind, verdict, {}, list(findings), unclaimed, links, printed.decoded.encoding),
+        leads=printed.leads,
+        base=printed.base,
+    )
 
 
 def _recordless_verdict(declared: PageKind, lines: list[str], has_errors: bool, page: Page) -> Verdict:

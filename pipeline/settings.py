@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     max_page_bytes: int = Field(16_000_000, ge=1_000, le=1_000_000_000, description="Largest page accepted, decoded.")
     # Some thousands of projects and as many indicators are known: five times that is a listing without an end.
     max_pages: int = Field(50_000, ge=1, description="Pages in one harvest, after which discovery stops.")
+    # A newer front end that lists 7,200 projects by twenties has 360 pages of lists; a calendar has no end.
+    max_menu_pages: int = Field(1_000, ge=1, description="Menus in one harvest that are followed for their links.")
+    # The longest list seen has some sixty items on one page; a hundred pages are a list that repeats itself.
+    max_list_pages: int = Field(100, ge=1, description="Further pages of one agency's list that are followed.")
     ca_file: Path | None = Field(
         None,
         description="Certificates (PEM) to trust beside the usual ones, for a portal with an authority of its own.",

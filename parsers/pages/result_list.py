@@ -68,8 +68,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     if not page.code or not starts:
         page.code = ""
         return
-    found = _LIST_NAME.search(urlsplit(page.url).path) if page.url else None
-    list_name = found[1].lower() if found else None
+    list_name = _list_name(page.url) if page.url else None
     records, _ = _ITEM.read(lines[starts[0] :], page, frozenset(place - starts[0] for place in starts))
     key = f"{page.code}/{list_name}" if list_name else page.code
     _ITEM.check_series(records, page.findings.of("result_list_items", key))
@@ -85,6 +84,14 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
         _read_item(page, record, head, levels, identity, scope, _linked_codes(page, start, end))
         _read_quarters(page, record, identity, scope, tables)
         levels = [level for level in (record.get("level_1"), record.get("level_2")) if level] or levels
+
+
+def _list_name(url: str) -> str | None:
+    """The list that an address names: the script and, of a page of several, its parameters, such as `index101?page=2`."""
+    parts = urlsplit(url)
+    found = _LIST_NAME.search(parts.path)
+    more = "&".join(one for one in parts.query.split("&") if one and not one.lower().startswith("seldep="))
+    return f"{found[1].lower()}{f'?{more}' if more else ''}" if found else None
 
 
 def _item_starts(page: Page) -> list[int]:

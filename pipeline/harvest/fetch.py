@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 from parsers import ParsedPage
 from pipeline.harvest.client import PortalClient
 from pipeline.harvest.client_state import ClientState
+from pipeline.harvest.discovery import pages_found
 from pipeline.harvest.fetched import Fetched
 from pipeline.harvest.portal import PageRef, discover, older_copy
 from pipeline.harvest.rate_limit import Limiter
@@ -130,7 +131,7 @@ def _read(
 def _links(page: SpooledPage, parsed: ParsedPage, base: str, options: FetchOptions) -> list[PageRef]:
     """The pages that a page leads to, of the chosen agencies; base: the address it was served from."""
     portal, agencies = options.settings.portal, options.agencies
-    found = list(discover(parsed.links, base, portal))
+    found = pages_found(parsed, base, portal, is_menu=page.kind == "start")
     if page.kind != "project":
         return [link for link in found if _is_wanted(link, agencies)]
     if page.tables is not None and (kpis := page.tables["project_kpis"]):

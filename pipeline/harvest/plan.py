@@ -7,7 +7,7 @@ from typing import Final
 
 from pipeline.harvest.checks import agency_of
 from pipeline.harvest.page_status import PageRow
-from pipeline.harvest.portal import LISTS, PageRef, agency_codes, list_ref, start_ref
+from pipeline.harvest.portal import LISTS, PageRef, agency_codes, list_ref, start_refs
 from pipeline.harvest.result import Scope
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE, agency_of_code, code_of_page
 from pipeline.schema.page_kinds import RECORD_KINDS
@@ -41,13 +41,14 @@ def plan(
     if known is None:
         known = known_pages(Archive(settings.data)) if (settings.data / "store.json").exists() else {}
     if not scope.agencies:
-        yield "start", start_ref(settings.portal)
+        yield from (("start", ref) for ref in start_refs(settings.portal))
     not_due = {key for key, row in known.items() if _is_not_due(row, today or datetime.now(BANGKOK).date())}
     for code in _agencies(scope, known):
         lists = (list_ref(settings.portal, name, code) for name in LISTS)
         yield from (("list", ref) for ref in lists if ref.page_key not in not_due)
     for key, row in known.items():
-        if row["kind"] not in RECORD_KINDS or key in not_due:
+        is_further_list = row["kind"] == "result_list" and "?" in key
+        if key in not_due or not (is_further_list or row["kind"] in RECORD_KINDS):
             continue
         if not scope.agencies or agency_of(row) in scope.agencies:
             yield "known", PageRef(key, row["kind"], code_of_page(key), row["url"])

@@ -2,11 +2,12 @@
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
-from urllib.parse import parse_qs, unquote, urljoin, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urljoin, urlsplit
 
 from pipeline.errors import SettingsError, shortened
 from pipeline.schema.agencies import agencies
@@ -23,7 +24,9 @@ LISTS: Final = ("index101", "index102", "index103", "index104", "index105", "ind
 """Result lists: dimensions 1 to 5, of which 4 and 5 are only mentioned in titles, and the list by strategy."""
 
 _LIST_PAGE: Final = re.compile(r"(index10[1-5]|index11)\.php", re.ASCII)
-_YII_PAGE: Final = re.compile(r"(?:(.+)/)?frontend/web/index\.php", re.ASCII | re.IGNORECASE)
+_YII_PAGE: Final = re.compile(r"(?:(.+)/)?frontend/web(?:/index\.php)?", re.ASCII | re.IGNORECASE)
+_MEANINGLESS: Final = re.compile(r"PHPSESSID|s?sid|session_?id|_|utm_.*|fbclid|gclid", re.ASCII | re.IGNORECASE)
+"""Parameters that name a visit, not a page. All others are kept: `page=2` or `year=2566` may be another list."""
 _PROBE: Final = re.compile(r"([0-9]{8}|[0-9]{4}):([0-9]{1,4})(?:-([0-9]{1,4}))?", re.ASCII)
 _MOBILE: Final = ("mobile", "mobile62")
 _LONGEST_URL: Final = 2_000  # servers refuse longer ones; the portal's have some hundred characters
@@ -65,9 +68,12 @@ def agency_codes(chosen: Iterable[str] = ()) -> list[str]:
 # --- addresses of codes ---------------------------------------------------------------------------------------------
 
 
-def start_ref(portal: str) -> PageRef:
-    """The menu of the portal. It holds no record; the newer front end's pages may be linked nowhere else."""
-    return PageRef("start/mobile", "start", "", f"{portal}/mobile/")
+def start_refs(portal: str) -> list[PageRef]:
+    """The menus to begin with. They hold no record; the newer front end's pages may be linked nowhere else."""
+    return [
+        PageRef("start/mobile", "start", "", f"{portal}/mobile/"),
+        PageRef("start/", "start", "", f"{portal}/"),
+    ]
 
 
 def project_ref(portal: str, code: str) -> PageRef:
@@ -86,10 +92,12 @@ def city_indicator_ref(portal: str, number: str) -> PageRef:
     return PageRef(key, "city_indicator", number, f"{portal}/mobile/mykpi2563.php?pid={number}")
 
 
-def list_ref(portal: str, name: str, agency_code: str) -> PageRef:
-    """A result list of an agency."""
-    key = f"result_list/{name}/{agency_code}"
-    return PageRef(key, "result_list", agency_code, f"{portal}/mobile/{name}.php?selDEP={agency_code}")
+def list_ref(portal: str, name: str, agency_code: str, more: Mapping[str, str] = MappingProxyType({})) -> PageRef:
+    """A result list of an agency. more: further parameters, such as the number of one of its pages"""
+    further = urlencode(sorted(more.items()))
+    key = f"result_list/{name}{f'?{further}' if further else ''}/{agency_code}"
+    url = f"{portal}/mobile/{name}.php?selDEP={agency_code}{f'&{further}' if further else ''}"
+    return PageRef(key, "result_list", agency_code, url)
 
 
 def list_refs(portal: str, chosen: Iterable[str] = ()) -> list[PageRef]:
@@ -141,9 +149,8 @@ def page_ref(url: str, portal: str | None = None, base: str | None = None) -> Pa
             portal = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
         elif not same_portal(address, portal):
             return None
-        path = _below(parts.path, urlsplit(portal).path)
-        # PHP takes the last of several parameters of one name
-        query = {name: values[-1].strip() for name, values in parse_qs(parts.query).items()}
+        path = path_below(parts.path, portal)
+        query = meaningful_query(parts.query)
     except ValueError:
         return None
     return _ref(path, query, portal)
@@ -159,9 +166,11 @@ def _ref(path: str, query: dict[str, str], portal: str) -> PageRef | None:
             return kpi_ref(portal, code)
         if page == "mykpi2563.php" and CITY_INDICATOR_NO.fullmatch(code):
             return city_indicator_ref(portal, code.lstrip("0"))
-        name, agency = _LIST_PAGE.fullmatch(page), query.get("selDEP", "")
-        if name and AGENCY_CODE.fullmatch(agency):
-            return list_ref(portal, name[1], agency)
+        found, agency = _LIST_PAGE.fullmatch(page), query.get("selDEP", "")
+        if found and AGENCY_CODE.fullmatch(agency):
+            return list_ref(
+                portal, found[1], agency, {name: value for name, value in query.items() if name != "selDEP"}
+            )
     newer = _YII_PAGE.fullmatch(path)
     if newer and query.get("r", "").strip("/") == "tbl-project-main/view":
         code = query.get("project_id", "")
@@ -170,8 +179,18 @@ def _ref(path: str, query: dict[str, str], portal: str) -> PageRef | None:
     return None
 
 
-def _below(path: str, prefix: str) -> str:
+def meaningful_query(query: str) -> dict[str, str]:
+    """The parameters of a query, in order of name, without those that name a visit and no page.
+
+    PHP takes the last of several parameters of one name.
+    """
+    values = {name: found[-1].strip() for name, found in sorted(parse_qs(query).items())}
+    return {name: value for name, value in values.items() if not _MEANINGLESS.fullmatch(name)}
+
+
+def path_below(path: str, portal: str) -> str:
     """The path inside the portal, without doubled slashes and dots; empty outside of it."""
+    prefix = urlsplit(portal).path
     steps: list[str] = []
     for step in unquote(path).split("/"):
         if step == "..":

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final
 
 import orjson
@@ -17,6 +18,7 @@ from pipeline.harvest.batches import drop_parts, read_parts
 from pipeline.harvest.checks import check_harvest
 from pipeline.harvest.client import PortalClient
 from pipeline.harvest.commit import commit
+from pipeline.harvest.discovery import DiscoveryLimits
 from pipeline.harvest.fetch import FetchOptions, FetchTask, fetch_pages, portal_client
 from pipeline.harvest.page_status import PageRow, is_in_force
 from pipeline.harvest.plan import known_pages, plan
@@ -194,6 +196,7 @@ class HarvestRun:
         """Save one page and the pages its links lead to."""
         if found and self.spool.size() >= self.settings.max_pages:
             found = []  # an endless listing must not keep the harvest running for ever
+        found = self._limits.within(found)
         self.spool.put(page, found)
         self.counts[page.result] += 1
         about = {"page": page.page_key, "status": page.http_status, "result": page.result, "attempts": page.attempts}
@@ -278,8 +281,12 @@ class HarvestRun:
             remarks=self._remarks(),
         )
 
+    @cached_property
+    def _limits(self) -> DiscoveryLimits:
+        return DiscoveryLimits(self.settings, (ref.page_key for ref, _, _ in self.spool.planned()))
+
     def _remarks(self) -> list[str]:
-        remarks = [*self.store.repairs, *(self.client.remarks if self.client else ())]
+        remarks = [*self.store.repairs, *(self.client.remarks if self.client else ()), *self._limits.remarks()]
         if self.spool.size() < self.settings.max_pages:
             return remarks
         return [

@@ -24,7 +24,7 @@ from pipeline.harvest.portal import (
     project_ref,
     read_pages_file,
     same_portal,
-    start_ref,
+    start_refs,
     yii_ref,
 )
 from pipeline.schema.agencies import Agency, agencies
@@ -115,7 +115,7 @@ def test_everything_else_is_no_page(link: str) -> None:
         ("mykpi.php?pid=2400-1013", kpi_ref(PORTAL, "2400-1013")),
         ("mykpi.php?pid=5004-903", kpi_ref(PORTAL, "5004-903")),
         ("index101.php?selDEP=50160000", list_ref(PORTAL, "index101", "50160000")),
-        ("/mobile62/INDEX11.php?x=1&selDEP=50160000", list_ref(PORTAL, "index11", "50160000")),
+        ("/mobile62/INDEX11.php?x=1&selDEP=50160000", list_ref(PORTAL, "index11", "50160000", {"x": "1"})),
         (f"{YII}?project_id=50460000-3697&r=tbl-project-main%2Fview", yii_ref(PORTAL, "50460000-3697")),
         (f"{YII}?r=tbl-project-main/view&project_id=50460000-3697", yii_ref(PORTAL, "50460000-3697")),
         (f"{YII}?r=tbl-project-main%2fview&project_id=50460000-3697", yii_ref(PORTAL, "50460000-3697")),
@@ -178,7 +178,7 @@ def test_discovery_keeps_page_order_and_names_each_page_once() -> None:
 
 
 def test_discovery_on_the_saved_pages(fixtures_html: Path) -> None:
-    start = start_ref(PORTAL)
+    start, _ = start_refs(PORTAL)
     links = parse_page((fixtures_html / "index.html").read_bytes()).links
     assert [ref.page_key for ref in discover(links, start.url, PORTAL)] == [
         "result_list/index101/09000000",
