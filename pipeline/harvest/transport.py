@@ -10,7 +10,7 @@ import httpcore
 import httpx
 
 from pipeline.errors import PortalError
-from pipeline.harvest.answer_heads import LenientBackend
+from pipeline.harvest.connections import AsyncioBackend
 from pipeline.harvest.fetched import ErrorKind
 from pipeline.harvest.proxy import proxy_of, without_password
 from pipeline.settings import Settings
@@ -49,7 +49,7 @@ def open_transport(settings: Settings) -> httpx.AsyncHTTPTransport:
         "max_connections": settings.concurrency,
         "max_keepalive_connections": settings.concurrency,
         "keepalive_expiry": _KEEPALIVE,
-        "network_backend": LenientBackend(),
+        "network_backend": AsyncioBackend(),
     }
     proxy = proxy_of(settings)
     if proxy is None:
