@@ -15,6 +15,7 @@ from pipeline.errors import BmaProgressError, damaged_table, first_line, refused
 
 MODULES: Final = {
     "harvest": ("harvest", "backfill", "serve", "demo"),
+    "probe": ("probe",),
     "read": ("parse", "status", "export", "sql", "dictionary"),
     "compare": ("diff", "report", "history"),
     "prove": ("verify", "head", "evidence", "replay", "compact", "migrate"),

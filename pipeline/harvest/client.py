@@ -105,6 +105,11 @@ class PortalClient:
         """Seconds between two requests: the setting's, or what robots.txt asks where that is slower."""
         return self._limiter.interval
 
+    @property
+    def robots(self) -> RobotsRules | None:
+        """The rules of robots.txt; None where it is not to be obeyed."""
+        return self._robots
+
     async def state(self) -> ClientState:
         """What is known of the portal so far; robots.txt is read again where it is a day old."""
         await self._read_robots()
@@ -230,7 +235,8 @@ class PortalClient:
                     self._cookies.extract_cookies(response)
                 if not location:
                     answer = await self._answer(target, response, kept, attempt, is_page=is_page)
-                    return replace(answer, url=url)
+                    sent_at = (deadline.when() or 0.0) - self._settings.page_timeout
+                    return replace(answer, url=url, seconds=asyncio.get_running_loop().time() - sent_at)
                 target = _joined(target, location)
                 if is_page:  # the rules of a robots.txt elsewhere hold for the portal all the same (RFC 9309, 2.3.1.2)
                     self._check_redirect(target, response.status_code, kept)

@@ -40,6 +40,7 @@ class Fetched:
     incomplete: bool = False
     not_modified: bool = False
     wire_bytes: int = 0
+    seconds: float = 0.0
     verdict: str | None = None
 
 

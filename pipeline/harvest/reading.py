@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from parsers import PARSER_VERSION, ParsedPage, facts_sha256, parse_page
 from pipeline.errors import error_text
+from pipeline.harvest.discovery import pages_found
 from pipeline.harvest.fetched import Fetched
-from pipeline.harvest.portal import PageRef, discover
+from pipeline.harvest.portal import PageRef
 from pipeline.harvest.spool import SpooledPage
 
 PARSER_FAILED: Final = "parser"
@@ -33,7 +34,7 @@ class PageJudge:
         parsed = self.parsed(fetched)
         if isinstance(parsed, Exception):
             return None
-        if self._ref.kind == "start" and any(discover(parsed.links, fetched.final_url, self._portal)):
+        if self._ref.kind == "start" and pages_found(parsed, fetched.final_url, self._portal, is_menu=False):
             return None
         return parsed.verdict
 

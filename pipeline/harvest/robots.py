@@ -19,6 +19,17 @@ _AGENT_LINE: Final = re.compile(r"(\s*user[ -]?agent(?:\s*:\s*|\s+))(.*)", re.IG
 _TOKEN: Final = re.compile(r"[A-Za-z_-]*")
 
 
+_PATHS: Final = (
+    "/mobile/",
+    "/mobile/myproject.php?pid=24000000-2964",
+    "/mobile/mykpi.php?pid=2400-1013",
+    "/mobile/mykpi2563.php?pid=87",
+    "/mobile/index101.php?selDEP=24000000",
+    "/bs2568/frontend/web/index.php?project_id=24000000-2964&r=tbl-project-main%2Fview",
+)
+"""An address of each kind of page."""
+
+
 class OutsideVisitTimeError(PortalError):
     """robots.txt allows no visit at this hour."""
 
@@ -61,6 +72,21 @@ class RobotsRules:
     def allows(self, url: str) -> bool:
         """True where the page may be requested."""
         return self._rules is None or bool(self._rules.can_fetch(url, _NAME))
+
+    def in_words(self, portal: str, interval: float) -> list[str]:
+        """What it means for a harvest, one sentence each. interval: seconds between two requests that the harvest keeps"""
+        if self._rules is None:
+            words = ["The portal has no robots.txt: everything is allowed."]
+        else:
+            forbidden = [path for path in _PATHS if not self.allows(f"{portal}{path}")]
+            words = [
+                f"robots.txt forbids {', '.join(forbidden)}." if forbidden else "robots.txt allows all known pages."
+            ]
+        if self.interval:
+            words.append(f"It asks for {self.interval:g} s between two requests.")
+        if (hours := self._rules.visit_time(_NAME) if self._rules else None) is not None:
+            words.append(f"It allows visits from {hours.start_time:%H:%M} to {hours.end_time:%H:%M} UTC only.")
+        return [*words, f"A harvest sends one request every {interval:.3g} s."]
 
     def check_visit_time(self) -> None:
         """Raise OutsideVisitTimeError where no visit is allowed now."""
