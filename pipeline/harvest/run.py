@@ -211,6 +211,7 @@ class HarvestRun:
         for page, found in pages:
             if self.spool.is_pending(page.page_key):
                 self.save_page(page, found)
+        self.spool.commit()
         drop_parts(self.folder, batch)
         return len(pages)
 
@@ -234,6 +235,7 @@ class HarvestRun:
         """
         async with portal_client(self.settings, limiter or self.folder / RATE_FILE) as self.client:
             yield self.client
+        self.spool.commit()
 
     # --- committing ---------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
-"""The resumable spool of a harvest: one SQLite file, one commit a page, so that a kill at any moment loses no saved page."""
+"""The resumable spool of a harvest: one SQLite file. A kill costs at most the pages of the last tenth of a second."""
 
+import asyncio
 import json
 import sqlite3
 from collections import Counter
@@ -24,6 +25,9 @@ CREATE TABLE IF NOT EXISTS frontier (
 CREATE INDEX IF NOT EXISTS frontier_state ON frontier (state, number);
 CREATE TABLE IF NOT EXISTS pages (page_key TEXT PRIMARY KEY, about TEXT NOT NULL, body BLOB, parsed BLOB) WITHOUT ROWID;
 """
+
+COMMIT_INTERVAL: Final = 0.1
+"""Seconds that a saved page waits for others, to be committed with them: a commit a page cost a tenth of a page's CPU."""
 
 _FINAL_ERRORS: Final = ("robots", "certificate")
 """Kinds of errors that another pass does not change."""
@@ -85,7 +89,11 @@ class Spool:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
-        self._compress = zstandard.ZstdCompressor(level=3).compress
+        self._size = int(self._db.execute("SELECT count(*) FROM frontier").fetchone()[0])
+        self._is_closed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._failure: sqlite3.Error | None = None
+        self._compress = zstandard.ZstdCompressor(level=1).compress
         self._decompress = zstandard.ZstdDecompressor().decompress
 
     def __enter__(self) -> Self:
@@ -97,8 +105,48 @@ class Spool:
         self.close()
 
     def close(self) -> None:
-        """Close the file; everything put is already on disk."""
-        self._db.close()
+        """Commit and close the file. A failure that was raised already is not raised again."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            if self._failure is None:
+                self.commit()
+        finally:
+            self._db.close()
+
+    def commit(self) -> None:
+        """Commit what was saved. Raises sqlite3.Error, also where a commit that came due by itself has failed."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._failure is not None:
+            raise self._failure
+        if self._db.in_transaction:
+            self._db.execute("COMMIT")
+
+    def _commit_when_due(self) -> None:
+        """Have what was just saved committed within COMMIT_INTERVAL; at once where no event loop runs."""
+        if self._timer is not None:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.commit()
+        else:
+            self._timer = loop.call_later(COMMIT_INTERVAL, self._commit_as_due)
+
+    def _commit_as_due(self) -> None:
+        try:
+            self.commit()
+        except sqlite3.Error as error:  # nobody would see it here: the next call raises it
+            self._failure = error
+
+    def _begin(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
 
     # --- facts of the run ------------------------------------------------------------------------------------------
 
@@ -116,12 +164,14 @@ class Spool:
 
     def add(self, found: Iterable[tuple[str, PageRef]]) -> None:
         """Add pages to be fetched, each with its source; a page that is known already stays as it is."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(
-            "INSERT OR IGNORE INTO frontier (page_key, kind, code, url, source) VALUES (?, ?, ?, ?, ?)",
-            [(ref.page_key, ref.kind, ref.code, ref.url, source) for source, ref in found],
-        )
-        self._db.execute("COMMIT")
+        self._begin()
+        self._insert([(ref.page_key, ref.kind, ref.code, ref.url, source) for source, ref in found])
+        self.commit()
+
+    def _insert(self, rows: list[tuple[str, str, str, str, str]]) -> None:
+        sql = "INSERT OR IGNORE INTO frontier (page_key, kind, code, url, source) VALUES (?, ?, ?, ?, ?)"
+        if rows:
+            self._size += self._db.executemany(sql, rows).rowcount
 
     def pending(self, limit: int | None = None) -> list[tuple[PageRef, str]]:
         """Pages still to be fetched, in the order they were found: reference and source.
@@ -149,7 +199,7 @@ class Spool:
 
     def size(self) -> int:
         """How many pages were found so far."""
-        return int(self._db.execute("SELECT coalesce(max(number), 0) FROM frontier").fetchone()[0])
+        return self._size
 
     def records(self) -> int:
         """How many pages that can hold a record were fetched."""
@@ -166,7 +216,7 @@ class Spool:
     # --- what was fetched -----------------------------------------------------------------------------------------
 
     def put(self, page: SpooledPage, found: Iterable[PageRef] = ()) -> None:
-        """Save one page and the pages its links lead to, in one transaction."""
+        """Save one page and the pages its links lead to, both or neither; see COMMIT_INTERVAL."""
         about = {
             name: getattr(page, name)
             for name in SpooledPage.__dataclass_fields__
@@ -174,7 +224,7 @@ class Spool:
         }
         parsed = orjson.dumps({"tables": page.tables, "findings": page.findings, "unclaimed": page.unclaimed})
         failed = page.error is not None and page.error_kind not in _FINAL_ERRORS
-        self._db.execute("BEGIN IMMEDIATE")
+        self._begin()
         self._db.execute(
             "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?)",
             (
@@ -187,11 +237,8 @@ class Spool:
         self._db.execute(
             "UPDATE frontier SET state = ? WHERE page_key = ?", ("failed" if failed else "done", page.page_key)
         )
-        self._db.executemany(
-            "INSERT OR IGNORE INTO frontier (page_key, kind, code, url, source) VALUES (?, ?, ?, ?, 'link')",
-            [(ref.page_key, ref.kind, ref.code, ref.url) for ref in found],
-        )
-        self._db.execute("COMMIT")
+        self._insert([(ref.page_key, ref.kind, ref.code, ref.url, "link") for ref in found])
+        self._commit_when_due()
 
     def pages(self, *, with_body: bool = True, with_rows: bool = True) -> Iterator[SpooledPage]:
         """All pages fetched, by key, one at a time in memory."""
