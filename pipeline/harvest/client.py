@@ -18,7 +18,7 @@ from pipeline.harvest.breaker import CircuitBreaker
 from pipeline.harvest.client_state import ClientState, RequestStats
 from pipeline.harvest.fetched import ErrorKind, Fetched, NoUsableAnswerError
 from pipeline.harvest.portal import same_portal
-from pipeline.harvest.rate_limit import Limiter, RateLimiter, SendSlot
+from pipeline.harvest.rate_limit import SENDING, Limiter, RateLimiter, SendSlot
 from pipeline.harvest.retry_delay import backoff, in_words, retry_after
 from pipeline.harvest.robots import MOST_BYTES, RobotsRules, robots_rules
 from pipeline.harvest.transport import explain, open_transport, request_headers, timeouts
@@ -248,11 +248,11 @@ class PortalClient:
     async def _send(self, target: str, headers: httpx.Headers, deadline: asyncio.Timeout) -> httpx.Response:
         """Send one request when its slot comes; returns the answer, whose body is not read yet."""
         slot = SendSlot(self._queue, self._limiter, deadline, self._settings.page_timeout)
-        extensions = {"timeout": self._timeouts, "trace": slot.trace}
-        request = httpx.Request("GET", target, headers=headers, extensions=extensions)
+        request = httpx.Request("GET", target, headers=headers, extensions={"timeout": self._timeouts})
         if self._cookies:
             self._cookies.set_cookie_header(request)
         deadline.reschedule(None)  # waiting for a slot does not count as the page's time
+        sending = SENDING.set(slot)
         try:
             await slot.wait()
             self.stats.requests += 1
@@ -263,8 +263,8 @@ class PortalClient:
             await self._limiter.pause(self._limiter.interval)  # an attempt that did not get through counts as one
             raise
         finally:
+            SENDING.reset(sending)
             slot.leave()
-            del request.extensions["trace"]  # what follows concerns the body: nothing waits for it
 
     def _check_redirect(self, target: str, status: int, headers: dict[str, str]) -> None:
         if not same_portal(target, self._settings.portal):

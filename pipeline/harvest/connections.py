@@ -13,6 +13,7 @@ from typing import Any, Final
 import httpcore
 
 from pipeline.harvest.answer_heads import clean_start
+from pipeline.harvest.rate_limit import SENDING
 
 _ENOUGH: Final = 1 << 20  # bytes waiting to be read, at which the peer is asked to stop
 _FAMILY_DELAY: Final = 0.25  # seconds until the next address of a host is tried beside the first, as RFC 8305 advises
@@ -30,6 +31,8 @@ class AsyncioBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> "Connection":
         """Connect. Raises httpcore.ConnectTimeout and ConnectError."""
+        if slot := SENDING.get():
+            slot.leave()  # opening a connection may take long
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
@@ -131,8 +134,13 @@ class Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send bytes. Raises httpcore.WriteTimeout and WriteError."""
+        """Send a request's bytes when its slot comes. Raises httpcore.WriteTimeout and WriteError."""
+        if not buffer:  # the end of a request without a body
+            return
         self._waits_for_head = True  # one request at a time: what comes next is the head of its answer
+        slot = SENDING.get()
+        if slot:
+            await slot.take()
         if self._transport is None or self._transport.is_closing():
             raise httpcore.WriteError(str(self._error or "the connection is closed")) from self._error
         self._transport.write(buffer)
@@ -142,6 +150,8 @@ class Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
                     await self._room.wait()
             except TimeoutError as error:
                 raise httpcore.WriteTimeout(str(error)) from error
+        if slot:
+            await slot.sent()
 
     async def start_tls(
         self,

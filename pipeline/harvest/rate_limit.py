@@ -5,9 +5,9 @@ import fcntl
 import os
 import struct
 import time
-from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Final, Protocol
 
 
 class Limiter(Protocol):
@@ -89,7 +89,7 @@ class RateLimiter:
 
 
 class SendSlot:
-    """The slot of one request, followed through the trace events of httpx.
+    """The slot of one request, from waiting for it until the bytes have left.
 
     A slot counts from the moment the bytes leave. So a request first waits until a slot is free, then gets a
     connection, and takes the slot when that is there. Only one request is in this stretch at a time; one that has to
@@ -115,24 +115,25 @@ class SendSlot:
         while (due := await self._limiter.due()) > 0:
             await asyncio.sleep(due)
 
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Follow the request; httpx calls this for each step of it."""
-        if event == "http11.send_request_headers.started":
-            if not self._is_next:
-                await self.wait()
-            while (due := await self._limiter.take()) > 0:  # another process was quicker
-                await asyncio.sleep(due)
-            self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
-        elif event == "http11.send_request_headers.complete":
-            await self._limiter.pause(
-                self._limiter.interval
-            )  # the interval counts from here, however late the bytes left
-            self.leave()
-        elif event == "connection.connect_tcp.started":
-            self.leave()
+    async def take(self) -> None:
+        """Take the slot; the request's bytes leave at once."""
+        if not self._is_next:
+            await self.wait()
+        while (due := await self._limiter.take()) > 0:  # another process was quicker
+            await asyncio.sleep(due)
+        self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+    async def sent(self) -> None:
+        """The request's bytes have left: the interval counts from here, however late that was."""
+        await self._limiter.pause(self._limiter.interval)
+        self.leave()
 
     def leave(self) -> None:
         """Let the next request pass."""
         if self._is_next:
             self._is_next = False
             self._queue.release()
+
+
+SENDING: Final[ContextVar[SendSlot | None]] = ContextVar("SENDING", default=None)
+"""The slot of the request that this task is sending: its connection takes it, see `connections`."""
