@@ -86,6 +86,15 @@ class Settings(BaseSettings):
     max_page_bytes: int = Field(16_000_000, ge=1_000, le=1_000_000_000, description="Largest page accepted, decoded.")
     # Some thousands of projects and as many indicators are known: five times that is a listing without an end.
     max_pages: int = Field(50_000, ge=1, description="Pages in one harvest, after which discovery stops.")
+    sweep: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Serials to ask for over many nights where nothing links to projects, such as 50010000:1-7200; city:1-300 "
+        "for the city's indicators.",
+    )
+    # 2.4 hours of a night at one request a second: the serials of one agency, and the portal rests for most of the day.
+    sweep_share: float = Field(
+        0.1, gt=0, le=1, description="Share of a day's requests, at the set rate, that the sweep takes each night."
+    )
     # A newer front end that lists 7,200 projects by twenties has 360 pages of lists; a calendar has no end.
     max_menu_pages: int = Field(1_000, ge=1, description="Menus in one harvest that are followed for their links.")
     # The longest list seen has some sixty items on one page; a hundred pages are a list that repeats itself.
@@ -251,6 +260,15 @@ class Settings(BaseSettings):
         if not value.isascii() or not value.isprintable():
             raise ValueError("an e-mail or web address in ASCII letters, since it travels in an HTTP header")
         return value
+
+    @field_validator("sweep", mode="before")
+    @classmethod
+    def _check_sweep(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [part for part in re.split(r"[,\s]+", value) if part]
+        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+            raise ValueError("ranges of serials such as 50010000:1-7200, in quotes and separated by commas")
+        return tuple(dict.fromkeys(value))
 
     @field_validator("agencies", mode="before")
     @classmethod

@@ -47,6 +47,13 @@ if TYPE_CHECKING:
     metavar="AGENCY:FROM-TO",
     help="Also try a range of serials, such as 50240000:3500-3600.",
 )
+@click.option(
+    "--sweep",
+    cls=AdvancedOption,
+    multiple=True,
+    metavar="AGENCY:FROM-TO",
+    help="Ask for serials over many nights, such as 50010000:1-7200; city:1-300 for the city's indicators.",
+)
 @click.option("--concurrency", cls=AdvancedOption, type=int, help="Requests under way at once.")
 @click.option(
     "--no-robots", cls=AdvancedOption, is_flag=True, help="Do not read robots.txt: only with the portal's consent."
@@ -61,6 +68,7 @@ def harvest(
     agencies: str | None,
     sample: int | None,
     probe: tuple[str, ...],
+    sweep: tuple[str, ...],
     resume: bool,
     rate: float | None,
     concurrency: int | None,
@@ -83,6 +91,7 @@ def harvest(
         "data": data,
         "rate": rate,
         "concurrency": concurrency,
+        "sweep": sweep or None,
         "robots": False if no_robots else None,
         "orchestrator": orchestrator,
         "runner": runner,

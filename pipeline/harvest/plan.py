@@ -9,6 +9,7 @@ from pipeline.harvest.checks import agency_of
 from pipeline.harvest.page_status import PageRow
 from pipeline.harvest.portal import LISTS, PageRef, agency_codes, list_ref, start_refs
 from pipeline.harvest.result import Scope
+from pipeline.harvest.sample import some_lists
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE, agency_of_code, code_of_page
 from pipeline.schema.page_kinds import RECORD_KINDS
 from pipeline.settings import Settings
@@ -43,9 +44,9 @@ def plan(
     if not scope.agencies:
         yield from (("start", ref) for ref in start_refs(settings.portal))
     not_due = {key for key, row in known.items() if _is_not_due(row, today or datetime.now(BANGKOK).date())}
-    for code in _agencies(scope, known):
-        lists = (list_ref(settings.portal, name, code) for name in LISTS)
-        yield from (("list", ref) for ref in lists if ref.page_key not in not_due)
+    lists = [list_ref(settings.portal, name, code) for code in _agencies(scope, known) for name in LISTS]
+    lists = [ref for ref in lists if ref.page_key not in not_due]
+    yield from (("list", ref) for ref in (lists if scope.sample is None else some_lists(lists, scope.sample)))
     for key, row in known.items():
         is_further_list = row["kind"] == "result_list" and "?" in key
         if key in not_due or not (is_further_list or row["kind"] in RECORD_KINDS):

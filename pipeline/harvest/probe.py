@@ -27,6 +27,7 @@ from pipeline.harvest.portal import (
 from pipeline.harvest.probe_advice import advice
 from pipeline.harvest.probe_result import Probe, ProbedPage
 from pipeline.harvest.reading import PageJudge
+from pipeline.harvest.sample import spread
 from pipeline.schema.agencies import agencies
 from pipeline.schema.page_kinds import RECORD_KINDS
 from pipeline.settings import Settings
@@ -116,23 +117,9 @@ class _Look:
         return list({ref.page_key: ref for ref in (*far, *lists)}.values())[:_LISTS]
 
     def _next_page(self) -> PageRef | None:
-        """The page that differs most from those read: by kind, by agency, by the thousands of its serial.
-
-        A serial is no year, but projects of one year often have serials near each other.
-        """
-        keys = [key for key, page in self._read.items() if page.kind in RECORD_KINDS]
-        kinds, agencies_read = Counter[str](), Counter[str]()
-        serials = Counter[str]()
-        for key in keys:
-            ref = self._found[key]
-            kinds[ref.kind] += 1
-            agencies_read[ref.agency_code] += 1
-            serials[ref.code.rpartition("-")[2][:-3]] += 1
-
-        def nearness(ref: PageRef) -> tuple[int, int, int]:
-            return kinds[ref.kind], agencies_read[ref.agency_code], serials[ref.code.rpartition("-")[2][:-3]]
-
-        return min(self._waiting(*RECORD_KINDS), key=nearness, default=None)
+        """The page that differs most from those read, by kind and by agency."""
+        read = [self._found[key] for key, page in self._read.items() if page.kind in RECORD_KINDS]
+        return next(iter(spread(self._waiting(*RECORD_KINDS), read)), None)
 
     async def _look_at(self, client: PortalClient, ref: PageRef) -> None:
         if time.monotonic() - self._began > _LONGEST:

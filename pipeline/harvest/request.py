@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.errors import SettingsError
 from pipeline.harvest.portal import PageRef, agency_codes, code_ref, probe_refs
 from pipeline.harvest.result import Scope
+from pipeline.harvest.sweep import read_range
 from pipeline.settings import Settings, load_settings
 
 
@@ -36,6 +37,8 @@ class HarvestRequest(BaseModel):
         probes: list[PageRef] = []
         for text in self.probe:
             probes += probe_refs(text, settings.portal)
+        for text in settings.sweep:
+            read_range(text)  # a wrong one is refused before anything begins
         chosen = self.agencies or settings.agencies
         agencies = tuple(agency_codes(chosen)) if chosen else ()
         return settings, Scope(tuple(refs), agencies, self.sample, tuple(probes))

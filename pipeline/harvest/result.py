@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipeline.harvest.checks import BoundResult, Coverage
@@ -34,6 +34,7 @@ class HarvestResult:
 
     held_back: why it does not replace the last one; None when it is published
     remarks: what else an operator should know, one sentence each
+    sweep: how far the sweep is after this harvest, see `pipeline.harvest.sweep`
     """
 
     harvest_id: str
@@ -49,6 +50,7 @@ class HarvestResult:
     requests_interval: float
     resumed: bool
     remarks: list[str]
+    sweep: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """The part of the result that goes into the manifest."""
@@ -56,4 +58,5 @@ class HarvestResult:
             "bounds": [asdict(bound) for bound in self.bounds if not bound.held],
             "resumed": self.resumed,
             "seconds": self.seconds,
+            **({"sweep": self.sweep} if self.sweep else {}),
         }

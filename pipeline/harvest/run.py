@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ import orjson
 from parsers import PARSER_VERSION
 from pipeline.errors import PortalError, StoreError
 from pipeline.harvest.batches import drop_parts, read_parts
-from pipeline.harvest.checks import check_harvest
+from pipeline.harvest.checks import Coverage, check_harvest
 from pipeline.harvest.client import PortalClient
 from pipeline.harvest.commit import commit
 from pipeline.harvest.discovery import DiscoveryLimits
@@ -28,11 +28,12 @@ from pipeline.harvest.replay import needs_replay, publish_replay
 from pipeline.harvest.result import HarvestResult, Scope
 from pipeline.harvest.run_folder import RATE_FILE, after_newest, drop_spool, new_harvest_id, unfinished_run
 from pipeline.harvest.run_report import write_report
+from pipeline.harvest.sample import next_of_sample
 from pipeline.harvest.spool import Spool, SpooledPage
 from pipeline.harvest.staging import Staged, stage
-from pipeline.schema.page_kinds import RECORD_KINDS
+from pipeline.harvest.sweep import sweep_of_night, sweep_progress, sweep_remarks
 from pipeline.settings import Settings
-from pipeline.store.layout import SPOOL, is_in_future
+from pipeline.store.layout import BANGKOK, SPOOL, is_in_future
 from pipeline.store.writer import StoreWriter
 
 _MAX_PASSES: Final = 3  # the first, and two over what failed
@@ -95,9 +96,19 @@ class HarvestRun:
             known = known_pages(store)
         run = cls(settings, store, scope, new_harvest_id(store), known, resumed=False)
         run.spool.add(plan(settings, scope, known))
+        run._plan_sweep()
         run.spool.set_meta(portal=settings.portal, scope=scope.fingerprint, begun_at=datetime.now(UTC).isoformat())
         run.log("begun", portal=settings.portal, pending=run.spool.counts()["pending"])
         return run
+
+    def _plan_sweep(self) -> None:
+        """Plan the sweep's pages of this night, after all others."""
+        if not self.settings.sweep or self.scope.pages or self.scope.sample:
+            return
+        today = datetime.now(BANGKOK).date()
+        refs, progress = sweep_of_night(self.settings, sweep_progress(self.store), self.known, today)
+        self.spool.add(("sweep", ref) for ref in refs)
+        self.spool.set_meta(sweep=progress)
 
     @classmethod
     def _resume(cls, settings: Settings, store: StoreWriter, scope: Scope, harvest_id: str) -> "HarvestRun | None":
@@ -130,10 +141,8 @@ class HarvestRun:
         if self.scope.sample is not None:
             if being_fetched:  # how many more are wanted depends on what is being fetched
                 return []
-            pending = self.spool.pending()
-            records = [found for found in pending if found[0].kind in RECORD_KINDS]
-            wanted = records[: max(self.scope.sample - self.spool.records(), 0)]
-            chosen = [found for found in pending if found[0].kind not in RECORD_KINDS] or wanted
+            fetched = [ref for ref, _, state in self.spool.planned() if state != "pending"]
+            chosen = next_of_sample(self.scope.sample, self.spool.pending(), fetched)
         else:
             found = self.spool.pending(size + len(being_fetched))
             chosen = [(ref, source) for ref, source in found if ref.page_key not in being_fetched]
@@ -248,7 +257,7 @@ class HarvestRun:
         staged = stage(
             self.store,
             self.harvest_id,
-            self.spool.pages(),
+            self._pages_to_keep(),
             self.known,
             publish_contacts=self.settings.publish_contacts,
         )
@@ -263,10 +272,18 @@ class HarvestRun:
         drop_spool(self.folder)
         return result
 
+    def _pages_to_keep(self) -> Iterator[SpooledPage]:
+        """The pages fetched, without the serials at which the sweep found nothing."""
+        swept = {ref.page_key for ref, source, _ in self.spool.planned() if source == "sweep"} - self.known.keys()
+        return (page for page in self.spool.pages() if not (page.has_no_record and page.page_key in swept))
+
     def _check(self, staged: Staged) -> HarvestResult:
         requested = {ref.page_key for ref, _, _ in self.spool.planned()}
         checks = check_harvest(staged.pages, self.known, requested, staged.rows_before, staged.rows, self.settings)
         held_back = checks.held_back
+        if self.scope.sample is not None and self.store.latest_id() is not None:
+            reason = "a sample never replaces what is published: it is kept as evidence."
+            held_back = held_back or reason
         return HarvestResult(
             harvest_id=self.harvest_id,
             published=held_back is None,
@@ -280,15 +297,19 @@ class HarvestRun:
             seconds=round(time.monotonic() - self._started, 1),
             requests_interval=1 / self.settings.rate if self.client is None else self.client.interval,
             resumed=self.resumed,
-            remarks=self._remarks(),
+            remarks=self._remarks(checks.coverage),
+            sweep=self.spool.meta().get("sweep", {}),
         )
 
     @cached_property
     def _limits(self) -> DiscoveryLimits:
         return DiscoveryLimits(self.settings, (ref.page_key for ref, _, _ in self.spool.planned()))
 
-    def _remarks(self) -> list[str]:
+    def _remarks(self, groups: Iterable[Coverage]) -> list[str]:
+        is_whole = not (self.scope.pages or self.scope.agencies or self.scope.sample)
         remarks = [*self.store.repairs, *(self.client.remarks if self.client else ()), *self._limits.remarks()]
+        if is_whole:
+            remarks += sweep_remarks(self.settings, self.spool.meta().get("sweep", {}), groups)
         if self.spool.size() < self.settings.max_pages:
             return remarks
         return [
