@@ -144,6 +144,12 @@ class Settings(BaseSettings):
         le=1,
         description="Largest share of known records that may say something else than the harvest before.",
     )
+    # One night is a server's bad hour, two are a week-end; what reads the same three nights running is how the page is now.
+    suspect_nights: int = Field(
+        3,
+        ge=1,
+        description="Nights running in which a suspect page must say the same before it replaces a whole version.",
+    )
     # History grows; a table that shrinks by 3 % in one harvest has lost a part of every page, or a part of the pages.
     min_rows_share: float = Field(0.97, ge=0, le=1, description="Least share of a table's rows that must be there.")
     # On a portal of fifty pages one lost page is already two percent.

@@ -1,12 +1,12 @@
 """The table of changes: one row for each difference between two states."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from pipeline.compare.classify import Meaning, meaning_of_row
+from pipeline.compare.classify import REWRITES, Meaning, meaning_of_row
 from pipeline.schema.codes import agency_of_code
 from pipeline.schema.columns import TABLES
 
@@ -82,6 +82,20 @@ def record_of(row: Mapping[str, Any]) -> str:
         return str(code)
     key = json.loads(row["key"])
     return f"{key['list_name']}/{key['agency_code']}" if key else ""
+
+
+def mark_suspect(changes: pa.Table, codes: Collection[str]) -> pa.Table:
+    """The changes with those of some records taken for no rewritten history: one of their two versions is suspect.
+
+    codes: of those records; a page that lacks parts looks like one from which they were removed
+    """
+    if not codes:
+        return changes
+    rows = changes.to_pylist()
+    for row in rows:
+        if row["meaning"] in REWRITES and record_of(row).rpartition("/")[2] in codes:
+            row["meaning"], row["detail"] = "other", "suspect_page"
+    return pa.Table.from_pylist(rows, schema=changes.schema)
 
 
 def _agency_of(key: Mapping[str, Any]) -> str | None:

@@ -6,10 +6,12 @@ from itertools import groupby
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.compare.changes import SCHEMA
+from pipeline.compare.changes import SCHEMA, mark_suspect
 from pipeline.compare.compare import compare
 from pipeline.compare.printed_order import PrintedOrder
+from pipeline.schema.codes import code_of_page
 from pipeline.store.layout import BANGKOK, harvest_day
 from pipeline.store.parquet import missing_columns
 from pipeline.store.state import FAMILIES, Family, LivePage, State, versions
@@ -50,7 +52,14 @@ def compare_states(
                     not_compared=unknown[chosen[0]],
                 )
             )
-    return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
+    changes = pa.concat_tables(parts) if parts else SCHEMA.empty_table()
+    return mark_suspect(changes, _suspect_codes(before) | _suspect_codes(after))
+
+
+def _suspect_codes(state: State) -> frozenset[str]:
+    """The codes of records in force whose version came from a suspect page."""
+    suspect = state.live.filter(pc.equal(state.live["version_verdict"], "suspect"))
+    return frozenset(code_of_page(key) for key in suspect["page_key"].to_pylist())
 
 
 def _checked_days(state: State, pages: Family) -> dict[str, date]:

@@ -2,13 +2,21 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from pipeline.harvest.page_status import PageRow, is_in_force
+from pipeline.harvest.oddities import Oddity
+from pipeline.harvest.page_status import PageRow, is_in_force, is_set_aside
 from pipeline.schema.codes import agency_of_code, code_of_page
 from pipeline.settings import Settings
 
+_SHOWN: Final = ("link", "known")
+"""How pages are found that the portal itself says are there."""
+_GONE: Final = ("not_found", "blank")
+_FIRST_GONE_SHARE: Final = (
+    0.5  # a portal may lead to records that are no more; more than half of them is a template without data
+)
+_SETTING_OF: Final = {"answered": "min_answered_share", "gone": "max_gone_share", "suspect": "max_suspect_share"}
 _VERDICT_OF: Final = {"blank": "empty", "blocked": "blocked"}
 
 
@@ -16,8 +24,9 @@ _VERDICT_OF: Final = {"blank": "empty", "blocked": "blocked"}
 class Coverage:
     """What came of the pages of one kind and agency.
 
-    expected: pages whose record the last published harvest had; fetched: pages the portal answered in this one; the
-    others count the pages of this one by verdict or failure. `skipped` pages were outside what this harvest was asked for.
+    expected: pages whose record the last published harvest had, or all that were asked for where it had none; fetched:
+    pages the portal answered in this one; the others count the pages of this one by verdict or failure. `skipped` pages
+    were outside what this harvest was asked for.
     """
 
     kind: str
@@ -52,6 +61,8 @@ class Checks:
     bounds: list[BoundResult]
     failures: list[dict[str, str | None]]
 
+    advice: list[str] = field(default_factory=list)
+
     @property
     def held_back(self) -> str | None:
         """Why the harvest must not replace the last one; None where it may."""
@@ -63,42 +74,76 @@ class Checks:
 def check_harvest(
     pages: Sequence[PageRow],
     known: Mapping[str, PageRow],
-    requested: Collection[str],
+    requested: Mapping[str, str],
     rows_before: Mapping[str, int],
     rows_after: Mapping[str, int],
     settings: Settings,
+    missing: Sequence[Oddity] = (),
 ) -> Checks:
     """Check a harvest against the last published one. A bound that is broken is to be explained, not adjusted.
 
+    Where no record is known, the bounds hold against what was asked for: nothing of a first harvest is expected but answers.
+
     pages: the harvest's rows of the table `pages`; known: page_key → row of the last published harvest
-    requested: keys of the pages that were to be fetched
+    requested: pages that were to be fetched, by key, each with how it was found
     rows_before, rows_after: rows of each table in the two states
+    missing: the parts that pages lacked most often
     """
-    expected = {key: row for key, row in known.items() if is_in_force(row) and key in requested}
-    outcomes = Counter(page["outcome"] for page in pages if page["page_key"] in expected)
+    in_force = {key for key, row in known.items() if is_in_force(row)}
+    is_first = not in_force
+    expected = _promised(pages, requested) if is_first else in_force & requested.keys()
+    came = [page for page in pages if page["page_key"] in expected and page["outcome"] != "skipped"]
+    outcomes = Counter(page["outcome"] for page in came if not is_set_aside(page))
+    # an indicator is named by projects whether it has a page or not
+    shown = [page for page in came if not is_first or page["kind"] != "kpi"]
+    gone = sum(page["outcome"] in _GONE for page in shown)
     groups = coverage(pages, expected)
     bounds = _page_bounds(
         groups,
         settings,
-        expected=len(expected),
+        expected=len(came) if is_first else len(expected),
         unanswered=outcomes["failed"] + outcomes["blocked"],
-        gone=outcomes["not_found"] + outcomes["blank"],
         changed=outcomes["changed"],
+        missing=missing,
     )
+    share = max(settings.max_gone_share, _FIRST_GONE_SHARE) if is_first else settings.max_gone_share
+    of = len(shown) if is_first else len(expected)
+    message = f"{gone} of {of} expected pages are gone from the portal."
+    bounds.insert(2, _at_most("gone", gone, share * of, settings.allowance_pages, message))
     bounds += _row_bounds(rows_before, rows_after, settings)
     failures = [
         {"page_key": page["page_key"], "outcome": page["outcome"], "error": page["error"]}
         for page in pages
         if page["outcome"] in ("failed", "blocked")
     ]
-    return Checks(groups, bounds, failures)
+    return Checks(groups, bounds, failures, _advice(bounds) if is_first else [])
 
 
-def coverage(pages: Iterable[PageRow], expected: Mapping[str, PageRow]) -> list[Coverage]:
+def _promised(pages: Iterable[PageRow], requested: Mapping[str, str]) -> set[str]:
+    """What a first harvest expects: all that it asked for, but for addresses that were only tried and are not there."""
+    not_there = {page["page_key"] for page in pages if page["outcome"] in _GONE}
+    return {key for key, source in requested.items() if source in _SHOWN or key not in not_there}
+
+
+def _advice(bounds: Sequence[BoundResult]) -> list[str]:
+    """What to do where the first harvest of a store is held back."""
+    broken = [bound.bound for bound in bounds if not bound.held]
+    if not broken:
+        return []
+    settings = [f"BMA_PROGRESS_{_SETTING_OF[name].upper()}" for name in broken if name in _SETTING_OF]
+    loosen = f"; if the portal really is like that, set {' and '.join(settings)} for one run" if settings else ""
+    message = (
+        "Nothing is published yet, since this was the first harvest: look at the pages below with a browser, then run the same "
+        f"command again, slower or at another hour{loosen}."
+    )
+    return [message]
+
+
+def coverage(pages: Iterable[PageRow], expected: Collection[str]) -> list[Coverage]:
     """Coverage by kind and agency.
 
     pages: the harvest's rows of the table `pages`, with `verdict` (None where nothing came)
-    expected: page_key → row of the last published harvest, of pages whose record was in force
+    expected: keys of the pages that are expected to answer
     """
     counts: dict[tuple[str, str], Counter[str]] = {}
     for page in pages:
@@ -107,7 +152,7 @@ def coverage(pages: Iterable[PageRow], expected: Mapping[str, PageRow]) -> list[
         outcome = page["outcome"]
         if outcome == "skipped":
             group["skipped"] += 1
-        elif outcome == "failed":
+        elif outcome == "failed" and not is_set_aside(page):
             group["failed"] += 1
         else:
             group["fetched"] += 1
@@ -121,12 +166,18 @@ def agency_of(page: PageRow) -> str:
 
 
 def _page_bounds(
-    groups: Sequence[Coverage], settings: Settings, *, expected: int, unanswered: int, gone: int, changed: int
+    groups: Sequence[Coverage],
+    settings: Settings,
+    *,
+    expected: int,
+    unanswered: int,
+    changed: int,
+    missing: Sequence[Oddity],
 ) -> list[BoundResult]:
     """The bounds of pages. Each share has a small allowance: of fifty pages one lost page is already two percent.
 
-    expected: expected pages that were requested; unanswered: those of them that failed or were blocked; gone: those that
-    are not found or blank; changed: those whose record says something else
+    expected: expected pages that were requested; unanswered: those of them that failed or were blocked
+    changed: those whose record says something else; missing: the parts that pages lacked most often
     """
     seen = sum(group.ok + group.suspect for group in groups)
     suspect = sum(group.suspect for group in groups)
@@ -146,13 +197,6 @@ def _page_bounds(
             f"{unanswered} of {expected} expected pages gave no answer.",
         ),
         _at_most(
-            "gone",
-            gone,
-            settings.max_gone_share * expected,
-            settings.allowance_pages,
-            f"{gone} of {expected} expected pages are gone from the portal.",
-        ),
-        _at_most(
             "changed",
             changed,
             settings.max_changed_share * expected,
@@ -164,9 +208,16 @@ def _page_bounds(
             suspect,
             settings.max_suspect_share * seen,
             settings.allowance_pages,
-            f"{suspect} of {seen} pages lack parts that every page has, or contradict themselves.",
+            f"{suspect} of {seen} pages lack parts that every page has, or contradict themselves{_named(missing)}.",
         ),
     ]
+
+
+def _named(missing: Sequence[Oddity]) -> str:
+    parts = [
+        f"{one.what.partition(': ')[2].rstrip('.')} ({one.pages:,} pages, such as {one.page_key})" for one in missing
+    ]
+    return f": {'; '.join(parts[:3])}" if parts else ""
 
 
 def _row_bounds(before: Mapping[str, int], after: Mapping[str, int], settings: Settings) -> list[BoundResult]:

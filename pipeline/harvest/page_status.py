@@ -11,13 +11,14 @@ MISSES_TO_END: Final = 2
 """How many times in a row the portal must say "not found" or show a blank before a record ends."""
 
 INCOMPLETE_RULES: Final = frozenset(("part_missing", "page_cut_off", "text_lost", "text_misencoded"))
-"""Findings of a page that may lack rows, or letters, that it had before: it does not replace a whole version."""
+"""Findings of a page that may lack rows, or letters, that it had before: no parser's word makes it replace a whole version."""
 
+_SET_ASIDE: Final = "a suspect page ("
 _IDENTITY: Final = ("page_key", "url", "kind", "project_code", "kpi_code")
 _TAKEN_OVER: Final = (
     *("facts_sha256", "version_harvest_id", "record_sha256", "record_body_harvest_id", "version_verdict"),
     *("first_seen_at", "changed_at", "checked_at", "ended_at", "etag", "last_modified", "parser_version"),
-    *("evaluation_quarter", "encoding", "progress_percent"),
+    *("evaluation_quarter", "encoding", "progress_percent", "suspect_sha256", "suspect_nights"),
 )
 
 
@@ -26,11 +27,20 @@ def is_in_force(row: Mapping[str, Any]) -> bool:
     return row["version_harvest_id"] is not None and row["ended_at"] is None
 
 
-def next_page_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, harvest_id: str) -> PageRow:
+def is_set_aside(row: Mapping[str, Any]) -> bool:
+    """True where a suspect page came, and the last whole version stays in force."""
+    return row["outcome"] == "failed" and str(row["error"]).startswith(_SET_ASIDE)
+
+
+def next_page_row(
+    previous: Mapping[str, Any] | None, page: SpooledPage | None, harvest_id: str, suspect_nights: int | None = None
+) -> PageRow:
     """The row of the table `pages` for one page in one harvest.
 
     previous: the page's row in the last published harvest, None for a page not known before
     page: what came in this harvest, None where the page was not requested
+    suspect_nights: harvests running in which a suspect page must say the same before it replaces a whole version; None
+        where the bytes are those of that version, read by another parser
     One of the two must be given. After a failure the version in force stays; only MISSES_TO_END answers in a row that
     say "not found" or show a blank end a record; a record that comes back is new again.
     """
@@ -60,12 +70,14 @@ def next_page_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, 
     elif page.verdict == "blocked" or page.facts_sha256 is None:
         row["outcome"] = "blocked" if page.verdict == "blocked" else "failed"
         row["error"] = row["error"] or "a page without a record"
-    elif live and page.verdict == "suspect" and row["version_verdict"] == "ok" and _is_incomplete(page):
-        row["outcome"] = "failed"
-        row["error"] = "the page lacks parts that it had: the last whole version stays"
     elif live and page.facts_sha256 == row["facts_sha256"]:
         _confirm(row, page)
         _take_bytes(row, page)
+    elif live and page.verdict == "suspect" and row["version_verdict"] == "ok" and _stays(row, page, suspect_nights):
+        row["outcome"] = "failed"
+        rules = sorted({str(finding["rule"]) for finding in page.findings if finding["severity"] == "error"})
+        why = f"a suspect page ({', '.join(rules)}): the last whole version stays"
+        row["error"] = why
     else:
         _new_version(row, page, harvest_id, live=live)
     return row
@@ -124,6 +136,7 @@ def _confirm(row: PageRow, page: SpooledPage) -> None:
     row["outcome"] = "unchanged"
     row["checked_at"] = page.fetched_at
     row["misses"] = 0
+    row["suspect_sha256"] = row["suspect_nights"] = None
     if page.evaluation_quarter is not None:
         row["evaluation_quarter"] = page.evaluation_quarter
 
@@ -143,6 +156,7 @@ def _new_version(row: PageRow, page: SpooledPage, harvest_id: str, *, live: bool
     row["changed_at"] = row["checked_at"] = page.fetched_at
     row["ended_at"] = None
     row["misses"] = 0
+    row["suspect_sha256"] = row["suspect_nights"] = None
     row["evaluation_quarter"] = page.evaluation_quarter
     row["progress_percent"] = _progress(page)
     _take_bytes(row, page)
@@ -154,8 +168,14 @@ def _progress(page: SpooledPage) -> float | None:
     return next((row["progress_percent"] for row in projects), None)
 
 
-def _is_incomplete(page: SpooledPage) -> bool:
-    return any(finding["rule"] in INCOMPLETE_RULES for finding in page.findings)
+def _stays(row: PageRow, page: SpooledPage, suspect_nights: int | None) -> bool:
+    """True where the last whole version stays in force before a suspect page; counts how often that page said the same."""
+    if suspect_nights is None:
+        return any(finding["rule"] in INCOMPLETE_RULES for finding in page.findings)
+    same = row["suspect_sha256"] == page.facts_sha256
+    row["suspect_sha256"] = page.facts_sha256
+    row["suspect_nights"] = (row["suspect_nights"] if same else 0) + 1
+    return bool(row["suspect_nights"] < suspect_nights)
 
 
 def progress_differs(row: PageRow, progress: dict[str, float]) -> dict[str, Any] | None:

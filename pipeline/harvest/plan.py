@@ -43,13 +43,13 @@ def plan(
         known = known_pages(Archive(settings.data)) if (settings.data / "store.json").exists() else {}
     if not scope.agencies:
         yield from (("start", ref) for ref in start_refs(settings.portal))
-    not_due = {key for key, row in known.items() if _is_not_due(row, today or datetime.now(BANGKOK).date())}
+    later = not_due(known, today)
     lists = [list_ref(settings.portal, name, code) for code in _agencies(scope, known) for name in LISTS]
-    lists = [ref for ref in lists if ref.page_key not in not_due]
+    lists = [ref for ref in lists if ref.page_key not in later]
     yield from (("list", ref) for ref in (lists if scope.sample is None else some_lists(lists, scope.sample)))
     for key, row in known.items():
         is_further_list = row["kind"] == "result_list" and "?" in key
-        if key in not_due or not (is_further_list or row["kind"] in RECORD_KINDS):
+        if key in later or not (is_further_list or row["kind"] in RECORD_KINDS):
             continue
         if not scope.agencies or agency_of(row) in scope.agencies:
             yield "known", PageRef(key, row["kind"], code_of_page(key), row["url"])
@@ -63,6 +63,12 @@ def _agencies(scope: Scope, known: Mapping[str, PageRow]) -> list[str]:
     codes = (code_of_page(key) for key in known)
     named = {agency_of_code(code) for code in codes if PROJECT_CODE.fullmatch(code) or KPI_CODE.fullmatch(code)}
     return sorted({*agency_codes(), *named})
+
+
+def not_due(known: Mapping[str, PageRow], today: date | None = None) -> set[str]:
+    """Keys of the pages that are not requested today, since the portal never had them; today: the day in Bangkok."""
+    day = today or datetime.now(BANGKOK).date()
+    return {key for key, row in known.items() if _is_not_due(row, day)}
 
 
 def _is_not_due(row: PageRow, today: date) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipeline.harvest.checks import BoundResult, Coverage
+from pipeline.harvest.oddities import Oddity
 from pipeline.harvest.portal import PageRef
 
 
@@ -35,6 +36,7 @@ class HarvestResult:
     held_back: why it does not replace the last one; None when it is published
     remarks: what else an operator should know, one sentence each
     sweep: how far the sweep is after this harvest, see `pipeline.harvest.sweep`
+    unclaimed, findings, unknown: the most frequent lines that no rule read, findings, and pages of unknown kind
     """
 
     harvest_id: str
@@ -51,6 +53,10 @@ class HarvestResult:
     resumed: bool
     remarks: list[str]
     sweep: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unclaimed: list[Oddity] = field(default_factory=list)
+    findings: list[Oddity] = field(default_factory=list)
+    unknown: list[Oddity] = field(default_factory=list)
+    unknown_pages: int = 0
 
     def summary(self) -> dict[str, Any]:
         """The part of the result that goes into the manifest."""
@@ -59,4 +65,8 @@ class HarvestResult:
             "resumed": self.resumed,
             "seconds": self.seconds,
             **({"sweep": self.sweep} if self.sweep else {}),
+            "unclaimed": [asdict(oddity) for oddity in self.unclaimed],
+            "findings": [asdict(oddity) for oddity in self.findings],
+            "unknown": [asdict(oddity) for oddity in self.unknown],
+            "unknown_pages": self.unknown_pages,
         }

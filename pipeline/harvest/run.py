@@ -21,7 +21,7 @@ from pipeline.harvest.commit import commit
 from pipeline.harvest.discovery import DiscoveryLimits
 from pipeline.harvest.fetch import FetchOptions, FetchTask, fetch_pages, portal_client
 from pipeline.harvest.page_status import PageRow, is_in_force
-from pipeline.harvest.plan import known_pages, plan
+from pipeline.harvest.plan import known_pages, not_due, plan
 from pipeline.harvest.portal import PageRef
 from pipeline.harvest.rate_limit import Limiter
 from pipeline.harvest.replay import needs_replay, publish_replay
@@ -29,6 +29,7 @@ from pipeline.harvest.result import HarvestResult, Scope
 from pipeline.harvest.run_folder import RATE_FILE, after_newest, drop_spool, new_harvest_id, unfinished_run
 from pipeline.harvest.run_report import write_report
 from pipeline.harvest.sample import next_of_sample
+from pipeline.harvest.second_look import doubtful_pages
 from pipeline.harvest.spool import Spool, SpooledPage
 from pipeline.harvest.staging import Staged, stage
 from pipeline.harvest.sweep import sweep_of_night, sweep_progress, sweep_remarks
@@ -67,12 +68,14 @@ class HarvestRun:
         self.spool = Spool(self.folder / SPOOL)
         self.known = known
         self.counts: Counter[str] = Counter()
+        self._not_due = {key for key in not_due(known) if known[key]["kind"] == "kpi"}
         self.stop_requested = False
         self.options = FetchOptions(settings, not scope.pages, scope.agencies)
         self.client: PortalClient | None = None
         self._started = time.monotonic()
         self._passes = 0
         self._failed: int | None = None
+        self._asked_again: set[str] = set()
         self._log = (self.folder / "log.jsonl").open("ab", buffering=0)
 
     @classmethod
@@ -159,16 +162,32 @@ class HarvestRun:
         return bool(self.next_batch())
 
     def next_pass(self) -> bool:
-        """True where another pass follows: the first one, then over the failures as long as that recovers some."""
+        """True where another pass follows: the first one, then over the failures as long as that recovers some.
+
+        Pages whose answer is doubtful are asked for once more, with the first of the failures.
+        """
         self._passes += 1
         if self._passes == 1:
             return True
+        if self.stop_requested:
+            return False
         failed, before = self.spool.counts()["failed"], self._failed
         self._failed = failed
-        if not failed or failed == before or self._passes > _MAX_PASSES or self.stop_requested:
+        recovers = failed > 0 and failed != before and self._passes <= _MAX_PASSES
+        if recovers:
+            self.spool.retry_failed()
+        return self._ask_again() or recovers
+
+    def _ask_again(self) -> bool:
+        """Make the pages of doubtful answers pending, once in a harvest; True where there are some."""
+        if self.spool.meta().get("asked_again"):
             return False
-        self.spool.retry_failed()
-        return True
+        sources = {ref.page_key: source for ref, source, _ in self.spool.planned()}
+        pages = self.spool.pages(with_body=False, with_rows=False)
+        self._asked_again = doubtful_pages(pages, self.known, sources, self.settings.allowance_pages)
+        self.spool.set_meta(asked_again=True)
+        self.spool.ask_again(self._asked_again)
+        return bool(self._asked_again)
 
     async def fetch_all(self, on_page: Callable[[], None] = lambda: None) -> None:
         """Fetch, parse and save all pages; after a stop was requested, what is not fetched in some seconds stays pending."""
@@ -205,11 +224,18 @@ class HarvestRun:
         """Save one page and the pages its links lead to."""
         if found and self.spool.size() >= self.settings.max_pages:
             found = []  # an endless listing must not keep the harvest running for ever
-        found = self._limits.within(found)
-        self.spool.put(page, found)
+        found = self._limits.within([ref for ref in found if ref.page_key not in self._not_due])
+        if page.page_key in self._asked_again and page.error is not None and self._was_suspect(page.page_key):
+            self.spool.keep(page.page_key)
+        else:
+            self.spool.put(page, found)
         self.counts[page.result] += 1
         about = {"page": page.page_key, "status": page.http_status, "result": page.result, "attempts": page.attempts}
         self.log("page", **about, error=page.error)
+
+    def _was_suspect(self, page_key: str) -> bool:
+        before = self.spool.get(page_key)
+        return before is not None and before.error is None and before.verdict == "suspect"
 
     def collect(self, batch: str = "") -> int:
         """Move the pages that workers on other machines have saved into the spool; returns how many.
@@ -229,8 +255,11 @@ class HarvestRun:
         known = self.known.get(ref.page_key)
         # an older copy is requested for pages that are linked to and were never seen under `/mobile/`
         was_seen = known is not None and known["version_harvest_id"] is not None
+        tried_already = ref.page_key in self._asked_again or (
+            known is not None and not was_seen and known["misses"] > 0
+        )
         try_older = source in ("link", "known", "asked") and not (
-            was_seen and known and "/mobile62/" not in known["url"]
+            tried_already or (was_seen and known and "/mobile62/" not in known["url"])
         )
         if not known or not is_in_force(known) or known["parser_version"] != PARSER_VERSION:
             return FetchTask(ref, try_older=try_older)
@@ -260,6 +289,7 @@ class HarvestRun:
             self._pages_to_keep(),
             self.known,
             publish_contacts=self.settings.publish_contacts,
+            suspect_nights=self.settings.suspect_nights,
         )
         result = self._check(staged)
         self.log("checked", published=result.published, held_back=result.held_back)
@@ -278,8 +308,12 @@ class HarvestRun:
         return (page for page in self.spool.pages() if not (page.has_no_record and page.page_key in swept))
 
     def _check(self, staged: Staged) -> HarvestResult:
-        requested = {ref.page_key for ref, _, _ in self.spool.planned()}
-        checks = check_harvest(staged.pages, self.known, requested, staged.rows_before, staged.rows, self.settings)
+        requested = {ref.page_key: source for ref, source, _ in self.spool.planned()}
+        odd = staged.oddities
+        suspects = [one for one in odd.most("findings") if one.what.startswith("part_missing")]
+        checks = check_harvest(
+            staged.pages, self.known, requested, staged.rows_before, staged.rows, self.settings, missing=suspects
+        )
         held_back = checks.held_back
         if self.scope.sample is not None and self.store.latest_id() is not None:
             reason = "a sample never replaces what is published: it is kept as evidence."
@@ -297,8 +331,12 @@ class HarvestRun:
             seconds=round(time.monotonic() - self._started, 1),
             requests_interval=1 / self.settings.rate if self.client is None else self.client.interval,
             resumed=self.resumed,
-            remarks=self._remarks(checks.coverage),
+            remarks=[*self._remarks(checks.coverage), *checks.advice],
             sweep=self.spool.meta().get("sweep", {}),
+            unclaimed=odd.most("lines"),
+            findings=odd.most("findings"),
+            unknown=odd.most("unknown"),
+            unknown_pages=odd.total("unknown"),
         )
 
     @cached_property

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from pipeline.harvest.oddities import Oddity
 from pipeline.harvest.result import HarvestResult
 from pipeline.store.durable import canonical_json, file_sha256, write_durably
 
@@ -44,6 +45,9 @@ def report_text(result: HarvestResult, portal: str) -> str:
         if group.fetched - group.not_found or group.expected or group.failed:
             values = "".join(f"{getattr(group, name):>10,}" for name in _COLUMNS)
             lines.append(f"  {group.kind:<12} {group.agency_code:<10}{values}")
+    lines += _odd("Lines that no rule read", result.unclaimed)
+    lines += _odd(f"Pages of unknown kind: {result.unknown_pages:,}", result.unknown)
+    lines += _odd("Findings", result.findings)
     if result.failures:
         lines += ["", f"Pages that gave no answer: {len(result.failures):,}"]
         reasons = Counter(failure["error"] for failure in result.failures)
@@ -52,3 +56,11 @@ def report_text(result: HarvestResult, portal: str) -> str:
         if len(result.failures) > 20:
             lines.append(f"    … and {len(result.failures) - 20:,} more in report.json")
     return "\n".join(lines) + "\n"
+
+
+def _odd(title: str, found: list[Oddity]) -> list[str]:
+    """A part of the report: the most frequent oddities, each with a page that has it."""
+    if not found:
+        return []
+    shown = [f"  {one.pages:>6,} pages  {one.what}\n{'':>16}such as {one.page_key}: {one.example}" for one in found]
+    return ["", title, *shown]

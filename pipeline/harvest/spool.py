@@ -193,6 +193,18 @@ class Spool:
         """Make the failed pages pending once more, for another pass; returns how many."""
         return self._db.execute("UPDATE frontier SET state = 'pending' WHERE state = 'failed'").rowcount
 
+    def ask_again(self, keys: Iterable[str]) -> None:
+        """Make pages pending once more."""
+        self._begin()
+        self._db.executemany("UPDATE frontier SET state = 'pending' WHERE page_key = ?", [(key,) for key in keys])
+        self.commit()
+
+    def keep(self, page_key: str) -> None:
+        """Leave a page that was asked for again as it was fetched before."""
+        self._begin()
+        self._db.execute("UPDATE frontier SET state = 'done' WHERE page_key = ?", (page_key,))
+        self._commit_when_due()
+
     def counts(self) -> Counter[str]:
         """How many pages are pending, done, failed."""
         return Counter(dict(self._db.execute("SELECT state, count(*) FROM frontier GROUP BY state")))

@@ -12,6 +12,7 @@ import zstandard
 from pipeline.compare.changes import SCHEMA as CHANGES_SCHEMA
 from pipeline.compare.states import compare_states
 from pipeline.errors import MissingPageError
+from pipeline.harvest.oddities import Oddities
 from pipeline.harvest.page_status import PageRow, next_page_row, progress_differs
 from pipeline.harvest.spool import SpooledPage
 from pipeline.schema.codes import code_of_page
@@ -34,6 +35,7 @@ class Staged:
     pages: of each page's row what coverage and bounds are made of; outcomes: how many pages had which outcome
     rows: number of rows of each table in the new state; rows_before: in the state published now, without tables that one
     of the two withholds; withheld: tables that the new state leaves empty, as the settings say
+    oddities: what was not read in the pages
     """
 
     store: StoreWriter
@@ -47,6 +49,7 @@ class Staged:
     snapshot: Path | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
+    oddities: Oddities = field(default_factory=Oddities)
 
 
 def stage(
@@ -57,10 +60,12 @@ def stage(
     *,
     publish_contacts: bool = True,
     cause: str = "portal",
+    suspect_nights: int | None = None,
 ) -> Staged:
     """Write a harvest's files and the state it leads to into the staging folder.
 
     fetched: the spool's pages, by key; previous: the pages of the last published harvest
+    suspect_nights: see `next_page_row`
     """
     folder = store.root / "tmp" / harvest_id
     shutil.rmtree(folder, ignore_errors=True)
@@ -69,10 +74,12 @@ def stage(
     versions = _NewVersions(store, harvest_id)
     with HarvestFiles(folder) as files:
         progress: dict[str, float] = {}
-        for row, page in _page_rows(fetched, previous, harvest_id):
+        for row, page in _page_rows(fetched, previous, harvest_id, suspect_nights):
             staged.pages.append({name: row[name] for name in _CHECKED_COLUMNS})
             staged.outcomes[row["outcome"]] += 1
             differs = progress_differs(row, progress)
+            if page is not None:
+                staged.oddities.count(page)
             added = versions.rows(row, page, previous.get(row["page_key"]))
             if differs:
                 findings = added.setdefault("findings", [])
@@ -83,7 +90,7 @@ def stage(
 
 
 def _page_rows(
-    fetched: Iterator[SpooledPage], previous: Mapping[str, PageRow], harvest_id: str
+    fetched: Iterator[SpooledPage], previous: Mapping[str, PageRow], harvest_id: str, suspect_nights: int | None
 ) -> Iterator[tuple[PageRow, SpooledPage | None]]:
     """Merge known and fetched pages, both in order of key: each page once, with its row in this harvest."""
     keys = iter(sorted(previous))
@@ -96,7 +103,7 @@ def _page_rows(
             key = next(keys, None)
         if key == page.page_key:
             key = next(keys, None)
-        yield next_page_row(previous.get(page.page_key), page, harvest_id), page
+        yield next_page_row(previous.get(page.page_key), page, harvest_id, suspect_nights), page
     while key is not None:
         yield next_page_row(previous[key], None, harvest_id), None
         key = next(keys, None)

@@ -107,6 +107,10 @@ def status_document(store: Archive, found: Condition) -> dict[str, Any]:
         "newest_id": ids[-1] if ids else None,
         "outcomes": manifest.get("outcomes"),
         "changes": manifest.get("changes"),
+        **{
+            name: (manifest.get("report") or {}).get(name)
+            for name in ("unclaimed", "findings", "unknown", "unknown_pages")
+        },
     }
 
 

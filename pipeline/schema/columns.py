@@ -474,6 +474,13 @@ _ALL: Final = (
             ("checked_at", "instant", "When a harvest last confirmed this version.", False),
             ("misses", "int", "How many harvests running the portal said not found or blank.", True),
             ("ended_at", "instant", "When the record ended: the second miss running.", False),
+            (
+                "suspect_sha256",
+                "string",
+                "Hash of what a suspect page says that has not replaced a whole version.",
+                False,
+            ),
+            ("suspect_nights", "int", "How many harvests running it said so.", False),
             ("etag", "string", "The server's validator of the record's bytes; in harvests/ where new.", False),
             ("last_modified", "string", "The server's date of the record's bytes; in harvests/ where new.", False),
         ),

@@ -160,6 +160,9 @@ COLUMNS_TH: Final[dict[str, str]] = {
     "The quarter in the line of สยป.: a setting of the portal.": "ไตรมาสในบรรทัดของ สยป. ซึ่งเป็นการตั้งค่าของเว็บไซต์",
     "Progress that a project's page prints: its two pages may differ.": "ความคืบหน้าที่หน้าโครงการแสดง สองหน้าอาจแสดงไม่เท่ากัน",
     "Charset the bytes were read in.": "รหัสอักขระที่ใช้อ่านไฟล์",
+    "Hash of what a suspect page says that has not replaced a whole version.": "ค่าแฮชของข้อมูลบนหน้าที่น่าสงสัย "
+    "ซึ่งยังไม่แทนที่ฉบับสมบูรณ์",
+    "How many harvests running it said so.": "จำนวนครั้งติดต่อกันที่หน้านั้นแสดงข้อมูลเดียวกันนี้",
     "How many harvests running the portal said not found or blank.": "จำนวนรอบติดต่อกันที่เว็บไซต์ตอบว่าไม่พบหรือว่าง",
     "When the record ended: the second miss running.": "เวลาที่ถือว่ารายการสิ้นสุด: ไม่พบสองรอบติดต่อกัน",
     "The server's validator of the record's bytes; in harvests/ where new.": "ค่า ETag จากเครื่องแม่ข่าย ใน harvests/ มีเมื่อเป็นค่าใหม่",
