@@ -38,6 +38,7 @@ class TerminalControl(RunControl):
         self._task = self._bar.add_task("fetching", total=None, rate=0.0, failed=0)
         self._began: float | None = None
         self._shown = 0.0
+        self._done_before = 0
 
     def __enter__(self) -> Self:
         self._sigint_before = signal.signal(signal.SIGINT, self._on_sigint)
@@ -50,16 +51,17 @@ class TerminalControl(RunControl):
 
     def _show(self, _: HarvestRun) -> None:
         now = time.monotonic()
+        counts: Counter[str] = sum((run.counts for run in self.runs), Counter())
+        done = counts.total()
         if self._began is None:
             self._began = self._shown = now
+            self._done_before = done  # by the starts before this one
         if now - self._shown < (_INTERVAL_TERMINAL if self._terminal else _INTERVAL_LOG):
             return
         self._shown = now
-        counts: Counter[str] = sum((run.counts for run in self.runs), Counter())
-        done = counts.total()
         failed = sum(counts[kind] for kind in get_args(ErrorKind))
         left = sum(run.spool.counts()["pending"] for run in self.runs if run.is_open)
-        rate = done / max(now - self._began, 0.001)
+        rate = (done - self._done_before) / max(now - self._began, 0.001)
         self._bar.update(self._task, completed=done, total=done + left, rate=rate, failed=failed)
         if not self._terminal:
             click.echo(f"{done:,} pages fetched, {left:,} left, {failed:,} failed, {rate:.1f}/s", err=True)

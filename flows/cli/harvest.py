@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--sample", type=click.IntRange(min=1), help="At most so many pages with records.")
 @click.option("--resume/--fresh", default=True, help="Go on with an unfinished harvest (the default), or discard it.")
 @click.option("--rate", type=float, help="Requests a second; robots.txt may ask for fewer.")
-@click.option("--dry-run", is_flag=True, help="Show what would be fetched, and fetch nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be fetched, and fetch nothing but robots.txt.")
 @click.option(
     "--probe",
     cls=AdvancedOption,
@@ -128,20 +128,25 @@ def harvest(
 
 def _show_plan(request: "HarvestRequest") -> None:
     """What a harvest would fetch first; links found on the way lead further."""
+    import asyncio
     from collections import Counter
 
-    from pipeline.harvest.plan import plan
+    from pipeline.harvest.dry_run import dry_run
 
     settings, scope = request.load()
-    counts: Counter[tuple[str, str]] = Counter()
-    for source, ref in plan(settings, scope):
-        counts[source, ref.kind] += 1
+    planned = asyncio.run(dry_run(settings, scope, resume=request.resume))
+    for _, ref in planned.pages:
         click.echo(ref.url)
-    for (source, kind), count in counts.items():
+    for sentence in planned.words:
+        click.echo(sentence, err=True)
+    for (source, kind), count in Counter((source, ref.kind) for source, ref in planned.pages).items():
         click.echo(f"{count:,} pages of kind {kind} ({source})", err=True)
-    seconds = sum(counts.values()) / settings.rate
-    total = f"{sum(counts.values()):,} pages, {seconds / 60:,.0f} minutes at {settings.rate:g} requests a second"
-    click.echo(f"{total}, and the pages they link to", err=True)
+    if planned.more:
+        click.echo(f"{planned.more:,} pages with records that are found on the way", err=True)
+    total = len(planned.pages) + planned.more
+    how_long = f"{planned.seconds / 60:,.0f} minutes at one request every {planned.interval:.3g} s"
+    more = "" if scope.pages or scope.sample else ", and the pages they link to"
+    click.echo(f"{total:,} pages, {how_long}{more}", err=True)
 
 
 @click.command(epilog="Exit status: 0 all published, 1 some held back, 2 some could not run.")

@@ -32,9 +32,9 @@ from pipeline.harvest.sample import next_of_sample
 from pipeline.harvest.second_look import doubtful_pages
 from pipeline.harvest.spool import Spool, SpooledPage
 from pipeline.harvest.staging import Staged, stage
-from pipeline.harvest.sweep import sweep_of_night, sweep_progress, sweep_remarks
+from pipeline.harvest.sweep import planned_sweep, sweep_remarks
 from pipeline.settings import Settings
-from pipeline.store.layout import BANGKOK, SPOOL, is_in_future
+from pipeline.store.layout import SPOOL, is_in_future
 from pipeline.store.writer import StoreWriter
 
 _MAX_PASSES: Final = 3  # the first, and two over what failed
@@ -46,7 +46,7 @@ class HarvestRun:
     """A harvest under way. Make it with `HarvestRun.begin` inside `open_writer`.
 
     stop_requested: set it to stop after the pages that are being fetched; the next start resumes the harvest
-    counts: how many pages had which result since this start
+    counts: how many pages had which result, in all starts of this harvest
     """
 
     def __init__(
@@ -73,6 +73,8 @@ class HarvestRun:
         self.options = FetchOptions(settings, not scope.pages, scope.agencies)
         self.client: PortalClient | None = None
         self._started = time.monotonic()
+        self._started_at = datetime.now(UTC)
+        self._seconds_before = 0.0
         self._passes = 0
         self._failed: int | None = None
         self._asked_again: set[str] = set()
@@ -99,19 +101,12 @@ class HarvestRun:
             known = known_pages(store)
         run = cls(settings, store, scope, new_harvest_id(store), known, resumed=False)
         run.spool.add(plan(settings, scope, known))
-        run._plan_sweep()
-        run.spool.set_meta(portal=settings.portal, scope=scope.fingerprint, begun_at=datetime.now(UTC).isoformat())
+        swept, sweep = planned_sweep(settings, scope, store, known)
+        run.spool.add(("sweep", ref) for ref in swept)
+        run.spool.set_meta(portal=settings.portal, scope=scope.fingerprint, begun_at=run._started_at.isoformat())
+        run.spool.set_meta(sweep=sweep, started_at=run._started_at.isoformat(), seconds_before=0.0)
         run.log("begun", portal=settings.portal, pending=run.spool.counts()["pending"])
         return run
-
-    def _plan_sweep(self) -> None:
-        """Plan the sweep's pages of this night, after all others."""
-        if not self.settings.sweep or self.scope.pages or self.scope.sample:
-            return
-        today = datetime.now(BANGKOK).date()
-        refs, progress = sweep_of_night(self.settings, sweep_progress(self.store), self.known, today)
-        self.spool.add(("sweep", ref) for ref in refs)
-        self.spool.set_meta(sweep=progress)
 
     @classmethod
     def _resume(cls, settings: Settings, store: StoreWriter, scope: Scope, harvest_id: str) -> "HarvestRun | None":
@@ -127,9 +122,20 @@ class HarvestRun:
                 f"the harvest {harvest_id} of other pages is unfinished; go on with it by the command that began it, "
                 "or discard it with --fresh"
             )
+        run._take_over()
         run.collect()
         run.log("resumed", pending=run.spool.counts()["pending"])
         return run
+
+    def _take_over(self) -> None:
+        """Count what the starts before this one fetched, and the time they took up to their last page."""
+        meta = self.spool.meta()
+        last = started = datetime.fromisoformat(meta.get("started_at") or meta["begun_at"])
+        for page in self.spool.pages(with_body=False, with_rows=False):
+            self.counts[page.result] += 1
+            last = max(last, page.fetched_at)
+        self._seconds_before = float(meta.get("seconds_before", 0.0)) + (last - started).total_seconds()
+        self.spool.set_meta(started_at=self._started_at.isoformat(), seconds_before=self._seconds_before)
 
     # --- fetching -----------------------------------------------------------------------------------------------------
 
@@ -328,7 +334,7 @@ class HarvestRun:
             coverage=checks.coverage,
             bounds=checks.bounds,
             failures=checks.failures,
-            seconds=round(time.monotonic() - self._started, 1),
+            seconds=round(self._seconds_before + time.monotonic() - self._started, 1),
             requests_interval=1 / self.settings.rate if self.client is None else self.client.interval,
             resumed=self.resumed,
             remarks=[*self._remarks(checks.coverage), *checks.advice],

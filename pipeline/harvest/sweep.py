@@ -8,15 +8,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from pipeline.errors import SettingsError
 from pipeline.harvest.checks import Coverage
 from pipeline.harvest.portal import PageRef, city_indicator_ref, project_ref
+from pipeline.harvest.result import Scope
 from pipeline.schema.codes import full_agency_code
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
+from pipeline.store.layout import BANGKOK
 
 Progress = dict[str, dict[str, Any]]
 """Range → `next`, the serial to go on with, and `began`, the day on which its round began."""
@@ -66,6 +68,19 @@ def sweep_progress(store: Archive) -> Progress:
         if progress := store.manifest(id_)["report"].get("sweep"):
             return dict(progress)
     return {}
+
+
+def planned_sweep(
+    settings: Settings, scope: Scope, store: Archive | None, known: Iterable[str]
+) -> tuple[list[PageRef], Progress]:
+    """The sweep's pages of a harvest that begins now, and how far the sweep then is; none where certain pages are asked for.
+
+    store: None where there is none yet; known: keys of pages that are asked for anyway
+    """
+    if not settings.sweep or scope.pages or scope.sample:
+        return [], {}
+    today = datetime.now(BANGKOK).date()
+    return sweep_of_night(settings, sweep_progress(store) if store else {}, known, today)
 
 
 def sweep_of_night(
