@@ -38,9 +38,10 @@ class Oddities:
         self._pages: dict[str, Counter[str]] = {"lines": Counter(), "findings": Counter(), "unknown": Counter()}
         self._first: dict[tuple[str, str], tuple[str, SpooledPage]] = {}
 
-    def count(self, page: SpooledPage) -> None:
-        """Count what one page has."""
-        self._add("lines", [(_form(line), line) for line in page.unclaimed], page)
+    def count(self, page: SpooledPage, unclaimed: str | None) -> None:
+        """Count what one page has. unclaimed: lines of its record's bytes, where those came again and were not parsed."""
+        lines = page.unclaimed if page.verdict is not None else (unclaimed or "").splitlines()
+        self._add("lines", [(_form(line), line) for line in lines], page)
         findings = [(_rule(finding), str(finding["printed"] or finding["message"])) for finding in page.findings]
         self._add("findings", findings, page)
         unknown = [str(finding["printed"]) for finding in page.findings if finding["rule"] == "unknown_kind"]

@@ -14,11 +14,14 @@ INCOMPLETE_RULES: Final = frozenset(("part_missing", "page_cut_off", "text_lost"
 """Findings of a page that may lack rows, or letters, that it had before: no parser's word makes it replace a whole version."""
 
 _SET_ASIDE: Final = "a suspect page ("
+_MOST_LINES: Final = 20  # of a page that no rule read, kept in its row: enough to see what is new
+_LONGEST_LINE: Final = 120
 _IDENTITY: Final = ("page_key", "url", "kind", "project_code", "kpi_code")
 _TAKEN_OVER: Final = (
     *("facts_sha256", "version_harvest_id", "record_sha256", "record_body_harvest_id", "version_verdict"),
     *("first_seen_at", "changed_at", "checked_at", "ended_at", "etag", "last_modified", "parser_version"),
     *("evaluation_quarter", "encoding", "progress_percent", "suspect_sha256", "suspect_nights"),
+    "unclaimed",
 )
 
 
@@ -145,6 +148,7 @@ def _take_bytes(row: PageRow, page: SpooledPage) -> None:
     row["record_sha256"], row["record_body_harvest_id"] = row["page_sha256"], row["body_harvest_id"]
     row["etag"], row["last_modified"] = page.headers.get("etag"), page.headers.get("last-modified")
     row["encoding"], row["parser_version"] = page.encoding, page.parser_version
+    row["unclaimed"] = "\n".join(line[:_LONGEST_LINE] for line in page.unclaimed[:_MOST_LINES]) or None
 
 
 def _new_version(row: PageRow, page: SpooledPage, harvest_id: str, *, live: bool) -> None:

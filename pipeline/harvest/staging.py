@@ -79,7 +79,7 @@ def stage(
             staged.outcomes[row["outcome"]] += 1
             differs = progress_differs(row, progress)
             if page is not None:
-                staged.oddities.count(page)
+                staged.oddities.count(page, row["unclaimed"])
             added = versions.rows(row, page, previous.get(row["page_key"]))
             if differs:
                 findings = added.setdefault("findings", [])

@@ -474,6 +474,7 @@ _ALL: Final = (
             ("checked_at", "instant", "When a harvest last confirmed this version.", False),
             ("misses", "int", "How many harvests running the portal said not found or blank.", True),
             ("ended_at", "instant", "When the record ended: the second miss running.", False),
+            ("unclaimed", "string", "Printed lines of the record's page that no rule read, at most 20.", False),
             (
                 "suspect_sha256",
                 "string",

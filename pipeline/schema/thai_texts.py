@@ -160,6 +160,7 @@ COLUMNS_TH: Final[dict[str, str]] = {
     "The quarter in the line of สยป.: a setting of the portal.": "ไตรมาสในบรรทัดของ สยป. ซึ่งเป็นการตั้งค่าของเว็บไซต์",
     "Progress that a project's page prints: its two pages may differ.": "ความคืบหน้าที่หน้าโครงการแสดง สองหน้าอาจแสดงไม่เท่ากัน",
     "Charset the bytes were read in.": "รหัสอักขระที่ใช้อ่านไฟล์",
+    "Printed lines of the record's page that no rule read, at most 20.": "บรรทัดบนหน้าที่ไม่มีกฎใดอ่านได้ ไม่เกิน 20 บรรทัด",
     "Hash of what a suspect page says that has not replaced a whole version.": "ค่าแฮชของข้อมูลบนหน้าที่น่าสงสัย "
     "ซึ่งยังไม่แทนที่ฉบับสมบูรณ์",
     "How many harvests running it said so.": "จำนวนครั้งติดต่อกันที่หน้านั้นแสดงข้อมูลเดียวกันนี้",

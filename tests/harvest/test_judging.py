@@ -18,6 +18,7 @@ from pipeline.harvest.portal import list_ref, project_ref
 from pipeline.harvest.result import HarvestResult, Scope
 from pipeline.harvest.run_report import report_text
 from pipeline.operate.status import condition, status_document
+from pipeline.store.verify import verify_store
 from pipeline.store.writer import open_archive
 
 CODE = code_of(0)
@@ -72,6 +73,7 @@ def test_a_suspect_page_replaces_a_whole_version_on_the_third_night_only(tmp_pat
     store = open_archive(tmp_path / "store")
     details = states_differ(store, "previous", "latest").to_pylist()
     assert {row["detail"] for row in details if row["table"] == "progress_reports"} == {"suspect_page"}
+    assert verify_store(tmp_path / "store", deep=True) == []
 
 
 def test_a_page_that_is_whole_again_forgets_what_was_suspect(tmp_path: Path) -> None:
@@ -164,7 +166,10 @@ def test_a_line_printed_from_today_on_is_seen_today(tmp_path: Path) -> None:
                 "<div class='panel-heading'><span>หลักการและเหตุผล".encode(), line.encode(), 1
             )
         second = night(portal, tmp_path, *numbers)
+        third = night(portal, tmp_path, *numbers)
     assert first.unclaimed == []
+    assert third.outcomes == {"unchanged": 4}
+    assert second.unclaimed == third.unclaimed
     [line] = second.unclaimed
     assert (line.what, line.pages, line.page_key) == (
         "งบประมาณที่ได้รับจัดสรร :",
