@@ -350,6 +350,8 @@ def _status_error(status: int, *, conditional: bool) -> tuple[str | None, ErrorK
     """
     if status in (*_PAGE_STATUSES, 404, 410) or (status == 304 and conditional):
         return None, None
+    if status == 407:
+        return "HTTP status 407: the proxy wants a name and a password", "blocked"
     return f"HTTP status {status}", "blocked" if status in _REFUSALS else "status"
 
 

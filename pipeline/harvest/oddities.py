@@ -53,9 +53,10 @@ class Oddities:
             self._first.setdefault((group, what), (printed, page))
         self._pages[group].update({what for what, _ in found})
 
-    def most(self, group: str) -> list[Oddity]:
-        """The most frequent ones of `lines`, `findings` or `unknown`."""
-        ranked = sorted(self._pages[group].items(), key=lambda item: (-item[1], item[0]))[:MOST]
+    def most(self, group: str, begins: str = "") -> list[Oddity]:
+        """The most frequent ones of `lines`, `findings` or `unknown`; begins: how they begin"""
+        chosen = [item for item in self._pages[group].items() if item[0].startswith(begins)]
+        ranked = sorted(chosen, key=lambda item: (-item[1], item[0]))[:MOST]
         found = []
         for what, pages in ranked:
             printed, page = self._first[group, what]

@@ -107,9 +107,10 @@ def robots_rules(fetched: Fetched) -> RobotsRules:
 
     Raises PortalError where robots.txt could not be read, so that nothing may be requested.
     """
-    # a redirect that leads nowhere makes it "unavailable", in the words of the RFC, as 4xx does; 429 says "later"
+    # a redirect that leads nowhere makes it "unavailable", in the words of the RFC, as 4xx does; 429 says "later",
+    # and 407 is the proxy's word
     status = fetched.status or 0
-    if fetched.error_kind == "redirect" or (400 <= status < 500 and status != 429):
+    if fetched.error_kind == "redirect" or (400 <= status < 500 and status not in (407, 429)):
         return RobotsRules(b"")
     if fetched.error is not None:
         raise PortalError(

@@ -316,9 +316,9 @@ class HarvestRun:
     def _check(self, staged: Staged) -> HarvestResult:
         requested = {ref.page_key: source for ref, source, _ in self.spool.planned()}
         odd = staged.oddities
-        suspects = [one for one in odd.most("findings") if one.what.startswith("part_missing")]
+        missing = odd.most("findings", "part_missing")
         checks = check_harvest(
-            staged.pages, self.known, requested, staged.rows_before, staged.rows, self.settings, missing=suspects
+            staged.pages, self.known, requested, staged.rows_before, staged.rows, self.settings, missing
         )
         held_back = checks.held_back
         if self.scope.sample is not None and self.store.latest_id() is not None:

@@ -961,6 +961,16 @@ def test_a_proxy_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pyte
         with_client("http://portal.bangkok.example", tmp_path, job)
 
 
+def test_a_proxy_that_wants_a_password_is_named(tmp_path: Path) -> None:
+    async def job(client: PortalClient) -> None:
+        pass
+
+    with FaultyPortal() as proxy:
+        proxy.always("http://portal.bangkok.example/robots.txt", status(407))
+        with pytest.raises(PortalError, match="HTTP status 407: the proxy wants a name and a password"):
+            with_client("http://portal.bangkok.example", tmp_path, job, proxy=proxy.url)
+
+
 def test_old_encryption_is_named_and_can_be_allowed(tmp_path: Path) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(CERTIFICATE)
