@@ -4,6 +4,7 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -28,6 +29,8 @@ _YII_PAGE: Final = re.compile(r"(?:(.+)/)?frontend/web(?:/index\.php)?", re.ASCI
 _MEANINGLESS: Final = re.compile(r"PHPSESSID|s?sid|session_?id|_|utm_.*|fbclid|gclid", re.ASCII | re.IGNORECASE)
 """Parameters that name a visit, not a page. All others are kept: `page=2` or `year=2566` may be another list."""
 _PROBE: Final = re.compile(r"([0-9]{8}|[0-9]{4}):([0-9]{1,4})(?:-([0-9]{1,4}))?", re.ASCII)
+_SAME_IN_FOLDER: Final = re.compile(r"\s*(?:[\w.-]+[/?]|/\w|https?://\w)", re.ASCII)
+"""A link that leads to the same page from every page of a folder: remembered by its folder, it is read once."""
 _MOBILE: Final = ("mobile", "mobile62")
 _LONGEST_URL: Final = 2_000  # servers refuse longer ones; the portal's have some hundred characters
 _INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u2060"  # what copying from a web page or a word processor leaves
@@ -125,6 +128,7 @@ def older_copy(ref: PageRef) -> PageRef | None:
 # --- codes of addresses ---------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=16_384)  # lists and pages of an agency link to the same pages again and again
 def page_ref(url: str, portal: str | None = None, base: str | None = None) -> PageRef | None:
     """The page a URL names, whatever its form, if it is of a known kind and on this portal; else None.
 
@@ -227,8 +231,12 @@ def discover(links: Iterable[str], base: str, portal: str) -> Iterator[PageRef]:
     links: as written in the page; base: the address the page was served from
     """
     seen: set[str] = set()
+    try:
+        folder = urljoin(base, ".")
+    except ValueError:  # brackets that are no IPv6 address
+        folder = base
     for link in links:
-        ref = page_ref(link, portal, base)
+        ref = page_ref(link, portal, folder if _SAME_IN_FOLDER.match(link) else base)
         if ref and ref.page_key not in seen:
             seen.add(ref.page_key)
             yield ref
