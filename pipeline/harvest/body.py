@@ -46,7 +46,8 @@ async def read_body(
     def failed(kind: Literal["transport", "truncated", "too_large"], text: str) -> NoUsableAnswerError:
         return NoUsableAnswerError(kind, text, response.status_code, headers)
 
-    decoder = decoder_of(headers.get("content-encoding", ""), limit)
+    coding = headers.get("content-encoding")
+    decoder = decoder_of(coding, limit) if coding else None
     # where the server miscounts, the rest of a page would be read as the answer to the next request
     announced = int(headers["content-length"]) if response.status_code == 200 and "content-length" in headers else -1
     pieces: list[bytes] = []

@@ -100,6 +100,9 @@ def _read(
     ref: PageRef, fetched: Fetched, judge: PageJudge, task: FetchTask, options: FetchOptions
 ) -> tuple[SpooledPage, list[PageRef]]:
     """Parse an answer, unless its bytes are already known; returns the page and the pages it links to."""
+    has_bytes = not fetched.not_modified and (fetched.error is None or bool(fetched.body))
+    is_new = has_bytes and fetched.sha256 != task.record_sha256
+    is_menu = ref.kind == "start"  # nothing but its links is of use
     page = SpooledPage(
         page_key=ref.page_key,
         kind=ref.kind,
@@ -109,20 +112,19 @@ def _read(
         headers=dict(fetched.headers),
         fetched_at=fetched.fetched_at,
         attempts=fetched.attempts,
-        sha256=None,
+        sha256=fetched.sha256 if has_bytes else None,
         error=fetched.error,
         error_kind=fetched.error_kind,
         not_modified=fetched.not_modified,
+        body=fetched.body if is_new and not is_menu else b"",
+        size=len(fetched.body) if has_bytes else 0,
     )
-    if fetched.not_modified or (fetched.error is not None and not fetched.body):
-        return page, []
-    page = replace(page, sha256=fetched.sha256, size=len(fetched.body))
-    if task.record_sha256 == page.sha256:
+    if not is_new:
         return page, []
     parsed = judge.parsed(fetched)
     page = read_page(page, fetched.body, parsed)
-    only_links = ref.kind == "start"  # nothing else of the menu is of use
-    page = replace(page, verdict=None, findings=[]) if only_links else replace(page, body=fetched.body)
+    if is_menu:
+        page = replace(page, verdict=None, findings=[])
     if not options.follow_links or fetched.error is not None or isinstance(parsed, Exception):
         return page, []
     return page, _links(page, parsed, fetched.final_url, options)

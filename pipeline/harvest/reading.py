@@ -66,17 +66,24 @@ def read_page(page: SpooledPage, body: bytes, parsed: ParsedPage | Exception) ->
 
     The page gets rows only where they are the record that its address promises.
     """
-    page = replace(page, parser_version=PARSER_VERSION, size=len(body))
     if isinstance(parsed, Exception):
         why = (
             f"the parser failed at this page ({type(parsed).__name__}: {error_text(parsed)}); report it with its bytes"
         )
-        return replace(page, error=page.error or why, error_kind=page.error_kind or PARSER_FAILED)
+        return replace(
+            page,
+            parser_version=PARSER_VERSION,
+            size=len(body),
+            error=page.error or why,
+            error_kind=page.error_kind or PARSER_FAILED,
+        )
     has_record = bool(parsed.tables) and (parsed.kind, parsed.code) == (page.kind, page.code)
     shows_another = bool(parsed.tables) and not has_record
     return replace(
         page,
         error=page.error or (f"the address shows the {parsed.kind} page of {parsed.code}" if shows_another else None),
+        parser_version=PARSER_VERSION,
+        size=len(body),
         verdict=parsed.verdict,
         facts_sha256=facts_sha256(parsed.tables) if has_record else None,
         encoding=parsed.encoding,

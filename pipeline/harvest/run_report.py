@@ -1,5 +1,6 @@
 """A run's report: for programs as JSON, for people as a page of text."""
 
+import hashlib
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Final
 
 from pipeline.harvest.oddities import Oddity
 from pipeline.harvest.result import HarvestResult
-from pipeline.store.durable import canonical_json, file_sha256, write_durably
+from pipeline.store.durable import canonical_json, sha256_lines, write_durably
 
 _COLUMNS: Final = ("expected", "fetched", "ok", "suspect", "blocked", "empty", "not_found", "failed", "skipped")
 
@@ -17,9 +18,9 @@ def write_report(folder: Path, result: HarvestResult, portal: str) -> str:
     text = report_text(result, portal)
     write_durably(folder / "report.json", canonical_json(asdict(result)))
     write_durably(folder / "report.txt", text.encode())
-    sums = [f"{file_sha256(folder / name)}  {name}\n" for name in ("log.jsonl", "report.json", "report.txt")]
-    write_durably(folder / "SHA256SUMS", "".join(sums).encode())
-    return file_sha256(folder / "SHA256SUMS")
+    sums = sha256_lines([folder / "log.jsonl", folder / "report.json", folder / "report.txt"], folder).encode()
+    write_durably(folder / "SHA256SUMS", sums)
+    return hashlib.sha256(sums).hexdigest()
 
 
 def report_text(result: HarvestResult, portal: str) -> str:

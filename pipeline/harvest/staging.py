@@ -75,9 +75,9 @@ def stage(
     with HarvestFiles(folder) as files:
         progress: dict[str, float] = {}
         for row, page in _page_rows(fetched, previous, harvest_id, suspect_nights):
+            differs = progress_differs(row, progress)
             staged.pages.append({name: row[name] for name in _CHECKED_COLUMNS})
             staged.outcomes[row["outcome"]] += 1
-            differs = progress_differs(row, progress)
             if page is not None:
                 staged.oddities.count(page, row["unclaimed"])
             added = versions.rows(row, page, previous.get(row["page_key"]))

@@ -27,8 +27,8 @@ def agency_table(pages: pa.Table, projects: pa.Table, project_kpis: pa.Table, li
     The name that the portal prints counts: of several the one of the latest fiscal year, and there the most frequent.
     """
     names = _printed_names(projects)
-    shown = {code_of_page(key) for key, version in _rows(pages, "pages") if version is not None}
-    shown |= {code for (code,) in (*_rows(project_kpis, "project_kpis"), *_rows(links, "result_list_links"))}
+    shown = {code for (code,) in (*_rows(project_kpis, "project_kpis"), *_rows(links, "result_list_links"))}
+    shown |= {code_of_page(key) for key, version in _rows(pages, "pages") if version is not None}
     seen = {code for code in map(agency_of_code, shown) if AGENCY_CODE.fullmatch(code)}
     return pa.Table.from_pylist(agency_rows(seen, names), arrow_schemas()["agencies"])
 

@@ -125,6 +125,11 @@ def file_sha256(file: Folder) -> str:
         raise unreadable(file) from None
 
 
+def sha256_lines(files: Iterable[Path], root: Path) -> str:
+    """The lines of `sha256sum` for files below a folder, by which `sha256sum -c` checks them."""
+    return "".join(f"{file_sha256(file)}  {file.relative_to(root).as_posix()}\n" for file in files)
+
+
 _HASHES: dict[tuple[str, int, int, int], str] = {}
 """Hashes of files read so far, by place and by what changes with their content: time, size, inode."""
 

@@ -21,7 +21,7 @@ from warcio.warcwriter import WARCWriter
 
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store.archive import Archive
-from pipeline.store.durable import file_sha256, new_folder
+from pipeline.store.durable import new_folder, sha256_lines
 from pipeline.store.layout import MANIFEST
 from pipeline.store.parquet import read_as, version_schemas
 
@@ -48,8 +48,7 @@ def write_evidence(store: Archive, code: str, out: Path) -> int:
         looks.to_csv(staged / "looks.csv", index=False)
         pages = _write_bundle(store, looks, staged)
         files = sorted(path for path in staged.rglob("*") if path.is_file())
-        sums = "".join(f"{file_sha256(file)}  {file.relative_to(staged).as_posix()}\n" for file in files)
-        (staged / "SHA256SUMS").write_text(sums, encoding="utf-8")
+        (staged / "SHA256SUMS").write_text(sha256_lines(files, staged), encoding="utf-8")
     return pages
 
 
