@@ -4,9 +4,11 @@
 >>> store.table("projects", "2026-10-01")
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
@@ -15,13 +17,18 @@ from pipeline.compare import timeline, trends
 from pipeline.compare.diff import states_differ
 from pipeline.harvest.verify_rows import RowCheck
 from pipeline.publish.describe import describe_columns, describe_tables, store_html, store_summary
+from pipeline.publish.extras import import_extra
 from pipeline.schema.columns import frame_attributes
 from pipeline.store import evidence
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_start
+from pipeline.store.points_in_time import When
 from pipeline.store.verify import verify_store
 from pipeline.store.verify_bytes import VerifyProblem
 from pipeline.store.writer import open_archive
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def open_store(path_or_url: str | Path) -> "Store":
@@ -35,8 +42,9 @@ def open_store(path_or_url: str | Path) -> "Store":
 class Store:
     """One store, opened for reading by `open_store`. It shows itself in a notebook: tables, rows, how fresh.
 
-    Where a method takes a time, it is a harvest's id, a day (the last harvest on or before it, Bangkok time), `latest` or
-    `previous`. An unknown time or table raises StoreError, a file that cannot be read StoreDamagedError.
+    Where a method takes a time, it is a harvest's id, a day (the last harvest on or before it, Bangkok time) as text,
+    `date`, `datetime` or `pandas.Timestamp`, `latest` or `previous`. An unknown time or table raises StoreError, a file
+    that cannot be read StoreDamagedError.
     """
 
     def __init__(self, archive: Archive) -> None:
@@ -71,17 +79,41 @@ class Store:
         columns = ["harvest_id", "started_at", "published", "held_back", "cause"]
         return pd.DataFrame(rows, columns=columns if not rows else None)
 
-    def table(self, name: str, when: str | date = "latest") -> pd.DataFrame:
+    def table(self, name: str, when: When = "latest", *, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """One table as it stood at `when`, as a pandas frame: `store.table("projects", "2026-10-01")`.
+
+        columns: only these, in this order; all if not given
 
         Days and instants are datetime columns, codes are text, whole numbers may be missing. `frame.attrs` has the title,
         the key, what each column means, and the units.
         """
-        frame: pd.DataFrame = self._archive.arrow(name, when).to_pandas()
+        frame: pd.DataFrame = self._archive.arrow(name, when, columns=columns).to_pandas()
         frame.attrs.update(frame_attributes(name))  # as a plain pd.read_parquet gives them
         return frame
 
-    def as_of(self, when: str | date) -> "AsOf":
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """The published rows of a table: `store["projects"]`."""
+        return self.table(name)
+
+    def to_polars(self, name: str, when: When = "latest", *, columns: Sequence[str] | None = None) -> "pl.DataFrame":
+        """One table as a polars frame; as `table` otherwise. Raises BmaProgressError where polars is not installed."""
+        frame: pl.DataFrame = import_extra("polars", "polars", "polars").from_arrow(
+            self._archive.arrow(name, when, columns=columns)
+        )
+        return frame
+
+    def changes(self, since: When | None = None) -> pd.DataFrame:
+        """Every change of every published night, as the table `changes`: `store.changes(since="2026-10-01")`.
+
+        since: only the nights after the harvest that this names, as `diff` takes it
+        """
+        frame = self.table("changes")
+        if since is None:
+            return frame
+        chosen: pd.DataFrame = frame[frame["harvest_id"] > self._archive.resolve(since)].reset_index(drop=True)
+        return chosen
+
+    def as_of(self, when: When) -> "AsOf":
         """All tables as they stood at a time; they stay so while harvests go on."""
         return AsOf(self, self._archive.resolve(when))
 
@@ -93,7 +125,7 @@ class Store:
         """Every look at one project's or indicator's pages that was not skipped, oldest first, with its outcome."""
         return self._archive.history(code)
 
-    def diff(self, before: str | date, after: str | date) -> pd.DataFrame:
+    def diff(self, before: When, after: When) -> pd.DataFrame:
         """What differs between two states, one row a difference with its meaning: `store.diff("2026-10-01", "latest")`.
 
         Columns: meaning, detail, table, key, column, before, after and others; see `pipeline.compare.changes`.
@@ -102,7 +134,7 @@ class Store:
         frame: pd.DataFrame = states_differ(archive, archive.resolve(before), archive.resolve(after)).to_pandas()
         return frame
 
-    def describe(self, name: str | None = None, when: str | date = "latest") -> pd.DataFrame:
+    def describe(self, name: str | None = None, when: When = "latest") -> pd.DataFrame:
         """What is in the store: one row a table, or of one table one row a column, as they stood at `when`.
 
         >>> store.describe()
@@ -156,12 +188,12 @@ class AsOf:
         return self.store._archive.arrow(name, self.harvest_id)
 
 
-def most_rewritten(store: Store, *, since: str | date | None = None, until: str | date = "latest") -> pd.DataFrame:
+def most_rewritten(store: Store, *, since: When | None = None, until: When = "latest") -> pd.DataFrame:
     """The projects and indicators whose history was rewritten, most nights first; see `pipeline.compare.trends`."""
     return trends.most_rewritten(store._archive, since=since, until=until)
 
 
-def not_reported(store: Store, days: int, *, when: str | date = "latest") -> pd.DataFrame:
+def not_reported(store: Store, days: int, *, when: When = "latest") -> pd.DataFrame:
     """The projects that reported nothing for more than so many days; see `pipeline.compare.trends`."""
     return trends.not_reported(store._archive, days, when=when)
 

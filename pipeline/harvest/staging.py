@@ -187,11 +187,6 @@ def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:
     before = store.latest_id()
     staged.withheld = frozenset() if publish_contacts else frozenset(("contacts",))
     new = State(store, staged.harvest_id, base=store.base_for(staged.harvest_id), staged=staged.folder)
-    snapshot = store.root / "tmp" / f"snapshot-{staged.harvest_id}"
-    shutil.rmtree(snapshot, ignore_errors=True)
-    snapshot.mkdir()
-    staged.rows = new.write(snapshot, leave_out=staged.withheld)
-    staged.snapshot = snapshot
     changes = CHANGES_SCHEMA.empty_table()
     if before is not None:
         withheld = staged.withheld | store.withheld(before)
@@ -200,6 +195,12 @@ def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:
         changes = compare_states(State(store, before), new, gone_before=_gone(staged.previous), cause=cause)
     staged.changes = Counter(changes["meaning"].to_pylist())
     write_parquet(changes, staged.folder / "changes.parquet", "changes")
+    del changes
+    snapshot = store.root / "tmp" / f"snapshot-{staged.harvest_id}"
+    shutil.rmtree(snapshot, ignore_errors=True)
+    snapshot.mkdir()
+    staged.rows = new.write(snapshot, leave_out=staged.withheld)  # its tables include this harvest's changes
+    staged.snapshot = snapshot
 
 
 def _gone(previous: Mapping[str, PageRow]) -> frozenset[str]:

@@ -128,6 +128,16 @@ def _run_columns(*columns: tuple[str, ColumnType, str, bool]) -> tuple[Column, .
     return tuple(Column(name, kind, text, origin="run", required=required) for name, kind, text, required in columns)
 
 
+def _derived(*columns: tuple[str, ColumnType, str, str]) -> tuple[Column, ...]:
+    """Columns that are computed from others: name, type, description, unit."""
+    return tuple(Column(name, kind, text, unit=unit, origin="derived") for name, kind, text, unit in columns)
+
+
+def _derived_key(*columns: tuple[str, ColumnType, str]) -> tuple[Column, ...]:
+    """Computed columns that are never null: name, type, description."""
+    return tuple(Column(name, kind, text, origin="derived", required=True) for name, kind, text in columns)
+
+
 _ALL: Final = (
     Table(
         "projects",
@@ -279,6 +289,22 @@ _ALL: Final = (
             ),
             Column("definition", "string", "What the indicator means.", "นิยาม หรือความหมายของตัวชี้วัด"),
             Column("summary", "string", "Summary of the year's work.", "สรุปผลการดำเนินงาน"),
+            *_derived(
+                ("agency_code", "string", "Code of the agency: the first 4 digits of the indicator's code.", ""),
+                ("agency_name", "string", "Name of that agency, from the table agencies.", ""),
+                (
+                    "target_direction",
+                    "string",
+                    "more or less: which is better, by the words of the unit, or null.",
+                    "",
+                ),
+                (
+                    "attainment_percent",
+                    "float",
+                    "Result by target; null where less is better or either is missing.",
+                    "percent",
+                ),
+            ),
             *_LINEAGE,
         ),
     ),
@@ -442,6 +468,89 @@ _ALL: Final = (
         ),
     ),
     Table(
+        "changes",
+        "Every change of every published night; derived from the harvests. What contact lines say is withheld.",
+        ("harvest_id", "change_no"),
+        (
+            *_derived_key(
+                ("harvest_id", "string", "The harvest that saw the change."),
+                ("change_no", "int", "Number of the change in its harvest, from 1."),
+                ("harvest_date", "date", "Day of that harvest in Bangkok."),
+                ("table", "string", "Table concerned."),
+                ("key", "string", "Row concerned: the columns of its key as a JSON object."),
+            ),
+            *_derived(
+                ("project_code", "string", "Project concerned.", ""),
+                ("kpi_code", "string", "Indicator concerned.", ""),
+                ("agency_code", "string", "Agency concerned.", ""),
+            ),
+            *_derived_key(("change", "string", "added, removed or changed.")),
+            *_derived(
+                ("column", "string", "Column concerned; null where the whole row was added or removed.", ""),
+                ("before", "string", "Value before; of a removed row a JSON object.", ""),
+                ("after", "string", "Value after; of an added row a JSON object.", ""),
+            ),
+            *_derived_key(("meaning", "string", "What the change means for an audit.")),
+            *_derived(("detail", "string", "The finer meaning, where there is one.", "")),
+            *_derived_key(("cause", "string", "portal, or parser where only our reading changed.")),
+        ),
+    ),
+    Table(
+        "red_flags",
+        "Patterns that deserve a question, one row each; derived by the rules of pipeline/schema/red_flags.py.",
+        ("rule", "project_code", "flag_no"),
+        (
+            *_derived_key(
+                ("rule", "string", "Name of the rule."),
+                ("project_code", "string", "Code of the project."),
+                ("flag_no", "int", "Number of the flag of this rule and project, from 1."),
+                ("severity", "string", "critical, major or minor."),
+            ),
+            *_derived(
+                ("harvest_id", "string", "The harvest that saw the change, or first saw the record as it is now.", ""),
+                ("evidence", "string", "The rows that show it: a JSON list of tables and keys.", ""),
+                ("printed", "string", "What these rows say.", ""),
+            ),
+        ),
+    ),
+    Table(
+        "project_overview",
+        "How each project stands, one row each; derived from the other tables.",
+        ("project_code",),
+        (
+            *_derived_key(("project_code", "string", "Code of the project.")),
+            *_derived(
+                ("name", "string", "Title of the project.", ""),
+                ("agency_code", "string", "Code of the agency.", ""),
+                ("agency_name", "string", "Name of the agency.", ""),
+                ("fiscal_year_be", "int", "Fiscal year, Buddhist era.", "year"),
+                ("progress_percent", "float", "Progress of the project.", "percent"),
+                ("planned_percent", "float", "Progress that the plan leads to by the day of the harvest.", "percent"),
+                ("variance_percent", "float", "Progress less planned: negative is behind plan.", "percent"),
+                ("last_report_date", "date", "Latest day of a report.", ""),
+                ("days_since_report", "int", "Days from that day to the day of the harvest.", "days"),
+            ),
+            *_derived_key(
+                ("reports", "int", "Number of progress reports."),
+                ("has_problems", "bool", "Whether any report names problems or obstacles."),
+                ("steps", "int", "Number of steps in the plan."),
+            ),
+            *_derived(("weights_sum", "float", "Sum of the steps' weights.", "percent")),
+            *_derived_key(
+                ("kpis", "int", "Number of indicators on the project's page."),
+                ("kpis_attained", "int", "How many of them reached their target, of those where it can be computed."),
+            ),
+            *_derived(
+                ("budget_received_baht", "float", "Budget received.", "baht"),
+                ("budget_spent_baht", "float", "Budget spent.", "baht"),
+            ),
+            *_derived_key(
+                ("times_rewritten", "int", "In how many harvests history of the project was rewritten."),
+                ("red_flags", "int", "Number of red flags."),
+            ),
+        ),
+    ),
+    Table(
         "pages",
         "What was looked at in a harvest, and what came; pages not looked at carry their version on.",
         ("page_key", "harvest_id"),
@@ -508,8 +617,11 @@ _ALL: Final = (
 TABLES: Final[dict[str, Table]] = {table.name: table for table in _ALL}
 """All published tables by name."""
 
-DERIVED_TABLES: Final = ("plan_vs_actual", "agencies")
+DERIVED_TABLES: Final = ("plan_vs_actual", "agencies", "changes", "red_flags", "project_overview")
 """The tables that are computed from the facts of others: never stored as truth, never compared."""
+
+DERIVATION_VERSION: Final = 1
+"""Raise it when a derived table or column gives other values for the same facts: snapshots are then written anew."""
 
 RECORD_TABLES: Final = tuple(name for name in TABLES if name not in ("pages", "findings", *DERIVED_TABLES))
 """The tables whose rows are facts printed on pages."""
@@ -522,9 +634,9 @@ PAGE_LEVEL_TABLES: Final = frozenset(
 
 @cache
 def schema_version() -> str:
-    """Names the present set of tables, columns and types: files written under another one may lack columns."""
+    """Names the present tables, columns, types and derivations: files written under another one may lack columns."""
     declared = [[table.name, table.key, [(column.name, column.type) for column in table.columns]] for table in _ALL]
-    return hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([declared, DERIVATION_VERSION]).encode()).hexdigest()[:12]
 
 
 @cache
@@ -560,7 +672,8 @@ def arrow_schema(table: str, *, facts_only: bool = False) -> pa.Schema:
 
 
 def _arrow_schema(table: Table, *, facts_only: bool) -> pa.Schema:
-    columns = [column for column in table.columns if not (facts_only and column.origin == "lineage")]
+    added = ("lineage",) if table.name in DERIVED_TABLES else ("lineage", "derived")
+    columns = [column for column in table.columns if not (facts_only and column.origin in added)]
     fields = [
         pa.field(
             column.name,

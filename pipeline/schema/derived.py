@@ -1,21 +1,26 @@
 """The tables that are computed from the rows of others, declared once: what each needs, and how it is computed."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.schema import agency_table, plan_vs_actual
+from pipeline.schema import agency_table, kpi_targets, plan_vs_actual, project_overview, red_flags
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """One derived table. needed: tables and columns it is computed from; compute: those tables and the day → its rows."""
+    """One derived table. needed: tables and columns it is computed from; compute: those tables and the day → its rows.
+
+    chosen: of a needed table only the rows that matter, for tables that grow with every night
+    """
 
     needed: Mapping[str, tuple[str, ...]]
     compute: Callable[[list[pa.Table], date], pa.Table]
+    chosen: Mapping[str, pc.Expression] = field(default_factory=dict)
 
 
 DERIVED: Final[dict[str, Derived]] = {
@@ -23,15 +28,14 @@ DERIVED: Final[dict[str, Derived]] = {
         plan_vs_actual.NEEDED, lambda tables, day: plan_vs_actual.plan_vs_actual(*tables, as_of=day)
     ),
     "agencies": Derived(agency_table.NEEDED, lambda tables, _: agency_table.agency_table(*tables)),
+    "red_flags": Derived(red_flags.NEEDED, red_flags.red_flags, {"changes": red_flags.CHOSEN_CHANGES}),
+    "project_overview": Derived(
+        project_overview.NEEDED,
+        project_overview.project_overview,
+        {"changes": pc.field("meaning").isin(project_overview.REWRITES)},
+    ),
 }
+"""In the order in which they are computed: a later one may need an earlier one, and the table `changes`."""
 
-NEEDED_BY_DERIVED: Final[dict[str, tuple[str, ...]]] = {
-    table: tuple(dict.fromkeys(column for one in DERIVED.values() for column in one.needed.get(table, ())))
-    for table in dict.fromkeys(table for one in DERIVED.values() for table in one.needed)
-}
-"""Tables and columns that all derived tables together are computed from."""
-
-
-def derived_tables(facts: Mapping[str, pa.Table], day: date, names: Iterable[str] = DERIVED) -> dict[str, pa.Table]:
-    """Derived tables by name, all of them if not named. facts: the tables that they need; day: of the state"""
-    return {name: DERIVED[name].compute([facts[table] for table in DERIVED[name].needed], day) for name in names}
+COMPUTED_COLUMNS: Final[dict[str, Callable[[pa.Table], dict[str, pa.Array]]]] = {"kpis": kpi_targets.computed_columns}
+"""The derived columns of tables of records, from the facts of the same rows."""

@@ -27,6 +27,8 @@ RELATIONS: Final = (
     Relation("result_list_quarters", "result_list_items", _ITEM),
     Relation("city_indicator_strategies", "city_indicators", ("indicator_no",)),
     Relation("plan_vs_actual", "projects", ("project_code",)),
+    Relation("project_overview", "projects", ("project_code",)),
+    Relation("red_flags", "projects", ("project_code",)),
 )
 """The relations whose parent row always exists: both come from one page, or the child is computed from the parent.
 

@@ -19,12 +19,55 @@ TABLES_TH: Final[dict[str, str]] = {
     "city_indicator_strategies": "ระดับต่าง ๆ ของแผนพัฒนากรุงเทพมหานครที่ตัวชี้วัดเหล่านั้นวัดผล",
     "plan_vs_actual": "แผนเทียบกับผล ณ สิ้นเดือนของปีงบประมาณ คำนวณจากทั้งสองอย่าง",
     "agencies": "หน่วยงานที่อาจมีอยู่ และหน่วยงานที่หน้าเว็บแสดงรหัส คำนวณจากตารางอื่น",
+    "changes": "ความเปลี่ยนแปลงทั้งหมดของทุกคืนที่เผยแพร่ คำนวณจากข้อมูลแต่ละคืน ไม่แสดงข้อความของผู้ติดต่อ",
+    "red_flags": "รูปแบบที่ควรตั้งคำถาม แถวละหนึ่งเรื่อง คำนวณตามกฎใน pipeline/schema/red_flags.py",
+    "project_overview": "ภาพรวมของแต่ละโครงการ โครงการละหนึ่งแถว คำนวณจากตารางอื่น",
     "pages": "หน้าเว็บที่ตรวจดูในแต่ละคืนและผลที่ได้ หน้าที่ไม่ได้ตรวจดูคงรุ่นเดิมไว้",
     "findings": "ข้อสังเกตเกี่ยวกับหน้าเว็บในแต่ละคืน",
 }
 """What a row of each table is."""
 
 COLUMNS_TH: Final[dict[str, str]] = {
+    "Code of the agency: the first 4 digits of the indicator's code.": "รหัสหน่วยงาน: 4 หลักแรกของรหัสตัวชี้วัด",
+    "Name of that agency, from the table agencies.": "ชื่อหน่วยงานนั้น จากตารางหน่วยงาน",
+    "more or less: which is better, by the words of the unit, or null.": "more หรือ less: มากหรือน้อยจึงดี ตามคำในหน่วยนับ หรือว่าง",
+    "Result by target; null where less is better or either is missing.": "ผลงานเทียบเป้าหมาย ว่างเมื่อน้อยจึงดีหรือขาดค่าใดค่าหนึ่ง",
+    "The harvest that saw the change.": "รอบเก็บข้อมูลที่พบความเปลี่ยนแปลง",
+    "Number of the change in its harvest, from 1.": "ลำดับของความเปลี่ยนแปลงในรอบนั้น เริ่มที่ 1",
+    "Day of that harvest in Bangkok.": "วันที่ของรอบนั้นตามเวลากรุงเทพฯ",
+    "Row concerned: the columns of its key as a JSON object.": "แถวที่เกี่ยวข้อง: คอลัมน์หลักเป็น JSON",
+    "Project concerned.": "โครงการที่เกี่ยวข้อง",
+    "Indicator concerned.": "ตัวชี้วัดที่เกี่ยวข้อง",
+    "Agency concerned.": "หน่วยงานที่เกี่ยวข้อง",
+    "added, removed or changed.": "added เพิ่ม, removed ลบ หรือ changed แก้ไข",
+    "Column concerned; null where the whole row was added or removed.": "คอลัมน์ที่เกี่ยวข้อง ว่างเมื่อเพิ่มหรือลบทั้งแถว",
+    "Value before; of a removed row a JSON object.": "ค่าเดิม ถ้าลบทั้งแถวเป็น JSON",
+    "Value after; of an added row a JSON object.": "ค่าใหม่ ถ้าเพิ่มทั้งแถวเป็น JSON",
+    "What the change means for an audit.": "ความหมายของความเปลี่ยนแปลงต่อการตรวจสอบ",
+    "The finer meaning, where there is one.": "ความหมายที่ละเอียดขึ้น ถ้ามี",
+    "portal, or parser where only our reading changed.": "portal เว็บไซต์เปลี่ยน หรือ parser เฉพาะการอ่านของเราเปลี่ยน",
+    "Number of the flag of this rule and project, from 1.": "ลำดับของข้อสังเกตตามกฎและโครงการนั้น เริ่มที่ 1",
+    "critical, major or minor.": "critical, major หรือ minor",
+    "The harvest that saw the change, or first saw the record as it is now.": "รอบที่พบความเปลี่ยนแปลง หรือพบสภาพปัจจุบันครั้งแรก",
+    "The rows that show it: a JSON list of tables and keys.": "แถวที่เป็นหลักฐาน: รายชื่อตารางและรหัสเป็น JSON",
+    "What these rows say.": "ข้อความหรือค่าในแถวเหล่านั้น",
+    "Title of the project.": "ชื่อโครงการ",
+    "Name of the agency.": "ชื่อหน่วยงาน",
+    "Fiscal year, Buddhist era.": "ปีงบประมาณ พ.ศ.",
+    "Progress that the plan leads to by the day of the harvest.": "ความคืบหน้าตามแผน ณ วันที่เก็บข้อมูล",
+    "Progress less planned: negative is behind plan.": "ความคืบหน้าลบด้วยแผน ค่าติดลบคือช้ากว่าแผน",
+    "Latest day of a report.": "วันที่ล่าสุดของรายงาน",
+    "Days from that day to the day of the harvest.": "จำนวนวันจากวันนั้นถึงวันที่เก็บข้อมูล",
+    "Number of progress reports.": "จำนวนรายงานความคืบหน้า",
+    "Whether any report names problems or obstacles.": "มีรายงานใดระบุปัญหาหรืออุปสรรคหรือไม่",
+    "Number of steps in the plan.": "จำนวนขั้นตอนในแผน",
+    "Sum of the steps' weights.": "ผลรวมน้ำหนักของขั้นตอน",
+    "Number of indicators on the project's page.": "จำนวนตัวชี้วัดในหน้าโครงการ",
+    "How many of them reached their target, of those where it can be computed.": "จำนวนตัวชี้วัดที่บรรลุเป้าหมาย นับเฉพาะที่คำนวณได้",
+    "Budget received.": "งบประมาณที่ได้รับ",
+    "Budget spent.": "งบประมาณที่ใช้ไป",
+    "In how many harvests history of the project was rewritten.": "จำนวนรอบที่พบการแก้ไขประวัติของโครงการ",
+    "Number of red flags.": "จำนวนข้อสังเกต",
     "Code of the project: 8 digits of the agency, hyphen, serial.": "รหัสโครงการ: รหัสหน่วยงาน 8 หลัก ขีด และเลขลำดับ",
     "Title of the project; titles repeat across districts and years.": "ชื่อโครงการ ชื่อซ้ำกันได้ระหว่างเขตและระหว่างปี",
     "Code of the agency: the first 8 digits of the project code.": "รหัสหน่วยงาน: 8 หลักแรกของรหัสโครงการ",
@@ -181,7 +224,7 @@ COLUMNS_TH: Final[dict[str, str]] = {
 }  # fmt: skip
 """English description of a column → the same in Thai."""
 
-UNITS_TH: Final[dict[str, str]] = {"percent": "ร้อยละ", "baht": "บาท", "year": "ปี"}
+UNITS_TH: Final[dict[str, str]] = {"percent": "ร้อยละ", "baht": "บาท", "days": "วัน", "year": "ปี"}
 
 TYPES: Final[dict[str, tuple[str, str]]] = {
     "string": ("text", "ข้อความ"),

@@ -2,9 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from pipeline.schema.columns import TABLES, schema_version
 from pipeline.store.durable import is_unaltered, unreadable, unseal
 from pipeline.store.harvests import Harvests
 from pipeline.store.layout import FORMAT, SNAPSHOT, ids_in
+from pipeline.store.points_in_time import When
 from pipeline.store.state import State
 
 
@@ -72,16 +72,18 @@ class Archive(Harvests):
 
     # --- tables ---------------------------------------------------------------------------------------------------
 
-    def arrow(self, name: str, when: str | date = "latest") -> pa.Table:
-        """One table as it stood at `when`, as Arrow.
+    def arrow(self, name: str, when: When = "latest", *, columns: Sequence[str] | None = None) -> pa.Table:
+        """One table as it stood at `when`, as Arrow. columns: only these, in this order
 
-        Raises StoreError for an unknown table or time, StoreDamagedError where its file cannot be read.
+        Raises StoreError for an unknown table, column or time, StoreDamagedError where its file cannot be read.
         """
         id_ = self._known(name, when)
+        chosen = None if columns is None else _known_columns(name, columns)
         if (file := self.snapshot_file(name, id_)) is None:
-            return State(self, id_).table(name)
+            table = State(self, id_).table(name)
+            return table if chosen is None else table.select(chosen)
         with _table_file(file):
-            return pq.read_table(file)
+            return pq.read_table(file, columns=chosen)
 
     def number_of_rows(self, name: str, when: str = "latest") -> int:
         """How many rows a table had at `when`; of a snapshot without reading them. Raises like `arrow`."""
@@ -91,8 +93,8 @@ class Archive(Harvests):
         with _table_file(file):
             return int(pq.read_metadata(file).num_rows)
 
-    def _known(self, name: str, when: str | date) -> str:
-        if name not in TABLES:
+    def _known(self, name: str, when: When) -> str:
+        if not isinstance(name, str) or name not in TABLES:
             raise StoreError(f"{name!r} is no table; there are {', '.join(TABLES)}")
         return self.resolve(when)
 
@@ -188,6 +190,16 @@ class Archive(Harvests):
         else:
             State(self, id_, base=self.base_for(id_)).write(out)
         return id_
+
+
+def _known_columns(name: str, columns: Sequence[str]) -> list[str]:
+    known = [column.name for column in TABLES[name].columns]
+    if isinstance(columns, str):
+        raise StoreError(f"columns is a list of names, such as [{columns!r}]")
+    for column in columns:
+        if column not in known:
+            raise StoreError(f"{column!r} is no column of {name}; there are {', '.join(known)}")
+    return list(columns)
 
 
 def has_current_columns(snapshot: Path) -> bool:

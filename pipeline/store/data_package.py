@@ -7,11 +7,15 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow.parquet as pq
+
 from pipeline.schema.columns import TABLES, Column, ColumnType
 from pipeline.schema.relations import RELATIONS
-from pipeline.store.durable import file_sha256
+from pipeline.store.durable import FileHashes, file_sha256, sync_and_hash
+from pipeline.store.layout import harvest_day
 
 FILE: Final = "datapackage.json"
+INDEX: Final = "index.json"
 
 _TYPES: Final[dict[ColumnType, str]] = {
     "string": "string",
@@ -49,6 +53,24 @@ def write_data_package(folder: Path, harvest_id: str, portal: str, *, form: str 
     file = folder / FILE
     file.write_text(json.dumps(package, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return file
+
+
+def write_index(folder: Path, harvest_id: str, portal: str, hashes: FileHashes | None = None) -> Path:
+    """Write the index beside the tables that lie in a folder; returns its file. hashes: of its files, where known"""
+    index = folder / INDEX
+    index.write_bytes(index_of(folder, harvest_id, portal, hashes))
+    return index
+
+
+def index_of(folder: Path, harvest_id: str, portal: str, hashes: FileHashes | None = None) -> bytes:
+    """What a program needs to fetch the tables of a folder: the portal, the night, each file's rows, bytes and hash."""
+    files = [file for name in TABLES if (file := folder / f"{name}.parquet").is_file()]
+    hashes = hashes or sync_and_hash(files)
+    tables = {
+        file.stem: {"file": file.name, "rows": pq.read_metadata(file).num_rows, **hashes[file.name]} for file in files
+    }
+    content = {"portal": portal, "harvest_id": harvest_id, "night": f"{harvest_day(harvest_id)}", "tables": tables}
+    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def says_of_files(package: dict[str, Any]) -> dict[str, Any]:

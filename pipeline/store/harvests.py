@@ -4,7 +4,6 @@ import hashlib
 import zipfile
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ import zstandard
 from pipeline.errors import MissingPageError, StoreDamagedError, StoreError
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE
 from pipeline.store.durable import is_unaltered
-from pipeline.store.layout import BANGKOK, HARVEST_ID, MANIFEST, Folder, harvest_id_at
+from pipeline.store.layout import HARVEST_ID, MANIFEST, Folder, harvest_id_at
 from pipeline.store.packs import PACK, harvest_folder, pack_of, packed_ids, parquet_source
+from pipeline.store.points_in_time import When, end_of
 
 
 class Harvests:
@@ -89,16 +89,17 @@ class Harvests:
         """The last published harvest before another, or None."""
         return max((id_ for id_ in self.harvest_ids(published_only=True) if id_ < harvest_id), default=None)
 
-    def resolve(self, when: str | date) -> str:
-        """A harvest's id from an id, a day (the last harvest on or before it, Bangkok time), `latest` or `previous`.
+    def resolve(self, when: When) -> str:
+        """A harvest's id from an id, a day (the last harvest on or before it, Bangkok time), an instant, `latest` or `previous`.
 
-        Raises StoreError where the store has no such harvest.
+        A `datetime` without a time zone is Bangkok time, and at midnight the whole day. Raises StoreError where the store
+        has no such harvest, and for Buddhist years and days to come.
         """
-        text = when.isoformat() if isinstance(when, date) else when.strip()
         self.check_chain()
         published = self.harvest_ids(published_only=True)
         if not published and not self.harvest_ids():
             raise StoreError(f"{self.root} holds no harvest yet; run `bma-progress harvest` first")
+        text = when.strip() if isinstance(when, str) else ""
         if text in ("latest", "previous"):
             place = -1 if text == "latest" else -2
             if len(published) < -place:
@@ -109,17 +110,11 @@ class Harvests:
             if text in ids:
                 return text
             raise StoreError(f"{self.root} holds no harvest {text}; the newest is {ids[-1]}")
-        try:
-            day = date.fromisoformat(text)
-        except ValueError:
-            raise StoreError(
-                f"{text!r} is no harvest's id, no day such as 2026-11-22, and neither latest nor previous"
-            ) from None
-        end = harvest_id_at(datetime.combine(day + timedelta(days=1), time(), BANGKOK).astimezone(UTC))
+        end = harvest_id_at(end_of(when))
         before = [id_ for id_ in published if id_ < end]
         if not before:
             first = published[0] if published else "none"
-            raise StoreError(f"no harvest was published on or before {text}; the first one is {first}")
+            raise StoreError(f"no harvest was published on or before {text or when}; the first one is {first}")
         return before[-1]
 
     # --- pages ----------------------------------------------------------------------------------------------------

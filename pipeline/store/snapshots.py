@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.schema.columns import schema_version
 from pipeline.store.archive import Archive, has_current_columns
-from pipeline.store.data_package import write_data_package
+from pipeline.store.data_package import write_data_package, write_index
 from pipeline.store.durable import FileHashes, remove, seal, sync_and_hash, write_durably
 from pipeline.store.layout import BANGKOK, SNAPSHOT, harvest_start, ids_in
 from pipeline.store.readers import put_in_place
@@ -59,12 +59,13 @@ def _link_or_copy(source: str, target: str) -> None:
 
 
 def finish_snapshot(folder: Path, harvest_id: str, portal: str, tables: FileHashes | None = None) -> None:
-    """Write a snapshot's data package and its own list of hashes, and force everything to disk.
+    """Write a snapshot's data package, its index and its own list of hashes, and force everything to disk.
 
     tables: of its tables, bytes and hashes, where they are on disk already
     """
-    package = write_data_package(folder, harvest_id, portal)
-    files = {**(tables or sync_and_hash(folder.glob("*.parquet"))), **sync_and_hash([package])}
+    tables = tables or sync_and_hash(folder.glob("*.parquet"))
+    about = [write_data_package(folder, harvest_id, portal), write_index(folder, harvest_id, portal, tables)]
+    files = {**tables, **sync_and_hash(about)}
     write_durably(folder / SNAPSHOT, snapshot_document(files, harvest_id))
 
 

@@ -5,7 +5,7 @@ hand (the *base*) saves reading old harvests: only codes whose pages differ betw
 """
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import PAGE_LEVEL_TABLES, RECORD_TABLES, TABLES, arrow_schemas
-from pipeline.schema.derived import DERIVED, NEEDED_BY_DERIVED, derived_tables
+from pipeline.schema.derived import COMPUTED_COLUMNS, DERIVED
 from pipeline.schema.page_kinds import OWNER_OF_KIND
 from pipeline.store.harvests import Harvests
 from pipeline.store.layout import Folder, harvest_day
@@ -96,9 +96,14 @@ class State:
             return self.pages.select(arrow_schemas()["pages"].names).cast(arrow_schemas()["pages"])
         if name == "findings":
             return self._findings()
+        if name == "changes":
+            blocks = list(self._changes())
+            return pa.concat_tables(blocks) if blocks else arrow_schemas()[name].empty_table()
+        if name == "changes":
+            blocks = list(self._changes())
+            return pa.concat_tables(blocks) if blocks else arrow_schemas()[name].empty_table()
         if name in DERIVED:
-            facts = {table: self.table(table) for table in DERIVED[name].needed}
-            return derived_tables(facts, harvest_day(self.harvest_id), (name,))[name]
+            return self._derived(name, self.table)
         owner = TABLES[name].key[0]
         blocks = [tables[name] for _, tables in self.blocks(owner, (name,))]
         return pa.concat_tables(blocks) if blocks else arrow_schemas()[name].empty_table()
@@ -110,8 +115,9 @@ class State:
         """
         leave_out = self.withheld if leave_out is None else leave_out
         rows = self._copy_from_base(out, leave_out)
-        schemas = {name: arrow_schemas()[name] for name in (*RECORD_TABLES, "pages", "findings") if name not in rows}
-        rows = {**dict.fromkeys(RECORD_TABLES, 0), **rows}
+        written = (*RECORD_TABLES, "pages", "findings", "changes")
+        schemas = {name: arrow_schemas()[name] for name in written if name not in rows}
+        rows = {**dict.fromkeys((*RECORD_TABLES, "changes"), 0), **rows}
         with parquet_writers(out, schemas) as writers:
             for owner, names in FAMILIES.items():
                 built = [name for name in names if name in schemas and name not in leave_out]
@@ -120,16 +126,43 @@ class State:
                 table = self.table(name)
                 writers[name].write_table(table, row_group_size=ROW_GROUP)
                 rows[name] = len(table)
-        facts = {
-            name: pq.read_table(out / f"{name}.parquet", columns=list(columns))
-            for name, columns in NEEDED_BY_DERIVED.items()
-        }
-        derived = derived_tables(facts, harvest_day(self.harvest_id))
+            for block in self._changes():
+                writers["changes"].write_table(block)
+                rows["changes"] += len(block)
+        derived: dict[str, pa.Table] = {}
+        for name in DERIVED:  # one after the other: together their facts would be most of the state
+            derived[name] = self._derived(
+                name, lambda other: derived[other] if other in derived else ds.dataset(out / f"{other}.parquet")
+            )
         with parquet_writers(out, {name: table.schema for name, table in derived.items()}) as writers:
             for name, table in derived.items():
                 writers[name].write_table(table, row_group_size=ROW_GROUP)
                 rows[name] = len(table)
         return rows
+
+    def _derived(self, name: str, rows_of: Callable[[str], pa.Table | ds.Dataset]) -> pa.Table:
+        """A derived table. rows_of: name → the rows of a table that it needs, or the file with them"""
+        spec = DERIVED[name]
+        needed = []
+        for other, columns in spec.needed.items():
+            rows = rows_of(other)
+            source = ds.dataset(rows) if isinstance(rows, pa.Table) else rows
+            needed.append(source.to_table(columns=list(columns), filter=spec.chosen.get(other)))
+        return spec.compute(needed, harvest_day(self.harvest_id))
+
+    def _changes(self) -> Iterator[pa.Table]:
+        """The changes of every published harvest so far and of this one, a block each; without what contact lines say."""
+        schema, base = arrow_schemas()["changes"], self._base.name if self._base else ""
+        if self._base is not None:
+            with pq.ParquetFile(self._base / "changes.parquet") as file:
+                for group in range(file.num_row_groups):
+                    yield file.read_row_group(group).cast(schema)
+        published = self.harvests.harvest_ids(published_only=True)
+        for id_ in sorted({*published, self.harvest_id}):
+            if base < id_ <= self.harvest_id:
+                rows = changes_of_harvest(self._file(id_, "changes"), id_)
+                if len(rows):
+                    yield rows
 
     def _write_blocks(
         self, owner: str, names: Sequence[str], writers: Mapping[str, pq.ParquetWriter], rows: dict[str, int]
@@ -239,8 +272,13 @@ class State:
             return table.select(schema.names).cast(schema)
         owners = pa.array([pages[code][0].row for code in table[TABLES[name].key[0]].to_pylist()], pa.int64())
         about = self.live.select(list(_LINEAGE_FROM.values())).take(owners)
+        computed = COMPUTED_COLUMNS[name](table) if name in COMPUTED_COLUMNS else {}
         arrays = [
-            (about[_LINEAGE_FROM[field.name]] if field.name in _LINEAGE_FROM else table[field.name]).combine_chunks()
+            computed[field.name]
+            if field.name in computed
+            else (
+                about[_LINEAGE_FROM[field.name]] if field.name in _LINEAGE_FROM else table[field.name]
+            ).combine_chunks()
             for field in schema
         ]
         return pa.Table.from_arrays(arrays, schema=schema)
@@ -261,6 +299,24 @@ class State:
                 found = found.filter(pc.invert(pc.is_in(found["rule"], value_set=pa.array(OF_ONE_HARVEST))))
             parts.append(found.filter(pc.is_in(found["page_key"], value_set=pa.array(sorted(keys), pa.string()))))
         return _sorted(pa.concat_tables(parts).cast(schema), "findings") if parts else schema.empty_table()
+
+
+def changes_of_harvest(file: Folder | None, harvest_id: str) -> pa.Table:
+    """The rows of `changes` that one harvest brought. file: its own file of changes, None where it has none"""
+    schema = arrow_schemas()["changes"]
+    own = ("harvest_id", "change_no", "harvest_date")
+    rows = read_as(file, pa.schema([field.remove_metadata() for field in schema if field.name not in own]))
+    personal = pc.equal(rows["table"], "contacts")
+    for name in ("before", "after"):
+        hidden = pc.and_(personal, pc.is_valid(rows[name]))
+        rows = _with_column(rows, name, pc.if_else(hidden, "(withheld)", rows[name]))
+    about = {
+        "harvest_id": pa.repeat(harvest_id, len(rows)),
+        "change_no": pa.array(range(1, len(rows) + 1), pa.int32()),
+        "harvest_date": pa.repeat(pa.scalar(harvest_day(harvest_id), pa.date32()), len(rows)),
+    }
+    columns = [about[field.name].cast(field.type) if field.name in own else rows[field.name] for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def live_pages(pages: pa.Table) -> pa.Table:

@@ -97,17 +97,19 @@ def verify_remote(url: str, *, deep: bool = False, rows: RowsCheck | None = None
 
 
 def _as_published(remote: Mirror, harvest_id: str) -> list[Path]:
-    """The files of the derived snapshot; without the data package where an older version published it without one."""
+    """The files of the derived snapshot; without those about the tables that an older version did not publish."""
     folder, about = remote.root / "snapshots" / harvest_id, f"snapshots/{harvest_id}/{SNAPSHOT}"
     try:
-        older = data_package.FILE not in json.loads(remote.objects.read(about) or b"")["files"]
-    except (ValueError, KeyError, TypeError):
-        older = False
+        known = json.loads(remote.objects.read(about) or b"")["files"].keys()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        known = {data_package.FILE, data_package.INDEX}
     files = sorted(folder.iterdir())
+    older = {data_package.FILE, data_package.INDEX} - known
     if older:
-        files = [file for file in files if file.name != data_package.FILE]
-        tables = [file for file in files if file.suffix == ".parquet"]
-        (folder / SNAPSHOT).write_bytes(snapshot_document(sync_and_hash(tables), harvest_id))
+        files = [file for file in files if file.name not in older]
+        (folder / SNAPSHOT).write_bytes(
+            snapshot_document(sync_and_hash(file for file in files if file.name != SNAPSHOT), harvest_id)
+        )
     return files
 
 

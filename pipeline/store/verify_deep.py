@@ -142,6 +142,7 @@ def _snapshot(archive: Archive, path: Path) -> Iterator[VerifyProblem]:
             if file_sha256(derived) != file_sha256(kept) and not pq.read_table(derived).equals(pq.read_table(kept)):
                 yield VerifyProblem(f"snapshots/{path.name}/{kept.name}", "not what harvests/ derive", DERIVED)
     yield from _package(path, archive.portal)
+    yield from _index(path, archive.portal)
 
 
 def _package(snapshot: Path, portal: str) -> Iterator[VerifyProblem]:
@@ -157,3 +158,10 @@ def _package(snapshot: Path, portal: str) -> Iterator[VerifyProblem]:
         yield VerifyProblem(
             f"snapshots/{snapshot.name}/{file.name}", "not the package of the tables beside it", DERIVED
         )
+
+
+def _index(snapshot: Path, portal: str) -> Iterator[VerifyProblem]:
+    """The index names the tables beside it; snapshots of older versions have none."""
+    file = snapshot / data_package.INDEX
+    if file.is_file() and file.read_bytes() != data_package.index_of(snapshot, snapshot.name, portal):
+        yield VerifyProblem(f"snapshots/{snapshot.name}/{file.name}", "not the index of the tables beside it", DERIVED)

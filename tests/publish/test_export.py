@@ -158,7 +158,7 @@ def hostile_store(three_nights: Path, tmp_path_factory: pytest.TempPathFactory) 
         table = table.set_column(place, table.schema.field(place), pa.array(values, table.schema.field(place).type))
     pq.write_table(table, file)
     snapshot, store = file.parent, open_archive(data)
-    tables = sorted([*snapshot.glob("*.parquet"), snapshot / "datapackage.json"])
+    tables = sorted(file for file in snapshot.iterdir() if file.name != "snapshot.json")
     (snapshot / "snapshot.json").write_bytes(snapshot_document(sync_and_hash(tables), snapshot.name))
     # as an older version wrote it: no manifest names the bytes of its snapshot
     manifest = {**store.manifest(snapshot.name), "snapshot": None}
@@ -245,7 +245,7 @@ def test_relations_hold_and_the_package_names_them(three_nights: Path, exports: 
     for form in ("parquet", "csv"):
         written = json.loads((exports / form / "datapackage.json").read_text(encoding="utf-8"))
         assert {resource["path"] for resource in written["resources"]} == {
-            file.name for file in (exports / form).iterdir() if file.name != "datapackage.json"
+            file.name for file in (exports / form).iterdir() if file.name not in ("datapackage.json", "index.json")
         }
         for resource in written["resources"]:
             table = TABLES[resource["name"]]
@@ -281,12 +281,17 @@ def test_verify_knows_the_package(three_nights: Path, tmp_path: Path) -> None:
     file.write_bytes(whole.replace(b"percent", b"baht"))
     assert [problem.where for problem in verify_store(data)] == [f"snapshots/{snapshot.name}/datapackage.json"]
     file.write_bytes(whole.replace(b'"path": "kpis.parquet"', b'"path": "../kpis.parquet"'))
-    about = snapshot / "snapshot.json"
-    about.write_bytes(snapshot_document(sync_and_hash([*snapshot.glob("*.parquet"), file]), snapshot.name))
+    index, about = snapshot / "index.json", snapshot / "snapshot.json"
+    index.write_bytes(index.read_bytes().replace(b'"rows": ', b'"rows": 1', 1))
+    about.write_bytes(snapshot_document(sync_and_hash([*snapshot.glob("*.parquet"), file, index]), snapshot.name))
     assert verify_store(data) == []
-    assert [problem.what for problem in verify_store(data, deep=True)] == ["not the package of the tables beside it"]
+    assert [problem.what for problem in verify_store(data, deep=True)] == [
+        "not the package of the tables beside it",
+        "not the index of the tables beside it",
+    ]
     file.unlink()
-    assert [problem.what for problem in verify_store(data)] == ["missing"]
+    index.unlink()
+    assert [problem.what for problem in verify_store(data)] == ["missing", "missing"]
     about.write_bytes(
         snapshot_document(sync_and_hash(snapshot.glob("*.parquet")), snapshot.name)
     )  # as an older version left it

@@ -13,6 +13,7 @@ from pipeline.store.writer import StoreWriter, create_store
 
 READS = {
     "as_of",
+    "changes",
     "describe",
     "diff",
     "harvest_ids",
@@ -23,6 +24,7 @@ READS = {
     "portal",
     "table",
     "tables",
+    "to_polars",
     "verify",
 }
 

@@ -46,7 +46,8 @@ def make_older(data: Path) -> None:
         _drop_columns(folder)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("pipeline.store.snapshots.schema_version", lambda: "older")
-            (folder / "datapackage.json").unlink()
+            for later in ("datapackage.json", "index.json"):
+                (folder / later).unlink()
             (folder / "snapshot.json").write_bytes(
                 snapshot_document(sync_and_hash(sorted(folder.glob("*.parquet"))), folder.name)
             )

@@ -317,7 +317,7 @@ def forge(snapshot: Path) -> None:
     place = table.schema.get_field_index("progress_percent")
     forged = pa.array([99.0] * len(table), pa.float64())
     write_parquet(table.set_column(place, table.schema.field(place), forged), snapshot / "projects.parquet", "projects")
-    files = sorted([*snapshot.glob("*.parquet"), snapshot / "datapackage.json"])
+    files = sorted(file for file in snapshot.iterdir() if file.name != "snapshot.json")
     (snapshot / "snapshot.json").write_bytes(snapshot_document(sync_and_hash(files), snapshot.name))
 
 

@@ -1,0 +1,86 @@
+"""How each project stands: one row a project, for whoever wants one table."""
+
+from collections import Counter
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.schema.columns import arrow_schemas
+from pipeline.schema.kpi_targets import attainment_percent
+from pipeline.schema.plan_vs_actual import STEP_COLUMNS, planned_percent
+
+_OF_PROJECT: Final = (
+    *("project_code", "name", "agency_code", "agency_name", "fiscal_year_be", "progress_percent"),
+    *("budget_received_baht", "budget_spent_baht"),
+)
+NEEDED: Final[dict[str, tuple[str, ...]]] = {
+    "projects": _OF_PROJECT,
+    "progress_reports": ("project_code", "reported_on_date", "problems", "obstacles"),
+    "plan_steps": STEP_COLUMNS,
+    "project_kpis": ("project_code", "unit", "target_value", "achieved_value"),
+    "changes": ("harvest_id", "project_code", "meaning", "cause"),
+    "red_flags": ("project_code",),
+}
+"""The tables that `project_overview` needs, in the order of its arguments, and their columns."""
+
+REWRITES: Final = ("report_edited", "report_removed", "result_restated")
+"""The meanings that change what was already reported."""
+
+_DIGITS: Final = 4
+
+
+def project_overview(tables: list[pa.Table], day: date) -> pa.Table:
+    """One row a project, as of a day. tables: those of NEEDED, or only their columns in it"""
+    projects, reports, steps, kpis, changes, flags = tables
+    planned = planned_percent(steps, day)
+    weights = _per_project(steps, "weight_percent", "sum")
+    last = _per_project(reports, "reported_on_date", "max")
+    counts = {name: _counts(table) for name, table in (("reports", reports), ("steps", steps), ("kpis", kpis))}
+    troubled = reports.filter(pc.or_(pc.is_valid(reports["problems"]), pc.is_valid(reports["obstacles"])))
+    with_problems = frozenset(troubled["project_code"].to_pylist())
+    attained = Counter(row["project_code"] for row in kpis.to_pylist() if _is_attained(row))
+    rewritten = _nights_with_rewrites(changes)
+    flagged = _counts(flags)
+    rows: list[dict[str, Any]] = []
+    for row in projects.select(list(_OF_PROJECT)).to_pylist():
+        code = row["project_code"]
+        reported_on, share = last.get(code), planned.get(code, np.nan)
+        plan = None if np.isnan(share) else float(share)
+        is_known = plan is not None and row["progress_percent"] is not None
+        row |= {name: found[code] for name, found in counts.items()}
+        row |= {
+            "planned_percent": plan,
+            "variance_percent": round(row["progress_percent"] - plan, _DIGITS) if is_known else None,
+            "last_report_date": reported_on,
+            "days_since_report": (day - reported_on.date()).days if reported_on else None,
+            "has_problems": code in with_problems,
+            "weights_sum": None if weights.get(code) is None else round(weights[code], _DIGITS),
+            "kpis_attained": attained[code],
+            "times_rewritten": rewritten[code],
+            "red_flags": flagged[code],
+        }
+        rows.append(row)
+    return pa.Table.from_pylist(rows, arrow_schemas()["project_overview"])
+
+
+def _is_attained(row: dict[str, Any]) -> bool:
+    share = attainment_percent(row["unit"], row["target_value"], row["achieved_value"])
+    return share is not None and share >= 100
+
+
+def _nights_with_rewrites(changes: pa.Table) -> Counter[str]:
+    chosen = pc.and_(pc.is_in(changes["meaning"], pa.array(REWRITES)), pc.equal(changes["cause"], "portal"))
+    pairs = changes.filter(chosen).select(["project_code", "harvest_id"]).to_pylist()
+    return Counter(code for code, _ in {(row["project_code"], row["harvest_id"]) for row in pairs})
+
+
+def _counts(table: pa.Table) -> Counter[str]:
+    return Counter(table["project_code"].to_pylist())
+
+
+def _per_project(table: pa.Table, column: str, what: str) -> dict[str, Any]:
+    found = table.group_by("project_code").aggregate([(column, what)])
+    return dict(zip(found["project_code"].to_pylist(), found[f"{column}_{what}"].to_pylist(), strict=True))

@@ -1,0 +1,48 @@
+"""Points in time as users give them: a day or an instant, as text or as Python and pandas have them."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from pipeline.errors import StoreError
+from pipeline.store.layout import BANGKOK
+
+When = str | date
+"""What names a state: a harvest's id, `latest`, `previous`, a day, or a `datetime` (a `pandas.Timestamp` is one)."""
+
+_BUDDHIST: Final = 543  # years that the Buddhist era is ahead
+_FIRST_BUDDHIST_YEAR: Final = 2400  # no day of the Common Era that anyone asks for
+
+
+def end_of(when: When) -> datetime:
+    """The instant at which a day or an instant is over.
+
+    Raises StoreError for what is no day, a Buddhist year, and a day to come.
+    """
+    if isinstance(when, str):
+        try:
+            return _end_of_day(date.fromisoformat(when.strip()))
+        except ValueError:
+            pass
+    elif isinstance(when, datetime) and when == when:  # pandas' NaT is a datetime that equals nothing
+        if when.tzinfo is None and when.time() == time():
+            return _end_of_day(when.date())
+        _check(when.date())
+        instant = when if when.tzinfo else when.replace(tzinfo=BANGKOK)
+        return instant.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    elif isinstance(when, date) and not isinstance(when, datetime):
+        return _end_of_day(when)
+    raise StoreError(f"{when!r} is no harvest's id, no day such as 2026-11-22, and neither latest nor previous")
+
+
+def _end_of_day(day: date) -> datetime:
+    _check(day)
+    return datetime.combine(day + timedelta(days=1), time(), BANGKOK).astimezone(UTC)
+
+
+def _check(day: date) -> None:
+    if day.year >= _FIRST_BUDDHIST_YEAR:
+        meant = f"{day.year - _BUDDHIST}{day.isoformat()[4:]}"
+        raise StoreError(f"{day.isoformat()} is a day of the Buddhist era; write {meant}")
+    today = datetime.now(BANGKOK).date()
+    if day > today:
+        raise StoreError(f"{day.isoformat()} is still to come; today is {today}")
