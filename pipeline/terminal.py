@@ -1,6 +1,7 @@
 """Output for people: text that is safe on a terminal, and tables that fit it."""
 
 import io
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ import click
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
+_JOINED: Final = re.compile(r"[\u0E31\u0E33-\u0E3A\u0E47-\u0E4E\u0300-\u036F\u200D\uFE0F]")
+_LEADING_VOWELS: Final = "เแโใไ"
 _PIPED_WIDTH: Final = 10_000
 """Columns of piped output: far wider than any line, so that nothing is wrapped or cut."""
 
@@ -26,11 +29,27 @@ def printable(text: str) -> str:
 
 
 def one_line(value: str | None, longest: int) -> str:
-    """A value on one line, cut after `longest` letters."""
+    """A value on one line, cut so that it takes at most `longest` columns."""
     if value is None:
         return "(nothing)"
-    text = printable(" ".join(value.split()))
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return clipped(printable(" ".join(value.split())), longest)
+
+
+def clipped(text: str, columns: int) -> str:
+    """The beginning of a text that takes at most so many columns, with `…` where it was cut, between two letters."""
+    if cell_len(text) <= columns:
+        return text
+    place, width = 0, 0
+    while (width := width + cell_len(text[place])) < columns:
+        place += 1
+    while place > 0 and not can_cut(text, place):
+        place -= 1
+    return f"{text[:place]}…"
+
+
+def can_cut(text: str, place: int) -> bool:
+    """Whether a text may be cut before a place: no mark is separated from its letter, no leading vowel from the next."""
+    return not _JOINED.match(text[place]) and text[place - 1] not in _LEADING_VOWELS
 
 
 def as_text(content: RenderableType) -> str:
@@ -46,6 +65,11 @@ def show(content: RenderableType) -> None:
         Console(highlight=False).print(content)
     else:
         click.echo(as_text(content), nl=False)
+
+
+def terminal_width() -> int:
+    """Columns of the terminal."""
+    return Console().width
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

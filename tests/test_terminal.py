@@ -86,7 +86,9 @@ def test_colours_on_a_terminal_and_plain_text_in_a_pipe(
 def test_a_table_of_changes_fits_the_terminal(three_nights: Path, tmp_path: Path) -> None:
     terminal = Terminal("diff", "previous", "latest", "--data", three_nights, state=tmp_path)
     terminal.end()
-    table = without_escapes(terminal.output).partition("differences:")[0].splitlines()
+    said, _, output = without_escapes(terminal.output).partition("\n")
+    assert said.startswith("bma-progress: compared A, ")
+    table = output.partition("differences:")[0].splitlines()
     assert len(table) > 3
     assert max(map(cell_len, table)) <= WIDTH
 
@@ -103,6 +105,8 @@ def test_no_text_of_a_page_commands_the_terminal() -> None:
     assert one_line("a\nb\tc", 48) == "a b c"
     assert one_line(None, 48) == "(nothing)"
     assert one_line("ก" * 50, 48) == "ก" * 47 + "…"
+    assert one_line("ที่" * 5, 4) == "ที่ที่ที่…", "marks take no column"
+    assert one_line("กกเก้า", 4) == "กก…", "no vowel is left without its letter"
 
 
 def test_the_sql_prompt_edits_lines_and_keeps_a_history(three_nights: Path, tmp_path: Path) -> None:

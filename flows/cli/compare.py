@@ -35,23 +35,71 @@ _STATES: Final = (
     help="html is the page that `report` writes.",
 )
 @click.option("--out", type=OUT_FILE, help="Write to this file instead of standard output.")
-def diff(before: str, after: str, data: Path | None, style: str, out: Path | None) -> None:
+@click.option("--meaning", "meanings", multiple=True, help="Only this meaning or detail; may be repeated.")
+@click.option(
+    "--agency", "agencies", multiple=True, help="Only this agency, by 8 digits or the first 4; may be repeated."
+)
+@click.option("--code", "codes", multiple=True, help="Only this project or indicator; may be repeated.")
+@click.option("--summary", is_flag=True, help="Only counts, as table or json.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only so many differences, the most severe ones.")
+def diff(
+    before: str,
+    after: str,
+    data: Path | None,
+    style: str,
+    out: Path | None,
+    meanings: tuple[str, ...],
+    agencies: tuple[str, ...],
+    codes: tuple[str, ...],
+    summary: bool,
+    limit: int | None,
+) -> None:
     """Compare two states."""
-    from pipeline.compare.formats import changes_on_terminal, format_changes
-    from pipeline.terminal import show
+    from pipeline.compare.formats import changes_on_terminal, format_changes, format_summary
+    from pipeline.compare.selection import most_severe, select
+    from pipeline.terminal import show, terminal_width
 
     comparison = _compare(before, after, data, contacts=style != "html")
     if style == "parquet" and not out:
         raise BmaProgressError("a Parquet file goes to a file; name one with --out")
-    if not out and style == "table" and sys.stdout.isatty():
-        show(changes_on_terminal(comparison.changes))
-    else:
-        content = _report_page(comparison) if style == "html" else format_changes(comparison.changes, style)
-        write_file(out, content) if out else click.echo(content.decode(), nl=False)
+    if summary and style not in ("table", "json"):
+        raise BmaProgressError(f"counts come as table or json, not as {style}; leave out --summary or --format")
+    comparison.changes = select(comparison.changes, meanings=meanings, agencies=agencies, codes=codes)
+    number = len(comparison.changes)
+    if limit and not summary:
+        comparison.changes = most_severe(comparison.changes, limit)
+    on_terminal = not out and style == "table" and not summary and sys.stdout.isatty()
+    content = b""
+    if not on_terminal:
+        changes = comparison.changes
+        content = (
+            format_summary(changes, style)
+            if summary
+            else format_changes(changes, style)
+            if style != "html"
+            else (_report_page(comparison))
+        )
+    if out:
+        write_file(out, content)
+    _say_what_was_compared(comparison)
+    if on_terminal:
+        show(changes_on_terminal(comparison.changes, terminal_width()))
+    elif not out:
+        click.echo(content.decode(), nl=False)
+    if len(comparison.changes) < number:
+        complain(f"shown are the {len(comparison.changes):,} most severe of {number:,} differences")
     for left_out in comparison.uncompared if style != "html" else ():
-        number = f"{left_out.number:,} " if left_out.number > 1 else ""
-        complain(f"not fully compared, {left_out.snapshot}: {number}{left_out.what}: {left_out.why}")
-    sys.exit(1 if len(comparison.changes) else 0)
+        several = f"{left_out.number:,} " if left_out.number > 1 else ""
+        complain(f"not fully compared, {left_out.snapshot}: {several}{left_out.what}: {left_out.why}")
+    sys.exit(1 if number else 0)
+
+
+def _say_what_was_compared(comparison: "Comparison") -> None:
+    before, after = comparison.before, comparison.after
+    if before.title == after.title:
+        complain(f"both sides are {before.title}: nothing can differ")
+    else:
+        complain(f"compared A, {before.title}, with B, {after.title}")
 
 
 @click.command(

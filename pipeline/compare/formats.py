@@ -8,21 +8,24 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.compare.classify import MEANINGS, WHOLE_RECORD, meaning_order, severity_of
-from pipeline.compare.text_diff import changed_words, is_text_change
-from pipeline.terminal import aligned, one_line
+from pipeline.compare.classify import MEANINGS, meaning_order, severity_of
+from pipeline.compare.text_diff import MARKS, changed_words, excerpt, is_text_change
+from pipeline.terminal import aligned, clipped, one_line
 
-_LONGEST: Final = 48  # letters of a value in the text format
+_LONGEST: Final = 90  # columns of a changed value in the text format
+_LONGEST_KEY: Final = 48
+_NARROWEST: Final = 30  # columns of a changed value in a table on a terminal
 _MOST_IN_TABLE: Final = 5_000  # changes; rich needs a second for as many
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What makes a spreadsheet take a cell for a formula; some also take the full-width signs."""
 _HEADINGS: Final = ("meaning", "table", "key", "column", "change", "detail")
+_CHANGE: Final = _HEADINGS.index("change")
 _COLOURS: Final = {"critical": "red", "major": "yellow", "normal": "green", "parser": "dim"}
-_MARKS: Final = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
 
 
 def format_changes(changes: pa.Table, style: str) -> bytes:
@@ -44,24 +47,36 @@ def format_changes(changes: pa.Table, style: str) -> bytes:
     return _plain_text(changes).encode()
 
 
-def changes_on_terminal(changes: pa.Table) -> RenderableType:
-    """The text format for a terminal: coloured by severity and fitted to its width, unless there are very many changes."""
+def changes_on_terminal(changes: pa.Table, width: int) -> RenderableType:
+    """The text format for a terminal: coloured by severity and fitted to its width, unless there are very many changes.
+
+    width: columns of the terminal; where they are too few for a table, each change takes two lines
+    """
     rows = _listed(changes)
     if not rows or len(rows) > _MOST_IN_TABLE:
         return Text(_plain_text(changes), end="")
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    cells = [_HEADINGS, *(_cells(row, _LONGEST) for row in rows)]
+    others = sum(max(cell_len(row[place]) for row in cells) + 2 for place in range(len(_HEADINGS)) if place != _CHANGE)
+    styles = [_COLOURS.get(severity_of(row["meaning"], row["detail"], row["cause"]), "") for row in rows]
+    if width - others < _NARROWEST:
+        lines = Text()
+        for row, style in zip(rows, styles, strict=True):
+            *about, change, detail = _cells(row, width - 4)
+            lines.append(clipped("  ".join(filter(None, [*about, detail])), width - 1) + "\n", style=style)
+            lines.append(f"    {change}\n")
+        return Group(lines, Text(_summary(changes), end=""))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in _HEADINGS:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        colour = _COLOURS.get(severity_of(row["meaning"], row["detail"], row["cause"]), "")
-        table.add_row(*(Text(cell) for cell in _cells(row)), style=colour)
+        table.add_column(heading, no_wrap=True)
+    for row, style in zip(rows, styles, strict=True):
+        table.add_row(*(Text(cell) for cell in _cells(row, width - others)), style=style)
     return Group(table, Text(f"\n{_summary(changes)}", end=""))
 
 
 def marked_words(before: str, after: str, *, with_same: bool = True) -> str:
     """A changed text as one, with [-removed words-] and {+added words+}; with_same: also the words that stayed."""
     pieces = [piece for piece in changed_words(before, after) if with_same or piece.operation != "same"]
-    return ("" if with_same else " ").join(_MARKS[piece.operation].format(piece.text) for piece in pieces)
+    return ("" if with_same else " ").join(MARKS[piece.operation].format(piece.text) for piece in pieces)
 
 
 def _with_words(row: dict[str, Any], *, marked: bool) -> dict[str, Any]:
@@ -91,21 +106,20 @@ def safe_cell(value: str | None) -> str:
 
 def _listed(changes: pa.Table) -> list[dict[str, Any]]:
     """The changes of the text format, most severe first; of a new or removed record only its own line."""
-    rows = [
-        row for row in changes.to_pylist() if not (row["meaning"] in WHOLE_RECORD and row["detail"] == "part_of_record")
-    ]
+    rows = [row for row in changes.to_pylist() if row["detail"] != "part_of_record"]
     return sorted(rows, key=meaning_order)
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    before, after = one_line(row["before"], _LONGEST), one_line(row["after"], _LONGEST)
-    changed = f"{before} → {after}" if row["column"] else one_line(row["after"] or row["before"], _LONGEST)
+def _cells(row: dict[str, Any], longest: int) -> tuple[str, ...]:
+    """The cells of one line, in the order of _HEADINGS. longest: columns of the changed value"""
+    before, after = row["before"], row["after"]
+    changed = excerpt(before, after, longest) if row["column"] else one_line(after or before, longest)
     key = "/".join(str(part) for part in json.loads(row["key"]).values())
     notes = [row["detail"] or "", "our parser, not the portal" if row["cause"] == "parser" else ""]
     return (
         row["meaning"],
         row["table"],
-        one_line(key, _LONGEST),
+        one_line(key, _LONGEST_KEY),
         row["column"] or row["change"],
         changed,
         "; ".join(filter(None, notes)),
@@ -115,15 +129,31 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 def _plain_text(changes: pa.Table) -> str:
     if not len(changes):
         return "No difference.\n"
-    return f"{aligned([_HEADINGS, *map(_cells, _listed(changes))])}\n{_summary(changes)}"
+    return f"{aligned([_HEADINGS, *(_cells(row, _LONGEST) for row in _listed(changes))])}\n{_summary(changes)}"
+
+
+def format_summary(changes: pa.Table, style: str) -> bytes:
+    """Only how many changes there are, by meaning, agency and column; style: `table` or `json`"""
+    if style == "table":
+        return (_summary(changes) if len(changes) else "No difference.\n").encode()
+    rows = changes.to_pylist()
+    by = {f"by_{name}": dict(counts) for name, counts in _counts(rows).items()}
+    return (json.dumps({"differences": len(rows), **by}, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _counts(rows: list[dict[str, Any]]) -> dict[str, Counter[str]]:
+    """Counts by meaning, most severe first, and by agency and column; what is said of the whole portal has no agency."""
+    return {
+        "meaning": Counter(row["meaning"] for row in sorted(rows, key=meaning_order)),
+        "agency": Counter(row["agency_code"] or "all" for row in rows),
+        "column": Counter(f"{row['table']}.{row['column'] or row['change']}" for row in rows),
+    }
 
 
 def _summary(changes: pa.Table) -> str:
     """Counts by meaning, agency and column, over all rows."""
     rows = changes.to_pylist()
-    meanings = Counter(row["meaning"] for row in sorted(rows, key=meaning_order))
-    agencies = Counter(row["agency_code"] for row in rows)
-    columns = Counter(f"{row['table']}.{row['column'] or row['change']}" for row in rows)
+    meanings, agencies, columns = _counts(rows).values()
     return "\n".join(
         [
             f"{len(rows):,} {'difference' if len(rows) == 1 else 'differences'}:",

@@ -11,15 +11,20 @@ from functools import cache, lru_cache
 from typing import Any, Final, Literal, NamedTuple
 
 import budoux
+from rich.cells import cell_len
 
 from pipeline.compare.classify import REPORT_TEXTS, TEXTS
+from pipeline.terminal import can_cut, clipped, one_line, printable
 
 Operation = Literal["same", "removed", "added"]
 
-_MARKS: Final = re.compile(r"[\u0E31\u0E33-\u0E3A\u0E47-\u0E4E\u0300-\u036F\u200D\uFE0F]")
-_LEADING_VOWELS: Final = "เแโใไ"
 _PIECES: Final = re.compile(r"[\u0E00-\u0E7F]+|[^\W\u0E00-\u0E7F]+(?:[.,/:-][^\W\u0E00-\u0E7F]+)*|\s+|.", re.DOTALL)
 _MOST_WORDS: Final = 4_000  # of both texts together; longer texts count as replaced: matching would take seconds
+_AROUND: Final = 12  # letters of unchanged text that an excerpt keeps on either side of a change
+_SHORTEST: Final = 8  # columns of a removed or added text in an excerpt
+MARKS: Final = {"same": "{}", "removed": "[-{}-]", "added": "{{+{}+}}"}
+"""How plain text marks the words that changed."""
+
 _CONTEXT: Final = 40  # letters of the equal ends that are split together with the rest, so that no word is cut there
 
 
@@ -49,6 +54,36 @@ def changed_words(before: str, after: str) -> list[Piece]:
     return _joined(pieces)
 
 
+def excerpt(before: str | None, after: str | None, columns: int) -> str:
+    """Two values on one line of at most so many columns, so that what differs can be seen.
+
+    Both as they are where they fit; else the changed words as [-removed-] and {+added+}, with some text around them.
+    """
+    whole = f"{one_line(before, columns)} → {one_line(after, columns)}"
+    if before is None or after is None or cell_len(whole) <= columns:
+        return clipped(whole, columns)
+    pieces = changed_words(" ".join(before.split()), " ".join(after.split()))
+    share = max(_SHORTEST, (columns - 2 * _AROUND - 10) // 2)
+    parts = []
+    for place, piece in enumerate(pieces):
+        text = printable(piece.text)
+        if piece.operation != "same":
+            parts.append(MARKS[piece.operation].format(clipped(text, share)))
+        elif len(text) <= 2 * _AROUND + 1:
+            parts.append(text)
+        else:
+            head = "" if place == 0 else text[: _cut_near(text, _AROUND)]
+            tail = "" if place == len(pieces) - 1 else text[_cut_near(text, len(text) - _AROUND) :]
+            parts.append(f"{head}…{tail}")
+    return clipped("".join(parts), columns)
+
+
+def _cut_near(text: str, place: int) -> int:
+    while place < len(text) and not can_cut(text, place):
+        place += 1
+    return place
+
+
 def _compare(before: list[str], after: list[str]) -> Iterator[Piece]:
     if len(before) + len(after) > _MOST_WORDS:
         yield Piece("removed", "".join(before))
@@ -76,15 +111,11 @@ def _equal_ends(before: str, after: str) -> tuple[int, int]:
         tail += 1
     head = max(0, head - _CONTEXT)
     tail = max(0, tail - _CONTEXT)
-    while head > 0 and not _can_cut(before, head):
+    while head > 0 and not can_cut(before, head):
         head -= 1
-    while tail > 0 and not _can_cut(before, len(before) - tail):
+    while tail > 0 and not can_cut(before, len(before) - tail):
         tail -= 1
     return head, tail
-
-
-def _can_cut(text: str, place: int) -> bool:
-    return not _MARKS.match(text[place]) and text[place - 1] not in _LEADING_VOWELS
 
 
 def split_words(text: str) -> list[str]:
@@ -93,7 +124,7 @@ def split_words(text: str) -> list[str]:
     for piece in _PIECES.findall(text):
         parts = _thai_words(piece) if "\u0e00" <= piece[0] <= "\u0e7f" else [piece]
         for part in parts:
-            if words and (_MARKS.match(part) or words[-1][-1] in _LEADING_VOWELS):
+            if words and not can_cut(words[-1][-1] + part[0], 1):
                 words[-1] += part
             else:
                 words.append(part)

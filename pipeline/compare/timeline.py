@@ -12,15 +12,14 @@ import pyarrow.dataset as ds
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.classify import DETAILS, MEANINGS, meaning_order
 from pipeline.compare.diff import withhold_contacts
-from pipeline.compare.formats import marked_words
-from pipeline.compare.text_diff import is_text_change
+from pipeline.compare.text_diff import excerpt
 from pipeline.schema.codes import PROJECT_CODE
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, harvest_day
 from pipeline.store.parquet import read_as
 from pipeline.terminal import one_line, printable
 
-_LONGEST: Final = 160  # letters of a value, or of changed words, on one line
+_LONGEST: Final = 160  # columns of a value, or of changed words, on one line
 _OUTCOMES: Final = {
     "new": "first seen",
     "changed": "changed",
@@ -153,11 +152,8 @@ def _change_lines(change: dict[str, Any]) -> list[str]:
     rule = DETAILS.get(change["detail"] or "", "") or MEANINGS.get(meaning, "")
     by_parser = " (our parser's reading, not the portal)" if change["cause"] == "parser" else ""
     lines = [f"{meaning}: {what}: {rule}{by_parser}"]
-    if is_text_change(change):
-        words = marked_words(change["before"], change["after"], with_same=False)
-        lines.append(f"    {one_line(words, _LONGEST)}")
-    elif change["column"]:
-        lines.append(f"    {one_line(change['before'], _LONGEST)} → {one_line(change['after'], _LONGEST)}")
+    if change["column"]:
+        lines.append(f"    {excerpt(change['before'], change['after'], _LONGEST)}")
     elif change["before"] or change["after"]:
         lines.append(f"    {one_line(change['after'] or change['before'], _LONGEST)}")
     return lines

@@ -1,12 +1,11 @@
 """Excerpts of a changed text: the changed words, with some unchanged text around them."""
 
-import re
 from typing import Final, NamedTuple
 
 from pipeline.compare.text_diff import Operation, Piece
+from pipeline.terminal import can_cut
 
 _KEPT: Final = 60  # letters of unchanged text on either side of a change
-_MARK: Final = re.compile("[\u0e31\u0e33-\u0e3a\u0e47-\u0e4e]")
 
 
 class Run(NamedTuple):
@@ -44,6 +43,6 @@ def _boundary(text: str, place: int) -> int:
     near = text.find(" ", place, place + 20)
     if near >= 0:
         return near
-    while place < len(text) and (_MARK.match(text[place]) or text[place - 1] in "เแโใไ"):
+    while place < len(text) and not can_cut(text, place):
         place += 1
     return place

@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 from support.command import run
 from support.folders import export, write
 from support.states import SEED, State
@@ -19,7 +21,7 @@ from support.states import SEED, State
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.compare import compare
 from pipeline.compare.diff import compare_snapshots, states_differ, withhold_contacts
-from pipeline.compare.formats import format_changes, safe_cell
+from pipeline.compare.formats import changes_on_terminal, format_changes, safe_cell
 from pipeline.compare.inputs import FolderSnapshot, StoreSnapshot, open_snapshot
 from pipeline.errors import StoreDamagedError, StoreError
 from pipeline.harvest.demo_portal import DemoPortal
@@ -315,3 +317,75 @@ def test_a_folder_may_have_the_name_of_a_state(
     assert open_snapshot("./latest", lambda: store).harvest_id == store.latest_id()
     assert open_snapshot(".@previous", lambda: store).harvest_id == store.harvest_ids()[-2]
     assert set(open_snapshot("./latest", lambda: store).tables) == set(RECORD_TABLES)
+
+
+def test_filters_summary_and_limit(three_nights: Path) -> None:
+    store = open_archive(three_nights)
+    first, _, third = store.harvest_ids()
+    everything = [first, third, "--data", three_nights, "--format", "json"]
+
+    def rows(*arguments: str) -> tuple[int, list[dict[str, str]], str]:
+        done = run("diff", *everything, *arguments)
+        return done.returncode, json.loads(done.stdout), done.stderr
+
+    status, found, said = rows()
+    assert (status, said.splitlines()[0]) == (
+        1,
+        f"bma-progress: compared A, {three_nights}, harvest {first}, with B, {three_nights}, harvest {third}",
+    )
+    status, chosen, _ = rows("--meaning", "target_moved", "--meaning", "backdated")
+    assert {row["meaning"] for row in chosen} == {"target_moved", "new_report"}
+    status, chosen, _ = rows("--agency", "2400", "--code", "24000000-3051")
+    assert status == 1
+    assert chosen == [row for row in found if row["project_code"] == "24000000-3051"]
+    status, chosen, said = rows("--limit", "2")
+    assert [row["meaning"] for row in chosen] == ["report_edited", "report_edited"]
+    assert f"the 2 most severe of {len(found)} differences" in said
+    assert rows("--code", "24000000-9999")[:2] == (0, [])
+    counts = json.loads(run("diff", *everything, "--summary").stdout)
+    assert counts["differences"] == sum(counts["by_meaning"].values()) == len(found)
+    for wrong, says in (
+        (("--meaning", "nonsense"), "is no meaning"),
+        (("--agency", "x"), "is no agency's code"),
+        (("--code", "x"), "is no project's or indicator's code"),
+        (("--summary", "--format", "csv"), "leave out --summary or --format"),
+    ):
+        done = run("diff", *everything, *wrong)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert says in done.stderr
+    same = run("diff", "latest", third, "--data", three_nights)
+    assert (same.returncode, same.stderr) == (
+        0,
+        f"bma-progress: both sides are {three_nights}, harvest {third}: nothing can differ\n",
+    )
+
+
+def test_buddhist_days_and_days_to_come_are_refused(three_nights: Path, tmp_path: Path) -> None:
+    for command in (
+        ("diff", "2569-11-22", "latest"),
+        ("export", "2569-11-22", "--out", str(tmp_path / "out")),
+        ("sql", "SELECT 1", "--when", "2569-11-22"),
+    ):
+        done = run(*command, "--data", three_nights)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr == "bma-progress: 2569-11-22 is a day of the Buddhist era; write 2026-11-22\n"
+    later = run("export", "2399-01-01", "--out", tmp_path / "out", "--data", three_nights)
+    assert "is still to come" in later.stderr
+
+
+def test_the_table_shows_the_words_that_changed_and_fits_the_terminal() -> None:
+    note = "คณะกรรมการกำหนดคุณลักษณะเฉพาะได้ประชุมร่วมกับผู้ควบคุมงานและผู้รับจ้างเพื่อติดตามงานก่อสร้างเขื่อนริมคลองช่วงที่สอง"
+    edited = note.replace("ติดตาม", "เร่งรัด")
+    row = dict.fromkeys(SCHEMA.names, "x") | {
+        "table": "progress_reports", "key": '{"project_code": "24000000-2964", "report_index": 12}', "column": "note",
+        "before": note, "after": edited, "meaning": "report_edited", "detail": "text_rewritten", "cause": "portal",
+    }  # fmt: skip
+    changes = pa.Table.from_pylist([row], SCHEMA)
+    for width in (50, 80, 120, 200):
+        out = io.StringIO()
+        Console(file=out, width=width, color_system=None).print(changes_on_terminal(changes, width))
+        lines = out.getvalue().split("\n1 difference")[0].splitlines()
+        assert len(lines) == 2, width
+        assert all(cell_len(line.rstrip()) <= width for line in lines)
+        assert "[-ติดตาม-]{+เร่งรัด+}" in out.getvalue()
+    assert "[-ติดตาม-]{+เร่งรัด+}" in format_changes(changes, "table").decode()
