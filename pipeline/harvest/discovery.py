@@ -26,7 +26,7 @@ _MENU_FOLDER: Final = re.compile(r"mobile(?:62)?(?:/|$)|(?:.+/)?frontend/web(?:/
 _MENU_FILE: Final = re.compile(r"[^.]*(?:\.(?:php|html?|aspx?|jsp))?", re.IGNORECASE)
 _NO_MENU: Final = re.compile(
     r"log-?(?:in|out|off)|sign-?(?:in|up|out)|passw|delete|remove|edit|update|create|insert|save|print|pdf|excel|export|"
-    r"load|sort=|order=|pid=|project_id=",
+    r"load|sort=|order=|pid=|project_id=|my(?:project|kpi|kpi2563)\.php",
     re.IGNORECASE,
 )
 """Pages that do something, show a record otherwise, or the same list in another order: they are not followed."""

@@ -72,6 +72,7 @@ def test_menus_lead_on_from_menus_only() -> None:
     assert found("<a href='area.php?zone=1'>x</a>") == ["start/mobile/area.php?zone=1"]
     assert found("<a href='area.php?zone=1'>x</a>", is_menu=False) == []
     assert menu_ref("myproject.php?pid=24000000-2964", MENU, PORTAL) is None
+    assert menu_ref("mykpi2563.php", MENU, PORTAL) is None
 
 
 def test_further_pages_of_a_list_keep_their_address() -> None:
