@@ -55,7 +55,10 @@ class BoundResult:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """What the checks of a harvest found; failures: the pages that gave no answer, with the reason of each."""
+    """What the checks of a harvest found.
+
+    failures: the pages that gave no answer, with the reason of each; advice: what to do where a first harvest is held back
+    """
 
     coverage: list[Coverage]
     bounds: list[BoundResult]

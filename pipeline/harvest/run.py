@@ -186,7 +186,7 @@ class HarvestRun:
 
     def _ask_again(self) -> bool:
         """Make the pages of doubtful answers pending, once in a harvest; True where there are some."""
-        if self.spool.meta().get("asked_again"):
+        if self.scope.sample is not None or self.spool.meta().get("asked_again"):
             return False
         sources = {ref.page_key: source for ref, source, _ in self.spool.planned()}
         pages = self.spool.pages(with_body=False, with_rows=False)
