@@ -73,10 +73,9 @@ def changes_on_terminal(changes: pa.Table, width: int) -> RenderableType:
     return Group(table, Text(f"\n{_summary(changes)}", end=""))
 
 
-def marked_words(before: str, after: str, *, with_same: bool = True) -> str:
-    """A changed text as one, with [-removed words-] and {+added words+}; with_same: also the words that stayed."""
-    pieces = [piece for piece in changed_words(before, after) if with_same or piece.operation != "same"]
-    return ("" if with_same else " ").join(MARKS[piece.operation].format(piece.text) for piece in pieces)
+def marked_words(before: str, after: str) -> str:
+    """A changed text as one, with [-removed words-] and {+added words+}."""
+    return "".join(MARKS[piece.operation].format(piece.text) for piece in changed_words(before, after))
 
 
 def _with_words(row: dict[str, Any], *, marked: bool) -> dict[str, Any]:
@@ -112,8 +111,7 @@ def _listed(changes: pa.Table) -> list[dict[str, Any]]:
 
 def _cells(row: dict[str, Any], longest: int) -> tuple[str, ...]:
     """The cells of one line, in the order of _HEADINGS. longest: columns of the changed value"""
-    before, after = row["before"], row["after"]
-    changed = excerpt(before, after, longest) if row["column"] else one_line(after or before, longest)
+    changed = excerpt(row, longest) if row["column"] else one_line(row["after"] or row["before"], longest)
     key = "/".join(str(part) for part in json.loads(row["key"]).values())
     notes = [row["detail"] or "", "our parser, not the portal" if row["cause"] == "parser" else ""]
     return (

@@ -54,13 +54,15 @@ def changed_words(before: str, after: str) -> list[Piece]:
     return _joined(pieces)
 
 
-def excerpt(before: str | None, after: str | None, columns: int) -> str:
-    """Two values on one line of at most so many columns, so that what differs can be seen.
+def excerpt(row: Mapping[str, Any], columns: int) -> str:
+    """What changed in a row of changes, on one line of at most so many columns.
 
-    Both as they are where they fit; else the changed words as [-removed-] and {+added+}, with some text around them.
+    Of two texts the changed words as [-removed-] and {+added+}, with some text around them; so too of other values that
+    do not fit side by side.
     """
+    before, after = row["before"], row["after"]
     whole = f"{one_line(before, columns)} → {one_line(after, columns)}"
-    if before is None or after is None or cell_len(whole) <= columns:
+    if before is None or after is None or (cell_len(whole) <= columns and not is_text_change(row)):
         return clipped(whole, columns)
     pieces = changed_words(" ".join(before.split()), " ".join(after.split()))
     share = max(_SHORTEST, (columns - 2 * _AROUND - 10) // 2)

@@ -153,7 +153,7 @@ def _change_lines(change: dict[str, Any]) -> list[str]:
     by_parser = " (our parser's reading, not the portal)" if change["cause"] == "parser" else ""
     lines = [f"{meaning}: {what}: {rule}{by_parser}"]
     if change["column"]:
-        lines.append(f"    {excerpt(change['before'], change['after'], _LONGEST)}")
+        lines.append(f"    {excerpt(change, _LONGEST)}")
     elif change["before"] or change["after"]:
         lines.append(f"    {one_line(change['after'] or change['before'], _LONGEST)}")
     return lines

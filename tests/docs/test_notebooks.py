@@ -100,7 +100,7 @@ def test_a_first_look(three_nights: Path, monkeypatch: pytest.MonkeyPatch) -> No
     text = text_of(outputs)
     assert "15 projects of 14 agencies, 57 progress reports, 14 indicators." in text
     assert "14 projects can be compared; 64% of them are more than 10 points behind." in text
-    assert "12 indicators can be rated; 1 have no result, 2 have a unit whose direction differs." in text
+    assert "13 indicators can be rated; 1 have no result, 1 have a unit whose direction differs." in text
     assert figures_of(outputs) == 6
     assert not [output for output in outputs if output.get("name") == "stderr" and "Glyph" in output["text"]]
     no_one_is_named(text, three_nights)
