@@ -71,7 +71,9 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     list_name = _list_name(page.url) if page.url else None
     records, _ = _ITEM.read(lines[starts[0] :], page, frozenset(place - starts[0] for place in starts))
     key = f"{page.code}/{list_name}" if list_name else page.code
-    _ITEM.check_series(records, page.findings.of("result_list_items", key))
+    # a further page of a list goes on where the one before ended
+    first = parse_integer(records[0].get("item_no") or "") if "?" in key else None
+    _ITEM.check_series(records, page.findings.of("result_list_items", key), first or 1)
     levels = [level for level in (head.get("level_1"), head.get("level_2")) if level]
     if not levels and not head.get("dimension_no"):
         page.findings.of("result_list_items", key).add(

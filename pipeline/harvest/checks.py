@@ -97,8 +97,8 @@ def check_harvest(
     expected = _promised(pages, requested) if is_first else in_force & requested.keys()
     came = [page for page in pages if page["page_key"] in expected and page["outcome"] != "skipped"]
     outcomes = Counter(page["outcome"] for page in came if not is_set_aside(page))
-    # an indicator is named by projects whether it has a page or not
-    shown = [page for page in came if not is_first or page["kind"] != "kpi"]
+    # an indicator is named by projects whether it has a page or not, and an agency that is met need not have every list
+    shown = [page for page in came if not is_first or page["kind"] not in ("kpi", "result_list")]
     gone = sum(page["outcome"] in _GONE for page in shown)
     groups = coverage(pages, expected)
     bounds = _page_bounds(

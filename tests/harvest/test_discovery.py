@@ -85,7 +85,7 @@ def test_further_pages_of_a_list_keep_their_address() -> None:
 @pytest.fixture(scope="module")
 def pages() -> dict[str, bytes]:
     """A menu in a frame, a listing of two pages, and one without an end."""
-    second = list_page("24000000", 60).replace(b"(1) ", b"(2) ")
+    second = list_page("24000000", 60).replace(b"(1) ", b"(11) ").replace(b"(2) ", b"(12) ")
     listing = b"<a href='?selDEP=24000000&page=2'>2</a></body>"
     return {
         "/mobile/": b"<html><frameset><frame src='/menu/left.php'></frameset></html>",
@@ -104,7 +104,11 @@ def test_paginated_lists_are_followed_night_after_night(pages: dict[str, bytes],
             assert harvest(portal, tmp_path / "store", concurrency=16).published
         asked = [line.path for line in portal.log]
     items = pd.read_parquet(tmp_path / "store" / "latest" / "result_list_items.parquet")
-    assert {"index101", "index101?page=2"} <= set(items["list_name"])
+    assert list(zip(items["list_name"], items["item_no"], strict=True)) == [
+        ("index101", 1),
+        ("index101?page=2", 11),
+        ("index101?page=2", 12),
+    ]
     projects = pd.read_parquet(tmp_path / "store" / "latest" / "projects.parquet")
     assert list(projects["project_code"]) == ["24000000-0001", "24000000-0002"]
     assert asked.count("/mobile/index101.php?selDEP=24000000&page=2") == 2
