@@ -18,6 +18,7 @@ MODULES: Final = {
     "probe": ("probe",),
     "read": ("parse", "status", "export", "sql", "dictionary"),
     "compare": ("diff", "report", "history"),
+    "browse": ("browse",),
     "prove": ("verify", "head", "evidence", "replay", "compact", "migrate"),
 }
 """Each module of `flows.cli` with its commands; one is imported when a command of it is asked for."""

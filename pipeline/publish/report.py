@@ -44,7 +44,7 @@ def report_html(comparison: Comparison, *, silent_days: int = SILENT_DAYS) -> st
         loader=jinja2.PackageLoader("pipeline.publish"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=_without_controls,
+        finalize=without_controls,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -52,10 +52,15 @@ def report_html(comparison: Comparison, *, silent_days: int = SILENT_DAYS) -> st
     return environment.get_template("report.html.jinja").render(view=_View(comparison, silent_days))
 
 
-def _without_controls(value: object) -> object:
-    """Direction and control characters in a text from the portal could reorder the report around it."""
+def plain_text(text: str) -> str:
+    """The text with `�` for direction and control characters: one from the portal could reorder what stands around it."""
+    return _CONTROL.sub("\ufffd", text)
+
+
+def without_controls(value: object) -> object:
+    """A value as a template shows it: plain text, nothing for None."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return _CONTROL.sub("\ufffd", value)
+        return plain_text(value)
     return "" if value is None else value
 
 

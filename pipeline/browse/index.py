@@ -1,0 +1,362 @@
+"""The index that the browser's pages are answered from: one SQLite file, derived from a store and never part of it.
+
+It lies in this user's cache folder. It names the store's head line and the version of its layout; an index that names
+others, or that SQLite finds damaged, is made again. Nights that it already holds are not read again.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.compare.classify import severity_of
+from pipeline.compare.diff import withhold_contacts
+from pipeline.compare.text_diff import is_text_change
+from pipeline.errors import StoreError
+from pipeline.schema.columns import TABLES
+from pipeline.store.archive import Archive
+from pipeline.store.head_line import head_line
+from pipeline.store.layout import MANIFEST, harvest_day, harvest_start
+from pipeline.store.packs import parquet_source
+from pipeline.store.verify_bytes import sha256_or_none
+
+_LAYOUT: Final = "1"
+"""Version of the tables below: an index of another version is made again."""
+
+_TABLES: Final = """
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE nights (harvest_id TEXT PRIMARY KEY, manifest_sha256 TEXT, day TEXT, started_at TEXT, published INTEGER,
+  held_back TEXT, cause TEXT, outcomes TEXT);
+CREATE TABLE looks (page_key TEXT, harvest_id TEXT, code TEXT, kind TEXT, outcome TEXT, page_sha256 TEXT,
+  body_harvest_id TEXT, fetched_at TEXT, url TEXT, ended INTEGER, PRIMARY KEY (page_key, harvest_id)) WITHOUT ROWID;
+CREATE INDEX looks_by_code ON looks (code, harvest_id);
+CREATE TABLE bodies (page_sha256 TEXT PRIMARY KEY, harvest_id TEXT, page_key TEXT, url TEXT, fetched_at TEXT) WITHOUT ROWID;
+CREATE TABLE changes (harvest_id TEXT, change_no INTEGER, day TEXT, "table" TEXT, key TEXT, project_code TEXT, kpi_code TEXT,
+  agency_code TEXT, change TEXT, "column" TEXT, before TEXT, after TEXT, meaning TEXT, detail TEXT, cause TEXT, severity TEXT,
+  PRIMARY KEY (harvest_id, change_no)) WITHOUT ROWID;
+CREATE INDEX changes_by_project ON changes (project_code, harvest_id);
+CREATE INDEX changes_by_kpi ON changes (kpi_code, harvest_id);
+CREATE INDEX changes_by_agency ON changes (agency_code, harvest_id);
+CREATE INDEX changes_by_meaning ON changes (meaning, harvest_id);
+"""
+_LATEST: Final = """
+DROP TABLE IF EXISTS records; DROP TABLE IF EXISTS documents; DROP TABLE IF EXISTS flags; DROP TABLE IF EXISTS agencies;
+DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS severities;
+CREATE TABLE records (code TEXT PRIMARY KEY, kind TEXT, name TEXT, agency_code TEXT, agency_name TEXT, fiscal_year_be INTEGER,
+  progress REAL, planned REAL, variance REAL, last_report TEXT, silent_days INTEGER, rewritten INTEGER, flags INTEGER,
+  ended INTEGER, changes INTEGER) WITHOUT ROWID;
+CREATE INDEX records_by_agency ON records (agency_code, kind);
+CREATE TABLE documents (code TEXT, "table" TEXT, rows BLOB, PRIMARY KEY (code, "table")) WITHOUT ROWID;
+CREATE TABLE flags (rule TEXT, project_code TEXT, flag_no INTEGER, severity TEXT, harvest_id TEXT, evidence TEXT, printed TEXT,
+  PRIMARY KEY (rule, project_code, flag_no)) WITHOUT ROWID;
+CREATE INDEX flags_by_project ON flags (project_code);
+CREATE TABLE agencies (agency_code TEXT PRIMARY KEY, name_th TEXT, name_en TEXT, kind TEXT) WITHOUT ROWID;
+CREATE TABLE severities (harvest_id TEXT, severity TEXT, number INTEGER, PRIMARY KEY (harvest_id, severity)) WITHOUT ROWID;
+CREATE VIRTUAL TABLE words USING fts5 (code UNINDEXED, place UNINDEXED, text, tokenize = 'trigram');
+"""
+_COPIED: Final = {
+    "flags": ("rule", "project_code", "flag_no", "severity", "harvest_id", "evidence", "printed"),
+    "agencies": ("agency_code", "name_th", "name_en", "kind"),
+}
+_FROM: Final = {"flags": "red_flags", "agencies": "agencies"}
+_SEARCHED: Final = {
+    "projects": ("name", "agency_name", "rationale", "objectives", "targets"),
+    "progress_reports": ("note", "problems", "obstacles"),
+    "plan_steps": ("description",),
+    "kpis": ("name", "definition", "summary"),
+    "kpi_quarters": ("narrative",),
+}
+"""The texts that a search finds, by table."""
+
+
+class Index:
+    """One index file, opened for reading. Every call opens a connection of its own, so threads do not share any.
+
+    file: the SQLite file; key: names its content, for ETags
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        about = {row["name"]: row["value"] for row in self.rows("SELECT name, value FROM about")}
+        self.key: str = about["head"]
+        self.harvest_id: str = about["harvest_id"]
+
+    def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        """The rows of a query, as dicts."""
+        with closing(_connect(self.file)) as connection:
+            return [dict(row) for row in connection.execute(query, values)]
+
+    def row(self, query: str, *values: Any) -> dict[str, Any] | None:
+        """The first row of a query, or None."""
+        return next(iter(self.rows(query, *values)), None)
+
+    def document(self, code: str) -> dict[str, list[dict[str, Any]]]:
+        """The latest rows of one record, by table; empty for a record that ended."""
+        found = self.rows('SELECT "table", rows FROM documents WHERE code = ?', code)
+        return {row["table"]: orjson.loads(zlib.decompress(row["rows"])) for row in found}
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def index_folder(archive: Archive) -> Path:
+    """Where this user's indexes of a store are kept; made where it is missing, for nobody else to read."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    name = hashlib.sha256(str(archive.place).encode()).hexdigest()[:16]
+    folder = cache / "bma-progress" / f"browse-{name}"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    about = folder.lstat()
+    if folder.is_symlink() or (hasattr(os, "getuid") and about.st_uid != os.getuid()):
+        raise StoreError(f"{folder} is a link or another user's; remove it, or name another folder in XDG_CACHE_HOME")
+    return folder
+
+
+def open_index(archive: Archive, *, contacts: bool) -> Index:
+    """The index of a store as it is now, made or brought up to date where needed.
+
+    contacts: false leaves out what contact lines say. Raises StoreError for a store without a published harvest.
+    """
+    latest = archive.published_id()
+    if latest is None:
+        raise StoreError(f"{archive.place} has no published harvest yet; run `bma-progress harvest` first")
+    head = f"{head_line(archive).manifest_sha256}-{latest}-{_LAYOUT}-{'contacts' if contacts else 'withheld'}"
+    file = index_folder(archive) / f"{'contacts' if contacts else 'withheld'}.sqlite"
+    if not _is_usable(file, head):
+        _make(archive, file, head, latest, contacts=contacts)
+    return Index(file)
+
+
+def _is_usable(file: Path, head: str | None) -> bool:
+    """Whether a file is a whole index; head: whether it is also one of exactly this state."""
+    try:
+        with closing(_connect(file)) as connection:
+            about = dict(connection.execute("SELECT name, value FROM about").fetchall())
+            whole = connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+    except (sqlite3.Error, OSError):
+        return False
+    return whole and about.get("layout") == _LAYOUT and head in (None, about.get("head"))
+
+
+def _make(archive: Archive, file: Path, head: str, latest: str, *, contacts: bool) -> None:
+    """Write the index beside the old one and put it in its place by one rename."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix="new-")
+    os.close(descriptor)
+    new = Path(name)
+    try:
+        known = _known_nights(archive, file)
+        if known:
+            shutil.copyfile(file, new)
+        with closing(sqlite3.connect(new)) as connection:
+            connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
+            if not known:
+                connection.executescript(_TABLES)
+            _add_nights(connection, archive, known)
+            connection.executescript(_LATEST)
+            _add_latest(connection, archive, latest, contacts=contacts)
+            about = {"head": head, "harvest_id": latest, "layout": _LAYOUT}
+            connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about.items())
+            connection.commit()
+        new.replace(file)
+    finally:
+        with suppress(FileNotFoundError):
+            new.unlink()
+
+
+def _known_nights(archive: Archive, file: Path) -> frozenset[str]:
+    """The nights of the index in place that the store still holds as they were; empty where it cannot be extended."""
+    if not _is_usable(file, None):
+        return frozenset()
+    with closing(_connect(file)) as connection:
+        known = dict(connection.execute("SELECT harvest_id, manifest_sha256 FROM nights").fetchall())
+    ids = archive.harvest_ids()
+    if ids[: len(known)] != sorted(known) or any(_manifest_sha256(archive, id_) != known[id_] for id_ in known):
+        return frozenset()
+    return frozenset(known)
+
+
+def _manifest_sha256(archive: Archive, harvest_id: str) -> str | None:
+    return sha256_or_none(archive.harvest_folder(harvest_id) / MANIFEST)
+
+
+# --- nights: what never changes once it was committed ------------------------------------------------------------------
+
+
+def _add_nights(connection: sqlite3.Connection, archive: Archive, known: frozenset[str]) -> None:
+    last = dict(
+        connection.execute("SELECT page_key, outcome FROM (SELECT * FROM looks ORDER BY harvest_id)").fetchall()
+    )
+    for id_ in archive.harvest_ids():
+        if id_ in known:
+            continue
+        manifest = archive.manifest(id_)
+        night = (
+            *(id_, _manifest_sha256(archive, id_), str(harvest_day(id_)), harvest_start(id_).isoformat()),
+            *(int(manifest["published"]), manifest["held_back"], manifest["cause"], json.dumps(manifest["outcomes"])),
+        )
+        _insert(connection, "nights", [night])
+        _insert(connection, "looks", _looks(archive, id_, last))
+        file = archive.file(id_, "bodies")
+        if file is not None:
+            names = ["page_sha256", "page_key", "url", "fetched_at"]
+            bodies = pq.read_table(parquet_source(file), columns=names).to_pylist()
+            _insert(
+                connection,
+                "bodies",
+                ((row["page_sha256"], id_, row["page_key"], row["url"], _instant(row["fetched_at"])) for row in bodies),
+            )
+
+
+def _looks(archive: Archive, harvest_id: str, last: dict[str, str]) -> Iterator[tuple[Any, ...]]:
+    """The looks of one night at records' pages that brought something new: a version, or another outcome than before."""
+    file = archive.file(harvest_id, "pages")
+    if file is None:
+        return
+    names = "page_key kind project_code kpi_code outcome page_sha256 body_harvest_id fetched_at url ended_at".split()
+    pages = pq.read_table(parquet_source(file), columns=names)
+    coded = pc.or_(pc.is_valid(pages["project_code"]), pc.is_valid(pages["kpi_code"]))
+    looked = pc.not_equal(pages["outcome"], "skipped")
+    for row in pages.filter(pc.and_(coded, looked)).to_pylist():
+        before, last[row["page_key"]] = last.get(row["page_key"]), row["outcome"]
+        other_outcome = row["outcome"] != "unchanged" and before not in (row["outcome"], None)
+        if row["outcome"] not in ("new", "changed") and not other_outcome:
+            continue
+        yield (
+            *(row["page_key"], harvest_id, row["project_code"] or row["kpi_code"], row["kind"], row["outcome"]),
+            *(row["page_sha256"], row["body_harvest_id"], _instant(row["fetched_at"]), row["url"]),
+            int(row["ended_at"] is not None),
+        )
+
+
+# --- the latest state --------------------------------------------------------------------------------------------------
+
+
+def _add_latest(connection: sqlite3.Connection, archive: Archive, latest: str, *, contacts: bool) -> None:
+    _add_changes(connection, archive, latest, contacts=contacts)
+    for name, table in TABLES.items():
+        if table.key[0] in ("project_code", "kpi_code") and (contacts or name != "contacts"):
+            for code, rows in groupby(_rows(archive, name, latest), lambda row, key=table.key[0]: row[key]):  # type: ignore[misc]
+                kept = list(rows)
+                packed = zlib.compress(orjson.dumps(kept, default=str), 3)
+                connection.execute("INSERT OR IGNORE INTO documents VALUES (?, ?, ?)", (code, name, packed))
+                if name in _SEARCHED:
+                    texts = " \n".join(row[column] for row in kept for column in _SEARCHED[name] if row[column])
+                    connection.execute("INSERT INTO words VALUES (?, ?, ?)", (code, name, f"{code} \n{texts}"))
+    for name, columns in _COPIED.items():
+        _insert(
+            connection, name, (tuple(row[column] for column in columns) for row in _rows(archive, _FROM[name], latest))
+        )
+    _add_records(connection, archive, latest)
+
+
+def _add_changes(connection: sqlite3.Connection, archive: Archive, latest: str, *, contacts: bool) -> None:
+    newest = connection.execute("SELECT max(harvest_id) FROM changes").fetchone()[0] or ""
+    table = archive.arrow("changes", latest)
+    table = table.filter(pc.greater(table["harvest_id"], newest))
+    table = table if contacts else withhold_contacts(table)
+    for batch in table.to_batches(5_000):
+        for row in batch.to_pylist():
+            severity = severity_of(row["meaning"], row["detail"], row["cause"])
+            values = (
+                *(row["harvest_id"], row["change_no"], str(row["harvest_date"])[:10], row["table"], row["key"]),
+                *(row["project_code"], row["kpi_code"], row["agency_code"], row["change"], row["column"]),
+                *(row["before"], row["after"], row["meaning"], row["detail"], row["cause"], severity),
+            )
+            _insert(connection, "changes", [values])
+    own = "detail IS NULL OR detail <> 'part_of_record'"
+    connection.execute(
+        f"INSERT INTO severities SELECT harvest_id, severity, count(*) FROM changes WHERE {own} GROUP BY 1, 2"  # noqa: S608 - a constant
+    )
+    connection.row_factory = sqlite3.Row
+    for row in connection.execute('SELECT * FROM changes WHERE "column" IS NOT NULL').fetchall():
+        if is_text_change(dict(row)) and row["table"] != "contacts":
+            code, place = row["project_code"] or row["kpi_code"], f"{row['harvest_id']}/{row['change_no']}"
+            connection.execute("INSERT INTO words VALUES (?, ?, ?)", (code, place, f"{row['before']} \n{row['after']}"))
+    connection.row_factory = None
+
+
+def _add_records(connection: sqlite3.Connection, archive: Archive, latest: str) -> None:
+    for row in _rows(archive, "project_overview", latest):
+        last = str(row["last_report_date"])[:10] if row["last_report_date"] is not None else None
+        values = (
+            *(
+                row["project_code"],
+                "project",
+                row["name"],
+                row["agency_code"],
+                row["agency_name"],
+                row["fiscal_year_be"],
+            ),
+            *(row["progress_percent"], row["planned_percent"], row["variance_percent"], last, row["days_since_report"]),
+            *(row["times_rewritten"], row["red_flags"], 0),
+        )
+        _insert(connection, "records", [(*values, 0)])
+    names = dict(connection.execute("SELECT agency_code, name_th FROM agencies").fetchall())
+    for row in _rows(archive, "kpis", latest):
+        agency = row["agency_code"]
+        values = (row["kpi_code"], "kpi", row["name"], agency, names.get(agency), *[None] * 6, 0, 0, 0)
+        _insert(connection, "records", [(*values, 0)])
+    gone = connection.execute(
+        "SELECT DISTINCT code, CASE WHEN length(code) > 10 THEN 'project' ELSE 'kpi' END FROM looks "
+        "WHERE outcome IN ('new', 'changed') AND code NOT IN (SELECT code FROM records)"
+    ).fetchall()
+    for code, kind in gone:
+        agency = code.split("-")[0].ljust(8, "0")
+        values = (code, kind, _last_name(connection, code), agency, names.get(agency), *[None] * 6, 0, 0, 1)
+        _insert(connection, "records", [(*values, 0)])
+
+    own = "detail IS NULL OR detail <> 'part_of_record'"
+    connection.execute(
+        f"UPDATE records SET changes = (SELECT count(*) FROM changes WHERE project_code = code AND ({own})) "  # noqa: S608
+        f"+ (SELECT count(*) FROM changes WHERE kpi_code = code AND project_code IS NULL AND ({own}))"
+    )
+
+
+def _last_name(connection: sqlite3.Connection, code: str) -> str | None:
+    """The title of a record that ended, from the change that says so."""
+    found = connection.execute(
+        "SELECT before FROM changes WHERE (project_code = ?1 OR kpi_code = ?1) AND change = 'removed' "
+        "AND \"table\" IN ('projects', 'kpis') ORDER BY harvest_id DESC LIMIT 1",
+        (code,),
+    ).fetchone()
+    with suppress(TypeError, ValueError):
+        name = json.loads(found[0])["name"]
+        return str(name)
+    return None
+
+
+def _rows(archive: Archive, name: str, harvest_id: str) -> Iterator[dict[str, Any]]:
+    """The rows of a published table, a few thousand in memory at a time."""
+    file = archive.snapshot_file(name, harvest_id)
+    if file is None:
+        batches: Any = archive.arrow(name, harvest_id).to_batches(5_000)
+        yield from (row for batch in batches for row in batch.to_pylist())
+        return
+    with pq.ParquetFile(file) as parquet:
+        for batch in parquet.iter_batches(5_000):
+            yield from pa.RecordBatch.to_pylist(batch)
+
+
+def _instant(value: Any) -> str | None:
+    return None if value is None else value.isoformat()
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Insert rows; one whose key is there already is left out. table: a constant of this module"""
+    for row in rows:
+        connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608

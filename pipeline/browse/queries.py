@@ -1,0 +1,217 @@
+"""The questions of the browser's pages, answered from the index: plain rows, no HTML."""
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from pipeline.browse.index import Index
+from pipeline.compare.classify import MEANINGS, SEVERITIES
+
+PER_PAGE: Final = 100
+SILENT_DAYS: Final = 90
+BEHIND_POINTS: Final = -10.0
+"""Percentage points against the plan from which a project counts as behind."""
+
+_OWN: Final = "(detail IS NULL OR detail <> 'part_of_record')"
+_SORTS: Final = {
+    "rewritten": "rewritten DESC, flags DESC, code",
+    "flags": "flags DESC, rewritten DESC, code",
+    "behind": "variance, code",
+    "silent": "silent_days DESC, code",
+    "code": "code",
+}
+_FACETS: Final = {
+    "behind": f"variance <= {BEHIND_POINTS}",
+    "flagged": "flags > 0",
+    "silent": f"silent_days > {SILENT_DAYS}",
+    "rewritten": "rewritten > 0",
+    "ended": "ended = 1",
+}
+"""Yes-or-no facets of a search, by name."""
+
+
+class Rows(NamedTuple):
+    """A page of a list: its rows, how many rows the list has, the number of this page from 1."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    page: int
+
+    @property
+    def has_next(self) -> bool:
+        """Whether another page follows."""
+        return self.page * PER_PAGE < self.total
+
+
+class _Where:
+    """Conditions of a query with their values; every value is bound, never part of the text."""
+
+    def __init__(self) -> None:
+        self.conditions: list[str] = []
+        self.values: list[Any] = []
+
+    def add(self, condition: str, *values: Any) -> None:
+        """One more condition. condition: a constant text with a `?` for each value"""
+        self.conditions.append(condition)
+        self.values += values
+
+    def __str__(self) -> str:
+        return " AND ".join(self.conditions) or "1"
+
+
+def nights(index: Index) -> list[dict[str, Any]]:
+    """Every night, newest first, with its changes by severity."""
+    counts: dict[str, dict[str, int]] = {}
+    for row in index.rows("SELECT harvest_id, severity, number FROM severities"):
+        counts.setdefault(row["harvest_id"], {})[row["severity"]] = row["number"]
+    rows = index.rows("SELECT * FROM nights ORDER BY harvest_id DESC")
+    return [{**row, "severities": counts.get(row["harvest_id"], {})} for row in rows]
+
+
+def changes(index: Index, filters: Mapping[str, str], page: int) -> Rows:
+    """Changes of published nights, newest night first; filters: from, to, meaning, severity, agency, code, q, night."""
+    where = _Where()
+    where.add(_OWN)
+    if night := filters.get("night"):
+        where.add("harvest_id = ?", night)
+    if since := filters.get("from"):
+        where.add("harvest_id > ?", since)
+    if until := filters.get("to"):
+        where.add("harvest_id <= ?", until)
+    for name in ("meaning", "severity"):
+        if filters.get(name):
+            where.add(f"{name} = ?", filters[name])
+    if agency := filters.get("agency"):
+        where.add("agency_code = ?", agency)
+    if code := filters.get("code"):
+        where.add("(project_code = ? OR kpi_code = ?)", code, code)
+    if text := filters.get("q"):
+        pattern = f"%{_escaped(text)}%"
+        where.add("(before LIKE ? ESCAPE '\\' OR after LIKE ? ESCAPE '\\')", pattern, pattern)
+    return _page(index, "changes", where, "harvest_id DESC, change_no", page)
+
+
+def change(index: Index, harvest_id: str, number: int) -> dict[str, Any] | None:
+    """One change by its address."""
+    return index.row("SELECT * FROM changes WHERE harvest_id = ? AND change_no = ?", harvest_id, number)
+
+
+def search(index: Index, filters: Mapping[str, str], page: int) -> Rows:
+    """Records whose code, name, agency, notes or changed texts hold all words; filters: q, agency, year, kind, facets, sort."""
+    where = _Where()
+    for word in filters.get("q", "").split()[:10]:
+        pattern = f"%{_escaped(word)}%"
+        plain = "code LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' OR agency_name LIKE ? ESCAPE '\\'"
+        if len(word) >= 3:  # what trigrams can find
+            quoted = '"' + word.replace('"', '""') + '"'
+            where.add(
+                f"({plain} OR code IN (SELECT code FROM words WHERE words MATCH ?))",  # noqa: S608 - constants
+                *(pattern, pattern, pattern, quoted),
+            )
+        else:
+            where.add(f"({plain})", pattern, pattern, pattern)
+    if agency := filters.get("agency"):
+        where.add("agency_code = ?", agency)
+    if kind := filters.get("kind"):
+        where.add("kind = ?", kind)
+    if (year := filters.get("year", "")).isdecimal():
+        where.add("fiscal_year_be = ?", int(year))
+    for name, condition in _FACETS.items():
+        if filters.get(name):
+            where.add(condition)
+    order = _SORTS.get(filters.get("sort", ""), _SORTS["code"])
+    return _page(index, "records", where, order, page)
+
+
+def facets(index: Index) -> dict[str, list[dict[str, Any]]]:
+    """The values that a search can be narrowed to."""
+    return {
+        "agency": index.rows(
+            "SELECT agency_code AS value, max(agency_name) AS label, count(*) AS number FROM records GROUP BY 1 ORDER BY 1"
+        ),
+        "year": index.rows(
+            "SELECT fiscal_year_be AS value, count(*) AS number FROM records WHERE fiscal_year_be IS NOT NULL GROUP BY 1"
+        ),
+    }
+
+
+def record(index: Index, code: str) -> dict[str, Any] | None:
+    """One project or indicator, as its last state was."""
+    return index.row("SELECT * FROM records WHERE code = ?", code)
+
+
+def looks(index: Index, code: str) -> list[dict[str, Any]]:
+    """The looks at a record's pages that brought something new, newest first, each with its night's changes."""
+    rows = index.rows("SELECT * FROM looks WHERE code = ? ORDER BY harvest_id DESC, page_key", code)
+    by_night: dict[str, list[dict[str, Any]]] = {}
+    found = index.rows(
+        f"SELECT * FROM changes WHERE (project_code = ?1 OR (kpi_code = ?1 AND project_code IS NULL)) AND {_OWN}",  # noqa: S608
+        code,
+    )
+    for row in sorted(found, key=change_order):
+        by_night.setdefault(row["harvest_id"], []).append(row)
+    return [{**row, "changes": by_night.pop(row["harvest_id"], [])} for row in rows]
+
+
+def change_order(row: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Sort key of changes: the most severe first."""
+    severities, meanings = list(SEVERITIES), list(MEANINGS)
+    meaning = meanings.index(row["meaning"]) if row["meaning"] in MEANINGS else len(meanings)
+    return severities.index(row["severity"]), meaning, row["change_no"] or 0
+
+
+def flags(index: Index, filters: Mapping[str, str], page: int) -> Rows:
+    """Red flags, the most severe first; filters: rule, severity, agency, code."""
+    where = _Where()
+    for name in ("rule", "severity"):
+        if filters.get(name):
+            where.add(f"{name} = ?", filters[name])
+    if code := filters.get("code"):
+        where.add("project_code = ?", code)
+    if agency := filters.get("agency"):
+        where.add("project_code LIKE ? ESCAPE '\\'", f"{_escaped(agency)}%")
+    order = "CASE severity WHEN 'critical' THEN 0 WHEN 'major' THEN 1 ELSE 2 END, rule, project_code, flag_no"
+    return _page(index, "flags", where, order, page)
+
+
+def agencies(index: Index) -> list[dict[str, Any]]:
+    """The league table: one row an agency with projects, most rewrites per 100 projects first."""
+    return index.rows(
+        "SELECT r.agency_code, coalesce(max(a.name_th), max(r.agency_name)) AS name_th, max(a.name_en) AS name_en, "
+        "count(*) AS projects, sum(r.rewritten > 0) AS rewritten, round(100.0 * sum(r.rewritten) / count(*), 1) AS trend, "
+        "sum(r.silent_days > ?) AS silent, sum(r.variance <= ?) AS behind, sum(r.flags) AS flags "
+        "FROM records r LEFT JOIN agencies a USING (agency_code) WHERE r.kind = 'project' AND r.ended = 0 "
+        "GROUP BY r.agency_code ORDER BY trend DESC, flags DESC, r.agency_code",
+        SILENT_DAYS,
+        BEHIND_POINTS,
+    )
+
+
+def agency(index: Index, code: str) -> dict[str, Any] | None:
+    """One agency with its line of the league table, where it has projects; None for an unknown code."""
+    line = next((row for row in agencies(index) if row["agency_code"] == code), None)
+    return line or index.row("SELECT * FROM agencies WHERE agency_code = ?", code)
+
+
+def stored_page(index: Index, sha256: str) -> dict[str, Any] | None:
+    """Where the bytes with this hash are, and of which record they are."""
+    return index.row(
+        "SELECT b.*, (SELECT code FROM looks l WHERE l.page_key = b.page_key LIMIT 1) AS code, "
+        "(SELECT kind FROM looks l WHERE l.page_key = b.page_key LIMIT 1) AS kind FROM bodies b WHERE page_sha256 = ?",
+        sha256,
+    )
+
+
+def _page(index: Index, table: str, where: _Where, order: str, page: int) -> Rows:
+    """One page of a list. table, order: constants of this module"""
+    number = index.rows(f"SELECT count(*) AS number FROM {table} WHERE {where}", *where.values)[0]["number"]  # noqa: S608
+    rows = index.rows(
+        f"SELECT * FROM {table} WHERE {where} ORDER BY {order} LIMIT {PER_PAGE} OFFSET ?",  # noqa: S608
+        *where.values,
+        (page - 1) * PER_PAGE,
+    )
+    return Rows(rows, number, page)
+
+
+def _escaped(text: str) -> str:
+    """A text as a part of a LIKE pattern."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

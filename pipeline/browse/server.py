@@ -1,0 +1,187 @@
+"""The browser's server: GET and HEAD on loopback, nothing that can be changed by looking."""
+
+import hashlib
+import io
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pipeline.browse.index import Index, open_index
+from pipeline.browse.site import Answer, Site
+from pipeline.browse.texts import LANGUAGES, Words
+from pipeline.errors import BmaProgressError
+from pipeline.store.archive import Archive
+from pipeline.store.evidence import write_evidence
+
+_LOOK_AGAIN: Final = 10.0  # seconds after which a request looks for a newer night
+_POLICIES: Final = {
+    "site": "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'self'",
+    "inline": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
+    "inert": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
+}
+"""Content policies: no page runs a script, and bytes of the portal load nothing and reach nothing."""
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class CurrentIndex:
+    """The index of a store that goes on: a newer night is indexed beside the running one, which answers meanwhile."""
+
+    def __init__(self, archive: Archive, *, contacts: bool) -> None:
+        self.archive, self.contacts = archive, contacts
+        self._index = open_index(archive, contacts=contacts)
+        self._checked = time.monotonic()
+        self._working = threading.Lock()
+
+    def get(self) -> Index:
+        """The index to answer from."""
+        if time.monotonic() - self._checked > _LOOK_AGAIN and self._working.acquire(blocking=False):
+            self._checked = time.monotonic()
+            threading.Thread(target=self._refresh, daemon=True).start()
+        return self._index
+
+    def _refresh(self) -> None:
+        try:
+            self._index = open_index(self.archive, contacts=self.contacts)
+        except BmaProgressError:
+            pass  # a store that cannot be read now: the index of before answers, and the next request looks again
+        finally:
+            self._working.release()
+
+
+def application(archive: Archive, *, contacts: bool, hosts: tuple[str, ...]) -> Starlette:
+    """The ASGI application of one store.
+
+    contacts: whether contact lines may be shown; hosts: the names under which it may be asked
+    """
+    current = CurrentIndex(archive, contacts=contacts)
+
+    def show(answer: Callable[[Site, Request], Answer]) -> Callable[[Request], Response]:
+        def endpoint(request: Request) -> Response:
+            return _respond(request, archive, current, answer)
+
+        return endpoint
+
+    pages: dict[str, Callable[[Site, Request], Answer]] = {
+        "/": lambda site, request: site.home(request.query_params),
+        "/search": lambda site, request: site.search(request.query_params),
+        "/projects/{code}": lambda site, request: site.record(
+            request.path_params["code"], "project", request.query_params
+        ),
+        "/kpis/{code}": lambda site, request: site.record(request.path_params["code"], "kpi", request.query_params),
+        "/agencies": lambda site, request: site.agencies(request.query_params),
+        "/agencies/{code}": lambda site, request: site.agency(request.path_params["code"], request.query_params),
+        "/changes": lambda site, request: site.changes(request.query_params),
+        "/changes.atom": lambda site, request: site.feed("atom", request.query_params),
+        "/changes.json": lambda site, request: site.feed("json", request.query_params),
+        "/changes/{harvest_id}/{number:int}": lambda site, request: site.change(
+            request.path_params["harvest_id"], request.path_params["number"], request.query_params
+        ),
+        "/flags": lambda site, request: site.flags(request.query_params),
+        "/pages/{sha256}": lambda site, request: site.stored_page(request.path_params["sha256"], request.query_params),
+        "/pages/{sha256}/body": lambda site, request: site.body(request.path_params["sha256"]),
+        "/projects/{code}/evidence.zip": lambda site, request: _evidence(site, request.path_params["code"]),
+        "/kpis/{code}/evidence.zip": lambda site, request: _evidence(site, request.path_params["code"]),
+        "/dictionary": lambda site, request: site.dictionary(),
+        "/{path:path}": lambda site, request: site.not_found(),
+    }
+    routes = [Route("/style.css", _style, methods=["GET"])]
+    routes += [Route(path, show(answer), methods=["GET"]) for path, answer in pages.items()]
+    return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))])
+
+
+def _respond(
+    request: Request, archive: Archive, current: CurrentIndex, answer: Callable[[Site, Request], Answer]
+) -> Response:
+    language = _language(request)
+    index = current.get()
+    address = f"{request.url.path}?{request.url.query}"
+    etag = f'"{hashlib.sha256(f"{index.key} {language} {address}".encode()).hexdigest()[:32]}"'
+    headers = {**_HEADERS, "ETag": etag, "Vary": "Accept-Language, Cookie"}
+    headers["Cache-Control"] = "no-cache"  # may be kept, and is asked for again: a new night has another tag
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    site = Site(archive, index, Words(language), current.contacts, str(request.base_url).rstrip("/"))
+    try:
+        given = answer(site, request)
+    except BmaProgressError as error:
+        given = site.refused(error)
+    if given.status != 200:
+        del headers["ETag"]
+    headers["Content-Security-Policy"] = _POLICIES[given.policy]
+    if given.file_name:
+        headers["Content-Disposition"] = f'attachment; filename="{given.file_name}"'
+    response = Response(given.body, given.status, headers, media_type=None)
+    response.headers["Content-Type"] = given.media_type
+    if request.query_params.get("lang") in LANGUAGES:
+        response.set_cookie("lang", language, httponly=True, samesite="strict")
+    return response
+
+
+def _language(request: Request) -> str:
+    """The reader's language: the switch, else the last choice, else the browser's; English where nothing says Thai."""
+    for text in (request.query_params.get("lang"), request.cookies.get("lang")):
+        if text in LANGUAGES:
+            return text
+    wanted = [part.split(";")[0].strip().lower()[:2] for part in request.headers.get("accept-language", "").split(",")]
+    return next((language for language in wanted if language in LANGUAGES), "en")
+
+
+def _style(request: Request) -> Response:
+    body = (Path(__file__).parent / "templates" / "style.css").read_bytes()
+    return Response(body, headers={**_HEADERS, "Cache-Control": "max-age=3600"}, media_type="text/css")
+
+
+def _evidence(site: Site, code: str) -> Answer:
+    """The evidence bundle of one record as one file."""
+    if not site.contacts:
+        return site._page("refused", status=403, sentence=site.words("withheld"))
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "evidence"
+        write_evidence(site.archive, code, out)
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+            for path in sorted(out.rglob("*")):
+                if path.is_file():
+                    bundle.write(path, f"{code}/{path.relative_to(out).as_posix()}")
+    return Answer(file.getvalue(), "application/zip", file_name=f"evidence-{code}.zip")
+
+
+def serve(archive: Archive, *, host: str, port: int, contacts: bool, started: Callable[[str], Any]) -> None:
+    """Answer until interrupted. started: called with the address once it answers. Raises BmaProgressError."""
+    import socket
+
+    import uvicorn
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise BmaProgressError(
+            f"port {port} of {host} cannot be used ({error.strerror}); choose another with --port"
+        ) from None
+    name = f"[{host}]" if ":" in host else host
+    hosts = ("*",) if host in ("0.0.0.0", "::") else ("127.0.0.1", "localhost", "[::1]", name)  # noqa: S104 - compared
+    app = application(archive, contacts=contacts, hosts=hosts)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+    started(f"http://{name}:{listener.getsockname()[1]}/")
+    server.run([listener])

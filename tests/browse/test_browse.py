@@ -1,0 +1,224 @@
+"""The history in a browser: every address of a store of three nights, asked as a browser asks."""
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import httpx
+import pytest
+
+from pipeline.browse.index import index_folder, open_index
+from pipeline.compare.diff import states_differ
+from pipeline.store.writer import open_archive
+
+PROJECT = "24000000-3051"
+"""A project of the embedded portal whose history is rewritten on the third night."""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
+@contextmanager
+def browser(data: Path, *, contacts: bool = True) -> Iterator[httpx.Client]:
+    """A client of `bma-progress browse`, as users start it."""
+    command = [sys.executable, "-c", "from flows.cli import main; main()", "browse", "--data", str(data), "--port", "0"]
+    environment = {**os.environ, "BMA_PROGRESS_PUBLISH_CONTACTS": str(contacts).lower(), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+        assert process.stdout is not None
+        try:
+            address = process.stdout.readline().split(" ")[0]
+            with httpx.Client(base_url=address, headers={"accept-language": "en"}, timeout=30) as client:
+                yield client
+        finally:
+            process.send_signal(signal.SIGINT)
+            status = process.wait(20)
+    assert status in (0, 130)
+
+
+@pytest.fixture(scope="module")
+def client(three_nights: Path, cache: Path) -> Iterator[httpx.Client]:
+    with browser(three_nights) as client:
+        yield client
+
+
+def first_page_hash(client: httpx.Client) -> str:
+    timeline = client.get(f"/projects/{PROJECT}?format=json").json()["timeline"]
+    return str(next(look["page_sha256"] for look in timeline if look["page_sha256"]))
+
+
+def test_every_link_of_every_page_leads_somewhere(client: httpx.Client) -> None:
+    to_do = ["/", "/search?q=", f"/projects/{PROJECT}", f"/pages/{first_page_hash(client)}"]
+    seen: set[str] = set()
+    while to_do and len(seen) < 150:
+        path = to_do.pop(0)
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        seen.add(path)
+        if answer.headers["content-type"].startswith("text/html") and "/body" not in path and path != "/dictionary":
+            links = re.findall(r'(?:href|src)="(/[^"#]*|\?[^"#]*)"', answer.text)
+            to_do += (
+                {
+                    link.replace("&amp;", "&") if link[0] == "/" else path.split("?")[0] + link.replace("&amp;", "&")
+                    for link in links
+                }
+                - seen
+                - set(to_do)
+            )
+    client.cookies.clear()  # the switch of languages was among the links
+    kinds = {re.split(r"[/?]", path)[1] for path in seen}
+    assert kinds >= {
+        "",
+        "search",
+        "projects",
+        "kpis",
+        "agencies",
+        "changes",
+        "flags",
+        "pages",
+        "dictionary",
+        "changes.atom",
+    }
+
+
+def test_a_rewrite_is_found_read_and_proved(client: httpx.Client, three_nights: Path) -> None:
+    found = client.get("/search", params={"rewritten": "1", "format": "json"}).json()["rows"]
+    assert PROJECT in [row["code"] for row in found]
+    page = client.get(f"/projects/{PROJECT}")
+    assert "history rewritten" in page.text
+    [change] = [
+        row
+        for row in client.get(
+            "/changes", params={"code": PROJECT, "meaning": "report_edited", "format": "json"}
+        ).json()["rows"]
+        if row["column"] == "progress_percent"
+    ]
+    address = f"/changes/{change['harvest_id']}/{change['change_no']}"
+    assert client.get(f"{address}?format=json").json() == change
+    sha256 = re.search(r"/pages/([0-9a-f]{64})", client.get(address).text)
+    assert sha256
+    archive = open_archive(three_nights)
+    body = client.get(f"/pages/{sha256[1]}/body")
+    assert body.content in [
+        archive.body(id_, sha256[1]) for id_ in archive.harvest_ids() if sha256[1] in archive.stored_pages(id_)
+    ]
+    bundle = client.get(f"/projects/{PROJECT}/evidence.zip")
+    assert bundle.content[:2] == b"PK"
+
+
+def test_two_nights_are_compared_as_diff_compares_them(client: httpx.Client, three_nights: Path) -> None:
+    archive = open_archive(three_nights)
+    first, _, third = archive.harvest_ids()
+    rows = client.get("/changes", params={"from": first, "to": third, "format": "json"}).json()["rows"]
+    told = [row for row in states_differ(archive, first, third).to_pylist() if row["detail"] != "part_of_record"]
+    assert sorted((row["key"], row["column"] or "") for row in rows) == sorted(
+        (row["key"], row["column"] or "") for row in told
+    )
+
+
+def test_search_finds_words_of_notes_and_of_changed_texts(client: httpx.Client) -> None:
+    def codes(**query: Any) -> list[str]:
+        return [row["code"] for row in client.get("/search", params={"format": "json", **query}).json()["rows"]]
+
+    everything = codes()
+    assert PROJECT in codes(q=PROJECT[:8])
+    assert set(codes(q="โครงการ")) < set(everything)
+    assert codes(q="ไม่มีคำนี้แน่นอน") == []
+    assert codes(q="%") == codes(q="' OR 1=1 --") == codes(q='"') == []
+    reports = client.get(f"/projects/{PROJECT}?format=json").json()["tables"]["progress_reports"]
+    note = next(row["note"] for row in reports if row["note"] and len(row["note"]) > 10)
+    assert PROJECT in codes(q=note.split()[0][:12])
+
+
+def test_lists_come_as_data_and_feeds_are_well_formed(client: httpx.Client) -> None:
+    table = client.get("/changes?format=csv")
+    assert table.headers["content-type"].startswith("text/csv")
+    assert len(table.text.splitlines()) > 1
+    assert client.get("/agencies?format=parquet").content[:4] == b"PAR1"
+    feed = ElementTree.fromstring(client.get("/changes.atom").content)
+    entries = feed.findall("{http://www.w3.org/2005/Atom}entry")
+    items = client.get("/changes.json").json()["items"]
+    assert len(entries) == len(items) > 0
+    assert all(client.get(item["url"]).status_code == 200 for item in items[:3])
+
+
+def test_nothing_can_be_changed_and_nothing_of_the_portal_runs(client: httpx.Client) -> None:
+    for method in ("post", "put", "delete", "patch"):
+        assert getattr(client, method)("/search").status_code == 405
+    assert client.head("/").status_code == 200
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 400
+    sha256 = first_page_hash(client)
+    assert (
+        client.get(f"/pages/{sha256}/body").headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    )
+    page = client.get(f"/pages/{sha256}")
+    assert "<iframe sandbox " in page.text
+    assert "script" not in page.headers["content-security-policy"]
+    for path in (
+        "/pages/../../etc/passwd",
+        "/projects/x",
+        "/changes/x/1",
+        "/kpis/%2e%2e",
+        f"/kpis/{PROJECT}",
+        "/nothing",
+    ):
+        assert client.get(path).status_code == 404, path
+    for query in ("from=2569-01-01&to=latest", "page=x", "page=0", "night=nonsense"):
+        answer = client.get(f"/changes?{query}")
+        assert answer.status_code == 400, query
+        assert "Traceback" not in answer.text
+
+
+def test_an_unchanged_page_is_not_sent_again_and_thai_is_thai(client: httpx.Client) -> None:
+    client.cookies.clear()
+    first = client.get("/flags")
+    assert client.get("/flags", headers={"if-none-match": first.headers["etag"]}).status_code == 304
+    thai = client.get("/flags", headers={"accept-language": "th-TH,th;q=0.9"})
+    assert '<html lang="th">' in thai.text
+    assert thai.headers["etag"] != first.headers["etag"]
+    switched = client.get("/flags?lang=th")
+    assert "lang=th" in switched.headers["set-cookie"]
+    client.cookies.clear()
+
+
+def test_contacts_are_withheld_with_the_pages_that_print_them(three_nights: Path, cache: Path) -> None:
+    with browser(three_nights, contacts=False) as client:
+        sha256 = first_page_hash(client)
+        assert "contacts" not in client.get(f"/projects/{PROJECT}?format=json").json()["tables"]
+        assert client.get(f"/pages/{sha256}?format=json").json()["document"] is None
+        for path in (f"/pages/{sha256}/body", f"/projects/{PROJECT}/evidence.zip"):
+            assert client.get(path).status_code == 403
+
+
+def test_a_damaged_index_is_made_again_and_an_old_one_extended(three_nights: Path, cache: Path) -> None:
+    archive = open_archive(three_nights)
+    file = open_index(archive, contacts=True).file
+    kept = file.stat().st_mtime_ns
+    assert open_index(archive, contacts=True).file.stat().st_mtime_ns == kept
+    with file.open("r+b") as stream:
+        stream.seek(5_000)
+        stream.write(b"\xff" * 3_000)
+    assert open_index(archive, contacts=True).rows("SELECT count(*) AS n FROM records")[0]["n"] > 10
+    connection = sqlite3.connect(file)  # as it was before the last night
+    newest = archive.harvest_ids()[-1]
+    connection.execute("UPDATE about SET value = 'older' WHERE name = 'head'")
+    for table in ("nights", "looks", "bodies", "changes"):
+        connection.execute(f"DELETE FROM {table} WHERE harvest_id = ?", (newest,))
+    connection.commit()
+    connection.close()
+    extended = open_index(archive, contacts=True)
+    assert {row["harvest_id"] for row in extended.rows("SELECT harvest_id FROM nights")} == set(archive.harvest_ids())
+    assert extended.rows("SELECT count(*) AS n FROM changes WHERE harvest_id = ?", newest)[0]["n"] > 0
+    assert index_folder(archive).stat().st_mode & 0o077 == 0
