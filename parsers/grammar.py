@@ -15,7 +15,7 @@ stands between two records is unclaimed. A required label that is missing is in 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress, count
+from itertools import accumulate, compress, count
 from typing import Any, Final, Literal
 
 from parsers.findings import Findings, Scope
@@ -440,13 +440,9 @@ def _part(line: str, inside: re.Pattern[str], above: re.Pattern[str] | None) -> 
 
 
 def _offsets(lines: list[str], starts: frozenset[int]) -> frozenset[int]:
-    found: set[int] = set()
-    place = 0
-    for number, line in enumerate(lines):
-        if number in starts:
-            found.add(place)
-        place += len(line) + 1
-    return frozenset(found)
+    """Where some lines begin in the text of all."""
+    above = list(accumulate(map(len, lines), initial=0))
+    return frozenset(above[number] + number for number in starts)
 
 
 def compiled(pattern: str) -> re.Pattern[str]:

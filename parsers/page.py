@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import accumulate, islice
+from operator import itemgetter
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -52,8 +53,8 @@ _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
 _CODE = re.compile("[0-9]{4}-[0-9]{3,4}")
-_MARKED = "[href], [onclick], [data-href], [data-url], footer, nav"
-_HIDDEN_OR_STYLED = "[hidden], [style]"
+_MARKED = "[hidden], [style], [onclick], [data-href], [data-url]"
+_LINKED = "a[href], area[href], [onclick], [data-href], [data-url]"
 _ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
 _STYLED_ROWS = '[style*="flex" i], [style*="grid" i]'
 _KEPT_WHITE_SPACE = ("pre", "break-spaces")
@@ -64,11 +65,11 @@ _NO_VALUE_INPUTS = frozenset("hidden checkbox radio password file image range co
 
 
 class Link(NamedTuple):
-    """One link: its target as written in the page, its text as written, and the number of the line in which it begins."""
+    """One link: its target as written, the number of the line in which it begins, and whether that line begins with it."""
 
     target: str
-    text: str
     line_no: int
+    leads: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,13 @@ def _tag_ids(names: Iterable[str]) -> Iterator[int]:
 
 _CELLS = frozenset(_tag_ids(("td", "th")))
 _SITE_PARTS = frozenset(_tag_ids(("footer", "nav")))
+_LINKS = frozenset(_tag_ids(("a", "area")))
 _KEEPING = frozenset(_tag_ids(_PREFORMATTED))
 _DIALOG, _INPUT = _tag_ids(("dialog", "input"))
 _PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _CELLS - _KEEPING - _SITE_PARTS - {_DIALOG}
 _TAKEN_OUT = frozenset((_COMMENT, _DIALOG, _INPUT, *_tag_ids(_NOT_SHOWN)))
-_STAYING = _KEEPING | _SITE_PARTS | {_DIALOG}
+_STAYING = _CELLS | _KEEPING | _SITE_PARTS | {_DIALOG}
+_TAG_OF = itemgetter(0)
 _HOLD_NO_ELEMENTS = frozenset(
     (_COMMENT, _INPUT, *_tag_ids("script style noscript iframe noframes noembed title".split()))
 )
@@ -121,16 +124,20 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     root = tree.body
     if root is None:  # a frameset, or nothing
         return PrintedPage([], 0, [], decoded, beside, base)
-    nodes = _leave_shown(root)
-    links = _mark_links(root)
-    cells: list[LexborNode] = []
-    for node in nodes:
-        if node.tag_id in _CELLS:
-            cells.append(node)
-        elif node.tag_id not in _STAYING:  # inline: each text node left is then one piece of one line
+    nodes, is_scripted = _leave_shown(root)
+    if is_scripted:  # a node with several of the attributes is found several times
+        linked = list({node.mem_id: node for node in root.css(_LINKED)}.values())
+    else:
+        linked = [node for tag, node in nodes if tag in _LINKS]
+    links = _mark_links(linked)
+    for tag, node in nodes:
+        if tag not in _STAYING:  # inline: each text node left is then one piece of one line
             node.unwrap(delete_empty=True)
+        elif tag in _SITE_PARTS:
+            node.insert_before(f"{BREAK}{_SITE_START}{BREAK}")
+            node.insert_after(f"{BREAK}{_SITE_END}{BREAK}")
     tree.merge_text_nodes()
-    _mark_empty(cells)
+    _mark_empty([node for tag, node in nodes if tag in _CELLS])
     lines = _lines_of(normalise_spelling(root.text(separator=BREAK, skip_empty=True)))
     return replace(_without_marks(lines, links, decoded), leads=beside, base=base)
 
@@ -139,24 +146,20 @@ def _lines_of(printed: str) -> list[str]:
     """The lines of a text in right spelling that has `BREAK` between them: white space as CSS has it."""
     for blank in "\n\t\r\xa0":
         printed = printed.replace(blank, " ")
-    lines = [line for line in map(str.strip, printed.split(BREAK)) if line]
+    lines = list(filter(None, map(str.strip, printed.split(BREAK))))
     if "  " in printed:
         lines = [" ".join(line.split()) if "  " in line else line for line in lines]
-    if not printed.isprintable():
-        lines = list(filter(None, [line if line.isprintable() else clean(line) for line in lines]))
-    return lines
+    return lines if printed.isprintable() else list(filter(None, map(clean, lines)))
 
 
 def _is_empty(cell: LexborNode) -> bool:
     """Whether a cell shows no text: it holds blanks, `<br>`, or boxes that hold no more."""
-    texts = cell.traverse(include_text=True, skip_empty=True)
-    return not any(text.is_text_node and _shows(text.text_content or "") for text in texts)
+    texts = (node.text_content or "" for node in cell.traverse(include_text=True, skip_empty=True) if node.is_text_node)
+    return not any(map(_shows, texts))  # looks no farther than to the first: cells hold cells
 
 
 def _shows(text: str) -> bool:
-    text = text.strip()
-    if text[:1] == BREAK:
-        text = text.replace(BREAK, " ").strip()
+    text = text.replace(BREAK, " ").strip()
     return bool(text) and (text.isprintable() or bool(clean(text)))
 
 
@@ -169,40 +172,45 @@ def _mark_empty(cells: list[LexborNode]) -> None:
             cell.insert_child(EMPTY_CELL)
 
 
-def _leave_shown(root: LexborNode) -> list[LexborNode]:
+def _leave_shown(root: LexborNode) -> tuple[list[tuple[int, LexborNode]], bool]:
     """Take out what is not shown, and put breaks and empty cells where styles make them.
 
-    Returns the elements left that are no plain blocks, in page order.
+    Returns the elements left that are no plain blocks, in page order, each with its tag; and whether a page has scripts
+    or boxes that may be links.
     Each time from the page's end to its beginning, so that nothing is touched after what held it was taken out.
     """
-    has_white_space = has_cells = has_rows = False
-    found = {node.mem_id: node for node in root.css(_HIDDEN_OR_STYLED)}  # one with both attributes is found twice
+    displays: set[str] = set()
+    has_white_space = is_scripted = False
+    found = {node.mem_id: node for node in root.css(_MARKED)}  # one with several of the attributes is found again
     for node in reversed(found.values()):
         attributes = node.attributes
         if "hidden" in attributes:
             if node.tag != "body":
                 node.decompose()
-        elif declared := _declarations(attributes.get("style") or ""):
+        elif "style" not in attributes:
+            is_scripted = True
+        elif declared := _declarations(attributes["style"] or ""):
             has_white_space = has_white_space or "white-space" in declared
-            has_cells = has_cells or declared.get("display") == "table-cell"
-            has_rows = has_rows or declared.get("display") in _ROWS_OF_BOXES
+            displays.add(declared.get("display", ""))
             _apply_style(node, declared)
-    nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
-    tags = {node.tag_id for node in nodes}
+        is_scripted = is_scripted or len(attributes) > 1
+    nodes = [(tag, node) for node in root.traverse() if (tag := node.tag_id) not in _PLAIN_BLOCKS]
+    tags = set(map(_TAG_OF, nodes))
     if not tags.isdisjoint(_TAKEN_OUT):
-        for node in reversed([node for node in nodes if node.tag_id in _TAKEN_OUT]):
-            _take_out(node)
-        if tags & _TAKEN_OUT <= _HOLD_NO_ELEMENTS:
-            nodes = [node for node in nodes if node.tag_id not in _TAKEN_OUT]
+        for tag, node in reversed(nodes):
+            if tag in _TAKEN_OUT:
+                _take_out(node)
+        if not tags & _TAKEN_OUT <= _HOLD_NO_ELEMENTS:
+            nodes = [(tag, node) for node in root.traverse() if (tag := node.tag_id) not in _PLAIN_BLOCKS]
         else:
-            nodes = [node for node in root.traverse() if node.tag_id not in _PLAIN_BLOCKS]
+            nodes = [(tag, node) for tag, node in nodes if tag not in _TAKEN_OUT]
     if has_white_space or not tags.isdisjoint(_KEEPING):
         _keep_line_breaks(root)
-    if has_cells:
+    if "table-cell" in displays:
         _mark_empty(root.css('[style*="table-cell" i]'))
-    if has_rows:
+    if not displays.isdisjoint(_ROWS_OF_BOXES):
         _mark_empty([box for row in root.css(_STYLED_ROWS) for box in _boxes_of(row)])
-    return nodes
+    return nodes, is_scripted
 
 
 def _boxes_of(row: LexborNode) -> list[LexborNode]:
@@ -290,36 +298,30 @@ def _keeps(node: LexborNode, keeping: dict[int, bool]) -> bool:
     return kept
 
 
-def _mark_links(root: LexborNode) -> dict[str, tuple[str, str]]:
-    """Collect all links of a page, scripted ones too: mark → target and text; and leave its mark before each.
+def _mark_links(nodes: list[LexborNode]) -> dict[str, str]:
+    """Leave its mark before each link, scripted ones too, and return mark → target.
 
     A mark is a number; `-` before it where the link may belong to the line above.
-
-    The site's own parts are marked where they begin and end.
     """
-    links: dict[str, tuple[str, str]] = {}
-    marks: dict[int, tuple[LexborNode, str]] = {}  # a node with several of the attributes is found several times
+    links: dict[str, str] = {}
+    marks: list[tuple[LexborNode, str]] = []
     icons = 0
-    for node in root.css(_MARKED):
-        if node.tag_id in _SITE_PARTS:
-            marks[node.mem_id] = (node, f"{BREAK}{_SITE_START}{BREAK}")
-        elif node.mem_id not in marks and (target := _target(node.attributes)):
-            text = node.text(separator=" ").strip()
-            is_icon = not text and _CODE.search(target)  # only of a record's link it matters to which line it belongs
-            icons += bool(is_icon)
-            mark = f"-{len(links)}" if is_icon and icons < _ICONS and _stands_below(node) else str(len(links))
-            marks[node.mem_id] = (node, f"{_LINK}{mark}{_LINK}")
-            links[mark] = (target, text)
-    for node, mark in marks.values():
+    for node in nodes:
+        if target := _target(node.attributes):
+            mark = str(len(links))
+            if _CODE.search(target) and not node.text().strip():  # an icon: only of a record's link its line matters
+                icons += 1
+                mark = f"-{mark}" if icons < _ICONS and _stands_below(node) else mark
+            marks.append((node, f"{_LINK}{mark}{_LINK}"))
+            links[mark] = target
+    for node, mark in marks:
         node.insert_before(mark)
-        if node.tag_id in _SITE_PARTS:
-            node.insert_after(f"{BREAK}{_SITE_END}{BREAK}")
     return links
 
 
 def _target(attributes: dict[str, str | None]) -> str | None:
     target = (attributes.get("href") or "").strip()
-    if target and not target.startswith("#") and target[:11].lower() != "javascript:":
+    if target and (target[0] not in "#jJ" or (target[0] != "#" and target[:11].lower() != "javascript:")):
         return target
     script = unquote(f"{target} {attributes.get('onclick') or ''}")
     if found := _ADDRESS_IN_SCRIPT.search(script):
@@ -351,7 +353,7 @@ def _has_text(node: LexborNode) -> bool:
     return any(one.is_text_node and (one.text_content or "").strip() for one in nodes)
 
 
-def _without_marks(lines: list[str], links: dict[str, tuple[str, str]], decoded: Decoded) -> PrintedPage:
+def _without_marks(lines: list[str], links: dict[str, str], decoded: Decoded) -> PrintedPage:
     """Take the marks of links out of the lines; a line of marks alone belongs to the line after or above it."""
     end = len(lines)
     if _SITE_END in lines:
@@ -359,21 +361,25 @@ def _without_marks(lines: list[str], links: dict[str, tuple[str, str]], decoded:
         lines = ["" if line in _SITE_MARKS else line for line in lines]
     elif not links:
         return PrintedPage(lines, end, [], decoded)
-    marked: list[tuple[str, int]] = []
+    marked: list[tuple[str, int, bool]] = []
     for place in [place for place, line in enumerate(lines) if _LINK in line]:
         text, *pieces = lines[place].split(_LINK)
+        if not text and len(pieces) == 2 and pieces[0] in links:  # nearly always
+            marked.append((pieces[0], place, True))
+            lines[place] = pieces[1].strip()
+            continue
         rest = iter(pieces)
         for piece in rest:
             if piece in links and (below := next(rest, None)) is not None:
-                marked.append((piece, place))
+                marked.append((piece, place, not text))
                 text += below
             else:  # a page may print the sign, too
                 text += _LINK + piece
         lines[place] = " ".join(text.split())
     above = [0, *accumulate(map(bool, lines))]  # lines that show text
     found = [
-        Link(*links[mark], above[place] - (mark[0] == "-" and not lines[place] and above[place] > 0))
-        for mark, place in marked
+        Link(links[mark], above[place] - (mark[0] == "-" and not lines[place] and above[place] > 0), leads)
+        for mark, place, leads in marked
     ]
     return PrintedPage(list(filter(None, lines)), above[end], found, decoded)
 

@@ -19,7 +19,7 @@ from parsers.page import EMPTY_CELL, PrintedPage, read_page
 from parsers.pages import PAGE_KINDS, PageKind
 from parsers.quarters import QuarterTable, take_tables
 from parsers.text_damage import latin_text, put_back_references, text_damage
-from parsers.thai import BANGKOK, clean
+from parsers.thai import BANGKOK
 from parsers.truncation import is_cut_off, is_open
 from parsers.verdict import Kind, Verdict, is_cut_title, kind_of, message_verdict, server_message_places, unseen_verdict
 
@@ -34,6 +34,7 @@ _CODE_IN_URL: Final = re.compile(
 )
 _LIST_ADDRESS: Final = re.compile(r"(?:^|/)index1[0-9]{0,3}\.php", re.IGNORECASE)
 _FIRST_LINES: Final = 5  # of a page of no known kind, in its finding
+_MENU_LINES: Final = 60  # a page of more is no message among the lines of a menu
 _EXCERPT: Final = 80  # characters of a damaged text, in its finding
 _UNREADABLE: Final = frozenset(("text_lost", "text_misencoded"))
 """Findings of a page of which nobody can say that it shows no record."""
@@ -180,13 +181,13 @@ def _prepared(
 
 
 def _menu_places(printed: PrintedPage) -> list[int]:
-    """Lines that are wholly links to the portal's own lists: a menu."""
+    """Lines that begin with a link to one of the portal's own lists: a menu."""
     return [
         link.line_no
         for link in printed.links
-        if _LIST_ADDRESS.search(link.target)
-        and printed.lines[link.line_no : link.line_no + 1] == [clean(link.text)]
-        and not link.text.startswith(RESULT_LIST_TITLE)
+        if link.leads
+        and _LIST_ADDRESS.search(link.target)
+        and not "".join(printed.lines[link.line_no : link.line_no + 1]).startswith(RESULT_LIST_TITLE)
     ]
 
 
@@ -235,7 +236,8 @@ def _unknown_page(printed: PrintedPage, findings: Findings) -> ParsedPage:
     elif is_cut_title(lines):
         verdict = "suspect"
     else:
-        verdict = message_verdict([line for line in lines if not is_boilerplate(line)] or lines) or "suspect"
+        own = [line for line in lines if not is_boilerplate(line)] if len(lines) <= _MENU_LINES else lines
+        verdict = message_verdict(own or lines) or "suspect"
     if verdict == "suspect":
         findings.add("unknown_kind", printed=" | ".join(lines[:_FIRST_LINES]))
     return _without_record(printed, "unknown", verdict, findings)

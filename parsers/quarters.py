@@ -105,7 +105,8 @@ def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
     while row := _USUAL_ROW.match(text, end):
         end = row.end()
         place += _LINES_OF_A_ROW
-        table.rows.append(tuple("" if cell == EMPTY_CELL else cell for cell in row.groups()))
+        cells = row.groups()
+        table.rows.append(tuple(cell.strip(EMPTY_CELL) for cell in cells) if EMPTY_CELL in cells else cells)
     while True:
         start = place
         while start < len(lines) and lines[start] == EMPTY_CELL:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
 from math import isinf
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from parsers.findings import Scope
 from parsers.thai import ARABIC_DIGITS
@@ -38,25 +38,19 @@ _TYPED_DATE: Final = re.compile(
 )
 
 
-_Number = TypeVar("_Number", int, float)
 Reader = Callable[[str | None, Scope, str], Any]
 """Reads one printed value, and reports what is odd about it."""
 
 # --- values with their findings ---------------------------------------------------------------------------------------
 
 
-def _read(parse: Callable[[str], _Number | None], printed: str | None, scope: Scope, column: str) -> _Number | None:
-    if printed is None or printed in _BLANK:
-        return None
-    value = parse(printed)
-    if value is None:
-        scope.add("number_unreadable", column, printed)
-    return value
-
-
 def number(printed: str | None, scope: Scope, column: str) -> float | None:
     """Read a number; what is neither one nor blank is null and a finding."""
-    return _read(parse_number, printed, scope, column)
+    if printed is None or printed in _BLANK:
+        return None
+    if (value := parse_number(printed)) is None:
+        scope.add("number_unreadable", column, printed)
+    return value
 
 
 def percent(printed: str | None, scope: Scope, column: str) -> float | None:
@@ -69,7 +63,11 @@ def percent(printed: str | None, scope: Scope, column: str) -> float | None:
 
 def integer(printed: str | None, scope: Scope, column: str) -> int | None:
     """Read a whole number; what is neither one nor blank is null and a finding."""
-    return _read(parse_integer, printed, scope, column)
+    if printed is None or printed in _BLANK:
+        return None
+    if (value := parse_integer(printed)) is None:
+        scope.add("number_unreadable", column, printed)
+    return value
 
 
 def fiscal_year(printed: str | None, scope: Scope, column: str) -> int | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import islice
 from typing import Final, Literal
 
 from parsers.labels import (
@@ -117,7 +118,7 @@ def _names_agency(lines: list[str]) -> bool:
 
 def _next_lines(lines: list[str], place: int, count: int) -> list[str]:
     """The next `count` lines with text, from `place` on; a few empty cells may stand between them."""
-    return [line for line in lines[place : place + 20 * count] if line != EMPTY_CELL][:count]
+    return list(islice(filter(EMPTY_CELL.__ne__, lines[place : place + 20 * count]), count))
 
 
 def is_cut_title(lines: list[str]) -> bool:

@@ -158,4 +158,4 @@ def test_a_page_may_print_the_sign_that_marks_links(sign: str) -> None:
     body = f"<p><a href=x>ก</a> ข</p><p>{sign}</p><p><a href=y>ค</a></p>".encode()
     page = read_page(body)
     assert (page.lines[0], page.lines[-1]) == ("ก ข", "ค")
-    assert page.links == [("x", "ก", 0), ("y", "ค", len(page.lines) - 1)]
+    assert page.links == [("x", 0, True), ("y", len(page.lines) - 1, True)]
