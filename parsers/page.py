@@ -177,40 +177,42 @@ def _leave_shown(root: LexborNode) -> tuple[list[tuple[int, LexborNode]], bool]:
 
     Returns the elements left that are no plain blocks, in page order, each with its tag; and whether a page has scripts
     or boxes that may be links.
-    Each time from the page's end to its beginning, so that nothing is touched after what held it was taken out.
     """
-    displays: set[str] = set()
-    has_white_space = is_scripted = False
+    said, is_scripted = _apply_attributes(root)
+    nodes = [(tag, node) for node in root.traverse() if (tag := node.tag_id) not in _PLAIN_BLOCKS]
+    tags = set(map(_TAG_OF, nodes))
+    if not tags.isdisjoint(_TAKEN_OUT):
+        for tag, node in reversed(nodes):  # nothing is touched after what held it was taken out
+            if tag in _TAKEN_OUT:
+                _take_out(node)
+        if tags & _TAKEN_OUT <= _HOLD_NO_ELEMENTS:
+            nodes = [(tag, node) for tag, node in nodes if tag not in _TAKEN_OUT]
+        else:
+            nodes = [(tag, node) for node in root.traverse() if (tag := node.tag_id) not in _PLAIN_BLOCKS]
+    if "white-space" in said or not tags.isdisjoint(_KEEPING):
+        _keep_line_breaks(root)
+    if "table-cell" in said:
+        _mark_empty(root.css('[style*="table-cell" i]'))
+    if not said.isdisjoint(_ROWS_OF_BOXES):
+        _mark_empty([box for row in root.css(_STYLED_ROWS) for box in _boxes_of(row)])
+    return nodes, is_scripted
+
+
+def _apply_attributes(root: LexborNode) -> tuple[set[str], bool]:
+    """Take out what attributes hide, from the page's end on; what styles say, and whether anything has a script."""
+    said: set[str] = set()
+    is_scripted = False
     found = {node.mem_id: node for node in root.css(_MARKED)}  # one with several of the attributes is found again
     for node in reversed(found.values()):
         attributes = node.attributes
         if "hidden" in attributes:
             if node.tag != "body":
                 node.decompose()
-        elif "style" not in attributes:
-            is_scripted = True
-        elif declared := _declarations(attributes["style"] or ""):
-            has_white_space = has_white_space or "white-space" in declared
-            displays.add(declared.get("display", ""))
+        elif declared := _declarations(attributes.get("style") or ""):
+            said.update(("white-space",) if "white-space" in declared else (), (declared.get("display", ""),))
             _apply_style(node, declared)
-        is_scripted = is_scripted or len(attributes) > 1
-    nodes = [(tag, node) for node in root.traverse() if (tag := node.tag_id) not in _PLAIN_BLOCKS]
-    tags = set(map(_TAG_OF, nodes))
-    if not tags.isdisjoint(_TAKEN_OUT):
-        for tag, node in reversed(nodes):
-            if tag in _TAKEN_OUT:
-                _take_out(node)
-        if not tags & _TAKEN_OUT <= _HOLD_NO_ELEMENTS:
-            nodes = [(tag, node) for node in root.traverse() if (tag := node.tag_id) not in _PLAIN_BLOCKS]
-        else:
-            nodes = [(tag, node) for tag, node in nodes if tag not in _TAKEN_OUT]
-    if has_white_space or not tags.isdisjoint(_KEEPING):
-        _keep_line_breaks(root)
-    if "table-cell" in displays:
-        _mark_empty(root.css('[style*="table-cell" i]'))
-    if not displays.isdisjoint(_ROWS_OF_BOXES):
-        _mark_empty([box for row in root.css(_STYLED_ROWS) for box in _boxes_of(row)])
-    return nodes, is_scripted
+        is_scripted = is_scripted or len(attributes) > 1 or "style" not in attributes
+    return said, is_scripted
 
 
 def _boxes_of(row: LexborNode) -> list[LexborNode]:

@@ -53,7 +53,6 @@ _MESSAGES: Final = tuple(
     )
 )
 """A line with the literal mark in which all patterns are found is a server's message, wherever in the line it stands."""
-_ANY_MARK: Final = re.compile("|".join(map(re.escape, dict.fromkeys(mark for mark, _ in _MESSAGES))))
 _MORE: Final = re.compile(
     r"(?:severity|filename|file|line number|error number|backtrace|message)\s?:.*|#\d{1,4} .*|thrown in .*|select .*"
 )
@@ -72,11 +71,9 @@ def server_message_places(lines: list[str], latin: str) -> list[int]:
 
 
 def _places(lines: list[str], words: str) -> list[int]:
-    if not _ANY_MARK.search(words):
-        return []
     marked = [(mark, patterns) for mark, patterns in _MESSAGES if mark in words]
     places: set[int] = set()
-    for place, line in enumerate(lines):
+    for place, line in enumerate(lines) if marked else ():
         if place not in places and _is_message(line.lower(), marked):
             places.update(range(place, _message_end(lines, place)))
     return sorted(places)
@@ -105,28 +102,16 @@ def _message_end(lines: list[str], place: int) -> int:
 
 # --- what stands in place of a page ---------------------------------------------------------------------------------
 
-_FIREWALLS: Final = (
-    *("requested url was rejected", "your support id is", "web page blocked", "fortiguard", "fortiweb", "fortigate"),
-    *("you have been blocked", "cloudflare ray id", "attention required!", "checking your browser before"),
-    *("verify you are human", "verifying you are human", "are you a robot", "unusual traffic", "captcha"),
-    *(
-        "incapsula incident",
-        "incident id:",
-        "request unsuccessful",
-        "sucuri website firewall",
-        "web application firewall",
-    ),
-    *("mod_security", "modsecurity", "access denied. reference #", "access to this page has been denied"),
-    *("enable javascript and cookies to continue", "please enable cookies", "ddos protection by", "imunify360"),
-    *(
-        "request rejected",
-        "request blocked",
-        "access blocked",
-        "intrusion prevention",
-        "malicious",
-        "suspicious activity",
-    ),
-    *("barracuda networks", "sophos", "wordfence", "palo alto networks", "web filter", "kerio control", "blocked by"),
+_FIREWALLS: Final = tuple(
+    (
+        "requested url was rejected|your support id is|web page blocked|fortiguard|fortiweb|fortigate|you have been blocked"
+        "|cloudflare ray id|attention required!|checking your browser before|verify you are human|verifying you are human"
+        "|are you a robot|unusual traffic|captcha|incapsula incident|incident id:|request unsuccessful"
+        "|sucuri website firewall|web application firewall|mod_security|modsecurity|access denied. reference #"
+        "|access to this page has been denied|enable javascript and cookies to continue|please enable cookies"
+        "|ddos protection by|imunify360|request rejected|request blocked|access blocked|intrusion prevention|malicious"
+        "|suspicious activity|barracuda networks|sophos|wordfence|palo alto networks|web filter|kerio control|blocked by"
+    ).split("|")
 )
 _FIREWALLS_IN_THAI: Final = ("ถูกบล็อก", "ไฟร์วอลล์", "ระบบป้องกันการบุกรุก")
 """Printed by firewalls alone; such a page may be of any length."""

@@ -54,7 +54,7 @@ _DIMENSION: Final = re.compile(rf"มิติที่\s*({DIGIT}+)")
 
 _LIST_NAME: Final = re.compile(r"(index1\d*)\.php", re.IGNORECASE)
 _LINKED: Final = {"kpi": re.compile(KPI_CODE), "project": re.compile(PROJECT_CODE)}
-_CODE_PARAMETERS: Final = ("pid", "project_id")
+_CODE_PARAMETER: Final = re.compile("[?&](?:pid|project_id)=([^&]+)", re.IGNORECASE)
 
 # --- from lines to rows -----------------------------------------------------------------------------------------------
 
@@ -245,9 +245,5 @@ def _linked_codes(page: Page, start: int, end: int) -> list[tuple[str, str]]:
 
 def _codes(link: str) -> list[str]:
     """The codes that a link names: as a page's parameter, or alone, where a script makes the address of it."""
-    found: list[str] = []
-    for parameter in link.partition("#")[0].partition("?")[2].split("&"):
-        name, _, code = parameter.partition("=")
-        if code and unquote_plus(name).lower() in _CODE_PARAMETERS:
-            found.append(unquote_plus(code).strip())
-    return found or [link]
+    found = _CODE_PARAMETER.findall(link.partition("#")[0])
+    return [unquote_plus(code).strip() for code in found] or [link]
