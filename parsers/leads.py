@@ -26,16 +26,15 @@ _DIGITS: Final = frozenset(b"0123456789")
 _VALUED_INPUTS: Final = ("", "hidden", "text", "number")
 
 
-def leads(source: bytes, tree: LexborHTMLParser) -> list[str]:
+def leads(source: bytes, tags: bytes, tree: LexborHTMLParser) -> list[str]:
     """The addresses and codes in a page's source, each once, in no order; relative addresses are as written.
 
-    source: in UTF-8; tree: of the whole source. A bare code is a project's, an indicator's, or an agency's that stands in
-    an `<option>`.
+    source: in UTF-8; tags: the same in small letters; tree: of the whole source
+    A bare code is a project's, an indicator's, or an agency's that stands in an `<option>`.
     """
     found: dict[str, None] = {}
     for raw in _addresses(source):
         found[unescape(raw.decode("utf-8", "replace").replace("\\/", "/").replace("\\u0026", "&"))] = None
-    tags = source.lower()
     if b"frame" in tags or b"refresh" in tags:
         found.update(dict.fromkeys(_frames(tree)))
     if b"<form" in tags:
@@ -47,9 +46,9 @@ def leads(source: bytes, tree: LexborHTMLParser) -> list[str]:
     return list(islice(found, _MOST))
 
 
-def base_address(source: bytes, tree: LexborHTMLParser) -> str | None:
+def base_address(tags: bytes, tree: LexborHTMLParser) -> str | None:
     """The `<base href>` of a page, as written: its links are relative to that, and that to the page's own address."""
-    node = tree.css_first("base[href]") if b"<base" in source.lower() else None
+    node = tree.css_first("base[href]") if b"<base" in tags else None
     return (node.attributes.get("href") or "").strip() or None if node is not None else None
 
 

@@ -120,7 +120,8 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
         return _without_marks(_lines_of(BREAK.join(text.splitlines())), {}, decoded)
     # scripting: as in a browser that runs scripts, what stands in <noscript> is no markup
     tree = LexborHTMLParser(limit_depth(source), options=_NO_EVENTS, scripting=True)
-    beside, base = leads(source, tree), base_address(source, tree)
+    tags = source.lower()
+    beside, base = leads(source, tags, tree), base_address(tags, tree)
     root = tree.body
     if root is None:  # a frameset, or nothing
         return PrintedPage([], 0, [], decoded, beside, base)

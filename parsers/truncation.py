@@ -59,7 +59,7 @@ def _ends_inside(end: bytes) -> bool:
 
 def _ends_without_end_tag(source: bytes, end: bytes) -> bool:
     """Whether a page without `</body>` was cut off; `source` and `end` in small letters."""
-    if any(source.count(b"<" + box) > source.count(b"</" + box) for box in _BOXES):
+    if any((opened := source.count(b"<" + box)) and opened > source.count(b"</" + box) for box in _BOXES):
         return True
     if not _OPTIONAL_END.search(source) and len(_MAY_STAY_OPEN.findall(source)) >= _HABIT:
         return False  # a page that leaves out every end that may be left out
