@@ -34,7 +34,7 @@ _CODE_IN_URL: Final = re.compile(
 )
 _LIST_ADDRESS: Final = re.compile(r"(?:^|/)index1[0-9]{0,3}\.php", re.IGNORECASE)
 _FIRST_LINES: Final = 5  # of a page of no known kind, in its finding
-_MENU_LINES: Final = 60  # a page of more is no message among the lines of a menu
+_MENU_LINES: Final = 60  # in which a menu may stand above a message
 _EXCERPT: Final = 80  # characters of a damaged text, in its finding
 _UNREADABLE: Final = frozenset(("text_lost", "text_misencoded"))
 """Findings of a page of which nobody can say that it shows no record."""
@@ -236,7 +236,7 @@ def _unknown_page(printed: PrintedPage, findings: Findings) -> ParsedPage:
     elif is_cut_title(lines):
         verdict = "suspect"
     else:
-        own = [line for line in lines if not is_boilerplate(line)] if len(lines) <= _MENU_LINES else lines
+        own = [*(line for line in lines[:_MENU_LINES] if not is_boilerplate(line)), *lines[_MENU_LINES:]]
         verdict = message_verdict(own or lines) or "suspect"
     if verdict == "suspect":
         findings.add("unknown_kind", printed=" | ".join(lines[:_FIRST_LINES]))

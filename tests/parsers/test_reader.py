@@ -127,16 +127,23 @@ OVER_AND_OVER = (
     ),
     *("<footer>x</footer>", "<nav>x</nav><footer>", "<optgroup>", "<ruby><rp>", "</center><svg>", "<svg><g>", "x<br>"),
     *("<td>", "<table><tr><td></td></tr>", "<li><div>", "<form><p>", "<a href=x>y", "<div hidden>", "<input value=x>"),
-    *("<noscript>", "<script>alert('", "<select><option>", "<b hidden style='display:none'>"),
+    *(
+        "<noscript",
+        "<script>alert('",
+        "[ODBC Driver ",
+        "<table><tr><td>",
+        "<select><option>",
+        "<b hidden style='display:none'>",
+    ),
 )
 
 
 @pytest.mark.parametrize("piece", OVER_AND_OVER)
 def test_one_tag_over_and_over_costs_no_more_than_its_length(piece: str) -> None:
-    body = "".join(piece.replace("{}", str(number)) for number in range(200_000 // len(piece)))
+    body = "".join(piece.replace("{}", str(number)) for number in range(80_000 // len(piece)))
     start = time.process_time()
     parse_page(body.encode())
-    assert time.process_time() - start < 2  # twenty times that, where it grows with the square
+    assert time.process_time() - start < 1  # six times that, where it grows with the square
 
 
 def test_a_long_name_of_a_tag_costs_no_more_than_its_length() -> None:
