@@ -1,67 +1,162 @@
-"""One harvest in this process, without Prefect: begin, fetch, commit, notify; whatever fails, it ends with an outcome."""
+"""One harvest in this process: begin, fetch, commit, notify. Prefect is told of it, and never asked for it."""
 
 import asyncio
 import traceback
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from flows.changes_page import write_changes_page
+from flows.events import BatchBegun, BatchDone, Begun, Changes, CommitBegun, Ended, Listener
 from flows.notifications import notify_finished
 from flows.run_control import HarvestOutcome, RunControl
-from pipeline.errors import BmaProgressError, first_line, refused_by_machine
+from pipeline.errors import BmaProgressError, error_text, first_line, refused_by_machine
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.run import HarvestRun
-from pipeline.settings import Settings
 from pipeline.store.writer import create_store, open_writer
 
+if TYPE_CHECKING:
+    from flows.dask.cluster import Cluster
 
-def execute_harvest(request: HarvestRequest, control: RunControl) -> HarvestOutcome:
-    """Run a harvest to its end; returns how it ended, whatever failed. control: shows its progress and stops it"""
+
+async def execute_harvest(request: HarvestRequest, control: RunControl, listener: Listener) -> HarvestOutcome:
+    """Run a harvest to its end; returns how it ended, whatever failed.
+
+    control: shows its progress and stops it; listener: is told of it
+    """
     settings, _ = request.load()
-    if settings.runner != "local":
-        raise BmaProgressError("the dask runner needs Prefect; leave out --orchestrator none")
-    begun: list[HarvestRun] = []
+    harvest = _Harvest(request, control, listener)
     try:
-        outcome = _execute(request, control, begun)
+        outcome = await harvest.execute()
     except Exception as error:  # noqa: BLE001 - a defect of the program is an outcome too, and is notified
         known = error if isinstance(error, BmaProgressError) else refused_by_machine(error, settings.data)
-        defect = f"the harvest failed by a defect of the program ({first_line(error)}); report it with its log in runs/"
-        outcome = HarvestOutcome("CouldNotRun", str(known or defect))
-    problems = _unread_block(settings) + notify_finished(settings, outcome, begun[0].harvest_id if begun else None)
-    return replace(outcome, warnings=tuple(problems))
+        message = (
+            f"the harvest failed by a defect of the program ({first_line(error)}); report it with its log in runs/"
+        )
+        outcome = HarvestOutcome("CouldNotRun", str(known or message))
+    settings, problems = listener.with_secrets(settings)
+    problems += await asyncio.to_thread(notify_finished, settings, outcome, harvest.harvest_id)
+    outcome = replace(outcome, warnings=(*outcome.warnings, *problems))
+    listener.tell(Ended(outcome, harvest.changes))
+    return outcome
 
 
-def _execute(request: HarvestRequest, control: RunControl, begun: list[HarvestRun]) -> HarvestOutcome:
-    settings, scope = request.load()
-    with open_writer(create_store(settings.data, settings.portal).root) as store:
-        run = HarvestRun.begin(settings, store, scope, resume=request.resume)
-        begun.append(run)
-        try:
-            with control.stops(run):
-                return _fetch_and_commit(run, control)
-        except Exception as error:
-            with suppress(OSError):  # the log cannot be written to a full disk either
-                trace = None if isinstance(error, BmaProgressError) else traceback.format_exc()
-                run.log("failed", reason=str(error) or type(error).__name__, traceback=trace)
-            raise
-        finally:
-            run.close()
+async def execute_harvests(
+    requests: list[HarvestRequest], hosts_at_once: int, control: RunControl, listeners: Sequence[Listener]
+) -> list[HarvestOutcome]:
+    """Harvest several portals; returns how each ended, in the order of the requests.
+
+    Those of one host go one after another, so that it sees one rate; hosts side by side. One that fails stops no other.
+    """
+    slots = asyncio.Semaphore(hosts_at_once)
+    outcomes: dict[int, HarvestOutcome] = {}
+
+    async def harvest_host(numbers: list[int]) -> None:
+        async with slots:
+            for number in numbers:
+                if control.stop_requested:
+                    outcomes[number] = HarvestOutcome("Interrupted", "not begun, because a stop was requested")
+                    listeners[number].tell(Ended(outcomes[number]))
+                else:
+                    outcomes[number] = await execute_harvest(requests[number], control, listeners[number])
+
+    by_host: dict[str, list[int]] = {}
+    for number, request in enumerate(requests):
+        by_host.setdefault(urlsplit(request.load()[0].portal).netloc, []).append(number)
+    await asyncio.gather(*map(harvest_host, by_host.values()))
+    return [outcomes[number] for number in range(len(requests))]
 
 
-def _fetch_and_commit(run: HarvestRun, control: RunControl) -> HarvestOutcome:
-    asyncio.run(run.fetch_all(lambda: control.on_progress(run)))
-    if run.stop_requested:
+class _Harvest:
+    """A harvest under way, and what its listener was told of it."""
+
+    def __init__(self, request: HarvestRequest, control: RunControl, listener: Listener) -> None:
+        self.harvest_id: str | None = None
+        self.changes: Changes | None = None
+        self._request = request
+        self._control = control
+        self._listener = listener
+        self._batches = 0
+        self._batch_begun = False
+        self._told: Counter[str] = Counter()
+
+    async def execute(self) -> HarvestOutcome:
+        settings, scope = self._request.load()
+        with open_writer(create_store(settings.data, settings.portal).root) as store:
+            run = HarvestRun.begin(settings, store, scope, resume=self._request.resume)
+            self.harvest_id = run.harvest_id
+            self._listener.tell(Begun(run.harvest_id, settings.portal, str(store.root.resolve())))
+            try:
+                return await self._fetch_and_commit(run)
+            except Exception as error:
+                with suppress(OSError):  # the log cannot be written to a full disk either
+                    trace = None if isinstance(error, BmaProgressError) else traceback.format_exc()
+                    run.log("failed", reason=str(error) or type(error).__name__, traceback=trace)
+                raise
+            finally:
+                run.close()
+
+    async def _fetch_and_commit(self, run: HarvestRun) -> HarvestOutcome:
+        with self._control.stops(run):
+            try:
+                await self._fetch(run)
+            finally:
+                self._end_batch(run)
         left = run.spool.counts()["pending"]
-        return HarvestOutcome("Interrupted", f"stopped with {left:,} pages left; the same command goes on from there")
-    result = run.finish()
-    if result.published:
-        return HarvestOutcome("Completed", f"published {result.harvest_id}", result)
-    return HarvestOutcome("HeldBack", str(result.held_back), result)
+        if run.stop_requested:
+            return HarvestOutcome(
+                "Interrupted", f"stopped with {left:,} pages left; the same command goes on from there"
+            )
+        self._listener.tell(CommitBegun())
+        try:
+            result = run.finish()
+        except KeyboardInterrupt:  # a kill at any moment is safe, so this is too
+            return HarvestOutcome("Interrupted", "stopped before the end; the same command goes on from there")
+        warnings: tuple[str, ...] = ()
+        try:
+            self.changes = write_changes_page(run)
+        except Exception as error:  # noqa: BLE001 - the harvest is committed, with or without this page
+            warning = f"the page of changes could not be written ({error_text(error)})"
+            warnings = (warning,)
+        if result.published:
+            return HarvestOutcome("Completed", f"published {result.harvest_id}", result, warnings)
+        return HarvestOutcome("HeldBack", str(result.held_back), result, warnings)
+
+    async def _fetch(self, run: HarvestRun) -> None:
+        def on_page() -> None:
+            self._control.on_progress(run)
+            fetched = run.counts.total() - self._told.total()
+            if fetched and not self._batch_begun:
+                self._batches += 1
+                self._batch_begun = True
+                self._listener.tell(BatchBegun(self._batches))
+            if fetched >= run.settings.batch_size:
+                self._end_batch(run)
+
+        with _cluster(run) as cluster:
+            await run.fetch_all(on_page, cluster)
+
+    def _end_batch(self, run: HarvestRun) -> None:
+        if self._batch_begun:
+            pages = run.spool.counts()
+            percent = 100 * (1 - pages["pending"] / pages.total())
+            self._listener.tell(BatchDone(dict(run.counts - self._told), percent))
+            self._told = run.counts.copy()
+            self._batch_begun = False
 
 
-def _unread_block(settings: Settings) -> list[str]:
-    if not settings.notify_webhook_block or settings.notify_webhook:
-        return []
-    return [
-        f"the Prefect block {settings.notify_webhook_block!r} is not read without Prefect; set the environment variable "
-        "BMA_PROGRESS_NOTIFY_WEBHOOK"
-    ]
+@contextmanager
+def _cluster(run: HarvestRun) -> "Iterator[Cluster | None]":
+    """The Dask cluster where batches run; None where they run in this process."""
+    if run.settings.runner == "local":
+        yield None
+        return
+    try:
+        from flows.dask.cluster import Cluster, cluster_client
+    except ImportError:
+        raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
+    with cluster_client(run.settings.dask_address) as client:
+        yield Cluster(client, run)

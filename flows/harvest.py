@@ -1,53 +1,46 @@
-"""The harvest as a Prefect flow: order, batches, and what Prefect shows. Import it only where a flow runs."""
+"""The harvest as a Prefect flow. Import it only where a flow runs.
+
+The flow shows a harvest that runs on its own, in a thread of this process or in another process: nothing that happens to
+Prefect reaches it. Where somebody else runs the harvest, `follow` names the queue with what it says; else the flow runs it.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, StateType
 from prefect.context import FlowRunContext
 
-from flows.notifications import notify_finished
-from flows.prefect_.artifacts import publish_artifacts
-from flows.prefect_.errors import PrefectFailedError, prefect_failures
-from flows.prefect_.flow_runs import crash_orphaned_runs, harvest_since_due, name_flow_run
+from flows.events import BatchBegun, BatchDone, Begun, CommitBegun, Ended, Event, Listener
+from flows.execute import execute_harvests
+from flows.prefect_.artifacts import Progress, publish_artifacts
+from flows.prefect_.flow_runs import harvest_since_due, show_begun
 from flows.prefect_.notifications import with_secrets
-from flows.prefect_.task_retries import is_worth_a_retry
-from flows.run_control import HarvestOutcome, RunControl, active_control
-from pipeline.errors import BmaProgressError, error_text, first_line, refused_by_machine
+from flows.run_control import HarvestOutcome, RunControl
+from pipeline.errors import error_text
 from pipeline.harvest.request import HarvestRequest
-from pipeline.harvest.result import HarvestResult
-from pipeline.harvest.run import HarvestRun
 from pipeline.settings import Settings
-from pipeline.store.writer import create_store, open_writer
+from pipeline.store.writer import create_store
 
-if TYPE_CHECKING:
-    from flows.dask.cluster import Cluster
+Events = asyncio.Queue[Event]
 
 
-@task(
-    name="fetch batch",
-    task_run_name="batch {number}",
-    cache_policy=NO_CACHE,
-    retries=1,
-    retry_condition_fn=is_worth_a_retry,
-    persist_result=False,
-)
-async def fetch_batch(run: HarvestRun, number: int, on_page: Callable[[], None]) -> dict[str, int]:
-    """Fetch, parse and keep the next batch of pages; what was kept before a retry is not fetched again."""
-    return dict(await run.fetch_batch(run.next_batch(), on_page))
+@task(name="fetch batch", task_run_name="batch {number}", cache_policy=NO_CACHE, persist_result=False)
+async def fetch_batch(events: Events, number: int) -> Event:
+    """A batch of pages is fetched, parsed and saved; returns what ended it."""
+    return await events.get()
 
 
 @task(name="commit", cache_policy=NO_CACHE, persist_result=False)
-def commit_harvest(run: HarvestRun) -> HarvestResult:
-    """Check, commit and publish what was fetched."""
-    return run.finish()
+async def commit_harvest(events: Events) -> Event:
+    """What was fetched is checked, committed and published; returns what ended that."""
+    return await events.get()
 
 
 @flow(name="harvest", validate_parameters=True, persist_result=False)
@@ -59,126 +52,109 @@ async def harvest(request: HarvestRequest) -> State[HarvestOutcome]:
     after another harvest has begun since it was due ends as Skipped, so that a machine that slept through several runs
     makes up for them with one. The data of the state is a HarvestOutcome.
     """
+    if followed := _followed.get():
+        return _state(await _show(followed[0]))
+    request = _with_task_runner(request)
     settings, _ = request.load()
-    started: list[HarvestRun] = []
-    try:
-        outcome = await _harvest(request, started.append)
-    except Exception as error:
-        known = error if isinstance(error, BmaProgressError) else refused_by_machine(error, settings.data)
-        message = str(known or f"a defect of the program ({type(error).__name__})")
-        outcome = HarvestOutcome("CouldNotRun", message)
-        if known is None:
-            await _notify(settings, outcome, started)
-            raise
-    problems = await _notify(settings, outcome, started)
-    for problem in problems:
-        get_run_logger().warning(problem)
-    state_type = StateType.COMPLETED if outcome.state in ("Completed", "Skipped") else StateType.FAILED
-    data = replace(outcome, warnings=tuple(problems))
-    return State(type=state_type, name=outcome.state, message=outcome.message, data=data)
-
-
-async def _notify(settings: Settings, outcome: HarvestOutcome, started: list[HarvestRun]) -> list[str]:
-    settings, problems = await with_secrets(settings)
-    harvest_id = started[0].harvest_id if started else None
-    return problems + await asyncio.to_thread(notify_finished, settings, outcome, harvest_id)
-
-
-async def harvest_outcome(request: HarvestRequest) -> HarvestOutcome:
-    """Run the flow in this process; returns how it ended, whatever failed."""
-    try:
-        with prefect_failures():
-            state: State[Any] = await harvest(request, return_state=True)
-            data = await state.aresult(raise_on_failure=False)
-    except PrefectFailedError as error:
-        return HarvestOutcome("CouldNotRun", str(error))
-    if isinstance(data, HarvestOutcome):
-        return data
-    return HarvestOutcome(
-        "CouldNotRun",
-        f"the harvest failed by a defect of the program ({first_line(data)}); report it with its log in runs/",
-    )
-
-
-async def _harvest(request: HarvestRequest, on_start: Callable[[HarvestRun], None]) -> HarvestOutcome:
-    settings, scope = request.load()
-    with open_writer(create_store(settings.data, settings.portal).root) as store:
-        with prefect_failures():
-            await crash_orphaned_runs(store)
-        if since := harvest_since_due(store):
-            return HarvestOutcome("Skipped", f"{since} has begun since this run was due")
-        run = HarvestRun.begin(settings, store, scope, resume=request.resume)
-        on_start(run)
-        try:
-            return await _fetch_and_commit(run)
-        except Exception as error:
-            with suppress(OSError):  # the log cannot be written to a full disk either
-                run.log("failed", reason=str(error) or type(error).__name__)
-            raise
-        finally:
-            run.close()
-
-
-async def _fetch_and_commit(run: HarvestRun) -> HarvestOutcome:
-    control = active_control()
-    with prefect_failures():
-        await name_flow_run(run)
-    with control.stops(run), _cluster(run) as cluster:
-        async with run.connect(cluster.limiter if cluster else None):
-            await _fetch_all(run, control, cluster)
-    if run.stop_requested:
-        left = run.spool.counts()["pending"]
-        return HarvestOutcome("Interrupted", f"stopped with {left:,} pages left; the same command goes on from there")
-    result = commit_harvest(run)
-    unshown = ""
-    try:
-        await publish_artifacts(run, result)
-    except Exception as error:  # noqa: BLE001 - the harvest is committed, whether or not Prefect can show it
-        unshown = f" (not all of it could be shown here: {error_text(error)})"
-    if result.published:
-        return HarvestOutcome("Completed", f"published {result.harvest_id}{unshown}", result)
-    return HarvestOutcome("HeldBack", f"{result.held_back}{unshown}", result)
-
-
-async def _fetch_all(run: HarvestRun, control: RunControl, cluster: "Cluster | None") -> None:
-    progress: UUID | None = None
-
-    async def show_progress() -> None:
-        nonlocal progress
-        control.on_progress(run)
-        counts = run.spool.counts()
-        share = 100 * (1 - counts["pending"] / counts.total())
-        with prefect_failures():
-            if progress is None:
-                progress = await acreate_progress_artifact(progress=share, description="pages fetched")
-            else:
-                await aupdate_progress_artifact(artifact_id=progress, progress=share)
-
-    number = 0
-    while run.next_pass():
-        if cluster:
-            await cluster.fetch(show_progress)
-            continue
-        while run.has_pages_left:
-            number += 1
-            await fetch_batch(run, number, lambda: control.on_progress(run))
-            await show_progress()
+    if since := harvest_since_due(create_store(settings.data, settings.portal)):
+        return _state(HarvestOutcome("Skipped", f"{since} has begun since this run was due"))
+    async with harvests_in_thread([request], 1) as (events,):
+        return _state(await _show(events))
 
 
 @contextmanager
-def _cluster(run: HarvestRun) -> "Iterator[Cluster | None]":
-    """The Dask cluster where batches run, if the settings or the flow's own task runner name one."""
-    context = FlowRunContext.get()
-    given = context.task_runner if context and type(context.task_runner).__name__ == "DaskTaskRunner" else None
-    if given is None and run.settings.runner == "local":
-        yield None
-        return
+def follow(events: Sequence[Events]) -> Iterator[None]:
+    """Have the flows called inside show harvests that run elsewhere. events: what each of them says"""
+    token = _followed.set(events)
     try:
-        from flows.dask.cluster import Cluster, dask_runner
-    except ImportError:
-        raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
-    if given is not None:
-        yield Cluster(given, run)  # type: ignore[arg-type]
-        return
-    with dask_runner(run.settings.dask_address) as runner:
-        yield Cluster(runner, run)
+        yield
+    finally:
+        _followed.reset(token)
+
+
+def followed() -> Sequence[Events] | None:
+    """What the harvests say that run elsewhere; None where a flow is to run them itself."""
+    return _followed.get()
+
+
+_followed: ContextVar[Sequence[Events] | None] = ContextVar("events of harvests elsewhere", default=None)
+
+
+async def _show(events: Events) -> HarvestOutcome:
+    """Show a harvest until its end; returns how it ended. What cannot be shown is left out."""
+    progress = Progress()
+    begun: Begun | None = None
+    while True:
+        event = await events.get()
+        if isinstance(event, BatchBegun):
+            event = await fetch_batch(events, event.number)
+        if isinstance(event, CommitBegun):
+            event = await commit_harvest(events)
+        if isinstance(event, Ended):
+            break
+        with _left_out():
+            if isinstance(event, Begun):
+                begun = event
+                await show_begun(begun)
+            elif isinstance(event, BatchDone):
+                await progress.show(event.percent)
+    if begun and event.outcome.result:
+        with _left_out():
+            await publish_artifacts(begun.portal, event.outcome.result, event.changes)
+    return event.outcome
+
+
+@contextmanager
+def _left_out() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever happens to Prefect, the harvest goes on
+        get_run_logger().warning("not shown: %s", error_text(error))
+
+
+def _state(outcome: HarvestOutcome) -> State[HarvestOutcome]:
+    state_type = StateType.COMPLETED if outcome.state in ("Completed", "Skipped") else StateType.FAILED
+    if outcome.state == "Killed":
+        state_type = StateType.CRASHED
+    return State(type=state_type, name=outcome.state, message=outcome.message, data=outcome)
+
+
+class _Here(Listener):
+    """Tells the flow, in the event loop of another thread, of a harvest in this one."""
+
+    def __init__(self, secrets: tuple[Settings, list[str]]) -> None:
+        self.events: Events = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._secrets = secrets
+
+    def tell(self, event: Event) -> None:
+        """Put it into the queue, unless the flow has ended already."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.events.put_nowait, event)
+
+    def with_secrets(self, settings: Settings) -> tuple[Settings, list[str]]:
+        """The settings as they were read when the flow began."""
+        return self._secrets
+
+
+@asynccontextmanager
+async def harvests_in_thread(requests: list[HarvestRequest], hosts_at_once: int) -> AsyncIterator[list[Events]]:
+    """Run harvests in a thread, which goes on to their end; SIGTERM stops them. Gives what each of them says."""
+    listeners = [_Here(await with_secrets(request.load()[0])) for request in requests]
+    control = RunControl()
+    work = partial(execute_harvests, requests, hosts_at_once, control, listeners)
+    # no daemon: the process waits for it, whatever becomes of the flow
+    thread = threading.Thread(target=lambda: asyncio.run(work()), name="harvest")
+    with control.sigterm():
+        thread.start()
+        yield [listener.events for listener in listeners]
+
+
+def _with_task_runner(request: HarvestRequest) -> HarvestRequest:
+    """The request with the Dask cluster that the flow's own task runner names (`harvest.with_options(task_runner=…)`)."""
+    context = FlowRunContext.get()
+    runner: Any = context.task_runner if context else None
+    if type(runner).__name__ != "DaskTaskRunner":
+        return request
+    chosen = {"runner": "dask", "dask_address": runner.address or ""}
+    return request.model_copy(update={"settings": request.settings | chosen})

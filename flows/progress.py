@@ -3,6 +3,7 @@
 import signal
 import time
 from collections import Counter
+from contextlib import ExitStack
 from typing import Any, Final, Self, get_args
 
 import click
@@ -41,13 +42,15 @@ class TerminalControl(RunControl):
         self._done_before = 0
 
     def __enter__(self) -> Self:
-        self._sigint_before = signal.signal(signal.SIGINT, self._on_sigint)
+        self._signals = ExitStack()
+        self._signals.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, self._on_sigint))
+        self._signals.enter_context(self.sigterm())
         self._bar.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
         self._bar.__exit__(*error)
-        signal.signal(signal.SIGINT, self._sigint_before)
+        self._signals.close()
 
     def _show(self, _: HarvestRun) -> None:
         now = time.monotonic()
@@ -67,7 +70,7 @@ class TerminalControl(RunControl):
             click.echo(f"{done:,} pages fetched, {left:,} left, {failed:,} failed, {rate:.1f}/s", err=True)
 
     def _on_sigint(self, number: int, frame: object) -> None:
-        if not self.runs or self.stop_requested:
+        if not self.fetching or self.stop_requested:
             raise KeyboardInterrupt
         self.request_stop()
         click.echo("\nstopping after the pages being fetched (Ctrl-C again stops at once) …", err=True)

@@ -1,17 +1,19 @@
-"""Flows run for a command, in its process: Prefect's server, progress, and the result as a value."""
+"""Harvests run for a command, in its process: with progress, and where Prefect is wanted, told to it."""
 
 import asyncio
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
-from flows.execute import execute_harvest
-from flows.prefect_ import environment as prefect_setup
-from flows.prefect_.errors import prefect_failures, require_prefect
-from flows.prefect_.server import server_for_workers
+from flows.events import Listener
+from flows.execute import execute_harvests
+from flows.prefect_.errors import require_prefect
 from flows.progress import TerminalControl
+from flows.reporter import PrefectReporter
+from flows.run_control import HarvestOutcome
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.result import HarvestResult
@@ -21,73 +23,72 @@ from pipeline.store.writer import create_store
 
 if TYPE_CHECKING:
     from flows.replay import Findings
-    from flows.run_control import HarvestOutcome
 
 
-def harvest_for_command(request: HarvestRequest) -> HarvestResult:
-    """Run one harvest, as the setting `orchestrator` says; returns its result, published or held back.
+class HarvestRunner:
+    """Runs the harvests of a command, and tells Prefect of them where there is a reporter."""
 
-    Raises BmaProgressError where it could not run, in one sentence.
-    """
-    settings, _ = request.load()  # a wrong request is refused before anything starts
-    if settings.orchestrator == "none":
+    def __init__(self, reporter: PrefectReporter | None) -> None:
+        self._reporter = reporter
+
+    def harvest(self, request: HarvestRequest) -> HarvestResult:
+        """Run one harvest; returns its result, published or held back.
+
+        Raises BmaProgressError where it could not run, in one sentence.
+        """
+        (outcome,) = self._run("harvest", [request], 1)
+        for warning in outcome.warnings:
+            _say(warning)
+        if outcome.result is None:
+            raise BmaProgressError(outcome.message)
+        return outcome.result
+
+    def backfill(self, requests: list[HarvestRequest], hosts_at_once: int) -> list[HarvestOutcome]:
+        """Harvest several portals; returns how each ended, in the order of the requests."""
+        return self._run("backfill", requests, hosts_at_once)
+
+    def _run(self, flow: str, requests: list[HarvestRequest], hosts_at_once: int) -> list[HarvestOutcome]:
+        reporter = self._reporter
+        listeners = reporter.open(flow, requests, hosts_at_once) if reporter else [Listener() for _ in requests]
         with TerminalControl() as control:
-            outcome = execute_harvest(request, control)
-    else:
-        outcome = _harvest_by_flow(request, settings)
-    for warning in outcome.warnings:
-        click.echo(f"bma-progress: {warning}", err=True)
-    if outcome.result is None:
-        raise BmaProgressError(outcome.message)
-    return outcome.result
+            outcomes = asyncio.run(execute_harvests(requests, hosts_at_once, control, listeners))
+        if reporter:
+            reporter.stopped = any(outcome.state == "Interrupted" for outcome in outcomes)
+        return outcomes
 
 
-def _harvest_by_flow(request: HarvestRequest, settings: Settings) -> "HarvestOutcome":
-    require_prefect()
-    check_free(create_store(settings.data, settings.portal).root)
-    home = prefect_setup.prepare(settings.data)
-    if settings.runner == "local" and prefect_setup.uses_own_server() and "flows.harvest" not in sys.modules:
-        how_long = "some seconds" if (home / "prefect.db").exists() else "about half a minute, the first time"
-        click.echo(f"starting Prefect's server for this run ({how_long}) …", err=True)
-    with server_for_workers(settings, home):
-        from flows.harvest import harvest_outcome
-
-        with TerminalControl() as control, control.active():
-            return asyncio.run(harvest_outcome(request))
+def check_orchestrator(settings: Settings) -> None:
+    """Raise BmaProgressError where Prefect is wanted and not installed."""
+    if settings.orchestrator == "prefect":
+        require_prefect()
 
 
-def run_backfill(
-    requests: list[HarvestRequest], home: Path, hosts_at_once: int
-) -> "list[tuple[Settings, HarvestOutcome]]":
-    """Harvest several portals as one flow of flows; returns how each ended, in the order of the requests.
+@contextmanager
+def harvest_runner(settings: list[Settings]) -> Iterator[HarvestRunner]:
+    """Whoever runs the harvests of one command; at the end it waits until Prefect shows them.
 
-    home: the folder beside which Prefect keeps its state. Raises BmaProgressError where none could begin.
+    settings: of each store that is written to. Raises StoreBusyError where another process writes to one, and
+    BmaProgressError where Prefect is wanted and not installed.
     """
-    require_prefect()
-    settings = [request.load()[0] for request in requests]
+    first = settings[0]
+    check_orchestrator(first)
     for one in settings:
         check_free(create_store(one.data, one.portal).root)
-    with server_for_workers(settings[0], prefect_setup.prepare(home)):
-        from flows.backfill import backfill
-
-        async def run() -> "list[HarvestOutcome]":
-            state = await backfill(requests, hosts_at_once, return_state=True)
-            return cast("list[HarvestOutcome]", await state.aresult(raise_on_failure=False))
-
-        with prefect_failures(), TerminalControl() as control, control.active():
-            outcomes = asyncio.run(run())
-    return list(zip(settings, outcomes, strict=True))
+    if first.orchestrator == "none":
+        yield HarvestRunner(None)
+    else:
+        with PrefectReporter(first, _say) as reporter:
+            yield HarvestRunner(reporter)
 
 
 def run_replay(store: Path | str, since: str | None, settings: Settings) -> "Findings":
     """What today's parser reads differently, by the workers of a Dask cluster; store: folder or address."""
-    require_prefect()
-    home = prefect_setup.prepare(settings.data)
-    with server_for_workers(settings, home):
-        try:
-            from flows.replay import replay
-        except ImportError:
-            raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
-        with prefect_failures():
-            found: Findings = replay(str(store), since, settings.dask_address)
-    return found
+    try:
+        from flows.replay import replay
+    except ImportError:
+        raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
+    return replay(str(store), since, settings.dask_address)
+
+
+def _say(sentence: str) -> None:
+    click.echo(f"bma-progress: {sentence}", err=True)

@@ -1,17 +1,16 @@
-"""How a command controls the harvests it runs, and how a harvest ended. Does not import Prefect."""
+"""How harvests of this process are stopped, and how a harvest ended. Does not import Prefect."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.harvest.result import HarvestResult
 from pipeline.harvest.run import HarvestRun
 
-StateName = Literal["Completed", "HeldBack", "CouldNotRun", "Interrupted", "Skipped"]
+StateName = Literal["Completed", "HeldBack", "CouldNotRun", "Interrupted", "Skipped", "Killed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +36,8 @@ class RunControl:
     def __init__(self, on_progress: Callable[[HarvestRun], None] = lambda run: None) -> None:
         self.on_progress = on_progress
         self.runs: list[HarvestRun] = []
+        self.fetching: list[HarvestRun] = []
         self.stop_requested = False
-        self._under_way = 0
-        self._sigterm_before: signal._HANDLER = signal.SIG_DFL
-
-    @contextmanager
-    def active(self) -> Iterator[None]:
-        """Make this the control of the flows called inside."""
-        token = _active.set(self)
-        try:
-            yield
-        finally:
-            _active.reset(token)
 
     def request_stop(self) -> None:
         """Stop all runs after the pages they are fetching."""
@@ -58,35 +47,33 @@ class RunControl:
 
     @contextmanager
     def stops(self, run: HarvestRun) -> Iterator[None]:
-        """Take a run under control: the first SIGTERM stops it as `request_stop` does, the next one is Prefect's."""
+        """Take a run under control while it fetches."""
         self.runs.append(run)
+        self.fetching.append(run)
         run.stop_requested = self.stop_requested
-        is_main = threading.current_thread() is threading.main_thread()
-        if is_main:
-            self._take_sigterm()
-        self._under_way += 1
         self.on_progress(run)
         try:
             yield
         finally:
-            self._under_way -= 1
-            if is_main and not self._under_way:
-                signal.signal(signal.SIGTERM, self._sigterm_before)
+            self.fetching.remove(run)
 
-    def _take_sigterm(self) -> None:
-        """Install our handler; again for each run, since Prefect installs its own at the start of each flow."""
-        before = signal.signal(signal.SIGTERM, self._on_sigterm)
-        if before != self._on_sigterm:
-            self._sigterm_before = before
+    @contextmanager
+    def sigterm(self) -> Iterator[None]:
+        """The first SIGTERM stops the runs as `request_stop` does; the next one, and any outside of runs, is as before."""
+        if threading.current_thread() is not threading.main_thread():  # the others receive no signals
+            yield
+            return
+        before = signal.getsignal(signal.SIGTERM)
 
-    def _on_sigterm(self, *_: object) -> None:
-        self.request_stop()
-        signal.signal(signal.SIGTERM, self._sigterm_before)
+        def stop(*_: object) -> None:
+            signal.signal(signal.SIGTERM, before)
+            if self.fetching:
+                self.request_stop()
+            else:
+                signal.raise_signal(signal.SIGTERM)
 
-
-_active: ContextVar[RunControl] = ContextVar("active run control")
-
-
-def active_control() -> RunControl:
-    """The control of the command that called this flow; a new one where a worker or a schedule started it."""
-    return _active.get(None) or RunControl()
+        signal.signal(signal.SIGTERM, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)

@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 
 from flows.cli.output import counts_text
-from flows.prefect_.errors import require_prefect
-from flows.run import harvest_for_command
+from flows.run import HarvestRunner, check_orchestrator, harvest_runner
 from pipeline.compare.diff import states_differ
 from pipeline.compare.formats import format_changes
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.request import HarvestRequest
+from pipeline.settings import load_settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import beside
 from pipeline.store.lock import check_free
@@ -20,23 +20,27 @@ from pipeline.store.lock import check_free
 
 def run_demo(data: Path) -> None:
     """Harvest three nights of the demo portal and show what changed. Raises BmaProgressError."""
-    require_prefect()
+    check_orchestrator(load_settings())
     _make_room(data)
     with DemoPortal() as portal:
         click.echo(f"A small portal answers at {portal.url} with the pages of fixtures_html/.")
-        for night in (1, 2, 3):
-            portal.night = night
-            # the demo portal runs on this machine: no need to be slow
-            request = HarvestRequest(settings={"portal": portal.url, "data": str(data), "rate": 500.0})
-            result = harvest_for_command(request)
-            if not result.published:
-                raise BmaProgressError(f"night {night} was held back: {result.held_back}")
-            # skipped: pages that the portal never had are requested on one day of the week
-            fetched = {outcome: count for outcome, count in result.outcomes.items() if outcome != "skipped"}
-            click.echo(
-                f"Night {night}: harvest {result.harvest_id} fetched {sum(fetched.values())} pages: {counts_text(fetched)}."
-            )
+        # the demo portal runs on this machine: no need to be slow
+        request = HarvestRequest(settings={"portal": portal.url, "data": str(data), "rate": 500.0})
+        with harvest_runner([request.load()[0]]) as runner:
+            for portal.night in (1, 2, 3):
+                _harvest_night(runner, request, portal.night)
     _show_store(Archive(data), data)
+
+
+def _harvest_night(runner: HarvestRunner, request: HarvestRequest, night: int) -> None:
+    result = runner.harvest(request)
+    if not result.published:
+        raise BmaProgressError(f"night {night} was held back: {result.held_back}")
+    # skipped: pages that the portal never had are requested on one day of the week
+    fetched = {outcome: count for outcome, count in result.outcomes.items() if outcome != "skipped"}
+    click.echo(
+        f"Night {night}: harvest {result.harvest_id} fetched {sum(fetched.values())} pages: {counts_text(fetched)}."
+    )
 
 
 def _make_room(data: Path) -> None:

@@ -118,10 +118,12 @@ def harvest(
             "no contact is set: the portal's people cannot reach you, and may block what they do not know; set contact to an "
             "e-mail or web address"
         )
-    from flows.run import harvest_for_command
+    from flows.run import harvest_runner
     from pipeline.harvest.run_report import report_text
 
-    result = harvest_for_command(request)
+    settings, _ = request.load()  # a wrong request is refused before anything starts
+    with harvest_runner([settings]) as harvests:
+        result = harvests.harvest(request)
     click.echo(report_text(result, settings.portal), nl=False)
     sys.exit(0 if result.published else 1)
 
@@ -153,16 +155,20 @@ def _show_plan(request: "HarvestRequest") -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--hosts", default=4, show_default=True, type=click.IntRange(min=1), help="Hosts harvested at once.")
 def backfill(file: Path, hosts: int) -> None:
-    """Harvest several portals, each into its own store, as one Prefect flow of flows.
+    """Harvest several portals, each into its own store, as one flow of flows.
 
     FILE is TOML with one [[harvest]] table a portal: portal, data, and whatever else is to differ, such as rate, agencies
     or sample. Portals on one host take turns, so that it sees one rate.
     """
-    from flows.run import run_backfill
+    from flows.run import harvest_runner
     from pipeline.harvest.backfill import read_backfill
 
     status = 0
-    for settings, outcome in run_backfill(read_backfill(file), file.resolve(), hosts):
+    requests = read_backfill(file)
+    several = [request.load()[0] for request in requests]
+    with harvest_runner(several) as harvests:
+        outcomes = harvests.backfill(requests, hosts)
+    for settings, outcome in zip(several, outcomes, strict=True):
         where = f"{settings.data} ({settings.portal})"
         result = outcome.result
         if result is None:

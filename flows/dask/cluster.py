@@ -5,58 +5,49 @@ Import it only where the Dask runner is wanted; it needs the extra `dask`, on th
 
 import asyncio
 import os
-import pickle
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import distributed
 from distributed.diagnostics.plugin import SchedulerPlugin
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
-from flows.prefect_.task_retries import is_worth_a_retry
 from pipeline.errors import BmaProgressError, error_text
 from pipeline.harvest.batches import Batch, BatchFiles, for_one_worker, process_batch
 from pipeline.harvest.client_state import ClientState
+from pipeline.harvest.rate_limit import Limiter
 from pipeline.harvest.run import HarvestRun
-
-if TYPE_CHECKING:
-    from prefect.client.schemas.objects import State
 
 _HANDLER: Final = "bma_progress_slot"
 _WORKER_TIMEOUT: Final = 300.0  # seconds without any worker, as when all machines of a cluster restart
 _STOP_CHECK: Final = 0.5  # seconds between two checks of whether a stop was requested
 
 
-def dask_runner(address: str | None) -> DaskTaskRunner:
-    """Prefect's Dask runner on a cluster, or without an address on processes of this machine for the harvest's time."""
-    if address:
-        return DaskTaskRunner(address=address)
-    processes = max(2, len(os.sched_getaffinity(0)))
-    return DaskTaskRunner(
-        cluster_kwargs={
-            "n_workers": processes,
-            "threads_per_worker": 1,
-            "host": "127.0.0.1",
-            "dashboard_address": "127.0.0.1:0",  # any free port, on this machine alone
-        }
-    )
+@contextmanager
+def cluster_client(address: str | None) -> Iterator[distributed.Client]:
+    """A client of a cluster, or without an address of processes of this machine for the harvest's time.
+
+    Raises BmaProgressError where no scheduler answers.
+    """
+    with ExitStack() as stack:
+        cluster = address or stack.enter_context(distributed.LocalCluster(**_here()))  # type: ignore[no-untyped-call]
+        try:
+            client = distributed.Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise BmaProgressError(f"no Dask scheduler answers at {address} ({error}); start it first") from None
+        yield stack.enter_context(client)
 
 
-def client_of(runner: DaskTaskRunner) -> "distributed.Client":
-    """The runner's client, connected. Raises BmaProgressError where no scheduler answers."""
-    try:
-        return runner.client
-    except OSError as error:
-        raise BmaProgressError(f"no Dask scheduler answers at {runner.address} ({error}); start it first") from None
-
-
-def workers_of(runner: DaskTaskRunner) -> dict[str, int]:
-    """The addresses of the workers, with their threads."""
-    found: dict[str, int] = client_of(runner).nthreads()  # type: ignore[no-untyped-call]
-    return found
+def _here() -> dict[str, Any]:
+    """The workers of this machine, where no scheduler is named."""
+    return {
+        "n_workers": max(2, len(os.sched_getaffinity(0))),
+        "threads_per_worker": 1,
+        "host": "127.0.0.1",
+        "dashboard_address": "127.0.0.1:0",  # any free port, on this machine alone
+    }
 
 
 class RateKeeper(SchedulerPlugin):
@@ -118,20 +109,8 @@ class SchedulerLimiter:
         return answer
 
 
-@task(
-    name="fetch batch on a worker",
-    task_run_name="batch {number}",
-    cache_policy=NO_CACHE,
-    retries=1,
-    retry_condition_fn=is_worth_a_retry,
-    persist_result=False,
-)
-def fetch_batch_elsewhere(number: int, pickled: bytes) -> ClientState:
-    """Fetch, parse and keep a batch in the run's folder; what an earlier execution kept is not fetched again.
-
-    pickled: a Batch, as bytes because Prefect would look into every page of it
-    """
-    batch: Batch = pickle.loads(pickled)  # noqa: S301 - from our coordinator, by the way Dask itself sends tasks
+def fetch_batch_elsewhere(batch: Batch) -> ClientState:
+    """Fetch, parse and keep a batch in the run's folder; what an earlier execution kept is not fetched again."""
     limiter = SchedulerLimiter(distributed.get_worker(), batch.options.settings.portal)
     return asyncio.run(process_batch(batch, limiter))
 
@@ -139,23 +118,22 @@ def fetch_batch_elsewhere(number: int, pickled: bytes) -> ClientState:
 class Cluster:
     """The workers of a harvest, seen from the process that commits it."""
 
-    def __init__(self, runner: DaskTaskRunner, run: HarvestRun) -> None:
-        self._runner = runner
-        self._client = client_of(runner)
+    def __init__(self, client: "distributed.Client", run: HarvestRun) -> None:
+        self._client = client
         self._client.register_plugin(RateKeeper())
         self._where = f"the Dask scheduler at {self._client.scheduler_info()['address']}"
         self._run = run
         self._number = 0
         self._seen_worker = time.monotonic()
-        self.limiter = SchedulerLimiter(self._client, run.settings.portal)
+        self.limiter: Limiter = SchedulerLimiter(self._client, run.settings.portal)
 
-    async def fetch(self, on_pages: Any) -> None:
+    async def fetch(self, on_pages: Callable[[], None]) -> None:
         """One pass over the pages; what workers keep is collected batch by batch. on_pages: called after each."""
         run = self._run
         if run.client is None:
             raise RuntimeError("a pass needs the run's client: use `async with run.connect()`")
         client_state = await run.client.state()
-        submitted: dict[asyncio.Task[State[Any]], Batch] = {}
+        submitted: dict[asyncio.Task[ClientState], Batch] = {}
         with BatchFiles(run.folder) as files:
             try:
                 while True:
@@ -174,41 +152,43 @@ class Cluster:
                     if run.stop_requested:
                         files.withdraw()
                     for task in done:
-                        client_state = client_state.joined(await self._collect(submitted.pop(task), task.result()))
-                        await on_pages()
+                        client_state = client_state.joined(self._collect(submitted.pop(task), task.result()))
+                        on_pages()
             finally:
                 files.withdraw()
                 if submitted:  # after an error: what the others are fetching is kept too
-                    await asyncio.wait(submitted, timeout=run.settings.page_timeout)
+                    await asyncio.wait(submitted, timeout=1 if run.stop_requested else run.settings.page_timeout)
                 run.collect()
 
-    async def _run_batch(self, batch: Batch) -> "State[Any]":
-        parameters = {"number": batch.number, "pickled": pickle.dumps(batch)}
-        future: PrefectDaskFuture[ClientState] = self._runner.submit(fetch_batch_elsewhere, parameters)
-        try:
-            state: State[Any] = await asyncio.to_thread(future.wrapped_future.result)
-        except Exception as error:  # noqa: BLE001 - whatever Dask says of a batch it lost
-            raise BmaProgressError(
-                f"batch {batch.number} was lost on {self._where} ({error_text(error)}); what was fetched "
-                "is kept and the next start goes on from there"
-            ) from None
-        return state
+    async def _run_batch(self, batch: Batch) -> ClientState:
+        """Run a batch on a worker, and where that fails once more, on whichever is free."""
+        why: Exception | None = None
+        for _ in range(2):
+            future = self._client.submit(fetch_batch_elsewhere, batch, pure=False)
+            try:
+                state: ClientState = await asyncio.to_thread(future.result)
+            except BmaProgressError:
+                raise
+            except (distributed.KilledWorker, distributed.CancelledError, OSError) as error:
+                raise BmaProgressError(
+                    f"batch {batch.number} was lost on {self._where} ({error_text(error)}); what was fetched "
+                    "is kept and the next start goes on from there"
+                ) from None
+            except Exception as error:  # noqa: BLE001 - a defect on the worker, or its disk
+                why = error
+                continue
+            return state
+        raise BmaProgressError(f"batch {batch.number} failed twice on {self._where} ({why}); the log there says why")
 
-    async def _collect(self, batch: Batch, state: "State[Any]") -> ClientState:
+    def _collect(self, batch: Batch, state: ClientState) -> ClientState:
         kept = self._run.collect(batch.name)
-        if state.is_completed():
-            if not kept and not self._run.stop_requested:
-                raise BmaProgressError(f"batch {batch.number} came back from {self._where} without a page")
-            state_after: ClientState = await state.aresult()
-            return state_after
-        error = await state.aresult(raise_on_failure=False)
-        if isinstance(error, BmaProgressError):
-            raise error
-        raise BmaProgressError(f"batch {batch.number} failed twice on {self._where} ({error}); the log there says why")
+        if not kept and not self._run.stop_requested:
+            raise BmaProgressError(f"batch {batch.number} came back from {self._where} without a page")
+        return state
 
     async def _slots(self) -> int:
         """How many batches may be under way: one a worker, and never more than requests at once."""
-        workers = len(await asyncio.to_thread(workers_of, self._runner))
+        workers = len(await asyncio.to_thread(self._client.nthreads))
         if workers:
             self._seen_worker = time.monotonic()
         elif time.monotonic() - self._seen_worker > _WORKER_TIMEOUT:

@@ -20,6 +20,16 @@ _DEFAULTS: Final = {
     "PREFECT_CLI_COLORS": "false",
     "DASK_LOGGING__DISTRIBUTED": "error",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    # our servers wait for most of a day: what looks around in the database every few seconds looks once a minute, and what
+    # serves automations, the feed of events and work pools, of which we use none, is off
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "60",
 }
 
 
@@ -30,6 +40,9 @@ def prepare(store: Path) -> Path:
     """
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
+    for name in ("NO_PROXY", "no_proxy"):  # a server on loopback is never asked through a proxy
+        hosts = [os.environ[name]] if os.environ.get(name) else []
+        os.environ[name] = ",".join([*hosts, "127.0.0.1", "localhost", "::1"])
     home = Path(os.environ.setdefault("PREFECT_HOME", str(beside(store, "prefect"))))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)  # its database holds secrets, where blocks are used
     return home

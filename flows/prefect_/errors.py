@@ -15,7 +15,8 @@ def require_prefect() -> None:
     """Raise BmaProgressError where Prefect is not installed; commands that only read work without it."""
     if find_spec("prefect") is None:
         raise BmaProgressError(
-            "this command needs Prefect, which is not installed; get it with: pip install 'prefect>=3.9.1,<4'"
+            "this command needs Prefect, which is not installed; get it with: pip install 'prefect>=3.9.1,<4', or harvest "
+            "without it: BMA_PROGRESS_ORCHESTRATOR=none"
         )
 
 

@@ -9,24 +9,21 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.runtime import deployment, flow_run
 from prefect.states import Crashed
 
-from pipeline.harvest.run import HarvestRun
+from flows.events import Begun
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_start
 
 
-async def name_flow_run(run: HarvestRun) -> None:
-    """Name this flow run by portal and harvest."""
-    async with get_client() as client:
-        name = f"{run.settings.portal.split('//')[-1]} {run.harvest_id}"
-        await client.update_flow_run(UUID(str(flow_run.id)), name=name)
+async def show_begun(begun: Begun) -> None:
+    """Name this flow run by portal and harvest, and mark runs of its store that a kill left Running as crashed.
 
-
-async def crash_orphaned_runs(store: Archive) -> None:
-    """Mark runs of this store that a kill left Running as crashed: this process holds the store's lock, so none of them lives."""
-    tag = "store-" + hashlib.sha256(str(store.root.resolve()).encode()).hexdigest()[:12]
+    This harvest holds the store's lock, so none of them lives.
+    """
+    tag = "store-" + hashlib.sha256(begun.store.encode()).hexdigest()[:12]
     own = UUID(str(flow_run.id))
     async with get_client() as client:
-        await client.update_flow_run(own, tags={*flow_run.tags, tag})
+        name = f"{begun.portal.split('//')[-1]} {begun.harvest_id}"
+        await client.update_flow_run(own, name=name, tags={*flow_run.tags, tag})
         running = FlowRunFilter.model_validate(
             {"tags": {"all_": [tag]}, "state": {"type": {"any_": ["RUNNING", "PENDING"]}}}
         )

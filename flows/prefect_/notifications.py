@@ -14,7 +14,13 @@ async def with_secrets(settings: Settings) -> tuple[Settings, list[str]]:
     if not name or settings.notify_webhook:
         return settings, []
     try:
-        block: Any = await Secret.aload(name)
+        secret = await secret_of(name)
     except Exception as error:  # noqa: BLE001 - no block, no server, another type: notifying must not fail a harvest
         return settings, [f"the Prefect block {name!r} cannot be read ({type(error).__name__})"]
-    return settings.model_copy(update={"notify_webhook": SecretStr(str(block.get()))}), []
+    return settings.model_copy(update={"notify_webhook": SecretStr(secret)}), []
+
+
+async def secret_of(name: str) -> str:
+    """The value of a Secret block."""
+    block: Any = await Secret.aload(name)
+    return str(block.get())

@@ -1,4 +1,4 @@
-"""Prefect's server as a child process, for schedules and for workers that must reach it."""
+"""Prefect's server as a child process, for schedules."""
 
 import ctypes
 import os
@@ -6,20 +6,19 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
-from urllib.parse import urlsplit
+from typing import IO, Final
 
 import click
 
 from flows.prefect_ import environment as prefect_setup
 from pipeline.errors import BmaProgressError
-from pipeline.settings import Settings
 
 _SET_PARENT_DEATH_SIGNAL: Final = 1  # of prctl(2)
 _START_TIMEOUT: Final = 300  # seconds; a new home needs a database first
@@ -34,7 +33,7 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
     if not prefect_setup.uses_own_server():
         yield os.environ["PREFECT_API_URL"]
         return
-    port = port or _free_port()
+    port = port or free_port()
     address = f"http://127.0.0.1:{port}/api"
     if _answers(address):
         raise BmaProgressError(
@@ -45,30 +44,67 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
         raise BmaProgressError(f"no server can listen at 127.0.0.1:{port} ({why}); name another --port")
     click.echo("starting Prefect's server (about half a minute, the first time) …", err=True)
     environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_UI_API_URL": address}
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "flows.prefect_.quiet_server", str(port)]
     with (home / "server.log").open("ab") as log:
-        server = subprocess.Popen(  # noqa: S603
-            command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=_end_with_parent
-        )
-    try:
-        deadline = time.monotonic() + _START_TIMEOUT
-        while not _answers(address):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise BmaProgressError(f"Prefect's server did not start; {home / 'server.log'} says why")
-            time.sleep(0.5)
-        _use_server(address)
-        yield address
-    finally:
-        _use_server(None)
-        if "prefect.logging.handlers" in sys.modules:
-            # its thread may have lines left to send
-            sys.modules["prefect.logging.handlers"].APILogWorker.drain_all(timeout=5)
-        server.terminate()
+        server = _Server(command, environment, log)
         try:
-            server.wait(20)
+            deadline = time.monotonic() + _START_TIMEOUT
+            while not _answers(address):
+                if server.has_ended or time.monotonic() > deadline:
+                    raise BmaProgressError(f"Prefect's server did not start; {home / 'server.log'} says why")
+                time.sleep(0.5)
+            server.keep_running()
+            _use_server(address)
+            yield address
+        finally:
+            _use_server(None)
+            if "prefect.logging.handlers" in sys.modules:
+                # its thread may have lines left to send
+                sys.modules["prefect.logging.handlers"].APILogWorker.drain_all(timeout=5)
+            server.end()
+
+
+class _Server:
+    """The server's process; after `keep_running` it is started again where it ends."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], log: IO[bytes]) -> None:
+        self._command, self._environment, self._log = command, environment, log
+        self._process = self._start()
+        self._is_wanted = True
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(  # noqa: S603
+            self._command,
+            env=self._environment,
+            stdout=self._log,
+            stderr=self._log,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=_end_with_parent,
+        )
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def keep_running(self) -> None:
+        threading.Thread(target=self._restart, daemon=True).start()
+
+    def _restart(self) -> None:
+        self._process.wait()
+        while self._is_wanted:
+            time.sleep(1)
+            # the system ends it with the thread that started it, which is this one
+            self._process = self._start()
+            self._process.wait()
+
+    def end(self) -> None:
+        self._is_wanted = False
+        self._process.terminate()
+        try:
+            self._process.wait(20)
         except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+            self._process.kill()
+            self._process.wait()
 
 
 def _end_with_parent() -> None:
@@ -85,19 +121,6 @@ def _use_server(address: str | None) -> None:
     if address:
         os.environ["PREFECT_API_URL"] = address
     refresh_global_settings_context()  # else Prefect, where it was imported before, starts a second server
-
-
-def server_for_workers(settings: Settings, home: Path) -> AbstractContextManager[object]:
-    """A Prefect server that workers of a cluster can reach; without a cluster none, since Prefect starts one for the flow."""
-    if settings.runner == "local":
-        return nullcontext()
-    host = urlsplit(settings.dask_address).hostname
-    if prefect_setup.uses_own_server() and host not in (None, "localhost", "127.0.0.1", "::1"):
-        raise BmaProgressError(
-            f"workers at {settings.dask_address} cannot reach a Prefect server on this machine's loopback; start one that "
-            "they can reach and name it with PREFECT_API_URL"
-        )
-    return prefect_server(home)
 
 
 def _answers(address: str) -> bool:
@@ -119,7 +142,8 @@ def _refused(port: int) -> str | None:
     return None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

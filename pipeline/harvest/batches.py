@@ -109,10 +109,12 @@ async def process_batch(batch: Batch, limiter: Limiter) -> ClientState:
     if not wanted.exists():
         raise BmaProgressError(f"{here} was sent a batch of a harvest that was stopped")
     saved = {page.page_key for page, _ in read_parts(folder, batch.name) if page.error is None}
-    tasks = [task for task in batch.tasks if task.ref.page_key not in saved]
+    tasks = (task for task in batch.tasks if task.ref.page_key not in saved)
     with _Part(folder, batch.name) as part:
         async with portal_client(batch.options.settings, limiter, batch.client_state) as client:
-            await fetch_pages(tasks, client, batch.options, part.append, lambda: not wanted.exists())
+            await fetch_pages(
+                lambda: next(tasks, None), client, batch.options, part.append, lambda: not wanted.exists()
+            )
             return await client.state()
 
 

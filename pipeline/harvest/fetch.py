@@ -1,14 +1,14 @@
 """Fetching and parsing a batch: what a worker does, in this process or on another machine."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin
 
 from parsers import ParsedPage
-from pipeline.harvest.client import PortalClient
+from pipeline.harvest.client import PortalClient, Sleep
 from pipeline.harvest.client_state import ClientState
 from pipeline.harvest.discovery import pages_found
 from pipeline.harvest.fetched import Fetched
@@ -21,7 +21,7 @@ from pipeline.settings import Settings
 SavePage = Callable[[SpooledPage, list[PageRef]], None]
 """Saves one page and the pages its links lead to."""
 
-_WORKERS_PER_REQUEST: Final = 4  # the client limits the requests under way; some workers only wait before a retry
+_PAGES_PER_REQUEST: Final = 2  # the client limits the requests under way; the next pages wait for their turn there
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def portal_client(settings: Settings, limiter: Path | Limiter, state: ClientStat
 
 
 async def fetch_pages(
-    tasks: Iterable[FetchTask],
+    next_task: Callable[[], FetchTask | None],
     client: PortalClient,
     options: FetchOptions,
     save: SavePage,
@@ -62,35 +62,55 @@ async def fetch_pages(
 ) -> None:
     """Fetch, parse and save pages, several at once; what was saved before an error stays.
 
+    A page that waits for another try gives its place to the next one, so that no page waits for a slow one.
+
+    next_task: the next page; None where there is none, or none before another page is saved
     stopped: asked before each page; True ends the work after the pages that are being fetched
     """
-    tasks = list(tasks)
-    queue = iter(tasks)
+    places = asyncio.Semaphore(_PAGES_PER_REQUEST * options.settings.concurrency)
+    saved = asyncio.Event()
+    under_way = 0
 
-    async def work() -> None:
-        for task in queue:  # all workers draw from one queue
-            if stopped():
-                return
-            save(*await _fetch_page(client, task, options))
+    async def wait_aside(seconds: float) -> None:
+        places.release()
+        await asyncio.sleep(seconds)
+        await places.acquire()
+
+    async def fetch(task: FetchTask) -> None:
+        nonlocal under_way
+        save(*await _fetch_page(client, task, options, wait_aside))
+        under_way -= 1
+        places.release()
+        saved.set()
 
     try:
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(min(len(tasks), _WORKERS_PER_REQUEST * options.settings.concurrency)):
-                workers.create_task(work())
+        async with asyncio.TaskGroup() as pages:
+            while True:
+                await places.acquire()
+                while not stopped() and (task := next_task()) is None and under_way:
+                    saved.clear()
+                    await saved.wait()
+                if stopped() or task is None:
+                    return
+                under_way += 1
+                pages.create_task(fetch(task))
     except BaseExceptionGroup as group:
         raise _first_error(group) from None
 
 
 async def _fetch_page(
-    client: PortalClient, task: FetchTask, options: FetchOptions
+    client: PortalClient, task: FetchTask, options: FetchOptions, sleep: Sleep
 ) -> tuple[SpooledPage, list[PageRef]]:
     ref = task.ref
     judge = PageJudge(ref, options.settings.portal, task.record_sha256)
-    fetched = await client.fetch(ref.url, etag=task.etag, last_modified=task.last_modified, judge=judge.verdict)
+    fetched = await client.fetch(
+        ref.url, etag=task.etag, last_modified=task.last_modified, judge=judge.verdict, sleep=sleep
+    )
     page, found = _read(ref, fetched, judge, task, options)
     if task.try_older and page.has_no_record and (older := older_copy(ref)):
         judge = PageJudge(older, options.settings.portal, task.record_sha256)
-        other, links = _read(older, await client.fetch(older.url, judge=judge.verdict), judge, task, options)
+        fetched = await client.fetch(older.url, judge=judge.verdict, sleep=sleep)
+        other, links = _read(older, fetched, judge, task, options)
         if not other.has_no_record and not other.error:
             return other, links
     return page, found

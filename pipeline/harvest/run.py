@@ -3,12 +3,12 @@
 import asyncio
 import shutil
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -40,6 +40,15 @@ from pipeline.store.writer import StoreWriter
 _MAX_PASSES: Final = 3  # the first, and two over what failed
 _STOP_CHECK: Final = 0.5  # seconds between two checks of whether a stop was requested
 _STOP_GRACE: Final = 4.0  # seconds after a stop for the pages that are being fetched; then they are given up
+
+
+class RemoteWorkers(Protocol):
+    """Processes, perhaps on other machines, that fetch pages in batches. limiter: keeps one rate for all of them"""
+
+    limiter: Limiter
+
+    async def fetch(self, on_pages: Callable[[], None]) -> None:
+        """One pass over the pages that are pending. on_pages: called after each batch"""
 
 
 class HarvestRun:
@@ -162,11 +171,6 @@ class HarvestRun:
         """True while the harvest is under way."""
         return not self._log.closed
 
-    @property
-    def has_pages_left(self) -> bool:
-        """True where there is a next batch."""
-        return bool(self.next_batch())
-
     def next_pass(self) -> bool:
         """True where another pass follows: the first one, then over the failures as long as that recovers some.
 
@@ -195,9 +199,15 @@ class HarvestRun:
         self.spool.ask_again(self._asked_again)
         return bool(self._asked_again)
 
-    async def fetch_all(self, on_page: Callable[[], None] = lambda: None) -> None:
-        """Fetch, parse and save all pages; after a stop was requested, what is not fetched in some seconds stays pending."""
-        fetching = asyncio.create_task(self._fetch_passes(on_page))
+    async def fetch_all(
+        self, on_page: Callable[[], None] = lambda: None, workers: "RemoteWorkers | None" = None
+    ) -> None:
+        """Fetch, parse and save all pages; after a stop was requested, what is not fetched in some seconds stays pending.
+
+        on_page: called when pages were saved; workers: processes elsewhere that fetch them
+        """
+        passes = self._fetch_elsewhere(workers, on_page) if workers else self._fetch_here(on_page)
+        fetching = asyncio.create_task(passes)
         try:
             while not fetching.done() and not self.stop_requested:
                 await asyncio.wait({fetching}, timeout=_STOP_CHECK)
@@ -207,24 +217,31 @@ class HarvestRun:
             with suppress(asyncio.CancelledError):
                 await fetching
 
-    async def _fetch_passes(self, on_page: Callable[[], None]) -> None:
-        async with self.connect():
+    async def _fetch_elsewhere(self, workers: "RemoteWorkers", on_page: Callable[[], None]) -> None:
+        async with self.connect(workers.limiter):
             while self.next_pass():
-                while batch := self.next_batch():
-                    await self.fetch_batch(batch, on_page)
+                await workers.fetch(on_page)
 
-    async def fetch_batch(self, batch: Iterable[FetchTask], on_page: Callable[[], None] = lambda: None) -> Counter[str]:
-        """Fetch, parse and save a batch of pages; returns how many had which result. Saved pages are never lost."""
-        if self.client is None:
-            raise RuntimeError("a batch needs the run's client: use `async with run.connect()`")
-        before = self.counts.copy()
+    async def _fetch_here(self, on_page: Callable[[], None]) -> None:
+        upcoming: deque[FetchTask] = deque()
+        being_fetched: set[str] = set()
+
+        def next_task() -> FetchTask | None:
+            if not upcoming:
+                upcoming.extend(self.next_batch(being_fetched))
+            if not upcoming:
+                return None
+            being_fetched.add(upcoming[0].ref.page_key)
+            return upcoming.popleft()
 
         def save(page: SpooledPage, found: list[PageRef]) -> None:
             self.save_page(page, found)
+            being_fetched.discard(page.page_key)
             on_page()
 
-        await fetch_pages(batch, self.client, self.options, save, lambda: self.stop_requested)
-        return self.counts - before
+        async with self.connect() as client:
+            while self.next_pass():
+                await fetch_pages(next_task, client, self.options, save, lambda: self.stop_requested)
 
     def save_page(self, page: SpooledPage, found: list[PageRef]) -> None:
         """Save one page and the pages its links lead to."""

@@ -1,5 +1,6 @@
-"""The commands that run Prefect flows, as a person runs them: another process, a server of Prefect's own, real signals."""
+"""The commands that harvest, as a person runs them: another process, a server of Prefect's own, real signals."""
 
+import os
 import re
 import shutil
 import signal
@@ -7,10 +8,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.faulty_portal import FaultyPortal, stall
+from support.harvests import harvest
 
 from flows.cli import main
 from pipeline.errors import SettingsError
@@ -23,7 +28,8 @@ COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
 
 @pytest.fixture
 def environment(prefect_environment: dict[str, str]) -> dict[str, str]:
-    return prefect_environment
+    """Without Prefect, unless a test is about it: nothing else depends on that."""
+    return {**prefect_environment, "BMA_PROGRESS_ORCHESTRATOR": "none"}
 
 
 def run(environment: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -80,76 +86,121 @@ def test_exit_status_says_published_held_back_and_could_not_run(
     assert "HELD BACK" in status.stdout
 
 
-def test_prefect_shows_coverage_changes_and_a_batch_retried(
-    environment: dict[str, str], tmp_path: Path, fixtures_html: Path
+def test_prefect_shows_batches_coverage_and_changes(
+    prefect_environment: dict[str, str], tmp_path: Path, fixtures_html: Path
 ) -> None:
-    """The second batch fails in its middle: it is retried as a batch, and no page is asked for twice."""
+    """A night that is held back, with a proxy in the environment that nothing on this machine goes through."""
     data, fixtures = tmp_path / "store", tmp_path / "fixtures"
     shutil.copytree(fixtures_html, fixtures)
-    request = f"HarvestRequest(settings={{'portal': sys.argv[1], 'data': {str(data)!r}, 'rate': 1000.0}})"
-    program = f"""
-import sys
-from flows.run import harvest_for_command
-from pipeline.harvest import run as harvest
-from pipeline.harvest.request import HarvestRequest
-
-real, batches = harvest.fetch_pages, []
-
-async def once_broken(tasks, *rest):
-    batches.append(tasks)
-    await real(tasks[:30] if len(batches) == 2 else tasks, *rest)
-    if len(batches) == 2:
-        raise RuntimeError("this worker's disk went away")
-
-harvest.fetch_pages = once_broken
-print(harvest_for_command({request}).published)
-"""
-    environment = {**environment, "BMA_PROGRESS_BACKOFF": "0.01", "BMA_PROGRESS_RETRIES": "1"}
+    proxy = "http://127.0.0.1:9"
+    environment = {**prefect_environment, "HTTP_PROXY": proxy, "http_proxy": proxy, "BMA_PROGRESS_BACKOFF": "0"}
     with DemoPortal(fixtures) as portal:
-        command = [sys.executable, "-c", program, portal.url]
-        for published in ("True", "False"):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False, env=environment)
-            assert done.stdout.strip() == published, done.stderr
-            if published == "True":
-                assert len(portal.requests) == len(set(portal.requests))
-            for page in sorted(fixtures.glob("*-????.html"))[:20]:
-                page.write_text("<html><body>ปิดปรับปรุงระบบชั่วคราว</body></html>", encoding="utf-8")
+        assert harvest(portal, data).published
+        for page in sorted(fixtures.glob("*-????.html"))[:20]:
+            page.write_text("<html><body>ปิดปรับปรุงระบบชั่วคราว</body></html>", encoding="utf-8")
+        done = run(environment, "harvest", "--portal", portal.url, "--data", data, "--rate", 1000)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
     with sqlite3.connect(Path(environment["PREFECT_HOME"]) / "prefect.db") as prefect:
         like = f"127.0.0.1:{portal.url.rpartition(':')[2]} 2%"
-        runs = dict(prefect.execute("SELECT id, state_name FROM flow_run WHERE name LIKE ? ORDER BY name", [like]))
-        assert list(runs.values()) == ["Completed", "HeldBack"]
-        shown = [
-            dict(prefect.execute("SELECT key, data FROM artifact WHERE flow_run_id = ? AND key IS NOT NULL", [run]))
-            for run in runs
-        ]
-        assert [set(artifacts) for artifacts in shown] == [
-            {"coverage", "report"},
-            {"coverage", "report", "changes", "changes-page"},
-        ]
+        (flow_run,) = prefect.execute("SELECT id, state_name FROM flow_run WHERE name LIKE ?", [like])
+        assert flow_run[1] == "HeldBack", done.stderr
+        artifacts = dict(prefect.execute("SELECT key, data FROM artifact WHERE flow_run_id = ?", flow_run[:1]))
+        assert set(artifacts) == {None, "coverage", "report", "changes", "changes-page"}
         (page_of_changes,) = data.glob("runs/*/changes.html")
-        assert page_of_changes.as_uri() in shown[1]["changes-page"]
-        assert page_of_changes.as_uri() in shown[1]["report"]
-        assert "HELD BACK" in shown[1]["report"]
-        first = list(runs)[:1]
-        tasks = dict(prefect.execute("SELECT name, run_count FROM task_run WHERE flow_run_id = ?", first))
-        assert tasks["batch 2"] == 2
-        said = [message for (message,) in prefect.execute("SELECT message FROM log WHERE flow_run_id = ?", first)]
-        assert any("this worker's disk went away" in message and "Retry 1/1" in message for message in said)
+        assert page_of_changes.as_uri() in artifacts["changes-page"]
+        assert page_of_changes.as_uri() in artifacts["report"]
+        assert "HELD BACK" in artifacts["report"]
+        tasks = dict(prefect.execute("SELECT name, state_name FROM task_run WHERE flow_run_id = ?", flow_run[:1]))
+        assert tasks["batch 1"] == "Completed"
+        assert any(name.startswith("commit") for name in tasks)
 
 
-@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def companion_of(harvest: int) -> int:
+    """The process that tells Prefect of a harvest."""
+    children = Path(f"/proc/{harvest}/task/{harvest}/children").read_text().split()
+    (companion,) = (int(child) for child in children if b"companion" in Path(f"/proc/{child}/cmdline").read_bytes())
+    return companion
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_gone(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_a_night_goes_on_without_prefect_and_leaves_no_server(
+    prefect_environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Its server is killed under it: the night ends as it would have. It is killed itself: so is its server."""
+    with DemoPortal() as portal:
+        arguments = [*COMMAND, "harvest", "--portal", portal.url, "--data", str(tmp_path / "store"), "--rate"]
+        with subprocess.Popen(
+            [*arguments, "5"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=prefect_environment
+        ) as killed:
+            until(lambda: len(portal.requests) > 3)
+            companion = companion_of(killed.pid)
+            killed.kill()
+            killed.wait()
+            until(lambda: is_gone(companion), 15)
+        with subprocess.Popen(
+            [*arguments, "200"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=prefect_environment
+        ) as goes_on:
+            until(lambda: len(portal.requests) > 20)
+            os.kill(companion_of(goes_on.pid), signal.SIGKILL)
+            stdout, stderr = goes_on.communicate(timeout=120)
+    assert goes_on.returncode == 0, stderr
+    assert ": published." in stdout
+    assert stderr.count("Prefect cannot be told of this harvest (its process has ended)") == 1
+    assert "Traceback" not in stderr
+
+
+def test_a_ctrl_c_on_a_terminal_ends_within_seconds(prefect_environment: dict[str, str], tmp_path: Path) -> None:
+    """The terminal sends it to every process of its group; a page that never comes is given up."""
+    with FaultyPortal(serve=lambda path: (404, "text/html", b"<html></html>")) as portal:
+        portal.always("/mobile/", stall(60))
+        portal.always("/mobile/index101.php?selDEP=03000000", stall(60))
+        command = [*COMMAND, "harvest", "--portal", portal.url, "--data", str(tmp_path / "store"), "--rate", "50"]
+        leader, terminal = os.openpty()
+        with subprocess.Popen(
+            command, stdin=terminal, stdout=terminal, stderr=terminal, env=prefect_environment, start_new_session=True
+        ) as process:
+            os.close(terminal)
+            until(lambda: len(portal.log) > 10)
+            companion = companion_of(process.pid)
+            pressed = time.monotonic()
+            os.killpg(process.pid, signal.SIGINT)
+            status = process.wait(30)
+            took = time.monotonic() - pressed
+        with suppress(OSError):  # EIO: the end of a terminal
+            said = b""
+            while more := os.read(leader, 65536):
+                said += more
+        os.close(leader)
+    assert status == 2
+    assert b"the same command goes on from there" in said
+    assert took < 10
+    assert b"Traceback" not in said
+    assert is_gone(companion)
+
+
 def test_a_stop_finishes_the_pages_being_fetched_and_says_how_to_go_on(
-    asked: signal.Signals, environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], tmp_path: Path
 ) -> None:
     with DemoPortal() as portal:
         arguments = [*COMMAND, "harvest", "--portal", portal.url, "--data", str(tmp_path / "store"), "--rate", "20"]
         with subprocess.Popen(
             arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         ) as process:
-            deadline = time.monotonic() + 120
-            while len(portal.requests) < 20 and time.monotonic() < deadline:
-                time.sleep(0.1)
-            process.send_signal(asked)
+            until(lambda: len(portal.requests) >= 20)
+            process.send_signal(signal.SIGTERM)
             _, stderr = process.communicate(timeout=60)
         assert process.returncode == 2
         assert "the same command goes on from there" in stderr
@@ -161,15 +212,17 @@ def test_a_stop_finishes_the_pages_being_fetched_and_says_how_to_go_on(
         assert not kept & set(portal.requests)
 
 
-def test_backfill_harvests_several_portals_each_into_its_own_store(environment: dict[str, str], tmp_path: Path) -> None:
+def test_backfill_harvests_several_portals_each_into_its_own_store(
+    prefect_environment: dict[str, str], tmp_path: Path
+) -> None:
     """Two on one host take turns; one that cannot be reached costs the others nothing."""
     file = tmp_path / "portals.toml"
     with DemoPortal() as one, DemoPortal() as other:
         other.night = 3
         tables = [
-            {"portal": one.url, "data": tmp_path / "one"},
+            {"portal": one.url, "data": tmp_path / "one", "agencies": "2400,0900"},
             {"portal": "http://127.0.0.1:9", "data": tmp_path / "dead"},
-            {"portal": other.url, "data": tmp_path / "other"},
+            {"portal": other.url, "data": tmp_path / "other", "agencies": "2400"},
             {"portal": one.url, "data": tmp_path / "part", "agencies": "2400"},
         ]
         file.write_text(
@@ -179,7 +232,7 @@ def test_backfill_harvests_several_portals_each_into_its_own_store(environment: 
                 for table in tables
             )
         )
-        done = run(environment, "backfill", file)
+        done = run(prefect_environment, "backfill", file)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert [line.split(" (")[0] for line in done.stdout.splitlines()] == [

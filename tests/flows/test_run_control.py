@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.run_control import RunControl, active_control
+from flows.run_control import RunControl
 from pipeline.harvest.run import HarvestRun, Scope
 from pipeline.settings import load_settings
 from pipeline.store.writer import create_store, open_writer
@@ -42,24 +42,18 @@ def test_the_first_sigterm_stops_all_runs_and_the_next_is_for_whoever_had_it_bef
     before = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
     try:
         control = RunControl()
-        first, second = control.stops(runs[0]), control.stops(runs[1])
-        first.__enter__()
-        second.__enter__()
-        first.__exit__(None, None, None)  # it ends before the one that began after it
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert (runs[1].stop_requested, received) == (True, [])
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert received == [signal.SIGTERM]
-        second.__exit__(None, None, None)
-        os.kill(os.getpid(), signal.SIGTERM)
+        with control.sigterm():
+            first, second = control.stops(runs[0]), control.stops(runs[1])
+            first.__enter__()
+            second.__enter__()
+            first.__exit__(None, None, None)  # it ends before the one that began after it
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert (runs[1].stop_requested, received) == (True, [])
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert received == [signal.SIGTERM]
+            second.__exit__(None, None, None)
+        with RunControl().sigterm():  # nothing is being fetched: there is nothing to finish
+            os.kill(os.getpid(), signal.SIGTERM)
         assert received == [signal.SIGTERM] * 2
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def test_a_flow_finds_the_control_of_its_caller() -> None:
-    control = RunControl()
-    assert active_control() is not control
-    with control.active():
-        assert active_control() is control
-    assert active_control() is not control

@@ -65,15 +65,12 @@ def test_the_package_for_notebooks_works(three_nights: Path, tmp_path: Path) -> 
     assert done.stdout == "True empty\n", done.stderr
 
 
-@pytest.mark.parametrize("command", ["harvest", "backfill", "serve", "demo", "replay"])
-def test_what_harvests_says_what_is_missing_and_writes_nothing(
-    command: str, three_nights: Path, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("command", ["harvest", "backfill", "serve", "demo"])
+def test_what_harvests_says_what_is_missing_and_writes_nothing(command: str, tmp_path: Path) -> None:
     (tmp_path / "portals.toml").write_text('[[harvest]]\nportal = "http://127.0.0.1:9"\ndata = "store"\n')
     arguments = {
         "backfill": ["portals.toml"],
         "demo": ["--data", "store"],
-        "replay": ["--data", str(three_nights), "--runner", "dask"],
     }.get(command, ["--portal", "http://127.0.0.1:9", "--data", "store"])
     done = without_prefect(tmp_path, command, *arguments)
     assert done.returncode == 2

@@ -21,6 +21,8 @@ from support.harvests import harvest
 from support.synthetic_portal import AGENCIES, code_of, list_page, project_page
 
 from parsers import parse_page
+from pipeline.harvest.portal import page_ref
+from pipeline.harvest.result import Scope
 from pipeline.harvest.run_report import report_text
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import open_archive
@@ -128,3 +130,22 @@ def test_an_address_that_shows_another_record_changes_no_record(tmp_path: Path) 
     rows = {row["project_code"]: row["name"] for row in open_archive(tmp_path / "store").arrow("projects").to_pylist()}
     assert rows[code_of(3)] == parse_page(project_page(3, 1, 0.0)).tables["projects"][0]["name"]
     assert verify_store(tmp_path / "store", deep=True) == []
+
+
+def test_no_page_waits_for_one_that_stalls(tmp_path: Path) -> None:
+    """While a page keeps us waiting the others come at the usual rate; its last try is the night's last request."""
+    projects = {
+        f"/mobile/myproject.php?pid={code_of(number)}": project_page(number, 1, 0.0) for number in range(PROJECTS)
+    }
+    stalling = sorted(projects)[20]
+    with FaultyPortal(projects) as portal:
+        portal.always(stalling, stall(30))
+        asked_for = tuple(ref for path in sorted(projects) if (ref := page_ref(f"{portal.url}{path}")))
+        knobs = {"rate": 60, "read_timeout": 0.4, "retries": 3, "backoff": 0.05, "batch_size": 30}
+        result = harvest(portal, tmp_path / "store", Scope(pages=asked_for), **knobs)
+    asked = [line.path for line in portal.log if line.path.startswith("/mobile/")]
+    tries = [place for place, path in enumerate(asked) if path == stalling]
+    assert len(tries) == 3
+    assert tries[1] - tries[0] > 8, "the others went on meanwhile: 24 of them on a machine with nothing else to do"
+    assert tries[2] == len(asked) - 1 == PROJECTS + 1
+    assert len(result.failures) == 1

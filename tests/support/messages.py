@@ -7,10 +7,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # where else a sentence is made, and which argument it is
-_SAID_BY = {"NoUsableAnswerError": 1, "failed": 1, "VerifyProblem": 1, "_at_most": 4, "BoundResult": 4, "complain": 0}
+_SAID_BY = {
+    "NoUsableAnswerError": 1,
+    "failed": 1,
+    "VerifyProblem": 1,
+    "_at_most": 4,
+    "BoundResult": 4,
+    "complain": 0,
+    "_say": 0,
+}
 _SAID_BY |= {"HarvestOutcome": 1, "Condition": 1, "Uncompared": 2}
 _NAMED = {"error", "message"}  # arguments by name
-_KEPT_AS = {"reason", "why", "unshown", "message", "_down"}  # names that hold a sentence until it is said
+_KEPT_AS = {"reason", "why", "warning", "message", "_down"}  # names that hold a sentence until it is said
 # functions that return sentences, alone, in lists or in pairs
 _RETURN = set(
     "explain _explain _status_error _post _run _write_log _remarks _noise with_secrets _unread_block _sentence _reason".split()

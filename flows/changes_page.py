@@ -1,0 +1,42 @@
+"""The page of all changes of a harvest, in the folder of its run."""
+
+from collections import Counter
+from typing import Any
+
+from flows.events import Changes
+from pipeline.compare.classify import MEANINGS
+from pipeline.compare.diff import compare_snapshots
+from pipeline.compare.inputs import StoreSnapshot
+from pipeline.harvest.run import HarvestRun
+from pipeline.publish.report import CHANGES_PAGE, report_html
+
+_EXAMPLES = 5
+
+
+def write_changes_page(run: HarvestRun) -> Changes | None:
+    """Write the page of what a committed harvest changed, without contact lines; None where none was published before."""
+    before = run.store.published_before(run.harvest_id)
+    if before is None:
+        return None
+    after = StoreSnapshot(run.store, run.harvest_id)
+    comparison = compare_snapshots(StoreSnapshot(run.store, before), after, contacts=False)
+    page = run.folder / CHANGES_PAGE
+    page.write_text(report_html(comparison), encoding="utf-8")
+    counts: Counter[str] = Counter()
+    records: dict[str, dict[str, None]] = {}
+    for row in comparison.changes.select(["meaning", "project_code", "kpi_code", "agency_code"]).to_pylist():
+        counts[row["meaning"]] += 1
+        code = row["project_code"] or row["kpi_code"] or row["agency_code"]
+        records.setdefault(row["meaning"], {})[code] = None
+    by_meaning: list[dict[str, Any]] = [
+        {
+            "meaning": meaning,
+            "differences": counts[meaning],
+            "records": len(records[meaning]),
+            "such as": ", ".join(sorted(filter(None, records[meaning]))[:_EXAMPLES]),
+        }
+        for meaning in MEANINGS
+        if counts[meaning]
+    ]
+    none = {"meaning": "none", "differences": 0, "records": 0, "such as": ""}
+    return Changes(before, by_meaning or [none], str(page.resolve()))
