@@ -8,7 +8,8 @@ from pipeline.compare.classify import MEANINGS
 from pipeline.compare.diff import compare_snapshots
 from pipeline.compare.inputs import StoreSnapshot
 from pipeline.harvest.run import HarvestRun
-from pipeline.publish.report import CHANGES_PAGE, report_html
+from pipeline.publish.report import report_html
+from pipeline.store.run_files import CHANGES_PAGE
 
 _EXAMPLES = 5
 

@@ -16,6 +16,7 @@ from flows.run_control import HarvestOutcome, RunControl
 from pipeline.errors import BmaProgressError, error_text, first_line, refused_by_machine
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.run import HarvestRun
+from pipeline.operate.anchor import anchor_harvest
 from pipeline.store.writer import create_store, open_writer
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class _Harvest:
         except Exception as error:  # noqa: BLE001 - the harvest is committed, with or without this page
             warning = f"the page of changes could not be written ({error_text(error)})"
             warnings = (warning,)
+        warnings += tuple(await asyncio.to_thread(anchor_harvest, run.store, result.harvest_id, run.settings))
         if result.published:
             return HarvestOutcome("Completed", f"published {result.harvest_id}", result, warnings)
         return HarvestOutcome("HeldBack", str(result.held_back), result, warnings)

@@ -16,10 +16,10 @@ import pyarrow as pa
 from pipeline.compare import timeline, trends
 from pipeline.compare.diff import states_differ
 from pipeline.harvest.verify_rows import RowCheck
+from pipeline.publish import evidence
 from pipeline.publish.describe import describe_columns, describe_tables, store_html, store_summary
 from pipeline.publish.extras import import_extra
 from pipeline.schema.columns import frame_attributes
-from pipeline.store import evidence
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_start
 from pipeline.store.points_in_time import When

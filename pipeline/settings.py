@@ -176,6 +176,21 @@ class Settings(BaseSettings):
     # A harvest begins every 24 hours; 20,000 pages at one a second take five and a half, and may be tried again.
     late_hours: float = Field(36.0, gt=0, description="Hours since the start of the last published harvest; then late.")
 
+    # What a store says can be proven later only against something kept outside of it.
+    timestamp_url: str = Field(
+        "",
+        description="Address of a time-stamp authority (RFC 3161) that stamps the head line after each harvest; none if empty.",
+    )
+    timestamp_ca: Path | None = Field(
+        None,
+        description="Certificates (PEM) of the authorities whose time-stamps are trusted, instead of the system's.",
+    )
+    anchor_command: str = Field(
+        "",
+        description="Command that gets the head line on standard input after each harvest, to keep it elsewhere; split into "
+        "words, run without a shell, without our settings in its environment.",
+    )
+
     @field_validator("*", mode="before")
     @classmethod
     def _refuse_bool_for_number(cls, value: Any, info: Any) -> Any:
@@ -218,7 +233,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_proxy(cls, value: str) -> str:
         value = value.strip()
-        if value not in ("", "none") and (not is_proxy_address(value) or "@" in value):
+        if value not in ("", "none") and (not is_web_address(value) or "@" in value):
             raise ValueError("an address such as http://proxy.example.org:3128, without password, or 'none'")
         return value
 
@@ -227,16 +242,18 @@ class Settings(BaseSettings):
     def _check_webhook(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
-        try:
-            parts = urlsplit(value.get_secret_value().strip())
-            port_is_fine = parts.port is None or parts.port > 0
-        except ValueError:
-            raise ValueError(_WEBHOOK) from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        if not is_web_address(value.get_secret_value()):
             raise ValueError(_WEBHOOK)
         return SecretStr(value.get_secret_value().strip())
 
-    @field_validator("notify_command")
+    @field_validator("timestamp_url")
+    @classmethod
+    def _check_authority(cls, value: str) -> str:
+        if value and not is_web_address(value):
+            raise ValueError("an address such as http://timestamp.example.org, or nothing")
+        return value.strip()
+
+    @field_validator("notify_command", "anchor_command")
     @classmethod
     def _check_command(cls, value: str) -> str:
         try:
@@ -288,7 +305,7 @@ class Settings(BaseSettings):
             raise ValueError(_AGENCIES)
         return tuple(dict.fromkeys(codes))
 
-    @field_validator("data", "ca_file")
+    @field_validator("data", "ca_file", "timestamp_ca")
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value else value
@@ -323,11 +340,11 @@ _SECRETS: Final = ("notify_webhook",)
 _AGENCIES: Final = "codes of 8 digits such as 50240000, or their first 4, in quotes and separated by commas"
 
 
-def is_proxy_address(value: str) -> bool:
-    """True for the address of an HTTP proxy."""
+def is_web_address(text: str) -> bool:
+    """Whether a text is an address that a request can be sent to."""
     try:
-        parts = urlsplit(value)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        parts = urlsplit(text.strip())
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
 

@@ -19,7 +19,7 @@ MODULES: Final = {
     "read": ("parse", "status", "export", "sql", "dictionary"),
     "compare": ("diff", "report", "history"),
     "browse": ("browse",),
-    "prove": ("verify", "head", "evidence", "replay", "compact", "migrate"),
+    "prove": ("verify", "head", "evidence", "replay", "compact", "migrate", "set-aside"),
 }
 """Each module of `flows.cli` with its commands; one is imported when a command of it is asked for."""
 
@@ -33,7 +33,7 @@ class _LazyCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         for module, names in MODULES.items():
             if cmd_name in names:
-                command: click.Command = getattr(import_module(f"flows.cli.{module}"), cmd_name)
+                command: click.Command = getattr(import_module(f"flows.cli.{module}"), cmd_name.replace("-", "_"))
                 return command
         return None
 

@@ -1,4 +1,4 @@
-"""Commands that check, prove or rewrite a store: verify, head, evidence, replay, compact, migrate."""
+"""Commands that check, prove or rewrite a store: verify, head, evidence, replay, compact, migrate, set-aside."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from flows.cli.options import OUT_FILE, AdvancedCommand, check_runner, dask_option, data_option, runner_option
+from flows.cli.options import (
+    OUT_FILE,
+    AdvancedCommand,
+    AdvancedOption,
+    check_runner,
+    dask_option,
+    data_option,
+    runner_option,
+)
 from flows.cli.output import complain, write_file
 from flows.cli.stores import named_store, store_place
 from pipeline.errors import BmaProgressError, StoreDamagedError
@@ -17,19 +25,38 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
     from pipeline.store.archive import Archive
     from pipeline.store.head_line import HeadLine
+    from pipeline.store.kept_lines import KeptLine
     from pipeline.store.verify_bytes import VerifyProblem
 
 
-@click.command(epilog="Exit status: 0 whole, 1 damaged, 2 trouble.")
+timestamp_ca_option = click.option(
+    "--timestamp-ca",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Certificates (PEM) of trusted time-stamp authorities, instead of the system's.",
+)
+
+
+@click.command(cls=AdvancedCommand, epilog="Exit status: 0 whole, 1 damaged, 2 trouble.")
 @click.option("--deep", is_flag=True, help="Also compare every row, finding and change with the stored pages.")
 @click.option(
     "--expect", metavar="LINE-OR-FILE", help="Also check that the history of a line of `head` is in the store."
 )
+@timestamp_ca_option
+@click.option(
+    "--allowed-signers",
+    cls=AdvancedOption,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also check the SSH signatures of the line (see `man ssh-keygen`).",
+)
 @data_option
-def verify(deep: bool, expect: str | None, data: Path | None) -> None:
+def verify(
+    deep: bool, expect: str | None, timestamp_ca: Path | None, allowed_signers: Path | None, data: Path | None
+) -> None:
     """Check every file of the store against the manifests and their chain."""
     from pipeline.harvest.verify_rows import RowCheck
-    from pipeline.store.head_line import read_lines
+    from pipeline.store.kept_lines import read_lines
     from pipeline.store.verify import verify_remote, verify_store
 
     place, lines = store_place(data), read_lines(expect) if expect else []
@@ -38,8 +65,10 @@ def verify(deep: bool, expect: str | None, data: Path | None) -> None:
         problems = verify_remote(place, deep=deep, rows=rows)
     else:
         problems = verify_store(place, deep=deep, rows=rows)
-    missing, contained = _compare_with_lines(data, lines)
-    problems += missing
+    contained: list[str] = []
+    if lines:
+        missing, contained = _compare(data, lines, timestamp_ca, allowed_signers)
+        problems += missing
     for problem in problems:
         click.echo(f"{problem.where}: {problem.what}; {problem.what_to_do}")
     if rows is not None and (remark := rows.remark()):
@@ -52,6 +81,20 @@ def verify(deep: bool, expect: str | None, data: Path | None) -> None:
     click.echo(f"{place} is whole")
     if isinstance(place, Path):
         click.echo(_about_latest(place, deep=deep))
+
+
+def _compare(
+    data: Path | None, lines: "Sequence[KeptLine]", timestamp_ca: Path | None, allowed_signers: Path | None
+) -> "tuple[list[VerifyProblem], list[str]]":
+    from flows.cli.expect import compare_with_lines
+    from pipeline.settings import load_settings
+    from pipeline.store.verify_bytes import RESTORE, VerifyProblem
+
+    try:
+        archive = named_store(data)
+    except StoreDamagedError as error:
+        return [VerifyProblem("--expect", str(error), RESTORE)], []
+    return compare_with_lines(archive, lines, timestamp_ca or load_settings().timestamp_ca, allowed_signers)
 
 
 def _about_latest(folder: Path, *, deep: bool) -> str:
@@ -69,42 +112,51 @@ def _about_latest(folder: Path, *, deep: bool) -> str:
     return f"latest shows harvest {latest}: no manifest names its bytes; `verify --deep` compares them with harvests/"
 
 
-def _compare_with_lines(data: Path | None, lines: "Sequence[HeadLine]") -> "tuple[list[VerifyProblem], list[str]]":
-    """What shows that the store lacks the history of some lines, and sentences about the lines that it contains."""
-    from pipeline.store.head_line import later_harvests, missing_history
-    from pipeline.store.verify_bytes import RESTORE, VerifyProblem
-
-    if not lines:
-        return [], []
-    problems, contained = [], []
-    try:
-        archive = named_store(data)
-        for line in lines:
-            if problem := missing_history(archive, line):
-                problems.append(problem)
-            elif later := later_harvests(archive, line):
-                contained.append(
-                    f"the store goes on from the line's harvest {line.harvest_id} with {later:,} harvest(s)"
-                )
-            else:
-                contained.append(f"the store ends with the line's harvest {line.harvest_id}")
-    except StoreDamagedError as error:
-        problems.append(VerifyProblem("--expect", str(error), RESTORE))
-    return problems, contained
-
-
-@click.command()
+@click.command(cls=AdvancedCommand)
 @data_option
-@click.option("--out", type=OUT_FILE, help="Write the line to this file instead.")
-def head(data: Path | None, out: Path | None) -> None:
+@click.option("--timestamp", metavar="URL", help="Have the line stamped by this RFC 3161 time-stamp authority.")
+@timestamp_ca_option
+@click.option(
+    "--sign",
+    cls=AdvancedOption,
+    type=click.Path(path_type=Path),
+    metavar="KEY",
+    help="Sign the line with this SSH key, by the system's ssh-keygen.",
+)
+@click.option("--out", type=OUT_FILE, help="Write the line, and what proves it, to this file instead.")
+def head(
+    data: Path | None, timestamp: str | None, timestamp_ca: Path | None, sign: Path | None, out: Path | None
+) -> None:
     """The line that proves the history so far: keep it elsewhere, and give it to `verify --expect` later."""
     from pipeline.store.head_line import head_line
 
     line = head_line(named_store(data))
+    content = f"{line}\n"
+    if timestamp is not None:
+        content += _stamp(line, timestamp, timestamp_ca)
+    if sign is not None:
+        from pipeline.store import signatures
+
+        content += signatures.sign(line.content, sign)
     if out is None:
-        click.echo(str(line))
+        click.echo(content, nl=False)
     else:
-        write_file(out, f"{line}\n".encode())
+        write_file(out, content.encode())
+
+
+def _stamp(line: "HeadLine", address: str, ca: Path | None) -> str:
+    from pipeline.operate.anchor import ask_for_timestamp
+    from pipeline.settings import is_web_address, load_settings
+    from pipeline.store.kept_lines import stamp_block
+
+    if not is_web_address(address):
+        raise BmaProgressError(f"{address!r} is no address; give one such as http://timestamp.example.org")
+    stamp, stamped, remark = ask_for_timestamp(line, address, ca or load_settings().timestamp_ca)
+    if remark:
+        complain(remark)
+    elif stamped:
+        click.echo(f"stamped by {stamped.authority} at {stamped.at:%Y-%m-%d %H:%M:%S} UTC", err=True)
+    return stamp_block(stamp)
 
 
 @click.command()
@@ -113,10 +165,10 @@ def head(data: Path | None, out: Path | None) -> None:
 @data_option
 def evidence(code: str, out: Path, data: Path | None) -> None:
     """A bundle that proves itself: stored pages, a WARC, rows, hashes (`sha256sum -c SHA256SUMS`)."""
-    from pipeline.store.evidence import write_evidence
+    from pipeline.publish.evidence import write_evidence
 
     pages = write_evidence(named_store(data), code, out)
-    click.echo(f"{out} holds {pages} pages of {code}; check it with: cd {out} && sha256sum -c SHA256SUMS")
+    click.echo(f"{out} holds {pages} pages of {code}; check it with: sh {out}/check.sh")
 
 
 @click.command()
@@ -146,6 +198,21 @@ def migrate(data: Path | None) -> None:
         click.echo(f"snapshot {id_} has this version's columns now")
     if not migrated:
         click.echo("every snapshot has this version's columns already")
+
+
+@click.command()
+@click.argument("harvest_id", metavar="HARVEST")
+@data_option
+def set_aside(harvest_id: str, data: Path | None) -> None:
+    """Take a harvest that a wrong clock dated in the future, and all after it, out of the store; kept beside it."""
+    from pipeline.store.writer import open_writer
+
+    if isinstance(store_place(data), str):
+        raise BmaProgressError("a store in object storage is not set right by this command; restore a copy of it")
+    with open_writer(named_store(data).root) as writer:
+        place, moved = writer.set_aside(harvest_id)
+    click.echo(f"{', '.join(moved)}: kept in {place}; the store ends with {writer.harvest_ids()[-1]}")
+    click.echo("A line of `head` that was kept since then no longer fits: write down why.")
 
 
 @click.command(

@@ -21,8 +21,8 @@ from pipeline.browse.index import Index, open_index
 from pipeline.browse.site import Answer, Site
 from pipeline.browse.texts import LANGUAGES, Words
 from pipeline.errors import BmaProgressError
+from pipeline.publish.evidence import write_evidence
 from pipeline.store.archive import Archive
-from pipeline.store.evidence import write_evidence
 
 _LOOK_AGAIN: Final = 10.0  # seconds after which a request looks for a newer night
 _POLICIES: Final = {

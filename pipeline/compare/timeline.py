@@ -20,7 +20,7 @@ from pipeline.store.parquet import read_as
 from pipeline.terminal import one_line, printable
 
 _LONGEST: Final = 160  # columns of a value, or of changed words, on one line
-_OUTCOMES: Final = {
+OUTCOMES: Final = {
     "new": "first seen",
     "changed": "changed",
     "unchanged": "confirmed",
@@ -100,7 +100,7 @@ def timeline_text(store: Archive, code: str, *, contacts: bool = True) -> str:
     told = {entry.harvest_id for entry in entries if entry.changes}
     lines = [f"{code} in {harvests:,} harvest{'s' * (harvests != 1)} of {store.portal}"]
     for entry in entries:
-        outcome = _OUTCOMES.get(entry.outcome, entry.outcome)
+        outcome = OUTCOMES.get(entry.outcome, entry.outcome)
         until = f" in {entry.nights:,} harvests until {harvest_day(entry.last_harvest_id)}" if entry.nights > 1 else ""
         notes = [
             "" if entry.kind in ("project", "kpi") else f"page kind {entry.kind}",

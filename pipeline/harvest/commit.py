@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,8 +16,10 @@ from pipeline.errors import StoreError
 from pipeline.harvest.staging import Staged
 from pipeline.schema.columns import schema_version
 from pipeline.store.durable import canonical_json, file_sha256, sync_and_hash, sync_file, sync_folder
+from pipeline.store.harvests import page_hashes
 from pipeline.store.head import write_head
 from pipeline.store.layout import FORMAT, MANIFEST
+from pipeline.store.run_files import write_later_sums
 
 
 def commit(
@@ -67,6 +70,8 @@ def commit(
         "changes": dict(sorted(staged.changes.items())),
         "report": report,
         "run_sha256": run_sha256,
+        "previous_run_later_sha256": write_later_sums(store.root / "runs" / ids[-1]) if ids else None,
+        "page_hashes_sha256": hashlib.sha256(_page_hashes(folder)).hexdigest(),
         "files": {name: {**about, "rows": pq.read_metadata(folder / name).num_rows} for name, about in files.items()},
     }
     content = canonical_json(manifest)
@@ -80,3 +85,8 @@ def commit(
         store.publish(harvest_id, snapshot, tables)
     elif staged.snapshot is not None:
         shutil.rmtree(staged.snapshot)
+
+
+def _page_hashes(folder: Path) -> bytes:
+    stored = pq.read_table(folder / "bodies.parquet", columns=["page_sha256"])
+    return page_hashes(stored.column(0).to_pylist())

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from pipeline.errors import SettingsError
-from pipeline.settings import Settings, is_proxy_address
+from pipeline.settings import Settings, is_web_address
 
 
 def proxy_of(settings: Settings) -> str | None:
@@ -24,7 +24,7 @@ def proxy_of(settings: Settings) -> str | None:
     if not proxy:
         return None
     address = proxy if "://" in proxy else f"http://{proxy}"
-    if not is_proxy_address(address):
+    if not is_web_address(address):
         raise SettingsError(
             f"the environment names the proxy {without_password(address)}, which is none that can be used; write an "
             "address such as http://proxy.example.org:3128 into the setting proxy, or none to go without"

@@ -8,7 +8,8 @@ from typing import Final
 from pipeline.errors import StoreError
 from pipeline.harvest.batches import PARTS
 from pipeline.store.archive import Archive
-from pipeline.store.layout import SPOOL, harvest_id_at, harvest_start, is_in_future
+from pipeline.store.layout import SPOOL, harvest_id_at, harvest_start
+from pipeline.store.set_aside import first_in_future
 
 RATE_FILE: Final = "clock"
 """The file in which the processes of this machine share one rate."""
@@ -18,11 +19,11 @@ def new_harvest_id(store: Archive) -> str:
     """The id of a harvest that starts now. Raises StoreError where the newest one is dated in the future."""
     now = datetime.now(UTC).replace(microsecond=0)
     ids = store.harvest_ids()
-    if ids and is_in_future(ids[-1]):
+    if ids and (first := first_in_future(ids)):
         days = (harvest_start(ids[-1]) - now) / timedelta(days=1)
         raise StoreError(
             f"the newest harvest {ids[-1]} lies {days:,.1f} days in the future; correct this machine's clock, or, where it "
-            "was wrong that night, take that harvest out of the store as docs/operating.md says"
+            f"was wrong that night, run `bma-progress set-aside {first} --data {store.place}`"
         )
     if ids and harvest_start(ids[-1]) >= now:  # two harvests in one second, or a clock that was set back a little
         now = harvest_start(ids[-1]) + timedelta(seconds=1)

@@ -1,6 +1,5 @@
 """A run's report: for programs as JSON, for people as a page of text."""
 
-import hashlib
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import Final
 
 from pipeline.harvest.oddities import Oddity
 from pipeline.harvest.result import HarvestResult
-from pipeline.store.durable import canonical_json, sha256_lines, write_durably
+from pipeline.store.durable import canonical_json, write_durably
+from pipeline.store.run_files import write_sums
 
 _COLUMNS: Final = ("expected", "fetched", "ok", "suspect", "blocked", "empty", "not_found", "failed", "skipped")
 
@@ -18,9 +18,7 @@ def write_report(folder: Path, result: HarvestResult, portal: str) -> str:
     text = report_text(result, portal)
     write_durably(folder / "report.json", canonical_json(asdict(result)))
     write_durably(folder / "report.txt", text.encode())
-    sums = sha256_lines([folder / "log.jsonl", folder / "report.json", folder / "report.txt"], folder).encode()
-    write_durably(folder / "SHA256SUMS", sums)
-    return hashlib.sha256(sums).hexdigest()
+    return write_sums(folder)
 
 
 def report_text(result: HarvestResult, portal: str) -> str:

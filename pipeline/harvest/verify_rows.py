@@ -17,6 +17,7 @@ from pipeline.harvest.page_status import PageRow, progress_differs
 from pipeline.harvest.replay import read_again
 from pipeline.harvest.row_differences import Found, row_differences, value_differs
 from pipeline.harvest.spool import SpooledPage
+from pipeline.harvest.verify_pages import counts_of_manifest, taken_over
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.store.archive import Archive
 from pipeline.store.packs import parquet_source
@@ -116,7 +117,9 @@ class _Harvest:
         for name in RECORD_TABLES:
             self._foreign(name, versions, found)
         self._foreign("findings", set(pages["page_key"].to_pylist()), found)
+        found.add("pages", taken_over(self.state, published))
         self._changes(published, found)
+        yield from counts_of_manifest(self.archive, self.id_)
         yield from found.problems(f"harvests/{self.id_}")
 
     def _is_version(self, row: Row) -> bool:

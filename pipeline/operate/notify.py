@@ -2,11 +2,7 @@
 
 import json
 import os
-import shlex
-import signal
 import socket
-import subprocess
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -14,8 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-import httpx
-
+from pipeline.operate.delivery import post, run_command
 from pipeline.operate.status import Condition
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
@@ -30,9 +25,6 @@ _SENTENCES: Final[dict[What, str]] = {
     "late": "is late",
     "recovered": "is good again",
 }
-_TRIES: Final = 3
-_TIMEOUT: Final = 10.0  # seconds for each try
-_COMMAND_SECONDS: Final = 60.0
 _SECRETS: Final = ("BMA_PROGRESS_NOTIFY_WEBHOOK",)
 
 
@@ -124,47 +116,17 @@ def _write_log(log: Path, sent: Mapping[str, str]) -> list[str]:
 
 def _post(address: str, event: Event) -> list[str]:
     where = f"the webhook on {urlsplit(address).hostname}"  # its path may hold a token
-    why = ""
-    for attempt in range(_TRIES):
-        time.sleep(attempt)
-        try:
-            answer = httpx.post(address, json=event.document(), timeout=_TIMEOUT, follow_redirects=False)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            why = f"gave no answer ({type(error).__name__})"
-            continue
-        if answer.is_success:
-            return []
-        why = f"answered with status {answer.status_code}"
-        if answer.status_code < 500 and answer.status_code != 429:
-            break
-    return [f"{where} {why}, so the event {event.event!r} was not sent there"]
+    _, why = post(address, json=event.document())
+    return [f"{where} {why}, so the event {event.event!r} was not sent there"] if why else []
 
 
 def _run(command: str, event: Event) -> list[str]:
-    """Run the command, without a shell: the event is JSON on its standard input, and its parts are in the environment."""
-    arguments = shlex.split(command)
+    """Run the command: the event is JSON on its standard input, and its parts are in the environment."""
     environment = {name: value for name, value in os.environ.items() if name.upper() not in _SECRETS}
     environment |= {
         f"BMA_EVENT_{name.upper()}": _without_nulls(value or "") for name, value in event.document().items()
     }
-    try:
-        process = subprocess.Popen(  # noqa: S603 - the operator's own command, without any text of the portal
-            arguments,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except OSError as error:
-        return [f"the command {arguments[0]} cannot be run ({error.strerror})"]
-    try:
-        process.communicate(json.dumps(event.document(), ensure_ascii=False).encode(), timeout=_COMMAND_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # and its child processes
-        process.wait()
-        return [f"the command {arguments[0]} did not end within {_COMMAND_SECONDS:g} s and was stopped"]
-    return [f"the command {arguments[0]} ended with status {process.returncode}"] if process.returncode else []
+    return run_command(command, json.dumps(event.document(), ensure_ascii=False).encode(), environment)
 
 
 def _without_nulls(text: str) -> str:

@@ -15,10 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.errors import StoreError
+from pipeline.operate.anchor import Anchored, anchor_of
 from pipeline.store.archive import Archive
-from pipeline.store.layout import BANGKOK, SPOOL, harvest_start, is_in_future
+from pipeline.store.layout import BANGKOK, SPOOL, harvest_start
 from pipeline.store.lock import is_locked
 from pipeline.store.parquet import read_as
+from pipeline.store.set_aside import first_in_future
 
 _SEEN: Final = pa.schema([pa.field("outcome", pa.string()), pa.field("body_harvest_id", pa.string())])
 
@@ -53,9 +55,10 @@ def condition(store: Archive, late_hours: float) -> Condition:
     latest = store.published_id() if ids else None
     age = (datetime.now(UTC) - harvest_start(latest)).total_seconds() / 3600 if latest else None
     about = (latest, None if age is None else round(age, 2))
-    if ids and is_in_future(ids[-1]):
+    if ids and (first := first_in_future(ids)):
         reason = (
-            f"the newest harvest {ids[-1]} is dated in the future: this machine's clock is wrong, or was that night"
+            f"the newest harvest {ids[-1]} is dated in the future: correct this machine's clock, or, where it was wrong that "
+            f"night, run `bma-progress set-aside {first} --data {store.place}`"
         )
         return Condition("in_future", reason, ids[-1], *about)
     if failure is not None:
@@ -99,6 +102,7 @@ def status_document(store: Archive, found: Condition) -> dict[str, Any]:
     """The condition for programs, with the numbers of the newest harvest."""
     ids = store.harvest_ids()
     manifest = store.manifest(ids[-1]) if ids else {}
+    anchored = anchor_of(store, ids[-1]) if ids else None
     return {
         "store": store.place,
         "portal": store.portal,
@@ -111,6 +115,7 @@ def status_document(store: Archive, found: Condition) -> dict[str, Any]:
             name: (manifest.get("report") or {}).get(name)
             for name in ("unclaimed", "findings", "unknown", "unknown_pages")
         },
+        "anchor": asdict(anchored) if anchored else None,
     }
 
 
@@ -127,6 +132,8 @@ def status_view(store: Archive, found: Condition) -> RenderableType:
     add("Store", f"{store.place}: {len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}")
     add("State", _SENTENCES[found.state].format(id=found.harvest_id, reason=found.reason), _COLOURS[found.state])
     add("Published", _published(found))
+    if ids and (anchored := anchor_of(store, ids[-1])):
+        add("Anchor", _anchor_text(anchored), "yellow" if anchored.problems else "")
     if ids:
         newest = ids[-1]
         if store.manifest(newest)["cause"] == "parser":
@@ -155,6 +162,13 @@ def _published(found: Condition) -> str:
         return "nothing yet"
     began = harvest_start(found.published_id).astimezone(BANGKOK)
     return f"{found.published_id}, began {began:%Y-%m-%d %H:%M} in Bangkok, {found.age_hours:,.1f} hours ago"
+
+
+def _anchor_text(anchored: Anchored) -> str:
+    """Whether the newest harvest's line was stamped and taken away, and what went wrong."""
+    done = [f"stamped at {anchored.stamped_at} by {anchored.authority}"] if anchored.stamped_at else []
+    done += ["given to anchor_command"] if anchored.command else []
+    return "; ".join([*done, *(f"WARNING: {problem}" for problem in anchored.problems)])
 
 
 def _noise(store: Archive, harvest_id: str) -> str:

@@ -26,9 +26,6 @@ from pipeline.publish.report_records import RecordBuilder
 from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, SEVERITIES_TH
 from pipeline.schema.columns import TABLES
 
-CHANGES_PAGE: Final = "changes.html"
-"""The file in a run's folder with the report of the changes since the last harvest. It is derived, so no hash covers it."""
-
 SILENT_DAYS: Final = 90
 """Days without a report after which a project is listed: a quarter."""
 

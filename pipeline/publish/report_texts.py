@@ -65,6 +65,16 @@ DETAILS_TH: Final[dict[str, str]] = {
     "list_changed": "เปลี่ยนรายการในบัญชีผล",
 }
 
+OUTCOMES_TH: Final[dict[str, str]] = {
+    "new": "พบครั้งแรก",
+    "changed": "เปลี่ยนแปลง",
+    "unchanged": "เหมือนเดิม",
+    "not_found": "ไม่พบหน้า",
+    "blank": "หน้าว่าง ไม่มีรายการ",
+    "blocked": "ถูกปิดกั้น",
+    "failed": "อ่านไม่ได้",
+}
+
 SEVERITIES_TH: Final[dict[str, str]] = {
     "critical": "แก้ไขประวัติย้อนหลัง",
     "major": "เป้าหมาย แผน และความคืบหน้าที่ต้องอธิบาย",

@@ -2,7 +2,7 @@
 
 import hashlib
 import zipfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -183,6 +183,14 @@ class Harvests:
     def stored_pages(self, harvest_id: str) -> Collection[str]:
         """The hashes of the pages whose bytes a harvest keeps."""
         return _body_places(self.root / "harvests", harvest_id).keys()
+
+
+def page_hashes(hashes: Iterable[str]) -> bytes:
+    """The list of the pages that a harvest keeps, one SHA-256 a line: its manifest names the hash of this text.
+
+    So a page is proven to belong to a harvest by `grep` and `sha256sum` alone, without the store.
+    """
+    return "".join(f"{sha256}\n" for sha256 in sorted(hashes)).encode()
 
 
 def read_head(root: Path) -> dict[str, Any]:

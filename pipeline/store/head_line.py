@@ -6,7 +6,6 @@ A manifest names the hash of the manifest before it, so one line fixes every har
 """
 
 import re
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipeline.errors import BmaProgressError, StoreDamagedError, StoreError
@@ -14,9 +13,8 @@ from pipeline.store.archive import Archive
 from pipeline.store.layout import HARVEST_ID, MANIFEST
 from pipeline.store.verify_bytes import RESTORE, VerifyProblem, sha256_or_none
 
-_PREFIX: Final = "bma-progress-head"
-_LINE: Final = re.compile(rf"{_PREFIX} 1 (\S+) ({HARVEST_ID.pattern}) ([0-9a-f]{{64}})", re.ASCII)
-_LARGEST: Final = 1 << 20  # bytes of a file of lines: twenty years of nights have a tenth
+PREFIX: Final = "bma-progress-head"
+_LINE: Final = re.compile(rf"{PREFIX} 1 (\S+) ({HARVEST_ID.pattern}) ([0-9a-f]{{64}})", re.ASCII)
 _LOOK: Final = "compare with the copy of the store that the line was taken of"
 
 
@@ -27,8 +25,13 @@ class HeadLine(NamedTuple):
     harvest_id: str
     manifest_sha256: str
 
+    @property
+    def content(self) -> bytes:
+        """The bytes that are stamped and signed: the line with its line end."""
+        return f"{self}\n".encode()
+
     def __str__(self) -> str:
-        return f"{_PREFIX} 1 {self.portal} {self.harvest_id} {self.manifest_sha256}"
+        return f"{PREFIX} 1 {self.portal} {self.harvest_id} {self.manifest_sha256}"
 
 
 def head_line(archive: Archive) -> HeadLine:
@@ -42,27 +45,10 @@ def head_line(archive: Archive) -> HeadLine:
     return HeadLine(archive.portal, ids[-1], sha256)
 
 
-def read_lines(line_or_file: str) -> list[HeadLine]:
-    """The lines that a person kept: one line, or a file of lines. Raises BmaProgressError for anything else."""
-    text = line_or_file
-    if not text.lstrip().startswith(_PREFIX):
-        text = _file_text(Path(line_or_file))
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    found = [_LINE.fullmatch(line) for line in lines]
-    if not found or None in found:
-        odd = next((line for line, match in zip(lines, found, strict=True) if match is None), "")
-        raise BmaProgressError(f"{odd[:80]!r} is no line that `bma-progress head` prints; copy it anew, whole")
-    return [HeadLine(*match.groups()) for match in found if match]
-
-
-def _file_text(file: Path) -> str:
-    try:
-        if file.stat().st_size > _LARGEST:
-            raise BmaProgressError(f"{file} is too large for a file of lines; name the one that holds the line")
-        return file.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        cause = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise BmaProgressError(f"the line's file {file} cannot be read ({cause}); name the line or its file") from None
+def parsed_line(text: str) -> HeadLine | None:
+    """The line that a text is; None where it is none."""
+    match = _LINE.fullmatch(text)
+    return HeadLine(*match.groups()) if match else None
 
 
 def missing_history(archive: Archive, line: HeadLine) -> VerifyProblem | None:

@@ -28,8 +28,9 @@ from pipeline.store.harvests import Harvests
 from pipeline.store.layout import FOLDERS, MANIFEST
 from pipeline.store.lease import LEASE, lease
 from pipeline.store.object_storage import ObjectStorage
+from pipeline.store.run_files import LATER, LATER_SUMS, REPORT, SUMS
 
-_RUN_FILES: Final = ("log.jsonl", "report.json", "report.txt", "SHA256SUMS")
+_RUN_FILES: Final = (*REPORT, SUMS, *LATER, LATER_SUMS)
 
 
 def mirror_of(folder: Path) -> "Mirror | None":

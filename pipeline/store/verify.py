@@ -37,8 +37,8 @@ RowsCheck = Callable[[Archive], Iterable[VerifyProblem]]
 def verify_store(root: Path, *, deep: bool = False, rows: RowsCheck | None = None) -> list[VerifyProblem]:
     """Check a whole store. Raises StoreError where there is none.
 
-    deep: also parse the stored pages again and compare with the facts of their rows
-    rows: the check of every single row, made where nothing else is wrong
+    deep: also what no hash tells: references, lists, and snapshots
+    rows: the check of every single row against the stored pages, made where nothing else is wrong; it parses each page once
     """
     if not root.is_dir() or not (root / "harvests").is_dir():
         raise StoreError(f"{root} holds no store; name the folder that `bma-progress harvest --data` was given")

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from pipeline.store.archive import contradicts, read_snapshot
 from pipeline.store.durable import canonical_json, file_sha256, unseal
 from pipeline.store.layout import FORMAT, HARVEST_ID, MANIFEST, README, SNAPSHOT, SPOOL, Folder, ids_in
 from pipeline.store.packs import PACK, harvest_folder, packed_ids, packs
+from pipeline.store.run_files import LATER, LATER_SUMS, PRUNED, SUMS
 
 _EXPECTED: Final = frozenset(
     ("README.md", "store.json", "head.json", "latest", "harvests", "snapshots", "runs", "tmp", ".lock")
@@ -22,8 +24,9 @@ RESTORE: Final = "restore it from a copy of the store"
 KNOWN_GAP: Final = "an older version wrote it so; nothing is lost and nothing is to be done"
 DERIVED: Final = "delete that snapshot: the next harvest or export makes it anew from harvests/"
 _UNPROVEN: Final = "the report of that night is not proven; restore it from a copy of the store"
+_LATER: Final = "previous_run_later_sha256"
 _RUN_LEFTOVERS: Final = frozenset(  # the spool stays behind where the kill came between commit and clean-up
-    ("SHA256SUMS", SPOOL, f"{SPOOL}-wal", f"{SPOOL}-shm", "clock", "parts", "changes.html")
+    (SUMS, LATER_SUMS, SPOOL, f"{SPOOL}-wal", f"{SPOOL}-shm", "clock", "parts")
 )
 
 
@@ -227,7 +230,8 @@ def _folder(root: Path, harvest_id: str) -> Folder:
 
 
 def _runs(root: Path) -> Iterator[VerifyProblem]:
-    ids = frozenset(_ids(root))
+    ids = _ids(root)
+    followed = {one for one, after in pairwise(ids) if _LATER in _manifest(root, after)}
     for path in sorted((root / "runs").iterdir()) if (root / "runs").is_dir() else ():
         where = f"runs/{path.name}"
         if not HARVEST_ID.fullmatch(path.name):
@@ -235,23 +239,41 @@ def _runs(root: Path) -> Iterator[VerifyProblem]:
             continue
         if path.name not in ids:
             continue  # under way, or interrupted: the next start goes on with it
-        try:
-            lines = (path / "SHA256SUMS").read_text(encoding="ascii").splitlines()
-            files = {name: {"sha256": sha256} for sha256, _, name in (line.partition("  ") for line in lines)}
-        except (OSError, UnicodeDecodeError):
-            yield VerifyProblem(f"{where}/SHA256SUMS", "missing or damaged", _UNPROVEN)
+        if (files := _listed(path / SUMS)) is None:
+            yield VerifyProblem(f"{where}/{SUMS}", "missing or damaged", _UNPROVEN)
             continue
-        if not (path / "log.jsonl").exists():
-            files.pop("log.jsonl", None)  # older logs are deleted, as the setting keep_logs says
-        yield from _files(where, path, files, _RUN_LEFTOVERS, _UNPROVEN)
+        besides = _RUN_LEFTOVERS
+        if (path / LATER_SUMS).exists():
+            later = _listed(path / LATER_SUMS) or {}
+            files = {**{name: later[name] for name in LATER if name in later}, **files}
+        elif path.name not in followed:
+            besides |= frozenset(LATER)  # no list of them yet; older versions wrote none
+        for name in PRUNED:
+            if not (path / name).exists():
+                files.pop(name, None)
+        yield from _files(where, path, files, besides, _UNPROVEN)
+
+
+def _listed(sums: Path) -> dict[str, Any] | None:
+    """The files of a list of hashes; None where it cannot be read."""
+    try:
+        lines = sums.read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return {name: {"sha256": sha256} for sha256, _, name in (line.partition("  ") for line in lines)}
 
 
 def _run_of(where: str, root: Path, manifest: dict[str, Any]) -> Iterator[VerifyProblem]:
-    """The report of a harvest is what it was when the harvest was committed."""
+    """The files of a run are what they were when its harvest, and the next one, were committed."""
     stated = manifest.get("run_sha256")
-    sums = root / "runs" / manifest["harvest_id"] / "SHA256SUMS"
-    if stated is not None and stated != sha256_or_none(sums):
-        yield VerifyProblem(f"runs/{manifest['harvest_id']}/SHA256SUMS", f"not what {where} names", _UNPROVEN)
+    sums = f"runs/{manifest['harvest_id']}/{SUMS}"
+    if stated is not None and stated != sha256_or_none(root / sums):
+        yield VerifyProblem(sums, f"not what {where} names", _UNPROVEN)
+    if manifest["previous"] is None or _LATER not in manifest:
+        return
+    later = f"runs/{manifest['previous']}/{LATER_SUMS}"
+    if manifest[_LATER] != sha256_or_none(root / later):
+        yield VerifyProblem(later, f"not what {where} names", _UNPROVEN)
 
 
 def _files(

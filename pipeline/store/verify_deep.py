@@ -1,22 +1,23 @@
-"""Whether rows are what the stored pages say, references lead to what they name, and snapshots are what harvests derive."""
+"""Whether references lead to what they name, lists are what they say, and snapshots are what harvests derive."""
 
+import hashlib
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from parsers import PARSER_VERSION, facts_sha256, parse_page
 from pipeline.errors import MissingPageError
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store import data_package
 from pipeline.store.archive import Archive, has_current_columns
 from pipeline.store.durable import file_sha256
-from pipeline.store.layout import ids_in
+from pipeline.store.harvests import page_hashes
+from pipeline.store.layout import MANIFEST, ids_in
 from pipeline.store.parquet import read_as
 from pipeline.store.state import State
 from pipeline.store.verify_bytes import DERIVED, KNOWN_GAP, RESTORE, VerifyProblem, noting_errors
@@ -35,6 +36,7 @@ def verify_deep(archive: Archive) -> list[VerifyProblem]:
         with noting_errors(problems, f"harvests/{id_}"):
             found = list(references.check(id_))
             problems += found
+            problems += _page_hashes(archive, id_)
             if not any(problem.is_damage for problem in found):
                 problems += _versions(archive, id_)
     for id_ in ids_in(archive.root / "snapshots"):
@@ -95,31 +97,19 @@ class _References:
                     yield VerifyProblem(where, f"its bytes lie in {keeper}, not in {kept_in} as it says", KNOWN_GAP)
 
 
+def _page_hashes(archive: Archive, id_: str) -> Iterator[VerifyProblem]:
+    """The manifest names the list of the pages that the harvest keeps; older versions named none."""
+    stated = archive.manifest(id_).get("page_hashes_sha256")
+    if stated not in (None, hashlib.sha256(page_hashes(archive.stored_pages(id_))).hexdigest()):
+        yield VerifyProblem(f"harvests/{id_}/{MANIFEST}", "page_hashes_sha256 is not of the pages it keeps", RESTORE)
+
+
 def _versions(archive: Archive, id_: str) -> Iterator[VerifyProblem]:
-    """Versions that a harvest brought whose rows are not what the parser reads in the stored page."""
+    """Versions that a harvest brought without a row. Whether rows are what pages say is `pipeline.harvest.verify_rows`."""
     rows = _rows_of_versions(archive, id_)
-    for page in State(archive, id_).pages.to_pylist():
-        if page["version_harvest_id"] != id_:
-            continue
-        where = f"harvests/{id_}: {page['page_key']}"
-        if rows.get(page["page_key"], 0) == 0:
-            yield VerifyProblem(where, "a version without rows", RESTORE)
-        problems: list[VerifyProblem] = []
-        with noting_errors(problems, where):
-            # what another parser read is compared by `replay`: that today's reads otherwise is no damage
-            if _facts(archive, page) != page["facts_sha256"] and page["parser_version"] == PARSER_VERSION:
-                why = "the rows are not what the parser reads in the stored page"
-                problems.append(VerifyProblem(where, why, RESTORE))
-        yield from problems
-
-
-def _facts(archive: Archive, page: Mapping[str, Any]) -> str | None:
-    """The hash of what today's parser reads in the stored page of a row."""
-    body = archive.body(page["record_body_harvest_id"], page["record_sha256"])
-    record = archive.body_record(page["record_body_harvest_id"], page["record_sha256"])
-    content_type = json.loads(record["headers"]).get("content-type")
-    parsed = parse_page(body, url=page["url"], content_type=content_type, fetched_at=record["fetched_at"])
-    return facts_sha256(parsed.tables)
+    for page in read_as(archive.file(id_, "pages"), _REFERENCES).to_pylist():
+        if page["version_harvest_id"] == id_ and rows.get(page["page_key"], 0) == 0:
+            yield VerifyProblem(f"harvests/{id_}: {page['page_key']}", "a version without rows", RESTORE)
 
 
 def _rows_of_versions(archive: Archive, harvest_id: str) -> dict[str, int]:

@@ -16,6 +16,8 @@ from pipeline.store.head import check_head, write_head
 from pipeline.store.layout import FOLDERS, FORMAT, README
 from pipeline.store.lock import write_lock
 from pipeline.store.mirror import mirror_of
+from pipeline.store.run_files import PRUNED
+from pipeline.store.set_aside import set_aside
 
 
 class StoreWriter(Archive):
@@ -34,6 +36,12 @@ class StoreWriter(Archive):
         """Put the harvests of every month that is over into one file each; see `pipeline.store.compaction`."""
         return compact(self, today)
 
+    def set_aside(self, harvest_id: str) -> tuple[Path, list[str]]:
+        """Take harvests dated in the future out of the store; see `pipeline.store.set_aside`."""
+        moved = set_aside(self, self.portal, harvest_id)
+        recover(self)
+        return moved
+
     def migrate(self) -> list[str]:
         """Rewrite the snapshots that a version with other columns wrote; returns their ids."""
         return snapshots.migrate(self)
@@ -45,7 +53,7 @@ class StoreWriter(Archive):
     def prune_logs(self, keep: int) -> None:
         """Delete the logs and pages of changes of runs older than the last `keep` harvests; their reports stay."""
         for id_ in self.harvest_ids()[:-keep]:
-            for name in ("log.jsonl", "changes.html"):
+            for name in PRUNED:
                 (self.root / "runs" / id_ / name).unlink(missing_ok=True)
 
 

@@ -47,12 +47,25 @@ def test_what_only_reads_works(
     assert done.stdout
 
 
-def test_a_harvest_works_without_an_orchestrator(tmp_path: Path) -> None:
+def test_a_harvest_works_without_an_orchestrator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BMA_PROGRESS_ANCHOR_COMMAND", "false")
+    monkeypatch.setenv("BMA_PROGRESS_TIMESTAMP_URL", "http://127.0.0.1:9/")
     with DemoPortal() as portal:
         arguments = ["--portal", portal.url, "--data", "store", "--rate", 1000, "--agencies", "2400"]
         done = without_prefect(tmp_path, "harvest", "--orchestrator", "none", *arguments)
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     assert ": published." in done.stdout
+    # what takes the night's line elsewhere may fail: it is said, and the night stands
+    assert "the command false ended with status 1" in done.stderr
+    assert (
+        "the time-stamp authority 127.0.0.1 gave no answer (ConnectError), so the line was not stamped" in done.stderr
+    )
+    (run,) = (tmp_path / "store" / "runs").iterdir()
+    assert (run / "head.txt").read_text().startswith("bma-progress-head 1 ")
+    assert [line.partition("  ")[2] for line in (run / "SHA256SUMS.later").read_text().splitlines()] == [
+        "head.txt",
+        "anchor.json",
+    ]
 
 
 def test_the_package_for_notebooks_works(three_nights: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from flows.cli import main
 from pipeline.errors import SettingsError
 from pipeline.harvest.demo_portal import DemoPortal
-from pipeline.operate import notify
+from pipeline.operate import delivery
 from pipeline.operate.notify import Event, event_of, send_event, sent_log
 from pipeline.operate.status import condition
 from pipeline.settings import load_settings
@@ -134,7 +134,7 @@ def test_a_failure_of_one_way_does_not_send_the_other_again(tmp_path: Path, monk
 def test_a_command_that_does_not_end_is_stopped_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notify, "_COMMAND_SECONDS", 1.0)
+    monkeypatch.setattr(delivery, "_COMMAND_SECONDS", 1.0)
     started = tmp_path / "started"
     script = f"sleep 100 & echo $! > {started}; wait"
     (problem,) = send_event(EVENT, load_settings(notify_command=f"sh -c '{script}'"), tmp_path / "log")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from datetime import date
 from pathlib import Path
 
@@ -115,3 +116,43 @@ def test_what_is_no_line_is_trouble(three_nights: Path, tmp_path: Path) -> None:
 
 def test_an_empty_store_has_no_line(tmp_path: Path) -> None:
     assert run("head", "--data", tmp_path).returncode == 2
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs OpenSSH")
+def test_a_signed_line_says_who_signed_it(three_nights: Path, tmp_path: Path) -> None:
+    for name in ("ops", "stranger"):
+        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)]
+        subprocess.run(make, check=True, timeout=30)
+    allowed, kept = tmp_path / "allowed", tmp_path / "line.txt"
+    allowed.write_text(f"ops@example.org {(tmp_path / 'ops.pub').read_text()}")
+
+    def expect_signed() -> tuple[int, str]:
+        done = run("verify", "--expect", kept, "--allowed-signers", allowed, "--data", three_nights)
+        return done.returncode, done.stdout
+
+    signed = run("head", "--sign", tmp_path / "ops", "--data", three_nights).stdout
+    kept.write_text(signed)
+    assert expect_signed()[1].splitlines()[1] == "ops@example.org has signed the line"
+    assert "1 signature(s) were not checked: give --allowed-signers FILE" in expect(three_nights, kept)[1]
+    line, _, block = signed.partition("\n")
+    other = subprocess.run(
+        ["ssh-keygen", "-Y", "sign", "-q", "-f", tmp_path / "ops", "-n", "bma-progress-head"],
+        input="another line\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
+    forged = {
+        "is of a key that is not among the allowed signers": run(
+            "head", "--sign", tmp_path / "stranger", "--data", three_nights
+        ).stdout,
+        "the signature of ops@example.org is of another line, or was altered": f"{line}\n{other}",
+        "or is damaged": f"{line}\n{block[:60]}AAAA{block[64:]}",
+        "nobody has signed it": f"{line}\n",
+    }
+    for words, content in forged.items():
+        kept.write_text(content)
+        status, said = expect_signed()
+        assert (status, words in said) == (1, True), (words, said)
+    assert run("head", "--sign", tmp_path / "none", "--data", three_nights).returncode == 2

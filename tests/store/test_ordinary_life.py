@@ -23,6 +23,7 @@ from support.command import run
 from support.faulty_portal import Fault, FaultyPortal, hang_up, page, reset, status
 from support.harvests import harvest
 from support.synthetic_portal import AGENCIES, code_of, list_page, project_page
+from support.verifying import verify_deeply
 
 from pipeline.errors import BmaProgressError, StoreDamagedError, StoreError
 from pipeline.harvest import run as run_module
@@ -113,7 +114,7 @@ def test_a_page_that_failed_once_and_came_back_may_be_edited(portal: FaultyPorta
     assert night(portal, data).published
     assert night(portal, data).published
     assert set(progress(data).values()) == {77.5}
-    assert verify_store(data, deep=True) == []
+    assert verify_deeply(data) == []
     for command in ("replay", "verify --deep", f"evidence {code_of(NUMBERS[0])} --out {tmp_path / 'bundle'}"):
         done = run(*command.split(), "--data", data)
         assert done.returncode == 0, done.stderr
@@ -256,7 +257,7 @@ def test_a_damaged_snapshot_is_made_anew(
         assert same_or_refused(answers(copy, tmp_path / f"now-{name}"), before) == []
         with open_writer(copy):
             pass
-        assert verify_store(copy, deep=True) == []
+        assert verify_deeply(copy) == []
         assert (
             pd.read_parquet(copy / "latest" / "projects.parquet")
             .set_index("project_code")["progress_percent"]
@@ -268,7 +269,7 @@ def test_a_damaged_snapshot_is_made_anew(
     assert result.published
     assert progress(copy) == shown
     assert any("made anew" in remark for remark in result.remarks)
-    assert verify_store(copy, deep=True) == []
+    assert verify_deeply(copy) == []
 
 
 @pytest.mark.parametrize("damage", [gone, flipped, emptied])
@@ -305,7 +306,7 @@ def test_a_harvest_that_is_gone_is_never_passed_over(
         with pytest.raises(BmaProgressError, match=id_):
             night(kept[0], copy)
         folder.rename(copy / "harvests" / id_)
-    assert verify_store(copy, deep=True) == []
+    assert verify_deeply(copy) == []
 
 
 # --- a snapshot that somebody altered ----------------------------------------------------------------------------------
@@ -335,7 +336,7 @@ def test_an_altered_snapshot_is_found_and_never_built_on(
     night(kept[0], copy)
     assert progress(copy).keys() == shown.keys()
     assert 99.0 not in progress(copy).values()
-    assert verify_store(copy, deep=True) == []
+    assert verify_deeply(copy) == []
     assert "the bytes that its manifest names" in run("verify", "--data", copy).stdout
 
 
@@ -380,7 +381,7 @@ def test_contacts_withheld_for_a_while_are_all_there_again(portal: FaultyPortal,
             assert len(pq.read_table(out / "contacts.parquet")) == rows, id_
             published = data / "snapshots" / id_ / "contacts.parquet"
             assert not published.exists() or published.read_bytes() == (out / "contacts.parquet").read_bytes()
-        assert verify_store(data, deep=True) == []
+        assert verify_deeply(data) == []
         for snapshot in (data / "snapshots").iterdir():
             shutil.rmtree(snapshot)
         with open_writer(data):  # a snapshot made anew withholds what was withheld then
@@ -401,14 +402,21 @@ def test_a_harvest_in_the_future_is_told_and_refused(
         night(kept[0], copy)
     done = run("status", "--data", copy)
     assert done.returncode == 1
-    assert "in the future" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert f"run `bma-progress set-aside 20360101T000000Z --data {copy}`" in said
     assert run("replay", "--publish", "--data", copy).returncode == 2
-    # as the sentence and docs/operating.md say
-    (copy / "harvests" / "20360101T000000Z").rename(tmp_path / "20360101T000000Z")
-    (copy / "head.json").unlink()
-    assert night(kept[0], copy).harvest_id < "2036"
+    before = open_archive(copy).harvest_ids()[-2]
+    assert run("set-aside", before, "--data", copy).returncode == 2  # it is not in the future
+    done = run("set-aside", "20360101T000000Z", "--data", copy)
+    assert done.returncode == 0, done.stderr
+    aside = copy.parent / f".{copy.name}-set-aside" / "20360101T000000Z"
+    assert (aside / "harvest" / "manifest.json").is_file()
+    assert (aside / "run" / "report.txt").is_file()
+    assert open_archive(copy).latest_id() == before
+    assert verify_deeply(copy) == []
+    assert before < night(kept[0], copy).harvest_id < "2036"
     assert run("status", "--data", copy).returncode == 0
-    assert [problem.where for problem in verify_store(copy)] == ["snapshots/20360101T000000Z"]
+    assert verify_deeply(copy) == []
 
 
 def test_a_clock_that_is_a_little_behind_stops_nobody(
@@ -437,7 +445,7 @@ def test_an_interrupted_harvest_goes_on_after_another_was_committed(
     assert result.published
     assert result.resumed
     assert len(kept[0].asked()) > asked
-    assert verify_store(copy, deep=True) == []
+    assert verify_deeply(copy) == []
 
 
 # --- what is said of a harvest that was held back, and of a store at work -----------------------------------------------
@@ -481,7 +489,7 @@ def test_verify_beside_a_writer_at_work_gives_no_false_alarm(kept: tuple[FaultyP
     writer.join()
     assert failures == []
     assert looks > 10
-    assert verify_store(copy, deep=True) == []
+    assert verify_deeply(copy) == []
 
 
 @pytest.mark.parametrize("column", ["version_harvest_id", "body_harvest_id", "record_body_harvest_id"])
@@ -623,7 +631,7 @@ def test_a_file_system_without_links_has_a_folder_latest(
             read = pd.read_parquet(data / "latest" / "projects.parquet").set_index("project_code")
             assert read.loc[code_of(NUMBERS[0]), "progress_percent"] == float(percent)
             assert run("status", "--data", data).returncode == 0
-            assert verify_store(data, deep=True) == []
+            assert verify_deeply(data) == []
         gone(data / "latest" / "projects.parquet")
         assert verify_store(data)
         assert progress(data)[code_of(NUMBERS[0])] == 44.5

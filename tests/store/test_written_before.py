@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from support.verifying import verify_deeply
 
 from pipeline.api import open_store
 from pipeline.publish.export import export_state
 from pipeline.schema.columns import TABLES, schema_version
 from pipeline.store.archive import Archive
-from pipeline.store.verify import verify_store
 from pipeline.store.writer import open_writer
 
 WRITTEN = Path(__file__).parent / "written_before.zip"
@@ -35,7 +35,7 @@ def written(tmp_path: Path) -> Path:
 
 
 def test_it_is_whole(written: Path) -> None:
-    assert verify_store(written, deep=True) == []
+    assert verify_deeply(written) == []
     store = open_store(written)
     assert list(store.harvests()["harvest_id"]) == IDS
     assert store.latest().harvest_id == IDS[-1]

@@ -1,0 +1,62 @@
+"""What leaves this machine after a harvest: a request to an address, or an operator's command. Both end in time."""
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx
+
+_TRIES: Final = 3
+_TIMEOUT: Final = 10.0  # seconds for each try
+_COMMAND_SECONDS: Final = 60.0
+
+
+def post(address: str, **content: Any) -> tuple[bytes, str]:
+    """Send a POST, with further tries where that may help; returns the answer, and why there is none.
+
+    content: as `httpx.post` takes it. Redirects are not followed.
+    """
+    why = ""
+    for attempt in range(_TRIES):
+        time.sleep(attempt)
+        try:
+            answer = httpx.post(address, timeout=_TIMEOUT, follow_redirects=False, **content)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            why = f"gave no answer ({type(error).__name__})"
+            continue
+        if answer.is_success:
+            return answer.content, ""
+        why = f"answered with status {answer.status_code}"
+        if answer.status_code < 500 and answer.status_code != 429:
+            break
+    return b"", why
+
+
+def run_command(command: str, given: bytes, environment: Mapping[str, str]) -> list[str]:
+    """Run an operator's command without a shell. Returns what went wrong, as sentences.
+
+    given: what it reads on standard input
+    """
+    arguments = shlex.split(command)
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the operator's own command, without any text of the portal
+            arguments,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return [f"the command {arguments[0]} cannot be run ({error.strerror})"]
+    try:
+        process.communicate(given, timeout=_COMMAND_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # and its child processes
+        process.wait()
+        return [f"the command {arguments[0]} did not end within {_COMMAND_SECONDS:g} s and was stopped"]
+    return [f"the command {arguments[0]} ended with status {process.returncode}"] if process.returncode else []
