@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,7 @@ from pipeline.compare.states import compare_states
 from pipeline.compare.uncompared import Uncompared, not_confirmed, other_parsers, without_unread
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store.archive import Archive
+from pipeline.store.layout import BANGKOK
 
 
 @dataclass
@@ -40,7 +42,8 @@ def compare_snapshots(before: Snapshot, after: Snapshot, *, contacts: bool = Tru
             comparison.changes = compare_states(before.state, after.state, gone_before=gone)
     else:
         old, new = _comparable(comparison)
-        changes, unread = without_unread(compare(old, new, seen_on=before.day), comparison.snapshots)
+        found = compare(old, new, seen_on=before.day, checked_on=_checked_days(old.get("projects")))
+        changes, unread = without_unread(found, comparison.snapshots)
         comparison.changes = changes
         comparison.uncompared += [*other_parsers(comparison.snapshots), *unread]
     for name, snapshot in comparison.snapshots.items():
@@ -54,6 +57,14 @@ def states_differ(store: Archive, before: str, after: str) -> pa.Table:
     """The changes between two harvests of a store; a table of `pipeline.compare.changes.SCHEMA`."""
     snapshots = (StoreSnapshot(store, store.resolve(when)) for when in (before, after))
     return compare_snapshots(*snapshots).changes
+
+
+def _checked_days(projects: Rows | None) -> dict[str, date]:
+    """The day on which each project's page was last read, in Bangkok, where the table says so."""
+    if projects is None:
+        return {}
+    rows = projects.select(["project_code", "checked_at"]).to_pylist()
+    return {row["project_code"]: row["checked_at"].astimezone(BANGKOK).date() for row in rows if row["checked_at"]}
 
 
 def _same_store(before: StoreSnapshot, after: StoreSnapshot) -> bool:
