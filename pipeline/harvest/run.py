@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -192,7 +192,7 @@ class HarvestRun:
         """Make the pages of doubtful answers pending, once in a harvest; True where there are some."""
         if self.scope.sample is not None or self.spool.meta().get("asked_again"):
             return False
-        sources = {ref.page_key: source for ref, source, _ in self.spool.planned()}
+        sources = self.spool.sources()
         pages = self.spool.pages(with_body=False, with_rows=False)
         self._asked_again = doubtful_pages(pages, self.known, sources, self.settings.allowance_pages)
         self.spool.set_meta(asked_again=True)
@@ -306,15 +306,18 @@ class HarvestRun:
         if reason is not None:
             why = reason or "there was no page to fetch"
             raise PortalError(f"nothing came from {self.settings.portal} ({why}); what was published before stays")
+        sources = self.spool.sources()
+        # the serials at which the sweep found nothing leave no trace
+        swept = {key for key, source in sources.items() if source == "sweep"} - self.known.keys()
         staged = stage(
             self.store,
             self.harvest_id,
-            self._pages_to_keep(),
+            self.spool.pages(unless_missing=swept),
             self.known,
             publish_contacts=self.settings.publish_contacts,
             suspect_nights=self.settings.suspect_nights,
         )
-        result = self._check(staged)
+        result = self._check(staged, sources)
         self.log("checked", published=result.published, held_back=result.held_back)
         # before the commit: no kill leaves a harvest without its report
         sha256 = write_report(self.folder, result, self.settings.portal)
@@ -325,13 +328,7 @@ class HarvestRun:
         drop_spool(self.folder)
         return result
 
-    def _pages_to_keep(self) -> Iterator[SpooledPage]:
-        """The pages fetched, without the serials at which the sweep found nothing."""
-        swept = {ref.page_key for ref, source, _ in self.spool.planned() if source == "sweep"} - self.known.keys()
-        return (page for page in self.spool.pages() if not (page.has_no_record and page.page_key in swept))
-
-    def _check(self, staged: Staged) -> HarvestResult:
-        requested = {ref.page_key: source for ref, source, _ in self.spool.planned()}
+    def _check(self, staged: Staged, requested: Mapping[str, str]) -> HarvestResult:
         odd = staged.oddities
         missing = odd.most("findings", "part_missing")
         checks = check_harvest(
@@ -364,7 +361,7 @@ class HarvestRun:
 
     @cached_property
     def _limits(self) -> DiscoveryLimits:
-        return DiscoveryLimits(self.settings, (ref.page_key for ref, _, _ in self.spool.planned()))
+        return DiscoveryLimits(self.settings, self.spool.sources())
 
     def _remarks(self, groups: Iterable[Coverage]) -> list[str]:
         is_whole = not (self.scope.pages or self.scope.agencies or self.scope.sample)

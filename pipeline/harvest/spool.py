@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -225,6 +225,10 @@ class Spool:
         ):
             yield PageRef(*ref), source, state
 
+    def sources(self) -> dict[str, str]:
+        """How each page that this harvest was to fetch was found, by its key; see `pending`."""
+        return dict(self._db.execute("SELECT page_key, source FROM frontier ORDER BY page_key"))
+
     # --- what was fetched -----------------------------------------------------------------------------------------
 
     def put(self, page: SpooledPage, found: Iterable[PageRef] = ()) -> None:
@@ -252,12 +256,19 @@ class Spool:
         self._insert([(ref.page_key, ref.kind, ref.code, ref.url, "link") for ref in found])
         self._commit_when_due()
 
-    def pages(self, *, with_body: bool = True, with_rows: bool = True) -> Iterator[SpooledPage]:
-        """All pages fetched, by key, one at a time in memory."""
+    def pages(
+        self, *, with_body: bool = True, with_rows: bool = True, unless_missing: Collection[str] = ()
+    ) -> Iterator[SpooledPage]:
+        """All pages fetched, by key, one at a time in memory.
+
+        unless_missing: keys of pages that are left out where the portal has no such record
+        """
         cursor = self._db.cursor()
         columns = f"page_key, about, {'body' if with_body else 'NULL'}, {'parsed' if with_rows else 'NULL'}"
         for row in cursor.execute(f"SELECT {columns} FROM pages ORDER BY page_key"):  # noqa: S608 - own words only
-            yield self._page(*row)
+            page = self._page(*row)
+            if not (page.page_key in unless_missing and page.has_no_record):
+                yield page
 
     def why_nothing_came(self) -> str | None:
         """None where any page was answered; else the most common error, or an empty text without one."""
