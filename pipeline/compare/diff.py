@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.compare.changes import SCHEMA
-from pipeline.compare.compare import compare
-from pipeline.compare.inputs import ParquetRows, Snapshot, StoreSnapshot, number_of_rows
-from pipeline.compare.state_pair import Rows
+from pipeline.compare.files import compare_files
+from pipeline.compare.inputs import Snapshot, StoreSnapshot
 from pipeline.compare.states import compare_states
+from pipeline.compare.table_file import TableFile
 from pipeline.compare.uncompared import Uncompared, not_confirmed, other_parsers, without_unread
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store.archive import Archive
-from pipeline.store.layout import BANGKOK
 
 
 @dataclass
@@ -42,8 +40,7 @@ def compare_snapshots(before: Snapshot, after: Snapshot, *, contacts: bool = Tru
             comparison.changes = compare_states(before.state, after.state, gone_before=gone)
     else:
         old, new = _comparable(comparison)
-        found = compare(old, new, seen_on=before.day, checked_on=_checked_days(old.get("projects")))
-        changes, unread = without_unread(found, comparison.snapshots)
+        changes, unread = without_unread(compare_files(old, new, before.day), comparison.snapshots)
         comparison.changes = changes
         comparison.uncompared += [*other_parsers(comparison.snapshots), *unread]
     for name, snapshot in comparison.snapshots.items():
@@ -59,26 +56,18 @@ def states_differ(store: Archive, before: str, after: str) -> pa.Table:
     return compare_snapshots(*snapshots).changes
 
 
-def _checked_days(projects: Rows | None) -> dict[str, date]:
-    """The day on which each project's page was last read, in Bangkok, where the table says so."""
-    if projects is None:
-        return {}
-    rows = projects.select(["project_code", "checked_at"]).to_pylist()
-    return {row["project_code"]: row["checked_at"].astimezone(BANGKOK).date() for row in rows if row["checked_at"]}
-
-
 def _same_store(before: StoreSnapshot, after: StoreSnapshot) -> bool:
     return before.store.root.resolve() == after.store.root.resolve()
 
 
-def _comparable(comparison: Comparison) -> tuple[dict[str, Rows], dict[str, Rows]]:
+def _comparable(comparison: Comparison) -> tuple[dict[str, TableFile], dict[str, TableFile]]:
     """The tables and columns that both snapshots have. What only one has is noted, and is no change."""
     old, new = dict(comparison.before.tables), dict(comparison.after.tables)
     note = comparison.uncompared.append
     for table in RECORD_TABLES:
         for name, here, there in (("A", old, new), ("B", new, old)):
             if table not in here and table in there:
-                note(Uncompared(name, table, f"{name} has no file of this table", number_of_rows(there[table])))
+                note(Uncompared(name, table, f"{name} has no file of this table", there[table].number))
                 del there[table]
     # reading the tables above found the missing columns
     for name, snapshot in comparison.snapshots.items():
@@ -86,39 +75,21 @@ def _comparable(comparison: Comparison) -> tuple[dict[str, Rows], dict[str, Rows
             if table in old and table in new:
                 for column in missing:
                     why = f"{name} was written without this column"
-                    note(Uncompared(name, f"{table}.{column}", why, number_of_rows(new[table])))
-                old[table], new[table] = (_WithoutColumns(rows[table], missing) for rows in (old, new))
+                    note(Uncompared(name, f"{table}.{column}", why, new[table].number))
+                old[table].leave_out(missing)
+                new[table].leave_out(missing)
     if "contacts" in old and "contacts" in new:
         withheld = [_contacts_withheld(tables) for tables in (old, new)]
         if withheld[0] != withheld[1]:
             name, there = ("A", new) if withheld[0] else ("B", old)
             why = f"{name} was published without contact lines"
-            note(Uncompared(name, "contacts", why, number_of_rows(there["contacts"])))
+            note(Uncompared(name, "contacts", why, there["contacts"].number))
             del old["contacts"], new["contacts"]
-    for table, rows in old.items():
-        other = new.get(table)
-        if isinstance(rows, ParquetRows) and isinstance(other, ParquetRows) and rows.has_bytes_of(other):
-            new[table] = rows  # `compare` skips a table that is the same object in both
     return old, new
 
 
-class _WithoutColumns:
-    """Rows with some columns read as null."""
-
-    def __init__(self, rows: Rows, columns: tuple[str, ...]) -> None:
-        self._rows, self._columns = rows, columns
-
-    def select(self, names: list[str], /) -> pa.Table:
-        table = self._rows.select(names)
-        for place, name in enumerate(names):
-            if name in self._columns:
-                kind = table.schema.field(place).type
-                table = table.set_column(place, pa.field(name, kind), pa.nulls(len(table), kind))
-        return table
-
-
-def _contacts_withheld(tables: Mapping[str, Rows]) -> bool:
-    return not number_of_rows(tables["contacts"]) and "projects" in tables and number_of_rows(tables["projects"]) > 0
+def _contacts_withheld(tables: Mapping[str, TableFile]) -> bool:
+    return not tables["contacts"].number and "projects" in tables and tables["projects"].number > 0
 
 
 def withhold_contacts(changes: pa.Table) -> pa.Table:

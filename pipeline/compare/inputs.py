@@ -1,7 +1,9 @@
 """The inputs of a comparison: a harvest of a store, or a folder of exported tables."""
 
-import filecmp
 import re
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cached_property
@@ -10,12 +12,11 @@ from typing import Final, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from pipeline.compare.state_pair import Rows
-from pipeline.errors import StoreDamagedError, StoreError, first_line
+from pipeline.compare.table_file import TableFile
+from pipeline.errors import StoreError
 from pipeline.location import is_url
-from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schema, page_columns
+from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schema
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, HARVEST_ID, harvest_day
 from pipeline.store.state import State
@@ -42,7 +43,7 @@ class Snapshot(Protocol):
         """The day of the state, in Bangkok."""
 
     @property
-    def tables(self) -> Mapping[str, Rows]:
+    def tables(self) -> Mapping[str, TableFile]:
         """The tables of records that it has."""
 
     @property
@@ -71,16 +72,21 @@ class StoreSnapshot:
     @cached_property
     def state(self) -> State:
         """The state after the harvest."""
-        return State(self.store, self._id)
+        return self.store.state(self._id)
 
     @cached_property
-    def tables(self) -> Mapping[str, Rows]:
+    def tables(self) -> Mapping[str, TableFile]:
         """All tables of records, from the stored snapshot where there is one."""
-        return {name: self._rows(name) for name in RECORD_TABLES}
+        files = {name: self.store.snapshot_file(name, self._id) for name in RECORD_TABLES}
+        return {name: TableFile(file or self._written / f"{name}.parquet", name) for name, file in files.items()}
 
-    def _rows(self, name: str) -> Rows:
-        file = self.store.snapshot_file(name, self._id)
-        return self.state.table(name) if file is None else ParquetRows(file, name)
+    @cached_property
+    def _written(self) -> Path:
+        """A folder with the state's tables, as long as this object lives."""
+        folder = Path(tempfile.mkdtemp(prefix="bma-progress-diff-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.state.write(folder)
+        return folder
 
     @property
     def pages(self) -> pa.Table | None:
@@ -121,7 +127,7 @@ class FolderSnapshot:
         self.held_back: str | None = None
 
     @cached_property
-    def tables(self) -> Mapping[str, Rows]:
+    def tables(self) -> Mapping[str, TableFile]:
         """The tables of records that the folder has."""
         return {name: self._open(name) for name in RECORD_TABLES if name in self._files}
 
@@ -154,8 +160,8 @@ class FolderSnapshot:
         checked = pc.max(self._open("projects").select(["checked_at"])["checked_at"]).as_py()
         return checked.astimezone(BANGKOK).date() if checked else None
 
-    def _open(self, name: str) -> "ParquetRows":
-        rows = ParquetRows(self._files[name], name)
+    def _open(self, name: str) -> TableFile:
+        rows = TableFile(self._files[name], name)
         if rows.missing:
             self.missing_columns[name] = rows.missing
         if lost := [column for column in TABLES[name].key if column in rows.missing]:
@@ -163,59 +169,6 @@ class FolderSnapshot:
                 f"{rows.file} lacks the key column {lost[0]}, so its rows cannot be told apart; export it again"
             )
         return rows
-
-
-class ParquetRows:
-    """The rows of one exported file. Columns are read only on request.
-
-    missing: declared columns that the file lacks; they read as null. Raises StoreDamagedError.
-    """
-
-    def __init__(self, file: Path, name: str) -> None:
-        self.file = file
-        self._name = name
-        self._schema = arrow_schema(name)
-        wanted = page_columns(name) or tuple(self._schema.names)
-        try:
-            metadata = pq.read_metadata(file)
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from None
-        self.number = int(metadata.num_rows)
-        self._there = frozenset(metadata.schema.to_arrow_schema().names)
-        self.missing = tuple(column for column in wanted if column not in self._there)
-
-    def select(self, names: list[str], /) -> pa.Table:
-        """Some columns, in this order."""
-        schema = pa.schema([pa.field(name, self._schema.field(name).type) for name in names])
-        there = [name for name in names if name in self._there]
-        try:
-            table = pq.read_table(self.file, columns=there) if there else None
-            columns = [
-                table[name].cast(field.type)
-                if table is not None and name in there
-                else pa.nulls(self.number, field.type)
-                for name, field in zip(names, schema, strict=True)
-            ]
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from None
-        return pa.Table.from_arrays(columns, schema=schema)
-
-    def has_bytes_of(self, other: "ParquetRows") -> bool:
-        """True where both files hold the same bytes, and so the same rows."""
-        try:
-            return filecmp.cmp(self.file, other.file, shallow=False)
-        except OSError as error:
-            raise self._damaged(error) from None
-
-    def _damaged(self, error: Exception) -> StoreDamagedError:
-        return StoreDamagedError(
-            f"{self.file} cannot be read as the table {self._name} ({first_line(error)}); export it again"
-        )
-
-
-def number_of_rows(rows: Rows) -> int:
-    """How many rows a table has."""
-    return rows.number if isinstance(rows, ParquetRows) else len(rows.select([]))
 
 
 def open_snapshot(text: str, default: Callable[[], Archive]) -> Snapshot:

@@ -27,9 +27,10 @@ from pipeline.compare.similarity import (
     step_similarity,
 )
 from pipeline.compare.state_pair import StatePair
+from pipeline.schema.columns import page_columns
 
 _OWNERS_AT_ONCE: Final = 500
-_ORDER_MATTERS: Final = frozenset(("progress_reports", "plan_steps"))
+ORDER_MATTERS: Final = frozenset(("progress_reports", "plan_steps"))
 """Tables in which a moved row is a difference; the order of plan levels and of items has no meaning."""
 
 
@@ -87,15 +88,15 @@ def list_differences(states: StatePair, table: str) -> list[Difference]:
 
     Of `result_list_items` it also records the new item numbers in `states`, for the tables of links and quarters.
     """
-    spec, columns = LIST_TABLES[table], list(states.columns(table))
+    spec, columns = LIST_TABLES[table], list(page_columns(table))  # also those not compared: rows are matched by them
     before, after = (rows.select(columns) for rows in states.rows(table))
     if "item_no" in spec.owner and states.item_numbers:
         before = renumber_items(before, states.item_numbers)
-    owners = _owners_that_differ(table, before, after, spec)
+    owners = _owners_that_differ(states, table, before, after)
     after_owners = key_strings(after, spec.owner)
     before, after = (rows.filter(pc.is_in(key_strings(rows, spec.owner), value_set=owners)) for rows in (before, after))
     found: list[Difference] = []
-    may_be_turned = table in _ORDER_MATTERS and 2 * len(owners) > pc.count_distinct(after_owners).as_py()
+    may_be_turned = table in ORDER_MATTERS and 2 * len(owners) > pc.count_distinct(after_owners).as_py()
     # Python objects of a few owners at a time: with all of them alive the garbage collector takes longer than the work
     for start in range(0, len(owners), _OWNERS_AT_ONCE):
         chosen = owners.slice(start, _OWNERS_AT_ONCE)
@@ -122,12 +123,13 @@ def _turned(
         )
 
 
-def _owners_that_differ(table: str, before: pa.Table, after: pa.Table, spec: _ListTable) -> pa.Array:
+def _owners_that_differ(states: StatePair, table: str, before: pa.Table, after: pa.Table) -> pa.Array:
     """Owners (as key strings) of lists with any difference at any place."""
+    spec = LIST_TABLES[table]
     matches = match_by_key(table, before, after, (*spec.owner, spec.place))
     only_one = ((before, matches.only_before), (after, matches.only_after))
     found = [rows.take(places) for rows, places in only_one if places]
-    for column in before.column_names:
+    for column in states.columns(table):
         old, new = matches.of_before(before.select([column])), matches.of_after(after.select([column]))
         places = unequal_places(old[column], new[column])
         if len(places):
@@ -169,7 +171,7 @@ class _OneList:
             for column in self._facts:
                 if old[column] != new[column]:
                     yield self._states.changed_value(self._table, column, old, new)
-            if moved and self._table in _ORDER_MATTERS:
+            if moved and self._table in ORDER_MATTERS:
                 yield self._states.changed_value(self._table, self._spec.place, old, new)
             elif place in renumbered:
                 yield self._states.changed_value(self._table, _NUMBERS[self._table], old, new)

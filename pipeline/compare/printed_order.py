@@ -3,7 +3,7 @@
 One reversed list is an edit of its agency. All of them in one night are a new way of printing: no row moved.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -16,12 +16,13 @@ _SHARE: Final = 0.9  # of the lists whose order can be seen
 class PrintedOrder:
     """Remembers, for one comparison of two states, which lists the portal turned round.
 
-    whole: false where the rows that are compared are less than half of the portal's; then nothing counts as turned
+    whole: false where the rows that are compared are less than half of the portal's; then nothing counts as turned. Or the
+        tables of which they are more
     said: the tables of which the difference was given already
     """
 
-    def __init__(self, *, whole: bool = True) -> None:
-        self._whole = whole
+    def __init__(self, *, whole: bool | Collection[str] = True) -> None:
+        self._whole: bool | Collection[str] = whole
         self._turned: dict[tuple[str, str], bool] = {}
         self.said: set[str] = set()
 
@@ -37,7 +38,8 @@ class PrintedOrder:
         lists: Iterable[tuple[Sequence[Row], Sequence[Row]]],
     ) -> None:
         """Decide about a table's columns from some lists, before and after; once decided, it stands."""
-        if not self._whole or all((table, column) in self._turned for column in columns):
+        whole = self._whole if isinstance(self._whole, bool) else table in self._whole
+        if not whole or all((table, column) in self._turned for column in columns):
             return
         directions: dict[str, list[int]] = {column: [] for column in columns}
         for before, after in lists:

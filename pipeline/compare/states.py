@@ -12,6 +12,7 @@ from pipeline.compare.changes import SCHEMA, mark_suspect
 from pipeline.compare.compare import compare
 from pipeline.compare.printed_order import PrintedOrder
 from pipeline.schema.codes import code_of_page
+from pipeline.schema.columns import schema_version
 from pipeline.store.layout import BANGKOK, harvest_day
 from pipeline.store.parquet import missing_columns
 from pipeline.store.state import FAMILIES, Family, LivePage, State, versions
@@ -42,8 +43,8 @@ def compare_states(
             chosen = [code for _, code in block]
             parts.append(
                 compare(
-                    before.rows(owner, names, {code: old[code] for code in chosen if code in old}),
-                    after.rows(owner, names, {code: new[code] for code in chosen if code in new}),
+                    before.facts(owner, names, chosen),
+                    after.facts(owner, names, chosen),
                     known_earlier=gone_before,
                     cause=causes[chosen[0]],
                     seen_on=harvest_day(before.harvest_id),
@@ -75,6 +76,7 @@ def unknown_columns(state: State, names: Sequence[str], pages: Sequence[LivePage
     return frozenset(
         place
         for id_ in {page.version_harvest_id for page in pages}
+        if state.harvests.manifest(id_).get("schema_version") != schema_version()
         for name in names
         if (file := state.harvests.file(id_, name)) is not None
         for place in missing_columns(file, name)

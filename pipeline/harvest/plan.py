@@ -15,7 +15,6 @@ from pipeline.schema.page_kinds import RECORD_KINDS
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK
-from pipeline.store.state import State
 
 _DAYS: Final = 7  # in this many days each page that the portal never had is requested once
 
@@ -25,7 +24,7 @@ def known_pages(store: Archive) -> dict[str, PageRow]:
     latest = store.latest_id()
     if latest is None:
         return {}
-    return {row["page_key"]: row for row in State(store, latest).table("pages").to_pylist()}
+    return {row["page_key"]: row for row in store.state(latest).table("pages").to_pylist()}
 
 
 def plan(

@@ -108,7 +108,7 @@ def _chunks(store: Archive, since: str | None) -> Iterator[tuple[str, list[PageR
     """The versions to be read again, some hundred at a time: harvest, rows of `pages`; a record's pages together."""
     if since is None:
         wanted: dict[str, list[PageRow]] = {}
-        for row in State(store, store.resolve("latest")).live.to_pylist():
+        for row in store.state(store.resolve("latest")).live.to_pylist():
             wanted.setdefault(row["version_harvest_id"], []).append(row)
         versions: Iterable[tuple[str, list[PageRow]]] = sorted(wanted.items())
     else:
@@ -186,7 +186,7 @@ def needs_replay(store: Archive, known: Mapping[str, PageRow]) -> bool:
     """True where another parser last read some record in force, and no replay by today's was tried yet."""
     if all(row["parser_version"] == PARSER_VERSION for row in known.values() if is_in_force(row)):
         return False
-    manifests = map(store.manifest, store.harvest_ids())
+    manifests = map(store.manifest, reversed(store.harvest_ids()))  # as a rule one of the last
     return not any((one["cause"], one["parser_version"]) == ("parser", PARSER_VERSION) for one in manifests)
 
 

@@ -192,7 +192,7 @@ def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:
         withheld = staged.withheld | store.withheld(before)
         rows = store.manifest(before)["rows"]
         staged.rows_before = {name: rows[name] for name in RECORD_TABLES if name in rows and name not in withheld}
-        changes = compare_states(State(store, before), new, gone_before=_gone(staged.previous), cause=cause)
+        changes = compare_states(store.state(before), new, gone_before=_gone(staged.previous), cause=cause)
     staged.changes = Counter(changes["meaning"].to_pylist())
     write_parquet(changes, staged.folder / "changes.parquet", "changes")
     del changes

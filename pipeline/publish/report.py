@@ -20,7 +20,7 @@ from parsers import PARSER_VERSION
 from pipeline.compare.changes import record_of
 from pipeline.compare.classify import DETAILS, MEANINGS, SEVERITIES, meaning_order, severity_of
 from pipeline.compare.diff import Comparison
-from pipeline.compare.inputs import Snapshot, StoreSnapshot, number_of_rows
+from pipeline.compare.inputs import Snapshot, StoreSnapshot
 from pipeline.compare.trends import most_rewritten, silent_projects
 from pipeline.publish.report_records import RecordBuilder
 from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, SEVERITIES_TH
@@ -96,7 +96,7 @@ class _View:
                     "confirmed": confirmed,
                     "live": live,
                     "share": f"{100 * confirmed / live:.1f}" if live else None,
-                    "rows": {name: number_of_rows(snapshot.tables[name]) for name in TABLES if name in snapshot.tables},
+                    "rows": {name: snapshot.tables[name].number for name in TABLES if name in snapshot.tables},
                 }
             )
         return described

@@ -80,7 +80,7 @@ class Archive(Harvests):
         id_ = self._known(name, when)
         chosen = None if columns is None else _known_columns(name, columns)
         if (file := self.snapshot_file(name, id_)) is None:
-            table = State(self, id_).table(name)
+            table = self.state(id_).table(name)
             return table if chosen is None else table.select(chosen)
         with _table_file(file):
             return pq.read_table(file, columns=chosen)
@@ -173,6 +173,10 @@ class Archive(Harvests):
         hashes = {name: str(file["sha256"]) for name, file in about["files"].items()}
         return {} if contradicts(self.manifest(harvest_id), about) else hashes
 
+    def state(self, harvest_id: str) -> State:
+        """All tables as of a harvest, from the nearest snapshot before it."""
+        return State(self, harvest_id, base=self.base_for(harvest_id))
+
     def state_folder(self, harvest_id: str, spare: Path) -> Path:
         """A folder with every table as of a harvest: its snapshot, or `spare`, into which they are then written."""
         if snapshot := self.snapshot(harvest_id):
@@ -188,7 +192,7 @@ class Archive(Harvests):
             for file in snapshot.glob("*.parquet"):
                 shutil.copyfile(file, out / file.name)
         else:
-            State(self, id_, base=self.base_for(id_)).write(out)
+            self.state(id_).write(out)
         return id_
 
 

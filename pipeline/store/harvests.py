@@ -11,14 +11,16 @@ from typing import Any
 import orjson
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import zstandard
 
 from pipeline.errors import MissingPageError, StoreDamagedError, StoreError
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE
 from pipeline.store.durable import is_unaltered
+from pipeline.store.index import committed_ids, listed_harvests, read_head
 from pipeline.store.layout import HARVEST_ID, MANIFEST, Folder, harvest_id_at
-from pipeline.store.packs import PACK, harvest_folder, pack_of, packed_ids, parquet_source
+from pipeline.store.packs import harvest_folder, pack_of, parquet_source
 from pipeline.store.points_in_time import When, end_of
 
 
@@ -32,28 +34,33 @@ class Harvests:
 
     def harvest_ids(self, *, published_only: bool = False) -> list[str]:
         """All committed harvests, oldest first."""
-        folder = self.root / "harvests"
-        found: set[str] = set()
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if HARVEST_ID.fullmatch(path.name):
-                found.add(path.name)
-            elif PACK.fullmatch(path.name):
-                found.update(packed_ids(path))
-        ids = sorted(found)
-        return [id_ for id_ in ids if self.manifest(id_)["published"]] if published_only else ids
+        ids = committed_ids(self.root)
+        return [id_ for id_ in ids if self._is_published(id_)] if published_only else ids
+
+    def _is_published(self, harvest_id: str) -> bool:
+        known = listed_harvests(self.root).published.get(harvest_id)
+        return bool(self.manifest(harvest_id)["published"]) if known is None else known
 
     def check_chain(self) -> None:
         """Raise StoreDamagedError where a harvest is missing: one that another followed, or that head.json names."""
-        newest = read_head(self.root).get("harvest_id")  # read before the harvests: a writer may be adding one
+        # read before the harvests: a writer may be adding one
+        newest, listed = read_head(self.root).get("harvest_id"), listed_harvests(self.root).published
         ids = self.harvest_ids()
         if newest is not None and newest not in ids:
             raise newest_is_damaged(self.root, newest)
+        if lost := listed.keys() - ids:
+            followed = max(lost)
+            raise self._is_missing(followed, min(id_ for id_ in ids if id_ > followed))
         for before, id_ in zip((None, *ids), ids, strict=False):
-            followed = self.manifest(id_)["previous"]
-            if followed != before:
-                raise StoreDamagedError(
-                    f"harvest {followed}, which {id_} followed, is missing in {self.root}; restore it from a copy of the store"
-                )
+            if id_ in listed and (before is None or before in listed):
+                continue  # checked when head.json was written
+            if (followed := self.manifest(id_)["previous"]) != before:
+                raise self._is_missing(followed, id_)
+
+    def _is_missing(self, harvest_id: str, follower: str) -> StoreDamagedError:
+        return StoreDamagedError(
+            f"harvest {harvest_id}, which {follower} followed, is missing in {self.root}; restore it from a copy of the store"
+        )
 
     def manifest(self, harvest_id: str) -> dict[str, Any]:
         """The manifest of a harvest. Raises StoreDamagedError."""
@@ -119,9 +126,9 @@ class Harvests:
 
     # --- pages ----------------------------------------------------------------------------------------------------
 
-    def page_hash(self, harvest_id: str, page_key: str, name: str) -> str | None:
-        """A page's `facts_sha256` or `page_sha256`, from the harvest that first saw the version or the bytes."""
-        return _hashes(self.root / "harvests", harvest_id, name).get(page_key)
+    def page_hashes(self, harvest_id: str, name: str) -> tuple[pa.Array, pa.Array]:
+        """The pages of which a harvest has a `facts_sha256` or `page_sha256`, and these: what it was the first to see."""
+        return _hashes(self.root / "harvests", harvest_id, name)
 
     def version_in(self, harvest_id: str, page_key: str) -> str | None:
         """The harvest that holds the version of a page that was in force as of a harvest, or None."""
@@ -136,12 +143,14 @@ class Harvests:
             raise StoreError(f"{code!r} is no project's or indicator's code, such as 24000000-2964 or 2400-1013")
         column = "project_code" if PROJECT_CODE.fullmatch(code) else "kpi_code"
         self.check_chain()
-        found = []
+        found: list[dict[str, Any]] = []
+        hashes: dict[tuple[str, str], str] = {}  # page, harvest → the hash that this harvest was the first to see
         for id_ in self.harvest_ids():
-            pages = pq.read_table(_source(self.root / "harvests", id_, "pages"), filters=[(column, "=", code)])
-            for row in pages.to_pylist():
-                if row["page_sha256"] is None and row["body_harvest_id"] is not None:
-                    row["page_sha256"] = self.page_hash(row["body_harvest_id"], row["page_key"], "page_sha256")
+            for row in _rows_where(_source(self.root / "harvests", id_, "pages"), column, code):
+                if row["page_sha256"] is None:
+                    row["page_sha256"] = hashes.get((row["page_key"], row["body_harvest_id"]))
+                else:
+                    hashes[row["page_key"], id_] = row["page_sha256"]
                 found.append(row)
         if not found:
             raise StoreError(f"{self.root} knows no page of {code}")
@@ -193,15 +202,6 @@ def page_hashes(hashes: Iterable[str]) -> bytes:
     return "".join(f"{sha256}\n" for sha256 in sorted(hashes)).encode()
 
 
-def read_head(root: Path) -> dict[str, Any]:
-    """What head.json says; empty where it is lost or damaged."""
-    try:
-        head = orjson.loads((root / "head.json").read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    return head if isinstance(head, dict) else {}
-
-
 def newest_is_damaged(root: Path, harvest_id: str) -> StoreDamagedError:
     """The error of a store whose newest harvest is not there as it was committed."""
     return StoreDamagedError(
@@ -248,19 +248,33 @@ def _source(harvests: Path, harvest_id: str, name: str) -> Path | pa.BufferReade
 
 
 @lru_cache(maxsize=64)
-def _hashes(harvests: Path, harvest_id: str, name: str) -> dict[str, str]:
-    return {key: sha256 for key, sha256 in _page_column(harvests, harvest_id, name) if sha256}
+def _hashes(harvests: Path, harvest_id: str, name: str) -> tuple[pa.Array, pa.Array]:
+    pages = _read(_source(harvests, harvest_id, "pages"), ["page_key", name])
+    pages = pages.filter(pc.is_valid(pages[name]))
+    return pages["page_key"].combine_chunks(), pages[name].combine_chunks()
 
 
 @lru_cache(maxsize=8)
 def _versions(harvests: Path, harvest_id: str) -> dict[str, str]:
-    return dict(_page_column(harvests, harvest_id, "version_harvest_id"))
+    pages = _read(_source(harvests, harvest_id, "pages"), ["page_key", "version_harvest_id"])
+    return dict(zip(*(column.to_pylist() for column in pages.columns), strict=True))
 
 
-def _page_column(harvests: Path, harvest_id: str, name: str) -> list[tuple[str, str]]:
-    """Each page's key and its value of one column."""
-    pages = pq.read_table(_source(harvests, harvest_id, "pages"), columns=["page_key", name])
-    return list(zip(pages["page_key"].to_pylist(), pages[name].to_pylist(), strict=True))
+def _read(source: Path | pa.BufferReader, columns: list[str] | None = None) -> pa.Table:
+    """A small file, whole; without what `pq.read_table` does before it reads the first byte."""
+    with pq.ParquetFile(source) as stored:
+        return stored.read(columns)
+
+
+def _rows_where(source: Path | pa.BufferReader, column: str, value: str) -> list[dict[str, Any]]:
+    """The rows of a file that have a value in a column; only the groups of rows that have one are read whole."""
+    rows: list[dict[str, Any]] = []
+    with pq.ParquetFile(source) as stored:
+        for group in range(stored.num_row_groups):
+            here = pc.equal(stored.read_row_group(group, columns=[column]).column(0), value)
+            if pc.any(here).as_py():
+                rows += stored.read_row_group(group).filter(here).to_pylist()
+    return rows
 
 
 @lru_cache(maxsize=64)

@@ -26,6 +26,7 @@ BANGKOK: Final = ZoneInfo("Asia/Bangkok")
 CLOCKS_DIFFER: Final = timedelta(hours=1)
 """How far two right clocks may be apart: machines that are not kept in time, a clock that was set back."""
 MANIFEST: Final = "manifest.json"
+HEAD: Final = "head.json"
 SNAPSHOT: Final = "snapshot.json"
 SPOOL: Final = "spool.sqlite"
 

@@ -13,7 +13,6 @@ from pipeline.store.data_package import write_data_package, write_index
 from pipeline.store.durable import FileHashes, remove, seal, sync_and_hash, write_durably
 from pipeline.store.layout import BANGKOK, SNAPSHOT, harvest_start, ids_in
 from pipeline.store.readers import put_in_place
-from pipeline.store.state import State
 
 
 def publish(archive: Archive, harvest_id: str, built: Path | None = None, tables: FileHashes | None = None) -> None:
@@ -35,7 +34,7 @@ def _write_snapshot(
         built = archive.root / "tmp" / f"snapshot-{harvest_id}"
         remove(built)
         built.mkdir()
-        State(archive, harvest_id, base=archive.base_for(harvest_id)).write(built)
+        archive.state(harvest_id).write(built)
     finish_snapshot(built, harvest_id, archive.portal, tables)
     put_in_place(built, archive.root / "snapshots" / harvest_id)
 

@@ -5,8 +5,7 @@ hand (the *base*) saves reading old harvests: only codes whose pages differ betw
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import copy
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -44,6 +43,13 @@ OF_ONE_HARVEST: Final = ("progress_differs",)
 """Rules that compare two pages: a finding holds for its harvest only, not as long as the page's version."""
 
 
+_OF_BASE_PAGES: Final = (
+    *("page_key", "kind", "version_harvest_id", "ended_at"),
+    *("facts_sha256", "body_harvest_id", "page_sha256"),
+)
+"""The columns of a base's pages that tell what has changed since, and what need not be looked up again."""
+
+
 class LivePage(NamedTuple):
     """A page whose record is in force: its key, the harvest of its version, its row among the live pages."""
 
@@ -73,7 +79,10 @@ class State:
         self._base = harvests.root / "snapshots" / base if base else None
         self._base_lacks = harvests.withheld(base) if base else frozenset()
         self.withheld = frozenset() if staged else harvests.withheld(harvest_id)
-        self.pages = fill_pages(read_as(self._file(harvest_id, "pages"), arrow_schemas()["pages"]), self)
+        schema = arrow_schemas()["pages"]
+        needed = pa.schema([schema.field(column) for column in _OF_BASE_PAGES])
+        self._base_pages = read_as(self._base / "pages.parquet" if self._base else None, needed)
+        self.pages = self._fill(read_as(self._file(harvest_id, "pages"), schema))
         self.live = live_pages(self.pages)
         self._families = _families(self.live)
 
@@ -87,6 +96,33 @@ class State:
         if self._staged and harvest_id == self.harvest_id:
             return self._staged / f"{name}.parquet"
         return self.harvests.file(harvest_id, name)
+
+    def _fill(self, pages: pa.Table) -> pa.Table:
+        """Complete the values that a harvest's own file leaves out because another harvest has them.
+
+        The facts' hash is in the version's harvest, the page's hash in the one that first saw its bytes; the base has both.
+        Where the record's bytes are not named, they are the page's.
+        """
+        for name, owner in (("facts_sha256", "version_harvest_id"), ("page_sha256", "body_harvest_id")):
+            filled = pc.coalesce(pages[name], _of_same(pages, self._base_pages, owner, name))
+            kept_in = pc.if_else(pc.is_null(filled), pages[owner], None)
+            hashes = self._hashes(name, sorted(set(pc.unique(kept_in).to_pylist()) - {None, self.harvest_id}))
+            places = pc.index_in(_joined(kept_in, pages["page_key"]), value_set=hashes["place"], skip_nulls=True)
+            filled = pc.coalesce(filled, hashes["sha256"].take(places))
+            pages = _with_column(pages, name, filled.combine_chunks())
+        has_record = pc.is_valid(pages["version_harvest_id"])
+        implied = pc.and_(has_record, pc.is_null(pages["record_sha256"]))
+        for name, same in (("record_sha256", "page_sha256"), ("record_body_harvest_id", "body_harvest_id")):
+            pages = _with_column(pages, name, pc.if_else(implied, pages[same], pages[name]))
+        return pages
+
+    def _hashes(self, name: str, harvest_ids: Sequence[str]) -> pa.Table:
+        """What some harvests were the first to see: the hashes, each with its place, harvest and page in one text."""
+        parts = [pa.table({"place": pa.array([], pa.string()), "sha256": pa.array([], pa.string())})]
+        for id_ in harvest_ids:
+            keys, hashes = self.harvests.page_hashes(id_, name)
+            parts.append(pa.table({"place": _joined(pa.scalar(id_), keys), "sha256": hashes}))
+        return pa.concat_tables(parts).combine_chunks()
 
     def table(self, name: str) -> pa.Table:
         """One table, whole; one that was withheld when the harvest was published is empty."""
@@ -167,23 +203,14 @@ class State:
     def _write_blocks(
         self, owner: str, names: Sequence[str], writers: Mapping[str, pq.ParquetWriter], rows: dict[str, int]
     ) -> None:
-        """Write some tables of a family block by block; what the base lacks is read from the harvests alone."""
-        lacking = tuple(name for name in names if name in self._base_lacks)
-        others = tuple(name for name in names if name not in lacking)
-        for state, chosen in ((self, others), (self._without_base(), lacking)):
-            for _, tables in state.blocks(owner, chosen) if chosen else ():
-                for name in chosen:
-                    if len(tables[name]):
-                        writers[name].write_table(tables[name])
-                        rows[name] += len(tables[name])
-                del tables
-                pa.default_memory_pool().release_unused()  # else a block's memory stays until the harvest ends
-
-    def _without_base(self) -> "State":
-        """The same state, all of it read from the harvests."""
-        state = copy(self)
-        state._base, state._base_lacks = None, frozenset()
-        return state
+        """Write some tables of a family block by block."""
+        for _, tables in self.blocks(owner, names) if names else ():
+            for name in names:
+                if len(tables[name]):
+                    writers[name].write_table(tables[name])
+                    rows[name] += len(tables[name])
+            del tables
+            pa.default_memory_pool().release_unused()  # else a block's memory stays until the harvest ends
 
     def _copy_from_base(self, out: Path, leave_out: frozenset[str]) -> dict[str, int]:
         """Copy the files of the tables of which no row can differ from the base; returns their rows, by table."""
@@ -203,22 +230,30 @@ class State:
 
     # --- blocks ---------------------------------------------------------------------------------------------------
 
-    def blocks(self, owner: str, names: tuple[str, ...]) -> Iterator[tuple[list[str], dict[str, pa.Table]]]:
+    def blocks(self, owner: str, names: Sequence[str]) -> Iterator[tuple[list[str], dict[str, pa.Table]]]:
         """The tables of a family block by block of codes, in order of code."""
         pages = self.family(owner)
-        dirty = self._dirty(owner)
         codes = sorted(pages)
         for start in range(0, len(codes), _BLOCK):
             block = codes[start : start + _BLOCK]
-            fresh = [code for code in block if dirty is None or code in dirty]
-            tables = self.rows(owner, names, {code: pages[code] for code in fresh})
-            if len(fresh) < len(block) and self._base is not None:
-                old = self._from_base(owner, names, block, frozenset(fresh))
-                tables = {name: _sorted(pa.concat_tables([old[name], tables[name]]), name) for name in names}
+            tables = self.facts(owner, names, block)
             yield block, {name: self._with_lineage(name, tables[name], pages) for name in names}
 
-    def rows(self, owner: str, names: tuple[str, ...], pages: Family) -> dict[str, pa.Table]:
-        """The facts of some codes, read from the harvests that hold their versions; a project's two pages merged."""
+    def facts(self, owner: str, names: Sequence[str], codes: Sequence[str]) -> dict[str, pa.Table]:
+        """The facts of some codes, in order of code: from the base where it has them, else from the harvests."""
+        pages, dirty = self.family(owner), self._dirty(owner)
+        fresh = [code for code in codes if code in pages and (dirty is None or code in dirty)]
+        known = [code for code in codes if code in pages and dirty is not None and code not in dirty]
+        in_base = [name for name in names if known and name not in self._base_lacks]
+        lacking = [name for name in names if name not in in_base]
+        tables = self.rows(owner, lacking, {code: pages[code] for code in (*fresh, *known)})
+        tables |= self.rows(owner, in_base, {code: pages[code] for code in fresh})
+        for name in in_base:
+            tables[name] = _sorted(pa.concat_tables([self._from_base(owner, name, known), tables[name]]), name)
+        return tables
+
+    def rows(self, owner: str, names: Sequence[str], pages: Family) -> dict[str, pa.Table]:
+        """The facts of some pages, by code, read from the harvests that hold their versions; a project's two pages merged."""
         wanted: dict[str, set[str]] = {}
         for rows in pages.values():
             for page in rows:
@@ -234,18 +269,12 @@ class State:
             for name in names
         }
 
-    def _from_base(
-        self, owner: str, names: tuple[str, ...], block: list[str], fresh: frozenset[str]
-    ) -> dict[str, pa.Table]:
-        """The facts of a block's other codes, from the base snapshot."""
+    def _from_base(self, owner: str, name: str, codes: Sequence[str]) -> pa.Table:
+        """The facts of some codes, in order of code, from the base snapshot."""
         assert self._base is not None  # noqa: S101
-        kept = pa.array([code for code in block if code not in fresh], pa.string())
-        inside = (ds.field(owner) >= block[0]) & (ds.field(owner) <= block[-1])
-        tables = {}
-        for name in names:
-            table = read_as(self._base / f"{name}.parquet", arrow_schemas(facts_only=True)[name], inside)
-            tables[name] = table.filter(pc.is_in(table[owner], value_set=kept))
-        return tables
+        inside = (ds.field(owner) >= codes[0]) & (ds.field(owner) <= codes[-1])
+        chosen = inside & ds.field(owner).isin(pa.array(codes, pa.string()))
+        return read_as(self._base / f"{name}.parquet", arrow_schemas(facts_only=True)[name], chosen)
 
     @cache  # noqa: B019 - one state lives as long as one publication
     def _dirty(self, owner: str) -> frozenset[str] | None:
@@ -263,8 +292,7 @@ class State:
 
     @cached_property
     def _base_families(self) -> Mapping[str, Family]:
-        assert self._base is not None  # noqa: S101
-        return _families(live_pages(read_as(self._base / "pages.parquet", arrow_schemas()["pages"])))
+        return _families(live_pages(self._base_pages))
 
     def _with_lineage(self, name: str, table: pa.Table, pages: Family) -> pa.Table:
         schema = arrow_schemas()[name]
@@ -286,18 +314,23 @@ class State:
     def _findings(self) -> pa.Table:
         """The findings of the versions in force, and those that this harvest made."""
         schema = arrow_schemas()["findings"]
-        wanted: dict[str, set[str]] = {}
-        for key, id_ in zip(
-            self.live["page_key"].to_pylist(), self.live["version_harvest_id"].to_pylist(), strict=True
-        ):
-            wanted.setdefault(id_, set()).add(key)
-        wanted.setdefault(self.harvest_id, set()).update(self.pages["page_key"].to_pylist())
-        parts = []
-        for id_, keys in sorted(wanted.items()):
-            found = read_as(self._file(id_, "findings"), schema)
-            if id_ != self.harvest_id:
-                found = found.filter(pc.invert(pc.is_in(found["rule"], value_set=pa.array(OF_ONE_HARVEST))))
-            parts.append(found.filter(pc.is_in(found["page_key"], value_set=pa.array(sorted(keys), pa.string()))))
+        known = _keys_by_version(live_pages(self._base_pages))
+        wanted = _keys_by_version(self.live)
+        in_base = {id_: keys & known.get(id_, frozenset()) for id_, keys in wanted.items() if id_ != self.harvest_id}
+        wanted |= {id_: wanted[id_] - keys for id_, keys in in_base.items()}
+        wanted[self.harvest_id] = frozenset(self.pages["page_key"].to_pylist())
+        parts = [
+            _of_pages(read_as(self._file(id_, "findings"), schema), keys, lasting_only=id_ != self.harvest_id)
+            for id_, keys in sorted(wanted.items())
+            if keys
+        ]
+        if self._base is not None:
+            found = read_as(self._base / "findings.parquet", schema)
+            parts += [
+                _of_pages(found.filter(pc.equal(found["harvest_id"], id_)), keys, lasting_only=True)
+                for id_, keys in in_base.items()
+                if keys
+            ]
         return _sorted(pa.concat_tables(parts).cast(schema), "findings") if parts else schema.empty_table()
 
 
@@ -319,34 +352,39 @@ def changes_of_harvest(file: Folder | None, harvest_id: str) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+def _keys_by_version(pages: pa.Table) -> dict[str, frozenset[str]]:
+    """The keys of pages by the harvest that holds their version."""
+    keys: dict[str, set[str]] = {}
+    for key, id_ in zip(pages["page_key"].to_pylist(), pages["version_harvest_id"].to_pylist(), strict=True):
+        keys.setdefault(id_, set()).add(key)
+    return {id_: frozenset(found) for id_, found in keys.items()}
+
+
+def _of_pages(findings: pa.Table, keys: Collection[str], *, lasting_only: bool) -> pa.Table:
+    """The findings of some pages. lasting_only: without those that hold for one harvest only"""
+    if lasting_only:
+        findings = findings.filter(pc.invert(pc.is_in(findings["rule"], value_set=pa.array(OF_ONE_HARVEST))))
+    return findings.filter(pc.is_in(findings["page_key"], value_set=pa.array(sorted(keys), pa.string())))
+
+
 def live_pages(pages: pa.Table) -> pa.Table:
     """The pages whose record is in force: some version of it was read, and it has not ended."""
     return pages.filter(pc.and_(pc.is_valid(pages["version_harvest_id"]), pc.is_null(pages["ended_at"])))
 
 
-def fill_pages(pages: pa.Table, state: State) -> pa.Table:
-    """Complete the values that a harvest's own file leaves out because another harvest has them.
-
-    The facts' hash is in the version's harvest, the page's hash in the one that first saw its bytes. Where the record's
-    bytes are not named, they are the page's.
-    """
-    for name, owner in (("facts_sha256", "version_harvest_id"), ("page_sha256", "body_harvest_id")):
-        rows = zip(*(pages[column].to_pylist() for column in ("page_key", owner, name)), strict=True)
-        filled = [
-            state.harvests.page_hash(id_, key, name)
-            if sha256 is None and id_ not in (None, state.harvest_id)
-            else sha256
-            for key, id_, sha256 in rows
-        ]
-        pages = _with_column(pages, name, pa.array(filled, pa.string()))
-    has_record = pc.is_valid(pages["version_harvest_id"])
-    implied = pc.and_(has_record, pc.is_null(pages["record_sha256"]))
-    for name, same in (("record_sha256", "page_sha256"), ("record_body_harvest_id", "body_harvest_id")):
-        pages = _with_column(pages, name, pc.if_else(implied, pages[same], pages[name]))
-    return pages
+def _of_same(pages: pa.Table, base: pa.Table, owner: str, name: str) -> pa.ChunkedArray:
+    """For each page the base's value of a column; null where the base names another harvest as its owner, or no such page."""
+    places = pc.index_in(pages["page_key"], value_set=base["page_key"])
+    same = pc.equal(pages[owner], base[owner].take(places))
+    return pc.if_else(pc.fill_null(same, False), base[name].take(places), None)
 
 
-def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+def _joined(harvest_ids: pa.ChunkedArray | pa.Scalar, page_keys: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Harvest and page as one text; null where there is no harvest."""
+    return pc.binary_join_element_wise(harvest_ids, page_keys, "/")
+
+
+def _with_column(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
     place = table.schema.get_field_index(name)
     return table.set_column(place, table.schema.field(place), values)
 

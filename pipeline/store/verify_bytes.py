@@ -12,12 +12,12 @@ from typing import Any, Final
 from pipeline.errors import StoreDamagedError
 from pipeline.store.archive import contradicts, read_snapshot
 from pipeline.store.durable import canonical_json, file_sha256, unseal
-from pipeline.store.layout import FORMAT, HARVEST_ID, MANIFEST, README, SNAPSHOT, SPOOL, Folder, ids_in
+from pipeline.store.layout import FORMAT, HARVEST_ID, HEAD, MANIFEST, README, SNAPSHOT, SPOOL, Folder, ids_in
 from pipeline.store.packs import PACK, harvest_folder, packed_ids, packs
 from pipeline.store.run_files import LATER, LATER_SUMS, PRUNED, SUMS
 
 _EXPECTED: Final = frozenset(
-    ("README.md", "store.json", "head.json", "latest", "harvests", "snapshots", "runs", "tmp", ".lock")
+    ("README.md", "store.json", HEAD, "latest", "harvests", "snapshots", "runs", "tmp", ".lock")
 )
 NEXT_START: Final = "the next harvest sets it right"
 RESTORE: Final = "restore it from a copy of the store"
@@ -86,20 +86,34 @@ def verify_head(root: Path, portal: str | None) -> Iterator[VerifyProblem]:
     """Check head.json against the newest harvest, the packs and the store's portal."""
     ids = _ids(root)
     try:
-        head, whole = unseal((root / "head.json").read_bytes(), "head_sha256")
+        head, whole = unseal((root / HEAD).read_bytes(), "head_sha256")
     except (OSError, ValueError, KeyError, TypeError):
-        yield VerifyProblem("head.json", "missing or damaged", RESTORE)
+        yield VerifyProblem(HEAD, "missing or damaged", RESTORE)
         return
     if not whole or (portal is not None and head.get("portal") != portal):
-        yield VerifyProblem("head.json", "altered", RESTORE)
+        yield VerifyProblem(HEAD, "altered", RESTORE)
     elif head["harvest_id"] != (ids[-1] if ids else None):
         if _follows(root, ids, head):
-            yield VerifyProblem("head.json", f"does not know {ids[-1]} yet; its writer was killed", NEXT_START)
+            yield VerifyProblem(HEAD, f"does not know {ids[-1]} yet; its writer was killed", NEXT_START)
         else:
-            yield VerifyProblem("head.json", f"the newest harvest should be {head['harvest_id']}", RESTORE)
+            yield VerifyProblem(HEAD, f"the newest harvest should be {head['harvest_id']}", RESTORE)
     elif ids and head["manifest_sha256"] != sha256_or_none(_folder(root, ids[-1]) / MANIFEST):
         yield VerifyProblem(f"harvests/{ids[-1]}/{MANIFEST}", "not the manifest that head.json names", RESTORE)
+    elif not _lists_all(root, ids, head.get("harvests")):
+        yield VerifyProblem(
+            HEAD, "does not list the harvests that are there", "delete it: the next harvest writes it anew"
+        )
     yield from _packs(root, head.get("packs") or {})
+
+
+def _lists_all(root: Path, ids: list[str], listed: dict[str, bool] | None) -> bool:
+    """Whether head.json lists the harvests as their manifests say; older versions wrote no list."""
+    if listed is None:
+        return True
+    manifests = {id_: _manifest(root, id_) for id_ in ids}
+    return listed.keys() == manifests.keys() and all(
+        listed[id_] == manifest["published"] for id_, manifest in manifests.items() if "published" in manifest
+    )
 
 
 def _packs(root: Path, stated: dict[str, str]) -> Iterator[VerifyProblem]:
