@@ -7,7 +7,8 @@ from typing import Final
 
 from pipeline.errors import StoreError
 
-SCHEMES: Final = ("s3", "gs", "az")
+SCHEMES: Final = ("s3",)
+_UNTESTED: Final = ("gs", "az")
 
 
 def is_url(text: str) -> bool:
@@ -25,6 +26,10 @@ def local_folder(place: str | Path) -> Path:
         return Path(place)
     url = text.rstrip("/")
     scheme, _, rest = url.partition("://")
+    if scheme in _UNTESTED:
+        raise StoreError(
+            f"{text}: stores in this kind of object storage are not supported, only s3:// and what speaks S3 is"
+        )
     if scheme not in SCHEMES or not rest.strip("/"):
         raise StoreError(f"{text} is no place for a store; name a folder, or an address such as s3://bucket/folder")
     home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")

@@ -35,7 +35,7 @@ class Archive(Harvests):
             about = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise StoreError(
-                f"{root} holds no store; run `bma-progress harvest --data {root}` first, or name another folder"
+                f"{self.place} holds no store; run `bma-progress harvest --data {self.place}` first, or name another folder"
             ) from None
         except (OSError, ValueError) as error:
             raise refused_by_machine(error, file) or unreadable(file) from None

@@ -50,6 +50,14 @@ def service_lock(root: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def turn(root: Path) -> Iterator[None]:
+    """Be the only process of this machine that fetches into a mirror or begins to write to it; waits for the others."""
+    with beside(root, "turn").open("ab") as held:
+        _flock(wait=True)(held.fileno())
+        yield
+
+
 def is_locked(root: Path) -> bool:
     """Whether a writer may be at work; who may not look at the lock cannot say that none is."""
     try:
@@ -77,8 +85,8 @@ def _lock(root: Path, tries: int = 10) -> int:
     return descriptor
 
 
-def _flock() -> Callable[[int], None]:
-    """Locks an open file, or raises BlockingIOError where another process holds its lock."""
+def _flock(*, wait: bool = False) -> Callable[[int], None]:
+    """Locks an open file, or raises BlockingIOError where another process holds its lock. wait: until it is free"""
     try:
         import fcntl  # only Unix has it, and reading does not need it
     except ImportError:
@@ -86,4 +94,4 @@ def _flock() -> Callable[[int], None]:
             "this system has no file locks of Unix, which writing to a store and mirroring object storage need; do that on "
             "Linux or macOS: a copy of a store can be read here"
         ) from None
-    return lambda descriptor: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return lambda descriptor: fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -1,4 +1,4 @@
-"""Object storage (`s3://`, `gs://`, `az://`): named bytes, and writes that fail where somebody else wrote first."""
+"""Object storage (`s3://`): named bytes, and writes that fail where somebody else wrote first."""
 
 import hashlib
 import json
@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError, first_line
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
+
+_NO_BUCKET: Final = "NoSuchBucket"
+_MACHINE_ROLE: Final = "169.254.169.254"
+"""Where the library asks for a cloud machine's own credentials once it has found no others."""
 
 
 class ObjectStorage:
@@ -38,7 +42,9 @@ class ObjectStorage:
         with self._library(key) as obstore:
             try:
                 answer = obstore.get(self._objects, key)
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                if _NO_BUCKET in str(error):
+                    raise self._no_bucket() from None
                 return None
             return bytes(answer.bytes()), answer.meta["e_tag"]
 
@@ -115,6 +121,9 @@ class ObjectStorage:
                 f"{self.url} cannot be used ({first_line(error)}); check the address and credentials"
             ) from None
 
+    def _no_bucket(self) -> StoreError:
+        return StoreError(f"{self.url} names a bucket that does not exist; make it first, or correct the address")
+
     @contextmanager
     def _library(self, key: str) -> Iterator[Any]:
         """The library obstore; what it cannot do with the object `key` is said in one sentence."""
@@ -125,6 +134,12 @@ class ObjectStorage:
         try:
             yield obstore
         except obstore.exceptions.BaseError as error:
+            if _NO_BUCKET in str(error):
+                raise self._no_bucket() from None
+            if _MACHINE_ROLE in str(error):
+                raise StoreError(
+                    f"{self.url} cannot be used without credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                ) from None
             raise StoreError(
                 f"{self.url}/{key} cannot be reached ({first_line(error)}); check the address, the credentials and the "
                 "network, then start again: nothing is lost"

@@ -1,11 +1,11 @@
 """The only writer of a store: it holds the lock, finishes what a crash left, commits, publishes and compacts."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreBusyError, StoreError
 from pipeline.location import local_folder
 from pipeline.store import snapshots
 from pipeline.store.archive import Archive
@@ -14,7 +14,7 @@ from pipeline.store.durable import FileHashes, canonical_json, remove, write_dur
 from pipeline.store.harvests import Harvests
 from pipeline.store.head import check_head, write_head
 from pipeline.store.layout import FOLDERS, FORMAT, README
-from pipeline.store.lock import write_lock
+from pipeline.store.lock import turn, write_lock
 from pipeline.store.mirror import mirror_of
 from pipeline.store.run_files import PRUNED
 from pipeline.store.set_aside import set_aside
@@ -65,8 +65,10 @@ def open_writer(root: Path) -> Iterator[StoreWriter]:
     Raises StoreBusyError, and StoreDamagedError where the newest harvest is not what was committed.
     """
     with ExitStack() as held:
-        held.enter_context(write_lock(root))
-        if (mirror := mirror_of(root)) is not None:
+        mirror = mirror_of(root)
+        with turn(root) if mirror else nullcontext():  # a reader that is fetching is waited for, a writer is not
+            held.enter_context(write_lock(root))
+        if mirror is not None:
             held.enter_context(mirror.lease())
             mirror.pull()
         writer = StoreWriter(root)
@@ -142,8 +144,12 @@ def open_archive(path_or_url: str | Path) -> Archive:
     mirror = mirror_of(folder)
     if mirror is None:
         return Archive(folder)
-    mirror.pull()
-    archive = Archive(folder)
-    with write_lock(folder):
-        recover(archive)
-    return archive
+    folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+    with turn(folder), ExitStack() as held:
+        try:
+            held.enter_context(write_lock(folder))
+        except StoreBusyError:  # this machine's writer brought the mirror up to date when it began
+            return Archive(folder)
+        mirror.pull()
+        recover(Archive(folder))
+    return Archive(folder)

@@ -22,7 +22,7 @@ from diff_speed import COMPARED, START, project_rows
 from support.synthetic_portal import AGENCIES, code_of
 
 from pipeline.schema.columns import arrow_schema
-from pipeline.store.parquet import parquet_writer, to_table
+from pipeline.store.parquet import parquet_writers, to_table
 
 BLOCK, BLOCKS = 1_000, 5
 CODES = frozenset(("project_code", "kpi_code", "page_key"))
@@ -50,8 +50,7 @@ def write_states(folders: tuple[Path, Path], projects: int, share: float) -> Non
         writers = []
         for folder in folders:
             folder.mkdir()
-            names = {name: parquet_writer(folder / f"{name}.parquet", name, nullable(name)) for name in SCHEMAS}
-            writers.append({name: files.enter_context(writer) for name, writer in names.items()})
+            writers.append(files.enter_context(parquet_writers(folder, SCHEMAS)))
         for place, start in enumerate(range(0, projects, BLOCK)):
             codes = [code_of(number) for number in numbers[start : start + BLOCK]]
             kpis = [f"{code[:4]}-{number:06d}" for code, number in zip(codes, numbers[start:], strict=False)]
