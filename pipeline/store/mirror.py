@@ -25,7 +25,7 @@ from pipeline.location import mirrored_url
 from pipeline.store.archive import Archive
 from pipeline.store.durable import file_sha256
 from pipeline.store.harvests import Harvests
-from pipeline.store.layout import FOLDERS, MANIFEST
+from pipeline.store.layout import FOLDERS, HARVEST_ID, MANIFEST
 from pipeline.store.lease import LEASE, lease
 from pipeline.store.object_storage import ObjectStorage
 from pipeline.store.run_files import LATER, LATER_SUMS, REPORT, SUMS
@@ -115,11 +115,11 @@ class Mirror:
         (staged / MANIFEST).write_bytes(content)
         run = self.root / "runs" / harvest_id
         if not run.is_dir():
-            run.mkdir(parents=True)
-            for name in _RUN_FILES:
-                found = self.objects.read(f"runs/{harvest_id}/{name}")
-                if found is not None:
-                    (run / name).write_bytes(found)
+            found = {name: self.objects.read(f"runs/{harvest_id}/{name}") for name in _RUN_FILES}
+            for name, bytes_ in found.items():
+                if bytes_ is not None:
+                    run.mkdir(parents=True, exist_ok=True)  # a replay has no run
+                    (run / name).write_bytes(bytes_)
         staged.rename(self.root / "harvests" / harvest_id)
 
     def _pull_file(self, key: str, target: Path, sha256: str) -> None:
@@ -187,17 +187,19 @@ class Mirror:
         """Delete snapshots that the mirror has dropped, and the loose files of harvests that are in a pack."""
         kept = {path.name for path in (self.root / "snapshots").iterdir()}
         plain = {path.name for path in (self.root / "harvests").iterdir() if path.is_dir()}
+        committed = frozenset(Harvests(self.root).harvest_ids())
         newest = self.head()[0].get("harvest_id") or ""
         for key in self.objects.names():
             folder, _, rest = key.partition("/")
             name = rest.partition("/")[0]
             old = folder == "snapshots" and name not in kept
             packed = folder == "harvests" and "/" in rest and name not in plain and name <= newest
-            if old or packed:
+            unfinished = folder == "runs" and name not in committed and name <= newest  # a dead writer's
+            if old or packed or unfinished:
                 self.objects.delete(key)
 
     def foreign(self) -> list[str]:
-        """Objects that no commit names: a dead writer's, which the next harvest overwrites, or foreign ones."""
+        """Objects that are no part of the store. What a dead writer left is none: no reader looks at it, a writer deletes it."""
         here = Harvests(self.root)
         known = {"README.md", "store.json", "head.json", "latest.json", LEASE}
         known |= {f"harvests/{name}" for name in (self.head()[0].get("packs") or {})}
@@ -205,7 +207,19 @@ class Mirror:
             known |= {f"harvests/{id_}/{name}" for name in (*here.manifest(id_)["files"], MANIFEST)}
             known |= {f"runs/{id_}/{name}" for name in _RUN_FILES}
         snapshots = tuple(f"snapshots/{id_}/" for id_ in here.harvest_ids())
-        return [key for key in self.objects.names() if key not in known and not key.startswith(snapshots)]
+        newest = self.head()[0].get("harvest_id") or ""
+        return [
+            key
+            for key in self.objects.names()
+            if key not in known and not key.startswith(snapshots) and not _is_unfinished(key, newest)
+        ]
+
+
+def _is_unfinished(key: str, newest: str) -> bool:
+    """Whether an object is of a harvest that began after the newest one and was never committed."""
+    folder, _, rest = key.partition("/")
+    id_ = rest.partition("/")[0]
+    return folder in ("harvests", "runs") and HARVEST_ID.fullmatch(id_) is not None and id_ > newest
 
 
 def latest_document(root: Path, harvest_id: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ hand (the *base*) saves reading old harvests: only codes whose pages differ betw
 """
 
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -162,7 +162,7 @@ class State:
                 table = self.table(name)
                 writers[name].write_table(table, row_group_size=ROW_GROUP)
                 rows[name] = len(table)
-            for block in self._changes():
+            for block in _in_groups(self._changes()):
                 writers["changes"].write_table(block)
                 rows["changes"] += len(block)
         derived: dict[str, pa.Table] = {}
@@ -350,6 +350,19 @@ def changes_of_harvest(file: Folder | None, harvest_id: str) -> pa.Table:
     }
     columns = [about[field.name].cast(field.type) if field.name in own else rows[field.name] for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _in_groups(blocks: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in groups of one size: a group for each night would cost more with every night."""
+    waiting: list[pa.Table] = []
+    for block in blocks:
+        waiting.append(block)
+        while sum(map(len, waiting)) >= ROW_GROUP:
+            rows = pa.concat_tables(waiting).combine_chunks()
+            yield rows.slice(0, ROW_GROUP)
+            waiting = [rows.slice(ROW_GROUP)]
+    if any(map(len, waiting)):
+        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def _keys_by_version(pages: pa.Table) -> dict[str, frozenset[str]]:

@@ -211,14 +211,44 @@ def test_a_changed_object_is_found_and_never_believed(
         open_archive(url)
 
 
+def test_readers_of_one_mirror_do_not_disturb_each_other_nor_a_writer(url: str, tmp_path: Path) -> None:
+    with DemoPortal() as portal:
+        store_id = night(portal, url).harvest_id
+    program = "import sys; from pipeline.store.writer import open_archive; print(open_archive(sys.argv[1]).latest_id())"
+    fresh = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "fresh")}
+    readers = [
+        subprocess.Popen([sys.executable, "-c", program, url], stdout=subprocess.PIPE, text=True, env=fresh)
+        for _ in range(4)
+    ]
+    assert [reader.communicate()[0].strip() for reader in readers] == [store_id] * 4
+    with open_writer(local_folder(url)):
+        assert open_archive(url).latest_id() == store_id
+
+
+def test_what_a_dead_writer_uploaded_is_no_damage(url: str) -> None:
+    with DemoPortal() as portal:
+        night(portal, url)
+        objects = Mirror(url, local_folder(url)).objects
+        for key in ("harvests/20991231T000000Z/pages.parquet", "runs/20991231T000000Z/report.txt"):
+            objects.write(key, b"half")
+        assert verify_remote(url) == []
+        objects.write("harvests/notes.txt", b"mine")
+        assert [problem.where for problem in verify_remote(url)] == ["harvests/notes.txt"]
+
+
 def test_an_address_that_is_none_and_a_server_that_is_away(
     url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    for other in ("gs://bucket/x", "az://bucket/x"):
+        with pytest.raises(StoreError, match="are not supported"):
+            local_folder(other)
     for wrong in ("ftp://bucket/x", "s3://"):
         with pytest.raises(StoreError, match="no place for a store"):
             local_folder(wrong)
-    with pytest.raises(StoreError, match="holds no store"):
+    with pytest.raises(StoreError, match=f"{url} holds no store"):
         open_archive(url)
+    with pytest.raises(StoreError, match="s3://no-such-bucket/x names a bucket that does not exist"):
+        open_archive("s3://no-such-bucket/x")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(SystemExit) as ended:
         main(["status", "--data", f"{url}-away"])
