@@ -31,7 +31,7 @@ VERDICTS = {"ok", "suspect", "blocked", "empty", "not_found"}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@law(8)
+@law(4)
 @given(st.data())
 def test_a_project_reads_back_from_any_markup(layout: str, data: st.DataObject) -> None:
     tables = data.draw(projects())
@@ -42,7 +42,7 @@ def test_a_project_reads_back_from_any_markup(layout: str, data: st.DataObject) 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("kind", ["kpi", "result_list", "yii_project"])
-@law(4)
+@law(2)
 @given(st.data())
 def test_a_smaller_page_reads_back_from_any_markup(kind: str, layout: str, data: st.DataObject) -> None:
     records, printer = KINDS[kind]
@@ -95,7 +95,7 @@ def test_furniture_changes_nothing(kind: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@law(10)
+@law(3)
 @given(st.data())
 def test_parsing_is_deterministic(kind: str, data: st.DataObject) -> None:
     records, printer = KINDS[kind]
@@ -127,13 +127,13 @@ def test_random_bytes_get_a_verdict(body: bytes) -> None:
     gives_a_verdict(body)
 
 
-@law(300)
+@law(120)
 @given(injured_pages())
 def test_injured_pages_get_a_verdict(body: bytes) -> None:
     gives_a_verdict(body)
 
 
-@law(60)
+@law(30)
 @given(projects(), printings, markups(), st.floats(0, 1))
 def test_a_page_cut_short_never_shows_rows_it_did_not_print(
     tables: Tables, printing: Printing, markup: Markup, share: float
@@ -146,7 +146,7 @@ def test_a_page_cut_short_never_shows_rows_it_did_not_print(
 
 
 @pytest.mark.parametrize("kind", ["kpi", "result_list", "yii_project"])
-@law(60)
+@law(30)
 @given(st.data(), st.sampled_from((1, 2, 3)), st.floats(0, 1))
 def test_a_smaller_page_cut_short_never_shows_rows_it_did_not_print(
     kind: str, data: st.DataObject, framed: int, share: float
