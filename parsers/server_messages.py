@@ -58,7 +58,7 @@ _MORE: Final = re.compile(
 )
 """A further line of a message; it means nothing where no message stands above it."""
 _STACK_ROW: Final = re.compile(
-    r"call stack|#|time|memory|function|location|[\d.]+|[^\s()]{1,100}\([^()]{0,200}\)|\S{0,4}[^\s:]{1,200}:\d+"
+    r"\A(?:call stack|#|time|memory|function|location|[\d.]+|[^\s()]{1,100}\([^()]{0,200}\)|\S{0,4}[^\s:]{1,200}:\d+)"
 )
 _STACK_ROW_END: Final = re.compile(r":\d+$")
 _ASP_END: Final = re.compile(r"/\S{0,200}\.aspx?, line \d")
