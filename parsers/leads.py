@@ -21,6 +21,8 @@ _AFTER: Final = re.compile(rb"(?:\?[^\s\"'<>`{}|]*)?")
 _SERIAL: Final = re.compile(rb"-([0-9]{3,4})(?![0-9-])")
 """The end of a code. It begins with a letter that is rare, so that a page is searched in a tenth of a millisecond."""
 _AGENCY: Final = re.compile(r"[0-9]{4}0000")
+_LEADING: Final = re.compile(rb"<(i?frame|form|option|meta(?=[^<>]*refresh))")
+_BASE: Final = re.compile(rb"<base[\s/]")
 _REFRESH: Final = re.compile(r"""url\s*=\s*['"]?([^\s"']+)""", re.IGNORECASE)
 _DIGITS: Final = frozenset(b"0123456789")
 _VALUED_INPUTS: Final = ("", "hidden", "text", "number")
@@ -35,11 +37,12 @@ def leads(source: bytes, tags: bytes, tree: LexborHTMLParser) -> list[str]:
     found: dict[str, None] = {}
     for raw in _addresses(source):
         found[unescape(raw.decode("utf-8", "replace").replace("\\/", "/").replace("\\u0026", "&"))] = None
-    if b"frame" in tags or b"refresh" in tags:
+    named = frozenset(_LEADING.findall(tags))
+    if not named.isdisjoint((b"frame", b"iframe", b"meta")):
         found.update(dict.fromkeys(_frames(tree)))
-    if b"<form" in tags:
+    if b"form" in named:
         found.update(dict.fromkeys(_form_addresses(tree)))
-    if b"<option" in tags:
+    if b"option" in named:
         values = (option.attributes.get("value") or "" for option in tree.css("option[value]"))
         found.update((value, None) for value in map(str.strip, values) if _AGENCY.fullmatch(value))
     found.update((code.decode(), None) for code in _codes(source))
@@ -48,7 +51,7 @@ def leads(source: bytes, tags: bytes, tree: LexborHTMLParser) -> list[str]:
 
 def base_address(tags: bytes, tree: LexborHTMLParser) -> str | None:
     """The `<base href>` of a page, as written: its links are relative to that, and that to the page's own address."""
-    node = tree.css_first("base[href]") if b"<base" in tags else None
+    node = tree.css_first("base[href]") if _BASE.search(tags) else None
     return (node.attributes.get("href") or "").strip() or None if node is not None else None
 
 
