@@ -32,9 +32,8 @@ def local_folder(place: str | Path) -> Path:
         )
     if scheme not in SCHEMES or not rest.strip("/"):
         raise StoreError(f"{text} is no place for a store; name a folder, or an address such as s3://bucket/folder")
-    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     name = "".join(letter if letter.isalnum() else "-" for letter in rest)[-40:]
-    mirror = home / "bma-progress" / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
+    mirror = _mirrors() / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
     note = _note(mirror)
     if not note.is_file():
         note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -44,6 +43,8 @@ def local_folder(place: str | Path) -> Path:
 
 def mirrored_url(folder: Path) -> str | None:
     """The address in object storage that a folder mirrors, or None for an ordinary folder."""
+    if folder.absolute().parent != _mirrors():
+        return None  # a file beside a folder from elsewhere must not lead to an address with our credentials
     note = _note(folder)
     return note.read_text(encoding="utf-8") if note.is_file() else None
 
@@ -51,6 +52,12 @@ def mirrored_url(folder: Path) -> str | None:
 def place_of(folder: Path) -> str:
     """A store's place as a person named it: its folder, or the address that the folder mirrors."""
     return mirrored_url(folder) or str(folder)
+
+
+def _mirrors() -> Path:
+    """The folder in which this program keeps its mirrors."""
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return home.absolute() / "bma-progress"
 
 
 def _note(mirror: Path) -> Path:

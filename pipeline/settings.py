@@ -82,8 +82,8 @@ class Settings(BaseSettings):
     breaker_failures: int = Field(20, ge=1, description="Failures in a row that pause the harvest.")
     breaker_pause: float = Field(60.0, ge=0, le=86_400, description="Seconds of that pause.")
     breaker_pauses: int = Field(3, ge=0, le=100, description="Pauses in a row after which the harvest gives up.")
-    # The largest page seen has 0.1 MB; 16 MB leaves room and keeps a compression bomb out of memory.
-    max_page_bytes: int = Field(16_000_000, ge=1_000, le=1_000_000_000, description="Largest page accepted, decoded.")
+    # The largest page seen has 0.1 MB; 2 MB leaves room, and bounds what parsing one page may cost in time and memory.
+    max_page_bytes: int = Field(2_000_000, ge=1_000, le=1_000_000_000, description="Largest page accepted, decoded.")
     # Some thousands of projects and as many indicators are known: five times that is a listing without an end.
     max_pages: int = Field(50_000, ge=1, description="Pages in one harvest, after which discovery stops.")
     sweep: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -385,8 +385,25 @@ def load_settings(**arguments: Any) -> Settings:
         raise SettingsError(_explain(error, given, file_values)) from None
 
 
+_ONLY_OURS: Final = frozenset(
+    ("notify_command", "anchor_command", "portal", "data", "ca_file", "proxy", "timestamp_url")
+)
+"""Settings that run commands, or name addresses and files: taken only from a file that nobody else can write."""
+
+
 def _read_file() -> dict[str, Any]:
     file = config_file()
+    values = _file_values(file)
+    if values.keys() & _ONLY_OURS and hasattr(os, "getuid"):
+        about = file.stat()
+        if about.st_uid not in (0, os.getuid()) or about.st_mode & 0o002:
+            raise SettingsError(
+                f"the settings file {file} is another user's, or everybody can write to it; own it and take that right away"
+            )
+    return values
+
+
+def _file_values(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

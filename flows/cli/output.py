@@ -15,9 +15,10 @@ def complain(sentence: str) -> None:
 
 
 def write_file(file: Path, content: bytes) -> None:
-    """Write a result to the file that `--out` names. Raises BmaProgressError."""
+    """Write a result to the file that `--out` names; a new one is for its maker only. Raises BmaProgressError."""
     try:
-        file.write_bytes(content)
+        with open(file, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as stream:
+            stream.write(content)
     except OSError as error:
         raise BmaProgressError(f"{file} cannot be written ({error.strerror}); choose another file") from None
 

@@ -1,9 +1,11 @@
 """Prefect's environment, set before it is imported: no usage data is sent, and its state is kept beside the store."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pipeline.errors import BmaProgressError
 from pipeline.store.layout import beside
 
 _DEFAULTS: Final = {
@@ -45,7 +47,33 @@ def prepare(store: Path) -> Path:
         os.environ[name] = ",".join([*hosts, "127.0.0.1", "localhost", "::1"])
     home = Path(os.environ.setdefault("PREFECT_HOME", str(beside(store, "prefect"))))
     home.mkdir(parents=True, exist_ok=True, mode=0o700)  # its database holds secrets, where blocks are used
+    _check_home(home)
+    _check_working_folder(Path.cwd())
+    # what Prefect starts with -m must not find a file of the working folder first
+    os.environ["PYTHONSAFEPATH"] = "1"
     return home
+
+
+def _check_home(home: Path) -> None:
+    """Raise BmaProgressError where others could have put something into Prefect's home: it can hold what Prefect runs."""
+    if not hasattr(os, "getuid"):
+        return
+    about = home.lstat()
+    if home.is_symlink() or about.st_uid != os.getuid() or about.st_mode & 0o022:
+        raise BmaProgressError(
+            f"{home} is a link, another user's, or others can write to it; name a folder of yours in PREFECT_HOME"
+        )
+
+
+def _check_working_folder(folder: Path) -> None:
+    """Raise BmaProgressError where a file of the working folder would configure Prefect: it is configured here alone."""
+    for name, mark in (("prefect.toml", ""), (".env", "prefect_"), ("pyproject.toml", "[tool.prefect")):
+        file = folder / name
+        with suppress(OSError):
+            if mark in file.read_text(encoding="utf-8", errors="replace").lower():
+                raise BmaProgressError(
+                    f"{file} would configure Prefect; start in another folder, or with --orchestrator none"
+                )
 
 
 def uses_own_server() -> bool:

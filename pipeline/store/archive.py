@@ -15,7 +15,8 @@ from pipeline.location import place_of
 from pipeline.schema.columns import TABLES, schema_version
 from pipeline.store.durable import is_unaltered, unreadable, unseal
 from pipeline.store.harvests import Harvests
-from pipeline.store.layout import FORMAT, SNAPSHOT, ids_in
+from pipeline.store.layout import FORMAT, HARVEST_ID, SNAPSHOT, ids_in
+from pipeline.store.own_parts import check_own_parts
 from pipeline.store.points_in_time import When
 from pipeline.store.state import State
 
@@ -31,13 +32,14 @@ class Archive(Harvests):
     def __init__(self, root: str | Path) -> None:
         super().__init__(root)
         file = self.root / "store.json"
+        check_own_parts(self.root)
         try:
             about = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise StoreError(
                 f"{self.place} holds no store; run `bma-progress harvest --data {self.place}` first, or name another folder"
             ) from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise refused_by_machine(error, file) or unreadable(file) from None
         if not isinstance(about, dict) or not isinstance(about.get("portal"), str):
             raise unreadable(file)
@@ -62,7 +64,7 @@ class Archive(Harvests):
         latest = self.root / "latest"
         if latest.is_symlink():
             target = latest.readlink()
-            return target.name if target.parent == Path("snapshots") else None
+            return target.name if target.parent == Path("snapshots") and HARVEST_ID.fullmatch(target.name) else None
         about = read_snapshot(latest)  # a folder where the file system has no links
         return str(about["harvest_id"]) if about else None
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -92,7 +93,9 @@ def new_folder(out: Path) -> Iterator[Path]:
         if not _is_alive(int(left.name.rpartition("-")[2].partition(".")[0])):
             remove(left)  # its process was killed
     staged = out.parent / f".{out.name}-{os.getpid()}.partial"
-    staged.mkdir(parents=True)
+    # what is exported can name people: only its maker reads it, whatever the umask, until somebody opens it up
+    staged.mkdir(parents=True, mode=0o700)
+    staged.chmod(0o700)
     try:
         yield staged
         staged.replace(out)
@@ -118,6 +121,8 @@ def remove(path: Path) -> None:
 
 def file_sha256(file: Folder) -> str:
     """SHA-256 of a file's bytes. Raises OSError, and StoreDamagedError for one in a damaged pack."""
+    if isinstance(file, Path) and not stat.S_ISREG(file.stat().st_mode):
+        raise unreadable(file)  # a named pipe would be waited for without an end
     try:
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]

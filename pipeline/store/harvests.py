@@ -225,7 +225,9 @@ def _parse_manifest(harvests: Path, harvest_id: str, version: tuple[int, int, in
     try:
         manifest: dict[str, Any] = orjson.loads(file.read_bytes())
     except (OSError, KeyError, orjson.JSONDecodeError, zipfile.BadZipFile):
-        raise StoreDamagedError(f"{file} cannot be read; run `bma-progress verify`") from None
+        manifest = {}
+    if not isinstance(manifest, dict) or not manifest.keys() >= {"files", "published", "previous"}:
+        raise StoreDamagedError(f"{file} cannot be read; run `bma-progress verify`")
     return manifest
 
 

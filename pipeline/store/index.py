@@ -38,7 +38,7 @@ def _read_listed(file: Path, version: tuple[int, int, int]) -> Listed:
     try:
         head, whole = unseal(file.read_bytes(), "head_sha256")
         return Listed(head["harvests"], frozenset(head["packs"])) if whole else _NOTHING
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return _NOTHING
 
 

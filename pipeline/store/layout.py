@@ -10,12 +10,15 @@
 A harvest comes into being by one rename of tmp/<id> to harvests/<id>: that is the commit.
 """
 
+import os
 import re
 import zipfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from pipeline.errors import StoreDamagedError
 
 FORMAT: Final = 1
 """Version of the store's layout; a newer one is refused."""
@@ -72,8 +75,16 @@ def harvest_day(harvest_id: str) -> date:
 
 
 def ids_in(folder: Path) -> list[str]:
-    """The harvests that have a plain folder or snapshot in `folder`, oldest first."""
-    return sorted(path.name for path in folder.iterdir() if HARVEST_ID.fullmatch(path.name)) if folder.is_dir() else []
+    """The harvests that have a plain folder or snapshot in `folder`, oldest first. Raises StoreDamagedError for a link."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        found = {entry.name: entry.is_symlink() for entry in entries if HARVEST_ID.fullmatch(entry.name)}
+    if linked := [name for name, is_link in found.items() if is_link]:
+        raise StoreDamagedError(
+            f"{folder / linked[0]} is a link, which no harvest is; restore it from a copy of the store"
+        )
+    return sorted(found)
 
 
 def beside(root: Path, what: str) -> Path:

@@ -14,9 +14,10 @@ from typing import Final
 import pyarrow as pa
 
 from pipeline.store.durable import unreadable
-from pipeline.store.layout import Folder
+from pipeline.store.layout import HARVEST_ID, Folder
 
 PACK: Final = re.compile(r"([0-9]{4})-([0-9]{2})\.zip", re.ASCII)
+_MEMBER: Final = re.compile(rf"{HARVEST_ID.pattern}/[A-Za-z0-9_]+(\.[a-z0-9]+)+", re.ASCII)
 _LOCAL_HEADER: Final = 30  # bytes before a member's name, by the ZIP specification
 _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)  # the same harvests give the same pack
 
@@ -63,7 +64,10 @@ def write_pack(folders: list[Path], out: Path, former: Path | None = None) -> No
 
 
 def _names(pack: Path) -> list[str]:
-    return _open(pack, _version(pack)).namelist()
+    names = _open(pack, _version(pack)).namelist()
+    if not all(_MEMBER.fullmatch(name) for name in names):
+        raise unreadable(pack)  # other names could lead out of the folder they are unpacked or named in
+    return names
 
 
 def _member(file: zipfile.Path) -> memoryview:

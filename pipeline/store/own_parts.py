@@ -1,0 +1,36 @@
+"""What is on disk is not ours because we find it: a store's own files and folders are real ones, never links or pipes.
+
+A folder from elsewhere could hold a link `tmp` to somebody's papers, which the next writer would empty.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from pipeline.errors import StoreError
+from pipeline.store.layout import FOLDERS
+
+_FILES: Final = ("store.json", "head.json", "README.md", ".lock")
+
+
+def check_own_parts(root: Path, *, writing: bool = False) -> None:
+    """Raise StoreError where a part of a store is a link, a pipe, or a file in place of a folder.
+
+    writing: also where a folder is of another user than the store itself
+    """
+    for name in (*FOLDERS, *_FILES):
+        path = root / name
+        try:
+            about = path.lstat()
+        except OSError:
+            continue  # what is missing is said by whoever needs it
+        right = stat.S_ISDIR(about.st_mode) if name in FOLDERS else stat.S_ISREG(about.st_mode)
+        if not right:
+            raise _not_own(path, "a link" if stat.S_ISLNK(about.st_mode) else "neither a file nor a folder of a store")
+        if writing and hasattr(os, "getuid") and about.st_uid not in (os.getuid(), root.stat().st_uid):
+            raise _not_own(path, "another user's")
+
+
+def _not_own(path: Path, what: str) -> StoreError:
+    return StoreError(f"{path} is {what}; copy the store's own files to a new folder, and look at who made this one")

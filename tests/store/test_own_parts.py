@@ -1,0 +1,122 @@
+"""What is on disk is not ours because we find it: links, pipes and odd names in a store that somebody handed over."""
+
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.command import run
+
+from flows.prefect_.environment import prepare
+from pipeline.errors import BmaProgressError
+from pipeline.location import mirrored_url
+from pipeline.store.layout import beside
+
+
+def link_to_papers(name: str) -> Callable[[Path, Path], None]:
+    def craft(given: Path, papers: Path) -> None:
+        place = given / name
+        shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+        place.symlink_to(papers)
+
+    return craft
+
+
+def linked_harvest(given: Path, papers: Path) -> None:
+    (given / "harvests" / "20200101T000000Z").symlink_to(papers)
+
+
+def named_pipe(given: Path, papers: Path) -> None:
+    file = next((given / "harvests").glob("2*/pages.parquet"))
+    file.unlink()
+    os.mkfifo(file)
+
+
+def brackets(given: Path, papers: Path) -> None:
+    (given / "store.json").write_text("[" * 200_000)
+
+
+def list_for_a_manifest(given: Path, papers: Path) -> None:
+    next((given / "harvests").glob("2*/manifest.json")).write_text("[]")
+
+
+def pack_that_leads_out(given: Path, papers: Path) -> None:
+    with zipfile.ZipFile(given / "harvests" / "2020-01.zip", "w") as pack:
+        pack.writestr("../../papers/one.txt", "overwritten")
+
+
+CRAFTED = (
+    *(link_to_papers(name) for name in ("tmp", "harvests", "snapshots", "runs", "store.json")),
+    *(linked_harvest, named_pipe, brackets, list_for_a_manifest, pack_that_leads_out),
+)
+
+
+@pytest.mark.parametrize("craft", CRAFTED, ids=lambda craft: getattr(craft, "__name__", ""))
+def test_a_crafted_store_harms_nobody(three_nights: Path, tmp_path: Path, craft: Callable[[Path, Path], None]) -> None:
+    given, papers = tmp_path / "given", tmp_path / "papers"
+    shutil.copytree(three_nights, given, symlinks=True)
+    papers.mkdir()
+    (papers / "one.txt").write_text("kept")
+    craft(given, papers)
+    export = ["export", "latest", "--out", tmp_path / "out"]
+    for command in (["status"], ["history", "24000000-3051"], ["verify"], ["compact"], export):
+        result = run(*command, "--data", given)
+        assert "Traceback" not in result.stderr
+        assert result.returncode in ((1, 2) if command == ["verify"] else (0, 1, 2)), command
+    assert [(file.name, file.read_text()) for file in papers.iterdir()] == [("one.txt", "kept")]
+
+
+def test_a_note_beside_a_folder_from_elsewhere_leads_nowhere(three_nights: Path, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    shutil.copytree(three_nights, given, symlinks=True)
+    (tmp_path / "given.url").write_text("s3://foreign/bucket")
+    assert mirrored_url(given) is None
+    assert "s3://foreign" not in run("status", "--data", given).stdout
+
+
+def test_what_names_people_is_for_its_maker_only(three_nights: Path, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        run("export", "latest", "--data", three_nights, "--out", tmp_path / "out")
+        run("evidence", "24000000-3051", "--data", three_nights, "--out", tmp_path / "evidence")
+        run("report", "--data", three_nights, "--out", tmp_path / "report.html")
+    finally:
+        os.umask(before)
+    for name in ("out", "evidence", "report.html"):
+        assert (tmp_path / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_settings_that_name_commands_come_from_a_file_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bma-progress.toml").write_text('notify_command = ["touch", "here"]\n')
+    Path("bma-progress.toml").chmod(0o666)
+    result = run("status")
+    assert result.returncode == 2
+    assert "everybody can write to it" in result.stderr
+
+
+@pytest.mark.parametrize("planted", ["link", "open to all"])
+def test_a_planted_home_of_prefect_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: str) -> None:
+    monkeypatch.setattr(os, "environ", {name: value for name, value in os.environ.items() if "PREFECT" not in name})
+    home = beside(tmp_path / "store", "prefect")
+    if planted == "link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        home.symlink_to(tmp_path / "elsewhere")
+    else:
+        home.mkdir()
+        home.chmod(0o777)
+    with pytest.raises(BmaProgressError, match="name a folder of yours in PREFECT_HOME"):
+        prepare(tmp_path / "store")
+
+
+@pytest.mark.parametrize("name", ["prefect.toml", ".env"])
+def test_a_file_of_the_working_folder_never_configures_prefect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(os, "environ", {key: value for key, value in os.environ.items() if "PREFECT" not in key})
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text("PREFECT_API_URL=http://203.0.113.1/api\n")
+    with pytest.raises(BmaProgressError, match="would configure Prefect"):
+        prepare(tmp_path / "store")
