@@ -16,6 +16,7 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, StateType
 from prefect.context import FlowRunContext
+from prefect.runtime import deployment
 
 from flows.events import BatchBegun, BatchDone, Begun, CommitBegun, Ended, Event, Listener
 from flows.execute import execute_harvests
@@ -23,7 +24,7 @@ from flows.prefect_.artifacts import Progress, publish_artifacts
 from flows.prefect_.flow_runs import harvest_since_due, show_begun
 from flows.prefect_.notifications import with_secrets
 from flows.run_control import HarvestOutcome, RunControl
-from pipeline.errors import error_text
+from pipeline.errors import BmaProgressError, error_text
 from pipeline.harvest.request import HarvestRequest
 from pipeline.settings import Settings
 from pipeline.store.writer import create_store
@@ -54,8 +55,13 @@ async def harvest(request: HarvestRequest) -> State[HarvestOutcome]:
     """
     if followed := _followed.get():
         return _state(await _show(followed[0]))
-    request = _with_task_runner(request)
-    settings, _ = request.load()
+    try:
+        if deployment.id:  # a run of a service, which somebody else may have started
+            request.check_narrows()
+        request = _with_task_runner(request)
+        settings, _ = request.load()
+    except BmaProgressError as error:
+        return _state(HarvestOutcome("CouldNotRun", str(error)))
     if since := harvest_since_due(create_store(settings.data, settings.portal)):
         return _state(HarvestOutcome("Skipped", f"{since} has begun since this run was due"))
     async with harvests_in_thread([request], 1) as (events,):

@@ -1,6 +1,8 @@
 """The nightly schedule as a Prefect deployment: one process with server, runner and a check for late harvests."""
 
 import asyncio
+import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,10 +14,10 @@ import click
 from flows.notifications import notify_late
 from flows.prefect_ import environment as prefect_setup
 from flows.prefect_.errors import prefect_failures, require_prefect
-from flows.prefect_.server import prefect_server
+from flows.prefect_.server import SECRET_FILE, prefect_server
 from pipeline.errors import BmaProgressError, SettingsError
 from pipeline.harvest.request import HarvestRequest
-from pipeline.settings import Settings
+from pipeline.settings import PREFIX, Settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_start
 from pipeline.store.lock import service_lock
@@ -36,6 +38,7 @@ def serve(request: HarvestRequest, cron: str, port: int) -> None:
     BmaProgressError where the server does not start.
     """
     require_prefect()
+    request = _settings_into_environment(request)
     settings, _ = request.load()
     store = create_store(settings.data, settings.portal)
     home = prefect_setup.prepare(settings.data)
@@ -43,6 +46,13 @@ def serve(request: HarvestRequest, cron: str, port: int) -> None:
     with service_lock(store.root), prefect_server(home, port) as address, prefect_failures():
         asyncio.run(_serve(request, schedule, address))
     click.echo("stopped", err=True)
+
+
+def _settings_into_environment(request: HarvestRequest) -> HarvestRequest:
+    """The request without its settings, which the runs of this service find in their environment: parameters set none."""
+    for name, value in request.model_dump(mode="json")["settings"].items():
+        os.environ[f"{PREFIX}{name.upper()}"] = value if isinstance(value, str) else json.dumps(value)
+    return request.model_copy(update={"settings": {}})
 
 
 def _schedule(cron: str) -> "CronSchedule":
@@ -79,7 +89,8 @@ async def _serve(request: HarvestRequest, schedule: "CronSchedule", address: str
     runner = Runner(name=name, pause_on_shutdown=False, limit=1)
     deployment_id = await runner.aadd_deployment(deployment)
     click.echo(
-        f"serving harvest/{name}: {schedule.cron} ({TIMEZONE}); Prefect's UI: {address.removesuffix('/api')}",
+        f"serving harvest/{name}: {schedule.cron} ({TIMEZONE}); Prefect's UI: {address.removesuffix('/api')}, "
+        f"its secret: {Path(os.environ['PREFECT_HOME']) / SECRET_FILE}",
         err=True,
     )
     await _catch_up(deployment_id, schedule, settings.data)

@@ -33,16 +33,19 @@ def serve_in_thread(port: int) -> tuple[Any, threading.Thread]:
 def _server(port: int, *, ephemeral: bool) -> Any:
     import uvicorn
     from prefect.server.api.server import create_app
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     with suppress(ImportError, KeyError):  # another version has it elsewhere: then it does not rest
         _leave_worker_out() if ephemeral else _slow_worker_down()
-    app = create_app(ephemeral=ephemeral)
+    app: Any = create_app(ephemeral=ephemeral)
 
     class RestingServer(uvicorn.Server):
         async def on_tick(self, counter: int) -> bool:
             await asyncio.sleep(1)  # it looks ten times a second whether it is to end
             return await super().on_tick(10 * counter)
 
+    # a page in somebody's browser that gives its own name this address is not answered
+    app = TrustedHostMiddleware(app, ["127.0.0.1", "localhost"])
     return RestingServer(uvicorn.Config(app, "127.0.0.1", port, log_level="error", lifespan="on"))
 
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -19,6 +20,9 @@ import click
 
 from flows.prefect_ import environment as prefect_setup
 from pipeline.errors import BmaProgressError
+
+SECRET_FILE: Final = "api-secret"  # noqa: S105 - a name
+"""The file in Prefect's home with what its screens and its API ask for."""
 
 _SET_PARENT_DEATH_SIGNAL: Final = 1  # of prctl(2)
 _START_TIMEOUT: Final = 300  # seconds; a new home needs a database first
@@ -43,9 +47,9 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
     if why := _refused(port):
         raise BmaProgressError(f"no server can listen at 127.0.0.1:{port} ({why}); name another --port")
     click.echo("starting Prefect's server (about half a minute, the first time) …", err=True)
-    environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_UI_API_URL": address}
     command = [sys.executable, "-m", "flows.prefect_.quiet_server", str(port)]
-    with (home / "server.log").open("ab") as log:
+    with _locked(home, port), (home / "server.log").open("ab") as log:
+        environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_UI_API_URL": address}
         server = _Server(command, environment, log)
         try:
             deadline = time.monotonic() + _START_TIMEOUT
@@ -62,6 +66,26 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
                 # its thread may have lines left to send
                 sys.modules["prefect.logging.handlers"].APILogWorker.drain_all(timeout=5)
             server.end()
+
+
+@contextmanager
+def _locked(home: Path, port: int) -> Iterator[None]:
+    """Have the server answer only whoever knows a secret that this user alone can read, and no page of another origin."""
+    secret = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
+    if not secret:
+        file = home / SECRET_FILE
+        with suppress(FileExistsError), open(file, "x", opener=lambda path, flags: os.open(path, flags, 0o600)) as new:
+            new.write(f"bma-progress:{secrets.token_urlsafe(32)}\n")
+        secret = file.read_text(encoding="ascii").strip()
+    names = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_CORS_ALLOWED_ORIGINS")
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    os.environ.update(dict(zip(names, (secret, secret, f"http://127.0.0.1:{port}"), strict=True)) | before)
+    try:
+        yield
+    finally:
+        for name in names:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 class _Server:

@@ -1,6 +1,6 @@
 """The request for one harvest, as plain data: the parameters of the flow, valid JSON for a deployment."""
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,6 +9,9 @@ from pipeline.harvest.portal import PageRef, agency_codes, code_ref, probe_refs
 from pipeline.harvest.result import Scope
 from pipeline.harvest.sweep import read_range
 from pipeline.settings import Settings, load_settings
+
+_NARROWED: Final = frozenset(("rate", "concurrency"))
+"""Settings that a scheduled run's parameters may lower."""
 
 
 class HarvestRequest(BaseModel):
@@ -24,6 +27,20 @@ class HarvestRequest(BaseModel):
     sample: int | None = Field(None, ge=1, description="At most so many pages with records.")
     probe: tuple[str, ...] = Field((), description="Ranges of serials, such as 50240000:3500-3600.")
     resume: bool = Field(True, description="Go on with an unfinished harvest; false discards it.")
+
+    def check_narrows(self) -> None:
+        """Raise SettingsError where a scheduled run's parameters ask for more than its service allows.
+
+        A parameter comes from whoever may start runs. What runs commands or names files and addresses comes only from the
+        environment and the settings file of the service; a run may ask for fewer pages, and more slowly.
+        """
+        allowed = load_settings()
+        for name, value in self.settings.items():
+            limit = getattr(allowed, name) if name in _NARROWED else None
+            if limit is None or not isinstance(value, int | float) or value > limit:
+                raise SettingsError(
+                    f"a run's parameters cannot set {name} to {value!r}; set BMA_PROGRESS_{name.upper()} where the service runs"
+                )
 
     def load(self) -> tuple[Settings, Scope]:
         """The settings and the scope. Raises SettingsError."""

@@ -111,9 +111,11 @@ def test_a_worker_of_a_process_pool_runs_the_deployment(
         if name.startswith("PREFECT_"):
             monkeypatch.delenv(name)
     with DemoPortal() as portal, prefect_server(Path(prefect_environment["PREFECT_HOME"]), free_port()) as address:
-        deployment["parameters"]["request"]["settings"] = {"portal": portal.url, "data": str(data), "rate": 1000}
+        settings = {"BMA_PROGRESS_PORTAL": portal.url, "BMA_PROGRESS_DATA": str(data), "BMA_PROGRESS_RATE": "1000"}
+        deployment["work_pool"]["job_variables"]["env"] = settings
         (tmp_path / "prefect.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
         environment = {**prefect_environment, "PREFECT_API_URL": address}
+        environment["PREFECT_API_AUTH_STRING"] = os.environ["PREFECT_API_AUTH_STRING"]
 
         def prefect(line: str) -> None:
             command = [sys.executable, "-m", *shlex.split(line)]

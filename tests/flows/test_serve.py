@@ -16,11 +16,13 @@ import pytest
 from support.ports import free_port
 
 from flows.cli import main
+from flows.prefect_.server import SECRET_FILE
 from pipeline.harvest import run as harvest_run
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.result import Scope
 from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
+from pipeline.store.layout import beside
 from pipeline.store.lock import service_lock
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer
@@ -57,13 +59,17 @@ def test_a_missed_harvest_is_made_up_for_once_and_the_service_stops_cleanly(
                     time.sleep(0.1)
                 servers = _second_servers(service.pid)
                 time.sleep(2)  # a second one would begin now
-                late = _run_that_was_due_before(f"http://127.0.0.1:{port}/api")
+                secret = beside(data, "prefect") / SECRET_FILE
+                late, refused = _what_others_reach(f"http://127.0.0.1:{port}/api", secret, tmp_path / "ran")
             finally:
                 service.send_signal(signal.SIGTERM)
                 status = service.wait(60)
     output = (tmp_path / "said").read_text()
     assert status == 0, output
     assert late == ("COMPLETED", "Skipped"), output  # a run that the machine slept through
+    assert refused == ("FAILED", "CouldNotRun"), output  # a parameter that names a command
+    assert not (tmp_path / "ran").exists()
+    assert secret.stat().st_mode & 0o077 == 0
     assert servers == []  # the one that the service started, and no other
     assert "was missed: harvesting now" in output
     assert "0 2 * * * (Asia/Bangkok)" in output
@@ -73,19 +79,31 @@ def test_a_missed_harvest_is_made_up_for_once_and_the_service_stops_cleanly(
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def _run_that_was_due_before(api: str) -> tuple[str, str]:
-    """How a run ends that was due before the newest harvest began; type and name of its state."""
-    with httpx.Client(base_url=api, timeout=30) as prefect:
+def _what_others_reach(api: str, secret: Path, ran: Path) -> tuple[tuple[str, str], tuple[str, str]]:
+    """How two runs end: one that was due before the newest harvest began, one whose parameters name a command.
+
+    Without the secret nobody is answered, nor with it under another name.
+    """
+    for headers in ({}, {"Authorization": "Basic b3RoZXI6b3RoZXI="}):
+        assert httpx.post(f"{api}/deployments/filter", json={}, headers=headers).status_code == 401
+    user, _, password = secret.read_text().strip().partition(":")
+    with httpx.Client(base_url=api, timeout=30, auth=(user, password)) as prefect:
+        assert prefect.post("/deployments/filter", json={}, headers={"Host": "evil.example"}).status_code == 400
         (deployment,) = prefect.post("/deployments/filter", json={}).json()
         due = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
-        state = {"type": "SCHEDULED", "state_details": {"scheduled_time": due}}
-        run = prefect.post(f"/deployments/{deployment['id']}/create_flow_run", json={"state": state}).json()
-        for _ in range(600):
-            ended = prefect.get(f"/flow_runs/{run['id']}").json()
-            if ended["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
-                break
-            time.sleep(0.1)
-    return ended["state_type"], ended["state_name"]
+        overdue = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": due}}}
+        command = {"request": {"settings": {"notify_command": ["touch", str(ran)]}}}
+        ends = []
+        for content in (overdue, {"state": {"type": "SCHEDULED"}, "parameters": command}):
+            run = prefect.post(f"/deployments/{deployment['id']}/create_flow_run", json=content).json()
+            assert "id" in run, run
+            for _ in range(600):
+                ended = prefect.get(f"/flow_runs/{run['id']}").json()
+                if ended["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
+                    break
+                time.sleep(0.1)
+            ends.append((ended["state_type"], ended["state_name"]))
+    return ends[0], ends[1]
 
 
 def _second_servers(service: int) -> list[str]:

@@ -53,7 +53,8 @@ def test_an_unfinished_harvest_is_known_and_counted_whole(tmp_path: Path) -> Non
     with FaultyPortal(PAGES) as portal:
         chosen = settings(portal.url, data)
         with open_writer(create_store(data, portal.url).root) as store:
-            run = HarvestRun.begin(chosen, store, ONE_AGENCY)
+            # slowly: pages are saved together within a tenth of a second
+            run = HarvestRun.begin(chosen.model_copy(update={"rate": 8, "concurrency": 1}), store, ONE_AGENCY)
             run_harvest(run, lambda: setattr(run, "stop_requested", run.counts.total() >= 3))
             fetched = run.counts.total()
             run.close()
