@@ -79,7 +79,7 @@ def test_nothing_from_a_page_becomes_a_path_or_an_address(hostile_pages: Path, t
     odd = [path for path in (tmp_path / "there").rglob("*") if not PLAIN_NAME.fullmatch(path.name)]
     assert odd == []
     assert {path.name for path in (tmp_path / "there").iterdir()} == {"store"}
-    known = {"/robots.txt", *json.loads((hostile_pages / "portal.json").read_text(encoding="utf-8"))["pages"]}
+    known = {"/", "/robots.txt", *json.loads((hostile_pages / "portal.json").read_text(encoding="utf-8"))["pages"]}
     strange = {address for address in asked if address not in known and not _follows_a_form(address)}
     assert strange == set()
     projects = open_store(data).table("projects").set_index("project_code")

@@ -49,8 +49,8 @@ class Harvests:
         if newest is not None and newest not in ids:
             raise newest_is_damaged(self.root, newest)
         if lost := listed.keys() - ids:
-            followed = max(lost)
-            raise self._is_missing(followed, min(id_ for id_ in ids if id_ > followed))
+            later = [id_ for id_ in ids if id_ > max(lost)]
+            raise self._is_missing(max(lost), later[0]) if later else newest_is_damaged(self.root, max(lost))
         for before, id_ in zip((None, *ids), ids, strict=False):
             if id_ in listed and (before is None or before in listed):
                 continue  # checked when head.json was written

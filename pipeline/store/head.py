@@ -31,7 +31,11 @@ def write_head(
     head = {
         "harvest_id": newest[0] if newest else None,
         "manifest_sha256": newest[1] if newest else None,
-        "harvests": {id_: listed[id_] if id_ in listed else bool(harvests.manifest(id_)["published"]) for id_ in ids},
+        "harvests": {
+            id_: listed[id_] if id_ in listed else bool(harvests.manifest(id_)["published"])
+            for id_ in ids
+            if newest and id_ <= newest[0]
+        },
         "packs": {pack.name: known.get(pack.name) or file_sha256(pack) for pack in packs(root / "harvests")},
         "readme_sha256": hashlib.sha256(README.encode()).hexdigest(),
         "portal": portal,

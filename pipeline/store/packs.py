@@ -17,7 +17,8 @@ from pipeline.store.durable import unreadable
 from pipeline.store.layout import HARVEST_ID, Folder
 
 PACK: Final = re.compile(r"([0-9]{4})-([0-9]{2})\.zip", re.ASCII)
-_MEMBER: Final = re.compile(rf"{HARVEST_ID.pattern}/[A-Za-z0-9_]+(\.[a-z0-9]+)+", re.ASCII)
+_MEMBER: Final = re.compile(rf"{HARVEST_ID.pattern}/([A-Za-z0-9_]+(\.[a-z0-9]+)+)?", re.ASCII)
+"""A file of a harvest, or the folder that `zipfile.Path` adds for it."""
 _LOCAL_HEADER: Final = 30  # bytes before a member's name, by the ZIP specification
 _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)  # the same harvests give the same pack
 

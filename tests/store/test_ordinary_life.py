@@ -123,7 +123,7 @@ def test_a_page_that_failed_once_and_came_back_may_be_edited(portal: FaultyPorta
 def _row_of_older_versions(*arguments: Any) -> dict[str, Any]:
     """The rule of older versions: bytes that came back after a failure are named as kept by the night that saw them."""
     row = next_page_row(*arguments)
-    previous, answer, harvest_id = arguments
+    previous, answer, harvest_id, *_ = arguments
     if previous and answer and answer.sha256 and answer.sha256 != previous["page_sha256"]:
         row["body_harvest_id"] = harvest_id
         if row["outcome"] == "unchanged":

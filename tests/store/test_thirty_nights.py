@@ -56,13 +56,13 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     return data, published
 
 
-def test_every_night_is_had_again_as_it_was_published(nights: Nights) -> None:
+def test_nights_are_had_again_as_they_were_published(nights: Nights) -> None:
     data, published = nights
     store = open_archive(data)
     assert store.harvest_ids() == list(published)
     assert len(list((data / "snapshots").iterdir())) < NIGHTS  # most states are derived, not copied
-    for id_, tables in published.items():
-        for name, table in tables.items():
+    for id_ in [*list(published)[::4], *list(published)[-2:]]:
+        for name, table in published[id_].items():
             assert store.arrow(name, id_).equals(table), f"{name} as of {id_}"
 
 

@@ -1,4 +1,4 @@
-"""A harvest that is killed: `python tests/crashing_harvest.py random URL DATA SEED KILLS` or `… steps URL DATA WORK HOW`.
+"""A harvest that is killed: `python tests/crashing_harvest.py random URL DATA SEED KILLS` or `… steps URL DATA WORK HOW [STRIDE]`.
 
 Every try is a forked child of this one process, so that none pays for imports, and dies by SIGKILL: nothing of it is
 cleaned up. What it must leave behind is checked from outside. Prints one JSON document.
@@ -145,17 +145,17 @@ def killed_at_step(url: str, data: Path, step: int, how: str) -> bool:
     return os.waitstatus_to_exitcode(status) != 0
 
 
-def every_second_step(url: str, data: Path, work: Path, how: str) -> dict[str, Any]:
-    """Strike at every second step of a harvest's end, each time on a fresh copy of a store whose pages are all fetched.
+def every_step(url: str, data: Path, work: Path, how: str, stride: int = 1) -> dict[str, Any]:
+    """Strike at every step of a harvest's end, each time on a fresh copy of a store whose pages are all fetched.
 
-    Kills strike at the odd steps and failures at the even ones, so that both together strike once at every step.
+    stride: strike only at every so many steps; kills then strike at other steps than failures
     """
-    before, step, wrong = fingerprint(data), {"kill": -1, "fail": 0}[how], []
+    before, step, wrong = fingerprint(data), {"kill": 1, "fail": 1 + stride // 2}[how] - stride, []
     shutil.copytree(data, work, symlinks=True)
     harvest(url, work)
     after = fingerprint(work)
     while True:
-        step += 2
+        step += stride
         shutil.rmtree(work)
         shutil.copytree(data, work, symlinks=True)
         if not killed_at_step(url, work, step, how):
@@ -182,7 +182,7 @@ def main() -> None:
     if mode == "random":
         print(json.dumps(killed_at_random(url, Path(data), int(more[0]), int(more[1]))))
     else:
-        print(json.dumps(every_second_step(url, Path(data), Path(more[0]), more[1])))
+        print(json.dumps(every_step(url, Path(data), Path(more[0]), more[1], *map(int, more[2:]))))
 
 
 if __name__ == "__main__":
