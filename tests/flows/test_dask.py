@@ -117,7 +117,7 @@ def harvest_here(data: Path) -> None:
 def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path: Path, prefect_environment: dict[str, str]) -> None:
     data = tmp_path / "cluster"
     environment = prefect_environment | {f"BMA_PROGRESS_{name.upper()}": str(value) for name, value in KNOBS.items()}
-    environment |= {"BMA_PROGRESS_BATCH_SIZE": "40"}
+    environment |= {"BMA_PROGRESS_BATCH_SIZE": "40", "BMA_PROGRESS_ORCHESTRATOR": "none"}
     with misbehaving() as portal, cluster(tmp_path, 2) as (address, workers):
         command = [
             sys.executable,

@@ -240,7 +240,7 @@ def test_a_failed_harvest_is_sent_and_shown_by_status(prefect_environment: dict[
 
         with DemoPortal() as portal:
             harvest = ("harvest", "--portal", portal.url, "--rate", "1000")
-            assert run(*harvest).returncode == 0
+            assert run(*harvest, "--orchestrator", "none").returncode == 0
             port = int(portal.url.rpartition(":")[2])
         assert hook.came == []
         done = run(*harvest)
@@ -252,7 +252,7 @@ def test_a_failed_harvest_is_sent_and_shown_by_status(prefect_environment: dict[
         assert b"FAILED: " in status.stdout
         assert len(hook.came) == 1, "sent already"
         with DemoPortal(port=port):
-            assert run(*harvest).returncode == 0
+            assert run(*harvest, "--orchestrator", "none").returncode == 0
         assert [document["event"] for _, document in hook.came] == ["failed", "recovered"]
         assert run("status").returncode == 0
     left = [path for path in data.rglob("*") if path.is_file() and not path.is_symlink()]

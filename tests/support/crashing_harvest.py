@@ -1,4 +1,4 @@
-"""A harvest that is killed: `python tests/crashing_harvest.py random URL DATA SEED KILLS` or `… steps URL DATA WORK HOW [STRIDE]`.
+"""A harvest that is killed: `crashing_harvest.py random URL DATA SEED KILLS` or `… steps URL DATA WORK HOW [STRIDE]`.
 
 Every try is a forked child of this one process, so that none pays for imports, and dies by SIGKILL: nothing of it is
 cleaned up. What it must leave behind is checked from outside. Prints one JSON document.
