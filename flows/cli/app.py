@@ -1,5 +1,6 @@
 """The group of all commands, with their exit statuses and error messages."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ class _LazyCommands(click.Group):
         for module, names in MODULES.items():
             if cmd_name in names:
                 command: click.Command = getattr(import_module(f"flows.cli.{module}"), cmd_name.replace("-", "_"))
+                command.epilog = command.epilog or "Exit status: 0 done, 2 trouble."
                 return command
         return None
 
@@ -46,15 +48,27 @@ class _LazyCommands(click.Group):
 
 
 @click.group(
-    cls=_LazyCommands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EPILOG
+    cls=_LazyCommands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True},
+    epilog=EPILOG,
 )
 @click.version_option(package_name="bma-progress", prog_name="bma-progress")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Harvest the project-progress portal of the Bangkok Metropolitan Administration into Parquet tables."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line; a user's mistake ends in one sentence on standard error and exit status 2."""
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # a console without Thai letters shows another sign for them, and no traceback
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         return cli.main(args=arguments, standalone_mode=False)
     except click.exceptions.Exit as done:

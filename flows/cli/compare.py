@@ -85,7 +85,7 @@ def diff(
     if on_terminal:
         show(changes_on_terminal(comparison.changes, terminal_width()))
     elif not out:
-        click.echo(content.decode(), nl=False)
+        click.echo(content.decode() if style == "table" else content, nl=False)
     if len(comparison.changes) < number:
         complain(f"shown are the {len(comparison.changes):,} most severe of {number:,} differences")
     for left_out in comparison.uncompared if style != "html" else ():
@@ -153,4 +153,5 @@ def history(code: str, data: Path | None, style: str) -> None:
     from pipeline.settings import load_settings
 
     write = timeline_json if style == "json" else timeline_text
-    click.echo(write(named_store(data), code, contacts=load_settings().publish_contacts), nl=False)
+    text = write(named_store(data), code, contacts=load_settings().publish_contacts)
+    click.echo(text.encode() if style == "json" else text, nl=False)

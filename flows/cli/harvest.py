@@ -181,7 +181,7 @@ def backfill(file: Path, hosts: int) -> None:
     sys.exit(status)
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=f"Exit status: 0 stopped, 2 could not run. {EPILOG}")
 @portal_option
 @data_option
 @click.option("--cron", default="0 2 * * *", show_default=True, help="When to harvest: five fields, Bangkok time.")

@@ -36,7 +36,7 @@ def parse(files: Sequence[Path], url: str | None) -> None:
             status = 2
             continue
         page = parse_page(body, url=url)
-        click.echo(orjson.dumps(page.document(readable(file))).decode())
+        click.echo(orjson.dumps(page.document(readable(file))))
         if page.verdict != "ok":
             file = Path(readable(file))
             reasons = [finding for finding in page.findings if finding["severity"] == "error"]
@@ -92,7 +92,7 @@ def status(style: str, late_hours: float | None, notify: bool, data: Path | None
     if style == "json":
         import orjson
 
-        click.echo(orjson.dumps(status_document(store, found), option=orjson.OPT_INDENT_2).decode())
+        click.echo(orjson.dumps(status_document(store, found), option=orjson.OPT_INDENT_2))
     else:
         show(status_view(store, found))
     if notify and (event := event_of(store, found)):

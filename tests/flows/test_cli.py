@@ -1,9 +1,15 @@
 """The group of commands: what `--help` lists, and where each is defined."""
 
+import json
+import os
+import subprocess
+import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 import pytest
+from support.command import run
 
 from flows.cli import cli
 from flows.cli.app import MODULES
@@ -29,3 +35,37 @@ def test_rare_options_stand_at_the_end_of_the_help() -> None:
     assert "--no-robots" not in usual
     assert "--no-robots" in advanced
     assert "--help" in usual
+
+
+def test_without_arguments_the_help_is_printed() -> None:
+    done = run()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: " in done.stdout
+
+
+@pytest.mark.parametrize("name", [name for names in MODULES.values() for name in names])
+def test_every_help_names_the_exit_statuses(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command
+    assert "exit status:" in command.get_help(click.Context(command, info_name=name)).lower()
+
+
+@pytest.mark.parametrize("encoding", ["cp874", "cp1252"])
+def test_no_console_ends_in_a_traceback(three_nights: Path, encoding: str) -> None:
+    """Data leaves as UTF-8; what people read has other signs for letters that the console lacks."""
+    environment = {
+        **os.environ,
+        "PYTHONIOENCODING": encoding,
+        "PYTHONUTF8": "0",
+        "BMA_PROGRESS_DATA": str(three_nights),
+    }
+    said = {}
+    for line in ("history 24000000-3051", "history 24000000-3051 --format json", "diff previous latest --format csv"):
+        command = [sys.executable, "-c", "from flows.cli import main; main()", *line.split()]
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        assert b"Traceback" not in done.stderr
+        said[line] = done.stdout
+    text, data, table = said.values()
+    assert text.decode(encoding).startswith("24000000-3051 in 3 harvests")
+    assert json.loads(data.decode("utf-8"))
+    assert "โครงการ" in table.decode("utf-8")
