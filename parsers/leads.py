@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from parsers.depth import limit_depth
+
 _MOST: Final = 5_000
 """Leads of one page: a list of all projects of an agency has less."""
 _LONGEST: Final = 300  # characters before and after `.php` that can belong to an address
@@ -28,16 +30,19 @@ _DIGITS: Final = frozenset(b"0123456789")
 _VALUED_INPUTS: Final = ("", "hidden", "text", "number")
 
 
-def leads(source: bytes, tags: bytes, tree: LexborHTMLParser) -> list[str]:
+def leads(source: bytes) -> list[str]:
     """The addresses and codes in a page's source, each once, in no order; relative addresses are as written.
 
-    source: in UTF-8; tags: the same in small letters; tree: of the whole source
+    source: in UTF-8; none are looked for where it has no markup
     A bare code is a project's, an indicator's, or an agency's that stands in an `<option>`.
     """
     found: dict[str, None] = {}
+    if b"<" not in source:
+        return []
     for raw in _addresses(source):
         found[unescape(raw.decode("utf-8", "replace").replace("\\/", "/").replace("\\u0026", "&"))] = None
-    named = frozenset(_LEADING.findall(tags))
+    named = frozenset(_LEADING.findall(source.lower()))
+    tree = LexborHTMLParser(limit_depth(source), scripting=True) if named else LexborHTMLParser("")
     if not named.isdisjoint((b"frame", b"iframe", b"meta")):
         found.update(dict.fromkeys(_frames(tree)))
     if b"form" in named:
@@ -49,9 +54,9 @@ def leads(source: bytes, tags: bytes, tree: LexborHTMLParser) -> list[str]:
     return list(islice(found, _MOST))
 
 
-def base_address(tags: bytes, tree: LexborHTMLParser) -> str | None:
+def base_address(source: bytes, tree: LexborHTMLParser) -> str | None:
     """The `<base href>` of a page, as written: its links are relative to that, and that to the page's own address."""
-    node = tree.css_first("base[href]") if _BASE.search(tags) else None
+    node = tree.css_first("base[href]") if _BASE.search(source.lower()) else None
     return (node.attributes.get("href") or "").strip() or None if node is not None else None
 
 

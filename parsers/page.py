@@ -9,7 +9,7 @@ There is one reader: lexbor builds the tree, the tree is cut down to what is sho
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, islice
 from operator import itemgetter
@@ -20,7 +20,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from parsers.depth import limit_depth
 from parsers.encoding import Decoded, decode
-from parsers.leads import base_address, leads
+from parsers.leads import base_address
 from parsers.thai import clean, normalise_spelling
 
 EMPTY_CELL: Final = "␀"
@@ -80,14 +80,13 @@ class PrintedPage:
     record_end: how many of the lines stand above the `<footer>` and `<nav>` that end the page
     links: the links of the page, scripted ones too, in page order
     decoded: the page's source and its charset
-    leads, base: see `parsers.leads`
+    base: see `parsers.leads.base_address`
     """
 
     lines: list[str]
     record_end: int
     links: list[Link]
     decoded: Decoded
-    leads: list[str] = field(default_factory=list)
     base: str | None = None
 
 
@@ -120,11 +119,10 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
         return _without_marks(_lines_of(BREAK.join(text.splitlines())), {}, decoded)
     # scripting: as in a browser that runs scripts, what stands in <noscript> is no markup
     tree = LexborHTMLParser(limit_depth(source), options=_NO_EVENTS, scripting=True)
-    tags = source.lower()
-    beside, base = leads(source, tags, tree), base_address(tags, tree)
+    base = base_address(source, tree)
     root = tree.body
     if root is None:  # a frameset, or nothing
-        return PrintedPage([], 0, [], decoded, beside, base)
+        return PrintedPage([], 0, [], decoded, base)
     nodes, is_scripted = _leave_shown(root)
     if is_scripted:  # a node with several of the attributes is found several times
         linked = list({node.mem_id: node for node in root.css(_LINKED)}.values())
@@ -140,7 +138,7 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     tree.merge_text_nodes()
     _mark_empty([node for tag, node in nodes if tag in _CELLS])
     lines = _lines_of(normalise_spelling(root.text(separator=BREAK, skip_empty=True)))
-    return replace(_without_marks(lines, links, decoded), leads=beside, base=base)
+    return replace(_without_marks(lines, links, decoded), base=base)
 
 
 def _lines_of(printed: str) -> list[str]:

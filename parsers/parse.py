@@ -15,6 +15,7 @@ from parsers.encoding import binary_kind
 from parsers.findings import Finding, Findings
 from parsers.grammar import Page
 from parsers.labels import RESULT_LIST_TITLE
+from parsers.leads import leads
 from parsers.page import EMPTY_CELL, PrintedPage, read_page
 from parsers.pages import PAGE_KINDS, PageKind
 from parsers.quarters import QuarterTable, take_tables
@@ -55,8 +56,8 @@ class ParsedPage:
     findings: the remarks, see `parsers.findings`
     unclaimed: printed lines that no rule read
     links: the targets of the page's links, as written
-    leads: further addresses and codes in its source; base: what its links are relative to, where that is not its own
-        address (see `parsers.leads`)
+    base: what its links are relative to, where that is not its own address
+    source: its text in UTF-8, with its markup
     encoding: the charset the bytes were read in
     evaluation_quarter: the quarter in the line of สยป.; a setting of the portal on the day, not a fact of the record
     code: the project's, indicator's or agency's code that the page shows
@@ -71,8 +72,12 @@ class ParsedPage:
     encoding: str = "utf-8"
     evaluation_quarter: int | None = None
     code: str | None = None
-    leads: list[str] = field(default_factory=list)
     base: str | None = None
+    source: bytes = field(default=b"", repr=False)
+
+    def leads(self) -> list[str]:
+        """Further addresses and codes in the page's source, see `parsers.leads`; only a harvest asks for them."""
+        return leads(self.source)
 
     def document(self, source: str) -> dict[str, Any]:
         """The page as the JSON document of `bma-progress parse`."""
@@ -133,8 +138,8 @@ def parse_page(
         decoded.encoding,
         page.evaluation_quarter,
         page.code,
-        printed.leads,
         printed.base,
+        decoded.source,
     )
 
 
@@ -250,8 +255,8 @@ def _without_record(printed: PrintedPage, kind: Kind, verdict: Verdict, findings
     links = [link.target for link in printed.links]
     return ParsedPage(
         *(kind, verdict, {}, list(findings), unclaimed, links, printed.decoded.encoding),
-        leads=printed.leads,
         base=printed.base,
+        source=printed.decoded.source,
     )
 
 

@@ -40,13 +40,14 @@ def pages_found(parsed: ParsedPage, address: str, portal: str, *, is_menu: bool)
     """
     base = _base(address, parsed.base)
     found = {ref.page_key: ref for ref in discover(parsed.links, base, portal)}
-    for lead in parsed.leads:
+    leads = parsed.leads()
+    for lead in leads:
         for ref in _of_lead(lead, base, portal):
             found.setdefault(ref.page_key, ref)
     if is_menu:
         folder = urljoin(address, ".")
         menus = [menu_ref(link, base, portal, folder) for link in parsed.links]
-        menus += [menu_ref(lead, base, portal) for lead in parsed.leads if "." in lead]
+        menus += [menu_ref(lead, base, portal) for lead in leads if "." in lead]
         found.update({ref.page_key: ref for ref in menus if ref})
     planned = {agency.agency_code for agency in agencies()}
     for code in dict.fromkeys(ref.agency_code for ref in found.values()):
