@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
@@ -114,23 +114,27 @@ def _say_what_was_compared(comparison: "Comparison") -> None:
     type=click.IntRange(min=1),
     help="List the projects not reported for more than so many days; 90 where not given.",
 )
+@click.option("--lang", type=click.Choice(["th", "en"]), default="th", show_default=True, help="Its language.")
 @data_option
-def report(states: tuple[str, ...], out: Path, silent_days: int | None, data: Path | None) -> None:
+def report(
+    states: tuple[str, ...], out: Path, silent_days: int | None, lang: Literal["th", "en"], data: Path | None
+) -> None:
     """Write the audit report."""
     if len(states) not in (0, 2):
         raise click.UsageError("name both states, A and B, or neither: previous and latest are then compared")
     before, after = states or ("previous", "latest")
     comparison = _compare(before, after, data, contacts=False)
-    write_file(out, _report_page(comparison, silent_days))
+    write_file(out, _report_page(comparison, silent_days, lang))
     number = len(comparison.changes)
     differences = "no difference" if not number else f"{number:,} {'difference' if number == 1 else 'differences'}"
     click.echo(f"{out}: {differences} between {comparison.before.title} and {comparison.after.title}")
 
 
-def _report_page(comparison: "Comparison", silent_days: int | None = None) -> bytes:
+def _report_page(comparison: "Comparison", silent_days: int | None = None, lang: Literal["th", "en"] = "th") -> bytes:
     from pipeline.publish.report import SILENT_DAYS, report_html
 
-    return report_html(comparison, silent_days=SILENT_DAYS if silent_days is None else silent_days).encode()
+    days = SILENT_DAYS if silent_days is None else silent_days
+    return report_html(comparison, silent_days=days, lang=lang).encode()
 
 
 def _compare(before: str, after: str, data: Path | None, *, contacts: bool = True) -> "Comparison":

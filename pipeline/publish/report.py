@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from datetime import date
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import jinja2
 import pyarrow.compute as pc
@@ -26,6 +26,9 @@ from pipeline.publish.report_records import RecordBuilder
 from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, SEVERITIES_TH
 from pipeline.schema.columns import TABLES
 
+Language = Literal["th", "en"]
+"""The languages of a report."""
+
 SILENT_DAYS: Final = 90
 """Days without a report after which a project is listed: a quarter."""
 
@@ -35,8 +38,8 @@ _CODE: Final = re.compile(r"[0-9A-Za-z_-]{1,40}", re.ASCII)
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
-def report_html(comparison: Comparison, *, silent_days: int = SILENT_DAYS) -> str:
-    """The report of a comparison. silent_days: days without a report after which a project is listed"""
+def report_html(comparison: Comparison, *, silent_days: int = SILENT_DAYS, lang: Language = "th") -> str:
+    """The report of a comparison. silent_days: days without a report after which a project is listed; lang: its language"""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pipeline.publish"),
         autoescape=True,
@@ -46,7 +49,7 @@ def report_html(comparison: Comparison, *, silent_days: int = SILENT_DAYS) -> st
         lstrip_blocks=True,
     )
     environment.filters["number"] = lambda value: f"{value:,}"
-    return environment.get_template("report.html.jinja").render(view=_View(comparison, silent_days))
+    return environment.get_template("report.html.jinja").render(view=_View(comparison, silent_days, lang))
 
 
 def plain_text(text: str) -> str:
@@ -64,17 +67,42 @@ def without_controls(value: object) -> object:
 class _View:
     """The values of the template."""
 
-    def __init__(self, comparison: Comparison, silent_days: int) -> None:
+    def __init__(self, comparison: Comparison, silent_days: int, lang: Language) -> None:
         self.comparison = comparison
+        self.lang = lang
         self.silent_days = silent_days
         self.parser_version = PARSER_VERSION
-        self.meanings, self.meanings_th = MEANINGS, MEANINGS_TH
-        self.details, self.details_th = DETAILS, DETAILS_TH
-        self.severities, self.severities_th = SEVERITIES, SEVERITIES_TH
+        self.details, self.severities = DETAILS, SEVERITIES
         self.uncompared = comparison.uncompared
         self.rows = sorted(comparison.changes.to_pylist(), key=meaning_order)
         self._shown = [row for row in self.rows if row["detail"] != "part_of_record"]
         self._records = RecordBuilder(comparison, self.rows)
+
+    def t(self, english: str, thai: str) -> str:
+        """A text in the report's language."""
+        return thai if self.lang == "th" else english
+
+    def meaning(self, meaning: str) -> str:
+        """What a meaning says."""
+        return self.t(MEANINGS.get(meaning, meaning), MEANINGS_TH.get(meaning, meaning))
+
+    def label(self, meaning: str) -> str:
+        """A meaning in few words: its name, in Thai what it says."""
+        return self.t(meaning, MEANINGS_TH.get(meaning, meaning))
+
+    def detail(self, detail: str) -> str:
+        """What a detail says."""
+        return self.t(DETAILS.get(detail, detail), DETAILS_TH.get(detail, detail))
+
+    def severity(self, severity: str) -> str:
+        """The title of a severity."""
+        return self.t(SEVERITIES[severity], SEVERITIES_TH[severity])
+
+    def date(self, day: date | None) -> str:
+        """A day; in Thai with its Buddhist year beside it. Empty where it is not known."""
+        if day is None:
+            return ""
+        return self.t(str(day), f"{day} (พ.ศ. {day.year + 543})")
 
     @cached_property
     def snapshots(self) -> list[dict[str, Any]]:

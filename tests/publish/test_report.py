@@ -6,6 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from support.states import SEED, State
 from pipeline.compare.classify import DETAILS, MEANINGS, SEVERITIES, severity_of
 from pipeline.compare.diff import Comparison, compare_snapshots
 from pipeline.compare.inputs import FolderSnapshot, StoreSnapshot
-from pipeline.publish.report import report_html
+from pipeline.publish import report
 from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, SEVERITIES_TH
 from pipeline.store.writer import open_archive
 
@@ -27,6 +28,8 @@ NO_BROWSER = "no Chromium on this machine (Debian: apt-get install chromium font
 in_browser = pytest.mark.skipif(CHROMIUM is None and "REQUIRE_BROWSER" not in os.environ, reason=NO_BROWSER)
 
 EVIL = '</style></title><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7 }}\u202e" onmouseover="x'
+
+report_html = partial(report.report_html, lang="en")
 
 
 def comparison(store: Path, before: int = 0, after: int = 2) -> Comparison:
@@ -174,7 +177,10 @@ def test_report_on_the_command_line(three_nights: Path, tmp_path: Path) -> None:
     first = run("report", "--data", three_nights, "--out", out)
     assert first.returncode == 0, first.stderr
     assert "target_lowered" not in first.stdout
-    assert "the target was lowered" in out.read_text(encoding="utf-8")
+    assert "ลดค่าเป้าหมาย" in out.read_text(encoding="utf-8")
+    english = tmp_path / "report-en.html"
+    assert run("report", "--data", three_nights, "--out", english, "--lang", "en").returncode == 0
+    assert "the target was lowered" in english.read_text(encoding="utf-8")
     again = out.read_bytes()
     assert run("report", "previous", "latest", "--data", three_nights, "--out", out).returncode == 0
     assert out.read_bytes() == again, "the same states make the same page"
@@ -320,3 +326,16 @@ def test_a_report_with_ten_thousand_changes_opens(browser: Any, tmp_path: Path) 
     assert not page.locator(".record.a-24000000").first.is_visible()
     assert time.perf_counter() - began < 30
     assert noises == []
+
+
+def test_a_report_in_thai_is_thai_throughout(three_nights: Path) -> None:
+    """Codes, names of tables and columns, and commands stay as they are; every sentence is Thai."""
+    page = LexborHTMLParser(report.report_html(comparison(three_nights)))
+    assert page.html is not None
+    assert '<html lang="th">' in page.html
+    for element in page.css("style, code, h3 > code, .small bdi, .proof"):
+        element.decompose()
+    assert page.body is not None
+    left = re.findall(r"[A-Za-z]{3,}(?: [A-Za-z]{2,}){2,}", page.body.text(separator="|"))
+    assert left == []
+    assert "พ.ศ. 25" in page.body.text()
