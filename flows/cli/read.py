@@ -73,7 +73,7 @@ def _read_page_file(file: Path) -> bytes:
 @click.command(
     epilog="Exit status: 0 the last harvest is good; 1 it was held back, failed, or what is published is too old; 2 trouble."
 )
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "style", type=click.Choice(["text", "json", "prometheus"]), default="text", show_default=True)
 @click.option("--late-hours", type=float, help="How old the last published harvest may be; else as the setting says.")
 @click.option(
     "--notify", is_flag=True, help="Also notify the webhook and the command of the settings, once for each event."
@@ -82,7 +82,7 @@ def _read_page_file(file: Path) -> bytes:
 def status(style: str, late_hours: float | None, notify: bool, data: Path | None) -> None:
     """The last harvest, its coverage and its complaints; how stale the data is."""
     from pipeline.operate.notify import event_of, send_event, sent_log
-    from pipeline.operate.status import condition, status_document, status_view
+    from pipeline.operate.status import condition, status_document, status_metrics, status_view
     from pipeline.settings import load_settings
     from pipeline.terminal import show
 
@@ -93,6 +93,8 @@ def status(style: str, late_hours: float | None, notify: bool, data: Path | None
         import orjson
 
         click.echo(orjson.dumps(status_document(store, found), option=orjson.OPT_INDENT_2))
+    elif style == "prometheus":
+        click.echo(status_metrics(store, found).encode(), nl=False)
     else:
         show(status_view(store, found))
     if notify and (event := event_of(store, found)):

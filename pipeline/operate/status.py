@@ -119,6 +119,28 @@ def status_document(store: Archive, found: Condition) -> dict[str, Any]:
     }
 
 
+def status_metrics(store: Archive, found: Condition) -> str:
+    """The condition in the text format of Prometheus, for its node_exporter's folder of text files."""
+    document = status_document(store, found)
+    began = harvest_start(found.published_id).timestamp() if found.published_id else None
+    families: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+        ("good", "1 where the last harvest was good.", "", {"": int(found.is_good)}),
+        ("state", "1 for the state of the store.", "state", {name: int(name == found.state) for name in _SENTENCES}),
+        ("published_timestamp_seconds", "When the published harvest began.", "", {"": began}),
+        ("pages", "Pages of the newest harvest, by outcome.", "outcome", document["outcomes"] or {}),
+        ("changes", "Changes of the newest harvest, by meaning.", "meaning", document["changes"] or {}),
+    )
+    lines = []
+    for name, about, label, values in families:
+        lines += [f"# HELP bma_progress_{name} {about}", f"# TYPE bma_progress_{name} gauge"]
+        for key, value in values.items():
+            if value is not None:
+                labels = {"store": store.place, **({label: key} if label else {})}
+                text = ",".join(f"{one}={json.dumps(what, ensure_ascii=False)}" for one, what in labels.items())
+                lines.append(f"bma_progress_{name}{{{text}}} {value}")
+    return "\n".join(lines) + "\n"
+
+
 def status_view(store: Archive, found: Condition) -> RenderableType:
     """The condition, the published harvest and its age, then the report of the newest run."""
     ids = store.harvest_ids()

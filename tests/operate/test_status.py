@@ -1,0 +1,24 @@
+"""The status for other programs."""
+
+import re
+from pathlib import Path
+
+from support.command import run
+
+from pipeline.store.writer import open_archive
+
+
+def test_prometheus_reads_the_condition(three_nights: Path) -> None:
+    done = run("status", "--format", "prometheus", "--data", three_nights, "--late-hours", "1e9")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert all(re.fullmatch(r'bma_progress_[a-z_]+\{store="[^"]+"(,[a-z]+="[a-z_]+")?\}', name) for name in samples)
+    store = f'store="{three_nights}"'
+    assert samples[f"bma_progress_good{{{store}}}"] == "1"
+    assert samples[f'bma_progress_state{{{store},state="held_back"}}'] == "0"
+    outcomes = open_archive(three_nights).manifest(open_archive(three_nights).harvest_ids()[-1])["outcomes"]
+    assert samples[f'bma_progress_pages{{{store},outcome="unchanged"}}'] == str(outcomes["unchanged"])
+    late = run("status", "--format", "prometheus", "--data", three_nights, "--late-hours", "1e-9")
+    assert late.returncode == 1
+    assert f'bma_progress_state{{{store},state="late"}} 1' in late.stdout
