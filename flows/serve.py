@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -38,21 +40,29 @@ def serve(request: HarvestRequest, cron: str, port: int) -> None:
     BmaProgressError where the server does not start.
     """
     require_prefect()
-    request = _settings_into_environment(request)
-    settings, _ = request.load()
-    store = create_store(settings.data, settings.portal)
-    home = prefect_setup.prepare(settings.data)
-    schedule = _schedule(cron)  # an invalid one is refused before the server starts
-    with service_lock(store.root), prefect_server(home, port) as address, prefect_failures():
-        asyncio.run(_serve(request, schedule, address))
+    with _settings_in_environment(request) as own:
+        settings, _ = own.load()
+        store = create_store(settings.data, settings.portal)
+        home = prefect_setup.prepare(settings.data)
+        schedule = _schedule(cron)  # an invalid one is refused before the server starts
+        with service_lock(store.root), prefect_server(home, port) as address, prefect_failures():
+            asyncio.run(_serve(own, schedule, address))
     click.echo("stopped", err=True)
 
 
-def _settings_into_environment(request: HarvestRequest) -> HarvestRequest:
+@contextmanager
+def _settings_in_environment(request: HarvestRequest) -> Iterator[HarvestRequest]:
     """The request without its settings, which the runs of this service find in their environment: parameters set none."""
-    for name, value in request.model_dump(mode="json")["settings"].items():
-        os.environ[f"{PREFIX}{name.upper()}"] = value if isinstance(value, str) else json.dumps(value)
-    return request.model_copy(update={"settings": {}})
+    given = request.model_dump(mode="json")["settings"]
+    values = {f"{PREFIX}{name.upper()}": value for name, value in given.items()}
+    before = {name: os.environ[name] for name in values if name in os.environ}
+    os.environ.update({name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()})
+    try:
+        yield request.model_copy(update={"settings": {}})
+    finally:
+        for name in values:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _schedule(cron: str) -> "CronSchedule":

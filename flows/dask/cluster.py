@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import click
 import distributed
 from distributed.diagnostics.plugin import SchedulerPlugin
 
@@ -31,6 +32,8 @@ def cluster_client(address: str | None) -> Iterator[distributed.Client]:
 
     Raises BmaProgressError where no scheduler answers.
     """
+    if address and not address.startswith("tls://"):
+        click.echo(f"bma-progress: {address} has no TLS: whoever reaches it can have its workers run code", err=True)
     with ExitStack() as stack:
         cluster = address or stack.enter_context(distributed.LocalCluster(**_here()))  # type: ignore[no-untyped-call]
         try:
@@ -46,6 +49,8 @@ def _here() -> dict[str, Any]:
         "n_workers": max(2, len(os.sched_getaffinity(0))),
         "threads_per_worker": 1,
         "host": "127.0.0.1",
+        # without certificates any user of this machine could have the workers run code
+        "security": distributed.Security.temporary(),  # type: ignore[no-untyped-call]
         "dashboard_address": "127.0.0.1:0",  # any free port, on this machine alone
     }
 
