@@ -6,7 +6,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from pipeline.browse.texts import Words
-from pipeline.publish.report import plain_text
+from pipeline.publish.html_pages import plain_text
 
 
 def title_of(row: dict[str, Any], words: Words) -> str:

@@ -26,7 +26,7 @@ from pipeline.publish import dictionary
 from pipeline.publish.charts import Chart, Lines, draw
 from pipeline.publish.csv_files import write_csv
 from pipeline.publish.excerpts import Run, excerpt
-from pipeline.publish.report import without_controls
+from pipeline.publish.html_pages import html_environment
 from pipeline.schema.columns import TABLES
 from pipeline.store.archive import Archive
 
@@ -312,14 +312,7 @@ def _comparison(archive: Archive, before: str, after: str, *, contacts: bool) ->
 
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.browse"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=without_controls,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_environment("pipeline.browse")
     environment.filters["number"] = lambda value: "" if value is None else f"{value:,.10g}"
     environment.filters["when"] = lambda text: (text or "")[:16].replace("T", " ")
     environment.filters["from_json"] = json.loads

@@ -12,7 +12,6 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Final, Literal
 
-import jinja2
 import pyarrow.compute as pc
 from markupsafe import Markup
 
@@ -22,6 +21,7 @@ from pipeline.compare.classify import DETAILS, MEANINGS, SEVERITIES, meaning_ord
 from pipeline.compare.diff import Comparison
 from pipeline.compare.inputs import Snapshot, StoreSnapshot
 from pipeline.compare.trends import most_rewritten, silent_projects
+from pipeline.publish.html_pages import html_environment
 from pipeline.publish.report_records import RecordBuilder
 from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, SEVERITIES_TH
 from pipeline.schema.columns import TABLES
@@ -35,33 +35,13 @@ SILENT_DAYS: Final = 90
 _MOST_TREND_ROWS: Final = 50
 _LONG_TEXTS: Final = frozenset(("rationale", "objectives", "targets"))
 _CODE: Final = re.compile(r"[0-9A-Za-z_-]{1,40}", re.ASCII)
-_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 def report_html(comparison: Comparison, *, silent_days: int = SILENT_DAYS, lang: Language = "th") -> str:
     """The report of a comparison. silent_days: days without a report after which a project is listed; lang: its language"""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.publish"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=without_controls,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_environment("pipeline.publish")
     environment.filters["number"] = lambda value: f"{value:,}"
     return environment.get_template("report.html.jinja").render(view=_View(comparison, silent_days, lang))
-
-
-def plain_text(text: str) -> str:
-    """The text with `�` for direction and control characters: one from the portal could reorder what stands around it."""
-    return _CONTROL.sub("\ufffd", text)
-
-
-def without_controls(value: object) -> object:
-    """A value as a template shows it: plain text, nothing for None."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return plain_text(value)
-    return "" if value is None else value
 
 
 class _View:

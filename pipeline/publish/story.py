@@ -4,12 +4,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import jinja2
-
 from pipeline.compare.classify import DETAILS, MEANINGS
 from pipeline.compare.text_diff import changed_words, is_text_change
 from pipeline.compare.timeline import OUTCOMES, Entry
-from pipeline.publish.report import without_controls
+from pipeline.publish.html_pages import html_environment
 from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, OUTCOMES_TH
 from pipeline.schema.columns import TABLES
 from pipeline.store.layout import BANGKOK, harvest_start
@@ -56,14 +54,7 @@ _TEXTS: Final = {
 
 def story_html(entries: Iterable[Entry], made: Mapping[str, Any], language: str) -> str:
     """The page. made: what made it, as `bundle.json` has it; language: one of LANGUAGES"""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.publish"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=without_controls,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_environment("pipeline.publish")
     words = {name: text.format(**made, count="{count}", until="{until}") for name, text in _WORDS[language].items()}
     nights = [_night(entry, words, language) for entry in entries]
     return environment.get_template("story.html.jinja").render(words=words, language=language, nights=nights)
