@@ -174,6 +174,7 @@ def serve(archive: Archive, *, host: str, port: int, contacts: bool, started: Ca
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # who connects before the server runs is answered a moment later
     except OSError as error:
         listener.close()
         raise BmaProgressError(

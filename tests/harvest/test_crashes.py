@@ -79,7 +79,7 @@ def test_the_commit_may_stop_at_any_step(tmp_path: Path, how: str) -> None:
         portal.night = 2
         harvest(portal.url, tmp_path / "store", finish=False)
         # every step in turn takes minutes: leave the stride out for that
-        said = crash("steps", portal.url, tmp_path / "store", tmp_path / "work", how, 4)
+        said = crash("steps", portal.url, tmp_path / "store", tmp_path / "work", how, 6)
     assert said["wrong"] == []
     assert said["changed"]
     assert said["steps"] > 50
