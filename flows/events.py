@@ -1,4 +1,4 @@
-"""What a harvest says while it runs, for whoever shows it: plain data that can be sent to another process."""
+"""What a harvest says while it runs, for anyone who shows it: plain data that can be sent to another process."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -65,7 +65,7 @@ def check_orchestrator(settings: Settings) -> None:
 
 @contextmanager
 def harvest_runner(settings: list[Settings]) -> Iterator[HarvestRunner]:
-    """Whoever runs the harvests of one command; at the end it waits until Prefect shows them.
+    """Gives what runs the harvests of one command; at the end it waits until Prefect shows them.
 
     settings: of each store that is written to. Raises StoreBusyError where another process writes to one, and
     BmaProgressError where Prefect is wanted and not installed.

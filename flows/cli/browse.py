@@ -32,6 +32,6 @@ def browse(data: Path | None, port: int, host: str) -> None:
     archive = named_store(data)
     if host not in _LOOPBACK:
         shown = "stored pages with contact lines too" if contacts else "but for contact lines"
-        complain(f"whoever reaches {host} can read everything here, {shown}; put a server with a password before it")
+        complain(f"anyone who reaches {host} can read everything here, {shown}; put a server with a password before it")
     complain("the index of the store is made or checked …")
     serve(archive, host=host, port=port, contacts=contacts, started=lambda url: click.echo(f"{url} (Ctrl-C ends it)"))

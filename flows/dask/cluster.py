@@ -33,7 +33,7 @@ def cluster_client(address: str | None) -> Iterator[distributed.Client]:
     Raises BmaProgressError where no scheduler answers.
     """
     if address and not address.startswith("tls://"):
-        click.echo(f"bma-progress: {address} has no TLS: whoever reaches it can have its workers run code", err=True)
+        click.echo(f"bma-progress: {address} has no TLS: anyone who reaches it can have its workers run code", err=True)
     with ExitStack() as stack:
         cluster = address or stack.enter_context(distributed.LocalCluster(**_here()))  # type: ignore[no-untyped-call]
         try:

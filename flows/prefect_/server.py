@@ -70,7 +70,7 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
 
 @contextmanager
 def _locked(home: Path, port: int) -> Iterator[None]:
-    """Have the server answer only whoever knows a secret that this user alone can read, and no page of another origin."""
+    """Have the server answer only anyone who knows a secret that this user alone can read, and no page of another origin."""
     secret = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
     if not secret:
         file = home / SECRET_FILE

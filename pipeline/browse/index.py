@@ -68,10 +68,10 @@ CREATE TABLE severities (harvest_id TEXT, severity TEXT, number INTEGER, PRIMARY
 CREATE VIRTUAL TABLE words USING fts5 (code UNINDEXED, place UNINDEXED, text, tokenize = 'trigram');
 """
 _COPIED: Final = {
-    "flags": ("rule", "project_code", "flag_no", "severity", "harvest_id", "evidence", "printed"),
-    "agencies": ("agency_code", "name_th", "name_en", "kind"),
+    "red_flags": ("flags", ("rule", "project_code", "flag_no", "severity", "harvest_id", "evidence", "printed")),
+    "agencies": ("agencies", ("agency_code", "name_th", "name_en", "kind")),
 }
-_FROM: Final = {"flags": "red_flags", "agencies": "agencies"}
+"""Published tables that are copied: to which table, and which columns."""
 _SEARCHED: Final = {
     "projects": ("name", "agency_name", "rationale", "objectives", "targets"),
     "progress_reports": ("note", "problems", "obstacles"),
@@ -248,19 +248,17 @@ def _looks(archive: Archive, harvest_id: str, last: dict[str, str]) -> Iterator[
 
 def _add_latest(connection: sqlite3.Connection, archive: Archive, latest: str, *, contacts: bool) -> None:
     _add_changes(connection, archive, latest, contacts=contacts)
-    for name, table in TABLES.items():
-        if table.key[0] in ("project_code", "kpi_code") and (contacts or name != "contacts"):
-            for code, rows in groupby(_rows(archive, name, latest), lambda row, key=table.key[0]: row[key]):  # type: ignore[misc]
+    for name, declared in TABLES.items():
+        if declared.key[0] in ("project_code", "kpi_code") and (contacts or name != "contacts"):
+            for code, rows in groupby(_rows(archive, name, latest), lambda row, key=declared.key[0]: row[key]):  # type: ignore[misc]
                 kept = list(rows)
                 packed = zlib.compress(orjson.dumps(kept, default=str), 3)
                 connection.execute("INSERT OR IGNORE INTO documents VALUES (?, ?, ?)", (code, name, packed))
                 if name in _SEARCHED:
                     texts = " \n".join(row[column] for row in kept for column in _SEARCHED[name] if row[column])
                     connection.execute("INSERT INTO words VALUES (?, ?, ?)", (code, name, f"{code} \n{texts}"))
-    for name, columns in _COPIED.items():
-        _insert(
-            connection, name, (tuple(row[column] for column in columns) for row in _rows(archive, _FROM[name], latest))
-        )
+    for name, (table, columns) in _COPIED.items():
+        _insert(connection, table, (tuple(row[column] for column in columns) for row in _rows(archive, name, latest)))
     _add_records(connection, archive, latest)
 
 

@@ -151,7 +151,7 @@ def _style(request: Request) -> Response:
 def _evidence(site: Site, code: str) -> Answer:
     """The evidence bundle of one record as one file."""
     if not site.contacts:
-        return site._page("refused", status=403, sentence=site.words("withheld"))
+        return site.withheld()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "evidence"
         write_evidence(site.archive, code, out)

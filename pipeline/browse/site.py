@@ -178,7 +178,7 @@ class Site:
         if about is None:
             return self.not_found()
         if not self.contacts:
-            return self._page("refused", status=403, sentence=self.words("withheld"))
+            return self.withheld()
         headers = json.loads(self.archive.body_record(about["harvest_id"], sha256)["headers"] or "{}")
         served = next((value for name, value in headers.items() if name.lower() == "content-type"), "text/html")
         media = served if served.isascii() and served.isprintable() and served.startswith("text/html") else "text/html"
@@ -205,6 +205,10 @@ class Site:
     def not_found(self) -> Answer:
         """The page of an address that shows nothing."""
         return self._page("refused", status=404, sentence=self.words("not_found"))
+
+    def withheld(self) -> Answer:
+        """The page in place of what shows contact lines, where those are withheld."""
+        return self._page("refused", status=403, sentence=self.words("withheld"))
 
     def refused(self, error: BmaProgressError) -> Answer:
         """The page of a question that cannot be answered, with its sentence."""

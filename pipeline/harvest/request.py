@@ -31,7 +31,7 @@ class HarvestRequest(BaseModel):
     def check_narrows(self) -> None:
         """Raise SettingsError where a scheduled run's parameters ask for more than its service allows.
 
-        A parameter comes from whoever may start runs. What runs commands or names files and addresses comes only from the
+        A parameter comes from anyone who may start runs. What runs commands or names files and addresses comes only from the
         environment and the settings file of the service; a run may ask for fewer pages, and more slowly.
         """
         allowed = load_settings()

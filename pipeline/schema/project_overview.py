@@ -1,4 +1,4 @@
-"""How each project stands: one row a project, for whoever wants one table."""
+"""How each project stands: one row a project, for anyone who wants one table."""
 
 from collections import Counter
 from datetime import date

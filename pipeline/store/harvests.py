@@ -78,7 +78,7 @@ class Harvests:
         return _checked_file(self.root / "harvests", harvest_id, name)
 
     def held_back_note(self, harvest_id: str) -> str | None:
-        """What whoever asks for a harvest should know where it was held back; None where it was published."""
+        """What anyone who asks for a harvest should know where it was held back; None where it was published."""
         reason = self.manifest(harvest_id)["held_back"]
         return f"harvest {harvest_id} was held back and never published: {reason}" if reason else None
 

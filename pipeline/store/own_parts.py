@@ -24,7 +24,7 @@ def check_own_parts(root: Path, *, writing: bool = False) -> None:
         try:
             about = path.lstat()
         except OSError:
-            continue  # what is missing is said by whoever needs it
+            continue  # what is missing is said by anyone who needs it
         right = stat.S_ISDIR(about.st_mode) if name in FOLDERS else stat.S_ISREG(about.st_mode)
         if not right:
             raise _not_own(path, "a link" if stat.S_ISLNK(about.st_mode) else "neither a file nor a folder of a store")

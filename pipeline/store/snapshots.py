@@ -91,7 +91,7 @@ def migrate(archive: Archive) -> list[str]:
 def prune_snapshots(archive: Archive, keep: int) -> list[str]:
     """Drop snapshots older than the last `keep` that are not the first of a month; returns their ids.
 
-    The one shown before is always kept, for whoever is reading it at this moment.
+    The one shown before is always kept, for anyone who is reading it at this moment.
     """
     ids = ids_in(archive.root / "snapshots")
     months: dict[str, str] = {}

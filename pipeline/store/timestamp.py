@@ -122,7 +122,7 @@ def _certificates(content: bytes) -> Iterator[x509.Certificate]:
 
 
 def _authority(answer: TimeStampResponse) -> str:
-    """The name in the certificate of whoever signed a stamp."""
+    """The name in the certificate of the one who signed a stamp."""
     signer: Any = next(iter(answer.signed_data.signer_infos), None)
     for der in answer.signed_data.certificates:
         certificate = x509.load_der_x509_certificate(der)
