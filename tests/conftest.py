@@ -11,6 +11,9 @@ from pytest_socket import socket_allow_hosts
 settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 settings.load_profile("suite")
 
+# the suite starts several hundred commands: without stored bytecode each compiles all modules of the project anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_runtest_setup() -> None:
     """Refuse every socket that does not stay on this machine."""

@@ -135,9 +135,6 @@ class State:
         if name == "changes":
             blocks = list(self._changes())
             return pa.concat_tables(blocks) if blocks else arrow_schemas()[name].empty_table()
-        if name == "changes":
-            blocks = list(self._changes())
-            return pa.concat_tables(blocks) if blocks else arrow_schemas()[name].empty_table()
         if name in DERIVED:
             return self._derived(name, self.table)
         owner = TABLES[name].key[0]
