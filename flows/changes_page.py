@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from flows.events import Changes
-from pipeline.compare.classify import MEANINGS
+from pipeline.compare.classify import MEANINGS, SEVERITIES, severity_of
 from pipeline.compare.diff import compare_snapshots
 from pipeline.compare.inputs import StoreSnapshot
 from pipeline.harvest.run import HarvestRun
@@ -24,9 +24,12 @@ def write_changes_page(run: HarvestRun) -> Changes | None:
     page = run.folder / CHANGES_PAGE
     page.write_text(report_html(comparison), encoding="utf-8")
     counts: Counter[str] = Counter()
+    severities: Counter[str] = Counter()
     records: dict[str, dict[str, None]] = {}
-    for row in comparison.changes.select(["meaning", "project_code", "kpi_code", "agency_code"]).to_pylist():
+    names = ["meaning", "detail", "cause", "project_code", "kpi_code", "agency_code"]
+    for row in comparison.changes.select(names).to_pylist():
         counts[row["meaning"]] += 1
+        severities[severity_of(row["meaning"], row["detail"], row["cause"])] += 1
         code = row["project_code"] or row["kpi_code"] or row["agency_code"]
         records.setdefault(row["meaning"], {})[code] = None
     by_meaning: list[dict[str, Any]] = [
@@ -40,4 +43,5 @@ def write_changes_page(run: HarvestRun) -> Changes | None:
         if counts[meaning]
     ]
     none = {"meaning": "none", "differences": 0, "records": 0, "such as": ""}
-    return Changes(before, by_meaning or [none], str(page.resolve()))
+    by_severity = {severity: severities[severity] for severity in SEVERITIES if severities[severity]}
+    return Changes(before, by_meaning or [none], by_severity, str(page.resolve()))

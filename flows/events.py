@@ -39,10 +39,11 @@ class CommitBegun:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a harvest changed. before: the harvest compared with; by_meaning: counts; page: address of the page of all"""
+    """What a harvest changed. before: the harvest compared with; by_…: counts; page: file of the page of all changes"""
 
     before: str
     by_meaning: list[dict[str, Any]]
+    by_severity: dict[str, int]
     page: str
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from flows.changes_page import write_changes_page
 from flows.events import BatchBegun, BatchDone, Begun, Changes, CommitBegun, Ended, Listener
+from flows.journal import journal_line
 from flows.notifications import notify_finished
 from flows.run_control import HarvestOutcome, RunControl
 from pipeline.errors import BmaProgressError, error_text, first_line, refused_by_machine
@@ -40,7 +41,8 @@ async def execute_harvest(request: HarvestRequest, control: RunControl, listener
         outcome = HarvestOutcome("CouldNotRun", str(known or message))
     settings, problems = listener.with_secrets(settings)
     problems += await asyncio.to_thread(notify_finished, settings, outcome, harvest.harvest_id)
-    outcome = replace(outcome, warnings=(*outcome.warnings, *problems))
+    line = journal_line(settings.portal, outcome, harvest.changes)
+    outcome = replace(outcome, warnings=(*outcome.warnings, *problems), line=line)
     listener.tell(Ended(outcome, harvest.changes))
     return outcome
 

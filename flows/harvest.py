@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from prefect.runtime import deployment
 
 from flows.events import BatchBegun, BatchDone, Begun, CommitBegun, Ended, Event, Listener
 from flows.execute import execute_harvests
+from flows.journal import journal_line, write_journal
 from flows.prefect_.artifacts import Progress, publish_artifacts
 from flows.prefect_.flow_runs import harvest_since_due, show_begun
 from flows.prefect_.notifications import with_secrets
@@ -61,9 +63,10 @@ async def harvest(request: HarvestRequest) -> State[HarvestOutcome]:
         request = _with_task_runner(request)
         settings, _ = request.load()
     except BmaProgressError as error:
-        return _state(HarvestOutcome("CouldNotRun", str(error)))
+        return _not_begun(HarvestOutcome("CouldNotRun", str(error)), "the portal")
     if since := harvest_since_due(create_store(settings.data, settings.portal)):
-        return _state(HarvestOutcome("Skipped", f"{since} has begun since this run was due"))
+        skipped = HarvestOutcome("Skipped", f"{since} has begun since this run was due")
+        return _not_begun(skipped, settings.portal)
     async with harvests_in_thread([request], 1) as (events,):
         return _state(await _show(events))
 
@@ -118,6 +121,11 @@ def _left_out() -> Iterator[None]:
         get_run_logger().warning("not shown: %s", error_text(error))
 
 
+def _not_begun(outcome: HarvestOutcome, portal: str) -> State[HarvestOutcome]:
+    write_journal(replace(outcome, line=journal_line(portal, outcome, None)))
+    return _state(outcome)
+
+
 def _state(outcome: HarvestOutcome) -> State[HarvestOutcome]:
     state_type = StateType.COMPLETED if outcome.state in ("Completed", "Skipped") else StateType.FAILED
     if outcome.state == "Killed":
@@ -126,7 +134,7 @@ def _state(outcome: HarvestOutcome) -> State[HarvestOutcome]:
 
 
 class _Here(Listener):
-    """Tells the flow, in the event loop of another thread, of a harvest in this one."""
+    """Tells the flow, in the event loop of another thread, of a harvest in this one; and the journal how it ended."""
 
     def __init__(self, secrets: tuple[Settings, list[str]]) -> None:
         self.events: Events = asyncio.Queue()
@@ -135,6 +143,8 @@ class _Here(Listener):
 
     def tell(self, event: Event) -> None:
         """Put it into the queue, unless the flow has ended already."""
+        if isinstance(event, Ended):
+            write_journal(event.outcome)
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self.events.put_nowait, event)
 

@@ -31,8 +31,8 @@ class HarvestRunner:
     def __init__(self, reporter: PrefectReporter | None) -> None:
         self._reporter = reporter
 
-    def harvest(self, request: HarvestRequest) -> HarvestResult:
-        """Run one harvest; returns its result, published or held back.
+    def harvest(self, request: HarvestRequest) -> tuple[HarvestResult, str]:
+        """Run one harvest; returns its result, published or held back, and its line for the journal.
 
         Raises BmaProgressError where it could not run, in one sentence.
         """
@@ -41,7 +41,7 @@ class HarvestRunner:
             _say(warning)
         if outcome.result is None:
             raise BmaProgressError(outcome.message)
-        return outcome.result
+        return outcome.result, outcome.line
 
     def backfill(self, requests: list[HarvestRequest], hosts_at_once: int) -> list[HarvestOutcome]:
         """Harvest several portals; returns how each ended, in the order of the requests."""

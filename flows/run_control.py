@@ -18,13 +18,14 @@ class HarvestOutcome:
     """How a harvest ended.
 
     message: one sentence, as Prefect shows it; result: None where nothing was committed
-    warnings: what else an operator should know, one sentence each
+    warnings: what else an operator should know, one sentence each; line: all of it in one line for the journal
     """
 
     state: StateName
     message: str
     result: HarvestResult | None = None
     warnings: tuple[str, ...] = ()
+    line: str = ""
 
 
 class RunControl:

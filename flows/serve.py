@@ -103,6 +103,8 @@ async def _serve(request: HarvestRequest, schedule: "CronSchedule", address: str
         f"its secret: {Path(os.environ['PREFECT_HOME']) / SECRET_FILE}",
         err=True,
     )
+    (due,) = await schedule.get_dates(n=1)
+    click.echo(f"the next harvest of {settings.portal} is due at {due:%Y-%m-%d %H:%M} ({TIMEZONE})")
     await _catch_up(deployment_id, schedule, settings.data)
     async with asyncio.TaskGroup() as tasks:
         watch = tasks.create_task(_watch(settings))

@@ -33,7 +33,7 @@ def run_demo(data: Path) -> None:
 
 
 def _harvest_night(runner: HarvestRunner, request: HarvestRequest, night: int) -> None:
-    result = runner.harvest(request)
+    result, _ = runner.harvest(request)
     if not result.published:
         raise BmaProgressError(f"night {night} was held back: {result.held_back}")
     # skipped: pages that the portal never had are requested on one day of the week

@@ -123,8 +123,8 @@ def harvest(
 
     settings, _ = request.load()  # a wrong request is refused before anything starts
     with harvest_runner([settings]) as harvests:
-        result = harvests.harvest(request)
-    click.echo(report_text(result, settings.portal), nl=False)
+        result, line = harvests.harvest(request)
+    click.echo(report_text(result, settings.portal) + line)
     sys.exit(0 if result.published else 1)
 
 

@@ -73,6 +73,8 @@ def test_a_missed_harvest_is_made_up_for_once_and_the_service_stops_cleanly(
     assert servers == []  # the one that the service started, and no other
     assert "was missed: harvesting now" in output
     assert "0 2 * * * (Asia/Bangkok)" in output
+    assert re.search(r"the next harvest of http://\S+ is due at \d{4}-\d\d-\d\d 02:00 \(Asia/Bangkok\)", output)
+    assert len(re.findall(r"^harvest \w+ of \S+: published; \d+ pages, 0 failed, \d+ s; changes: ", output, re.M)) == 1
     assert len(open_archive(data).harvest_ids()) == 2, output
     assert verify_store(data) == []
     with socket.socket() as probe:  # the embedded server went with the service

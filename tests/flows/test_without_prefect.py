@@ -55,6 +55,8 @@ def test_a_harvest_works_without_an_orchestrator(tmp_path: Path, monkeypatch: py
         done = without_prefect(tmp_path, "harvest", "--orchestrator", "none", *arguments)
     assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
     assert ": published." in done.stdout
+    (*_, line) = done.stdout.splitlines()  # a journal needs no other
+    assert re.fullmatch(r"harvest \w+ of http://\S+: published; \d+ pages, 0 failed, \d+ s; changes: none", line)
     # what takes the night's line elsewhere may fail: it is said, and the night stands
     assert "the command false ended with status 1" in done.stderr
     assert (
