@@ -10,10 +10,12 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import threading
+import weakref
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +26,6 @@ import pyarrow.parquet as pq
 
 from pipeline.compare.classify import severity_of
 from pipeline.compare.diff import withhold_contacts
-from pipeline.compare.text_diff import is_text_change
 from pipeline.errors import StoreError
 from pipeline.schema.columns import TABLES
 from pipeline.store.archive import Archive
@@ -33,7 +34,7 @@ from pipeline.store.layout import MANIFEST, harvest_day, harvest_start
 from pipeline.store.packs import parquet_source
 from pipeline.store.verify_bytes import sha256_or_none
 
-_LAYOUT: Final = "1"
+_LAYOUT: Final = "2"
 """Version of the tables below: an index of another version is made again."""
 
 _TABLES: Final = """
@@ -46,15 +47,19 @@ CREATE INDEX looks_by_code ON looks (code, harvest_id);
 CREATE TABLE bodies (page_sha256 TEXT PRIMARY KEY, harvest_id TEXT, page_key TEXT, url TEXT, fetched_at TEXT) WITHOUT ROWID;
 CREATE TABLE changes (harvest_id TEXT, change_no INTEGER, day TEXT, "table" TEXT, key TEXT, project_code TEXT, kpi_code TEXT,
   agency_code TEXT, change TEXT, "column" TEXT, before TEXT, after TEXT, meaning TEXT, detail TEXT, cause TEXT, severity TEXT,
-  PRIMARY KEY (harvest_id, change_no)) WITHOUT ROWID;
-CREATE INDEX changes_by_project ON changes (project_code, harvest_id);
-CREATE INDEX changes_by_kpi ON changes (kpi_code, harvest_id);
-CREATE INDEX changes_by_agency ON changes (agency_code, harvest_id);
-CREATE INDEX changes_by_meaning ON changes (meaning, harvest_id);
+  own INTEGER, PRIMARY KEY (harvest_id DESC, change_no)) WITHOUT ROWID;
+CREATE INDEX changes_by_night ON changes (own, harvest_id DESC);
+CREATE INDEX changes_by_project ON changes (project_code, harvest_id DESC);
+CREATE INDEX changes_by_kpi ON changes (kpi_code, harvest_id DESC);
+CREATE INDEX changes_by_agency ON changes (own, agency_code, harvest_id DESC);
+CREATE INDEX changes_by_meaning ON changes (own, meaning, harvest_id DESC);
+CREATE INDEX changes_by_severity ON changes (own, severity, harvest_id DESC);
+CREATE VIRTUAL TABLE change_words
+  USING fts5 (code UNINDEXED, harvest_id UNINDEXED, change_no UNINDEXED, text, tokenize = 'trigram');
 """
 _LATEST: Final = """
 DROP TABLE IF EXISTS records; DROP TABLE IF EXISTS documents; DROP TABLE IF EXISTS flags; DROP TABLE IF EXISTS agencies;
-DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS severities;
+DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS supports; DROP TABLE IF EXISTS severities;
 CREATE TABLE records (code TEXT PRIMARY KEY, kind TEXT, name TEXT, agency_code TEXT, agency_name TEXT, fiscal_year_be INTEGER,
   progress REAL, planned REAL, variance REAL, last_report TEXT, silent_days INTEGER, rewritten INTEGER, flags INTEGER,
   ended INTEGER, changes INTEGER) WITHOUT ROWID;
@@ -62,13 +67,17 @@ CREATE INDEX records_by_agency ON records (agency_code, kind);
 CREATE TABLE documents (code TEXT, "table" TEXT, rows BLOB, PRIMARY KEY (code, "table")) WITHOUT ROWID;
 CREATE TABLE flags (rule TEXT, project_code TEXT, flag_no INTEGER, severity TEXT, harvest_id TEXT, evidence TEXT, printed TEXT,
   PRIMARY KEY (rule, project_code, flag_no)) WITHOUT ROWID;
+CREATE TABLE supports (kpi_code TEXT, project_code TEXT, PRIMARY KEY (kpi_code, project_code)) WITHOUT ROWID;
 CREATE INDEX flags_by_project ON flags (project_code);
 CREATE TABLE agencies (agency_code TEXT PRIMARY KEY, name_th TEXT, name_en TEXT, kind TEXT) WITHOUT ROWID;
 CREATE TABLE severities (harvest_id TEXT, severity TEXT, number INTEGER, PRIMARY KEY (harvest_id, severity)) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5 (code UNINDEXED, place UNINDEXED, text, tokenize = 'trigram');
 """
+_KEPT: Final = 2
+"""Index files that are kept: this state's, and the one before, which a running reader may still ask."""
 _COPIED: Final = {
     "red_flags": ("flags", ("rule", "project_code", "flag_no", "severity", "harvest_id", "evidence", "printed")),
+    "project_kpis": ("supports", ("kpi_code", "project_code")),
     "agencies": ("agencies", ("agency_code", "name_th", "name_en", "kind")),
 }
 """Published tables that are copied: to which table, and which columns."""
@@ -83,21 +92,27 @@ _SEARCHED: Final = {
 
 
 class Index:
-    """One index file, opened for reading. Every call opens a connection of its own, so threads do not share any.
+    """One index file, opened for reading; each thread has a connection of its own. The file is never written again.
 
     file: the SQLite file; key: names its content, for ETags
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._own = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        weakref.finalize(self, _close, self._opened)  # when no request uses this index any more
         about = {row["name"]: row["value"] for row in self.rows("SELECT name, value FROM about")}
         self.key: str = about["head"]
         self.harvest_id: str = about["harvest_id"]
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """The rows of a query, as dicts."""
-        with closing(_connect(self.file)) as connection:
-            return [dict(row) for row in connection.execute(query, values)]
+        connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = self._own.connection = _connect(self.file)
+            self._opened.append(connection)
+        return [dict(row) for row in connection.execute(query, values)]
 
     def row(self, query: str, *values: Any) -> dict[str, Any] | None:
         """The first row of a query, or None."""
@@ -110,9 +125,14 @@ class Index:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True)
+    connection = sqlite3.connect(f"{file.as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     return connection
+
+
+def _close(connections: list[sqlite3.Connection]) -> None:
+    for connection in connections:
+        connection.close()
 
 
 def index_folder(archive: Archive) -> Path:
@@ -135,11 +155,22 @@ def open_index(archive: Archive, *, contacts: bool) -> Index:
     latest = archive.published_id()
     if latest is None:
         raise StoreError(f"{archive.place} has no published harvest yet; run `bma-progress harvest` first")
-    head = f"{head_line(archive).manifest_sha256}-{latest}-{_LAYOUT}-{'contacts' if contacts else 'withheld'}"
-    file = index_folder(archive) / f"{'contacts' if contacts else 'withheld'}.sqlite"
+    kind = "contacts" if contacts else "withheld"
+    head = f"{head_line(archive).manifest_sha256}-{latest}-{_LAYOUT}-{kind}"
+    # a file of its own for each state: who reads an older one goes on reading it
+    file = index_folder(archive) / f"{kind}-{hashlib.sha256(head.encode()).hexdigest()[:16]}.sqlite"
     if not _is_usable(file, head):
         _make(archive, file, head, latest, contacts=contacts)
+        for old in _indexes(file)[_KEPT:]:
+            with suppress(OSError):
+                old.unlink()
     return Index(file)
+
+
+def _indexes(file: Path) -> list[Path]:
+    """The indexes that lie beside one and show as much of contacts, newest first."""
+    pattern = f"{file.name.split('-')[0]}-*.sqlite"
+    return sorted(file.parent.glob(pattern), key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def _is_usable(file: Path, head: str | None) -> bool:
@@ -159,18 +190,20 @@ def _make(archive: Archive, file: Path, head: str, latest: str, *, contacts: boo
     os.close(descriptor)
     new = Path(name)
     try:
-        known = _known_nights(archive, file)
-        if known:
-            shutil.copyfile(file, new)
+        older = next((one for one in _indexes(file) if _is_usable(one, None)), None)
+        known = _known_nights(archive, older) if older else frozenset()
+        if older and known:
+            shutil.copyfile(older, new)
         with closing(sqlite3.connect(new)) as connection:
             connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
             if not known:
                 connection.executescript(_TABLES)
-            _add_nights(connection, archive, known)
+            _add_nights(connection, archive, known, latest)
             connection.executescript(_LATEST)
             _add_latest(connection, archive, latest, contacts=contacts)
             about = {"head": head, "harvest_id": latest, "layout": _LAYOUT}
             connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about.items())
+            connection.execute("ANALYZE")
             connection.commit()
         new.replace(file)
     finally:
@@ -180,8 +213,6 @@ def _make(archive: Archive, file: Path, head: str, latest: str, *, contacts: boo
 
 def _known_nights(archive: Archive, file: Path) -> frozenset[str]:
     """The nights of the index in place that the store still holds as they were; empty where it cannot be extended."""
-    if not _is_usable(file, None):
-        return frozenset()
     with closing(_connect(file)) as connection:
         known = dict(connection.execute("SELECT harvest_id, manifest_sha256 FROM nights").fetchall())
     ids = archive.harvest_ids()
@@ -197,7 +228,7 @@ def _manifest_sha256(archive: Archive, harvest_id: str) -> str | None:
 # --- nights: what never changes once it was committed ------------------------------------------------------------------
 
 
-def _add_nights(connection: sqlite3.Connection, archive: Archive, known: frozenset[str]) -> None:
+def _add_nights(connection: sqlite3.Connection, archive: Archive, known: frozenset[str], latest: str) -> None:
     last = dict(
         connection.execute("SELECT page_key, outcome FROM (SELECT * FROM looks ORDER BY harvest_id)").fetchall()
     )
@@ -205,6 +236,8 @@ def _add_nights(connection: sqlite3.Connection, archive: Archive, known: frozens
         if id_ in known:
             continue
         manifest = archive.manifest(id_)
+        if manifest["published"] and id_ > latest:
+            break  # committed a moment ago, and not yet what `latest` shows
         night = (
             *(id_, _manifest_sha256(archive, id_), str(harvest_day(id_)), harvest_start(id_).isoformat()),
             *(int(manifest["published"]), manifest["held_back"], manifest["cause"], json.dumps(manifest["outcomes"])),
@@ -268,24 +301,26 @@ def _add_changes(connection: sqlite3.Connection, archive: Archive, latest: str, 
     table = table.filter(pc.greater(table["harvest_id"], newest))
     table = table if contacts else withhold_contacts(table)
     for batch in table.to_batches(5_000):
-        for row in batch.to_pylist():
-            severity = severity_of(row["meaning"], row["detail"], row["cause"])
-            values = (
-                *(row["harvest_id"], row["change_no"], str(row["harvest_date"])[:10], row["table"], row["key"]),
-                *(row["project_code"], row["kpi_code"], row["agency_code"], row["change"], row["column"]),
-                *(row["before"], row["after"], row["meaning"], row["detail"], row["cause"], severity),
-            )
-            _insert(connection, "changes", [values])
-    own = "detail IS NULL OR detail <> 'part_of_record'"
+        rows = [_change(row) for row in batch.to_pylist()]
+        _insert(connection, "changes", rows)
+        _insert(connection, "change_words", (_words_of(row) for row in rows if row[-1]))
     connection.execute(
-        f"INSERT INTO severities SELECT harvest_id, severity, count(*) FROM changes WHERE {own} GROUP BY 1, 2"  # noqa: S608 - a constant
+        "INSERT INTO severities SELECT harvest_id, severity, count(*) FROM changes WHERE own GROUP BY 1, 2"
     )
-    connection.row_factory = sqlite3.Row
-    for row in connection.execute('SELECT * FROM changes WHERE "column" IS NOT NULL').fetchall():
-        if is_text_change(dict(row)) and row["table"] != "contacts":
-            code, place = row["project_code"] or row["kpi_code"], f"{row['harvest_id']}/{row['change_no']}"
-            connection.execute("INSERT INTO words VALUES (?, ?, ?)", (code, place, f"{row['before']} \n{row['after']}"))
-    connection.row_factory = None
+
+
+def _change(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """A row of `changes`; own: whether lists show it, since it follows from no other."""
+    return (
+        *(row["harvest_id"], row["change_no"], str(row["harvest_date"])[:10], row["table"], row["key"]),
+        *(row["project_code"], row["kpi_code"], row["agency_code"], row["change"], row["column"]),
+        *(row["before"], row["after"], row["meaning"], row["detail"], row["cause"]),
+        *(severity_of(row["meaning"], row["detail"], row["cause"]), int(row["detail"] != "part_of_record")),
+    )
+
+
+def _words_of(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return row[5] or row[6], row[0], row[1], f"{row[10] or ''} \n{row[11] or ''}"
 
 
 def _add_records(connection: sqlite3.Connection, archive: Archive, latest: str) -> None:
@@ -315,13 +350,13 @@ def _add_records(connection: sqlite3.Connection, archive: Archive, latest: str) 
     ).fetchall()
     for code, kind in gone:
         agency = code.split("-")[0].ljust(8, "0")
-        values = (code, kind, _last_name(connection, code), agency, names.get(agency), *[None] * 6, 0, 0, 1)
+        name = _last_name(connection, code)
+        values = (code, kind, name, agency, names.get(agency), *[None] * 6, 0, 0, 1)
         _insert(connection, "records", [(*values, 0)])
-
-    own = "detail IS NULL OR detail <> 'part_of_record'"
+        _insert(connection, "words", [(code, "projects", f"{code} \n{name or ''} \n{names.get(agency) or ''}")])
     connection.execute(
-        f"UPDATE records SET changes = (SELECT count(*) FROM changes WHERE project_code = code AND ({own})) "  # noqa: S608
-        f"+ (SELECT count(*) FROM changes WHERE kpi_code = code AND project_code IS NULL AND ({own}))"
+        "UPDATE records SET changes = (SELECT count(*) FROM changes WHERE project_code = code AND own) "
+        "+ (SELECT count(*) FROM changes WHERE kpi_code = code AND project_code IS NULL AND own)"
     )
 
 
@@ -356,5 +391,7 @@ def _instant(value: Any) -> str | None:
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
     """Insert rows; one whose key is there already is left out. table: a constant of this module"""
-    for row in rows:
-        connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+    rows = iter(rows)
+    for first in rows:
+        query = f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(first))})"  # noqa: S608
+        connection.executemany(query, chain([first], rows))

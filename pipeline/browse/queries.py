@@ -1,17 +1,21 @@
 """The questions of the browser's pages, answered from the index: plain rows, no HTML."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
+from parsers.thai import clean
 from pipeline.browse.index import Index
 from pipeline.compare.classify import MEANINGS, SEVERITIES
 
 PER_PAGE: Final = 100
+_SHORTEST: Final = 3
+"""Letters of a word that trigrams can find."""
+_MOST_WORDS: Final = 10
+_LONGEST_YEAR: Final = 4
 SILENT_DAYS: Final = 90
 BEHIND_POINTS: Final = -10.0
 """Percentage points against the plan from which a project counts as behind."""
 
-_OWN: Final = "(detail IS NULL OR detail <> 'part_of_record')"
 _SORTS: Final = {
     "rewritten": "rewritten DESC, flags DESC, code",
     "flags": "flags DESC, rewritten DESC, code",
@@ -19,7 +23,7 @@ _SORTS: Final = {
     "silent": "silent_days DESC, code",
     "code": "code",
 }
-_FACETS: Final = {
+FACETS: Final = {
     "behind": f"variance <= {BEHIND_POINTS}",
     "flagged": "flags > 0",
     "silent": f"silent_days > {SILENT_DAYS}",
@@ -70,7 +74,7 @@ def nights(index: Index) -> list[dict[str, Any]]:
 def changes(index: Index, filters: Mapping[str, str], page: int) -> Rows:
     """Changes of published nights, newest night first; filters: from, to, meaning, severity, agency, code, q, night."""
     where = _Where()
-    where.add(_OWN)
+    where.add("own = 1")
     if night := filters.get("night"):
         where.add("harvest_id = ?", night)
     if since := filters.get("from"):
@@ -85,8 +89,13 @@ def changes(index: Index, filters: Mapping[str, str], page: int) -> Rows:
     if code := filters.get("code"):
         where.add("(project_code = ? OR kpi_code = ?)", code, code)
     if text := filters.get("q"):
-        pattern = f"%{_escaped(text)}%"
-        where.add("(before LIKE ? ESCAPE '\\' OR after LIKE ? ESCAPE '\\')", pattern, pattern)
+        text = clean(text)
+        if len(text) >= _SHORTEST:
+            found = "SELECT harvest_id, change_no FROM change_words WHERE change_words MATCH ?"
+            where.add(f"(harvest_id, change_no) IN ({found})", _quoted(text))
+        else:
+            pattern = f"%{_escaped(text)}%"
+            where.add("(before LIKE ? ESCAPE '\\' OR after LIKE ? ESCAPE '\\')", pattern, pattern)
     return _page(index, "changes", where, "harvest_id DESC, change_no", page)
 
 
@@ -97,41 +106,66 @@ def change(index: Index, harvest_id: str, number: int) -> dict[str, Any] | None:
 
 def search(index: Index, filters: Mapping[str, str], page: int) -> Rows:
     """Records whose code, name, agency, notes or changed texts hold all words; filters: q, agency, year, kind, facets, sort."""
-    where = _Where()
-    for word in filters.get("q", "").split()[:10]:
-        pattern = f"%{_escaped(word)}%"
-        plain = "code LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' OR agency_name LIKE ? ESCAPE '\\'"
-        if len(word) >= 3:  # what trigrams can find
-            quoted = '"' + word.replace('"', '""') + '"'
-            where.add(
-                f"({plain} OR code IN (SELECT code FROM words WHERE words MATCH ?))",  # noqa: S608 - constants
-                *(pattern, pattern, pattern, quoted),
-            )
-        else:
-            where.add(f"({plain})", pattern, pattern, pattern)
-    if agency := filters.get("agency"):
-        where.add("agency_code = ?", agency)
-    if kind := filters.get("kind"):
-        where.add("kind = ?", kind)
-    if (year := filters.get("year", "")).isdecimal():
-        where.add("fiscal_year_be = ?", int(year))
-    for name, condition in _FACETS.items():
-        if filters.get(name):
-            where.add(condition)
+    where = _matching(filters)
+    for condition, values in _narrowing(filters).values():
+        where.add(condition, *values)
     order = _SORTS.get(filters.get("sort", ""), _SORTS["code"])
     return _page(index, "records", where, order, page)
 
 
-def facets(index: Index) -> dict[str, list[dict[str, Any]]]:
-    """The values that a search can be narrowed to."""
-    return {
-        "agency": index.rows(
-            "SELECT agency_code AS value, max(agency_name) AS label, count(*) AS number FROM records GROUP BY 1 ORDER BY 1"
-        ),
-        "year": index.rows(
-            "SELECT fiscal_year_be AS value, count(*) AS number FROM records WHERE fiscal_year_be IS NOT NULL GROUP BY 1"
-        ),
-    }
+def _matching(filters: Mapping[str, str]) -> _Where:
+    """The conditions of a search but for its facets."""
+    where = _Where()
+    for word in clean(filters.get("q", "")).split()[:_MOST_WORDS]:
+        if len(word) >= _SHORTEST:
+            found = (
+                "SELECT code FROM words WHERE words MATCH ? "
+                "UNION SELECT code FROM change_words WHERE change_words MATCH ?"
+            )
+            where.add(f"code IN ({found})", _quoted(word), _quoted(word))
+        else:
+            pattern = f"%{_escaped(word)}%"
+            plain = "code LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' OR agency_name LIKE ? ESCAPE '\\'"
+            where.add(f"({plain})", pattern, pattern, pattern)
+    if kind := filters.get("kind"):
+        where.add("kind = ?", kind)
+    return where
+
+
+def _narrowing(filters: Mapping[str, str]) -> dict[str, tuple[str, tuple[Any, ...]]]:
+    """The facets that a search is narrowed by, each with its condition and values."""
+    chosen: dict[str, tuple[str, tuple[Any, ...]]] = {}
+    if agency := filters.get("agency"):
+        chosen["agency"] = ("agency_code = ?", (agency,))
+    if (year := filters.get("year", "")).isdecimal() and len(year) <= _LONGEST_YEAR:
+        chosen["year"] = ("fiscal_year_be = ?", (int(year),))
+    return chosen | {name: (condition, ()) for name, condition in FACETS.items() if filters.get(name)}
+
+
+def facets(index: Index, filters: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """What a search can be narrowed to, with how many records that leaves; agency, year, and each name of FACETS."""
+    where, narrowing = _matching(filters), _narrowing(filters)
+    parts, values = [], list(where.values)
+    for name, column, label, condition in (
+        ("agency", "agency_code", "max(agency_name)", "1"),
+        ("year", "fiscal_year_be", "NULL", "fiscal_year_be IS NOT NULL"),
+        *((name, "1", "NULL", condition) for name, condition in FACETS.items()),
+    ):
+        others = [one for key, one in narrowing.items() if key != name]
+        conditions = " AND ".join([f"({condition})", *(text for text, _ in others)])
+        values += [value for _, bound in others for value in bound]
+        parts.append(
+            f"SELECT '{name}' AS facet, {column} AS value, {label} AS label, count(*) AS number FROM hits "  # noqa: S608
+            f"WHERE {conditions} GROUP BY 2"
+        )
+    columns = "code, agency_code, agency_name, fiscal_year_be, variance, flags, silent_days, rewritten, ended"
+    query = f"WITH hits AS MATERIALIZED (SELECT {columns} FROM records WHERE {where}) {' UNION ALL '.join(parts)}"  # noqa: S608
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("agency", "year", *FACETS)}
+    for row in index.rows(query, *values):
+        found[row["facet"]].append(row)
+    for rows in found.values():
+        rows.sort(key=lambda row: row["value"])
+    return found
 
 
 def record(index: Index, code: str) -> dict[str, Any] | None:
@@ -139,17 +173,48 @@ def record(index: Index, code: str) -> dict[str, Any] | None:
     return index.row("SELECT * FROM records WHERE code = ?", code)
 
 
+def names(index: Index, codes: Collection[str]) -> dict[str, str]:
+    """The names of records, by code."""
+    chosen = sorted(codes)
+    query = f"SELECT code, name FROM records WHERE code IN ({', '.join('?' * len(chosen))})"  # noqa: S608 - marks alone
+    return {row["code"]: row["name"] for row in index.rows(query, *chosen)}
+
+
+def supporting(index: Index, kpi_code: str) -> list[dict[str, Any]]:
+    """The projects that support an indicator."""
+    return index.rows(
+        "SELECT code, name FROM records WHERE code IN (SELECT project_code FROM supports WHERE kpi_code = ?) ORDER BY code",
+        kpi_code,
+    )
+
+
+def pages_around(index: Index, code: str, harvest_id: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The looks whose stored pages show a record before a night, and that night; None where no page did."""
+    rows = index.rows(
+        "SELECT * FROM looks WHERE code = ? AND harvest_id <= ? AND page_sha256 IS NOT NULL ORDER BY harvest_id DESC",
+        *(code, harvest_id),
+    )
+    after = next((row for row in rows if row["harvest_id"] == harvest_id), None)
+    return next((row for row in rows if row["harvest_id"] < harvest_id), None), after
+
+
 def looks(index: Index, code: str) -> list[dict[str, Any]]:
     """The looks at a record's pages that brought something new, newest first, each with its night's changes."""
     rows = index.rows("SELECT * FROM looks WHERE code = ? ORDER BY harvest_id DESC, page_key", code)
+    if not rows:
+        return []
     by_night: dict[str, list[dict[str, Any]]] = {}
     found = index.rows(
-        f"SELECT * FROM changes WHERE (project_code = ?1 OR (kpi_code = ?1 AND project_code IS NULL)) AND {_OWN}",  # noqa: S608
+        "SELECT * FROM changes WHERE own = 1 AND project_code = ?1 "
+        "UNION ALL SELECT * FROM changes WHERE own = 1 AND project_code IS NULL AND kpi_code = ?1",
         code,
     )
     for row in sorted(found, key=change_order):
         by_night.setdefault(row["harvest_id"], []).append(row)
-    return [{**row, "changes": by_night.pop(row["harvest_id"], [])} for row in rows]
+    shown = [{**row, "changes": by_night.pop(row["harvest_id"], [])} for row in rows]
+    nothing = dict.fromkeys(rows[0])
+    shown += [{**nothing, "harvest_id": night, "changes": changed} for night, changed in by_night.items()]
+    return sorted(shown, key=lambda row: row["harvest_id"], reverse=True)
 
 
 def change_order(row: Mapping[str, Any]) -> tuple[int, int, int]:
@@ -210,6 +275,11 @@ def _page(index: Index, table: str, where: _Where, order: str, page: int) -> Row
         (page - 1) * PER_PAGE,
     )
     return Rows(rows, number, page)
+
+
+def _quoted(word: str) -> str:
+    """A word as a phrase of a full-text query."""
+    return '"' + word.replace('"', '""') + '"'
 
 
 def _escaped(text: str) -> str:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pipeline.browse.index import Index, open_index
+from pipeline.browse.links import ServerLinks
 from pipeline.browse.site import Answer, Site
 from pipeline.browse.texts import LANGUAGES, Words
 from pipeline.errors import BmaProgressError
@@ -28,7 +29,6 @@ _LOOK_AGAIN: Final = 10.0  # seconds after which a request looks for a newer nig
 _POLICIES: Final = {
     "site": "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'self'",
-    "inline": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
     "inert": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'",
 }
 """Content policies: no page runs a script, and bytes of the portal load nothing and reach nothing."""
@@ -117,7 +117,8 @@ def _respond(
     headers["Cache-Control"] = "no-cache"  # may be kept, and is asked for again: a new night has another tag
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
-    site = Site(archive, index, Words(language), current.contacts, str(request.base_url).rstrip("/"))
+    links = ServerLinks(request.url.path, request.query_params)
+    site = Site(archive, index, Words(language), current.contacts, str(request.base_url).rstrip("/"), links)
     try:
         given = answer(site, request)
     except BmaProgressError as error:

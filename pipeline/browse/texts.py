@@ -3,7 +3,10 @@
 from typing import Final
 
 from pipeline.compare.classify import DETAILS, MEANINGS, SEVERITIES
+from pipeline.publish.charts import MONTHS_TH
 from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, SEVERITIES_TH
+from pipeline.schema.columns import TABLES
+from pipeline.schema.red_flags import RULES
 
 LANGUAGES: Final = ("th", "en")
 
@@ -79,6 +82,117 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "rule": ("Rule", "กฎ"),
     "key": ("Row", "แถว"),
     "most_rewritten": ("Most rewritten", "แก้ประวัติบ่อยที่สุด"),
+    "intro": (
+        "Every night this program reads the portal, whose pages are overwritten in place, and keeps what they said. "
+        "Find a project, see its life, compare any two nights, and prove each difference by the stored bytes.",
+        "ทุกคืนโปรแกรมอ่านเว็บไซต์ซึ่งเขียนทับข้อมูลเดิม และเก็บสิ่งที่เว็บไซต์แสดงไว้ ค้นหาโครงการ ดูประวัติ "
+        "เปรียบเทียบสองคืนใดก็ได้ และพิสูจน์ทุกความแตกต่างด้วยหน้าเว็บที่เก็บไว้",
+    ),
+    "start_here": ("Start here", "เริ่มที่นี่"),
+    "good_night": ("published", "เผยแพร่แล้ว"),
+    "bad_night": ("held back", "ระงับการเผยแพร่"),
+    "no_night": ("no harvest", "ไม่มีการเก็บข้อมูล"),
+    "coverage": ("Read", "อ่านได้"),
+    "sort": ("Order by", "เรียงตาม"),
+    "kind": ("Kind", "ประเภท"),
+    "flagged": ("With red flags", "มีข้อสังเกต"),
+    "any_rewritten": ("Rewritten", "แก้ประวัติ"),
+    "gone": ("No longer shown", "ไม่แสดงแล้ว"),
+    "previous_page": ("Previous page", "หน้าก่อน"),
+    "link_to_change": ("Link to this change", "ลิงก์ถึงการเปลี่ยนแปลงนี้"),
+    "proof": ("The stored pages that prove it", "หน้าเว็บที่เก็บไว้เป็นหลักฐาน"),
+    "page_before": ("The page before", "หน้าเว็บก่อนเปลี่ยน"),
+    "page_after": ("The page after", "หน้าเว็บหลังเปลี่ยน"),
+    "compare_nights": ("Compare two nights", "เปรียบเทียบสองคืน"),
+    "all_changes": ("All changes", "การเปลี่ยนแปลงทั้งหมด"),
+    "night_hint": ("a day such as 2026-11-22, or a harvest", "วันที่ เช่น 2026-11-22 หรือรหัสการเก็บ"),
+    "plan_line": ("plan", "แผน"),
+    "reported_line": ("reported", "รายงาน"),
+    "why": ("Why it matters", "เหตุผล"),
+    "indicators": ("Indicators", "ตัวชี้วัด"),
+    "quarters": ("Quarters", "ผลรายไตรมาส"),
+    "unclaimed": ("Lines that no rule reads", "บรรทัดที่ไม่มีกฎใดอ่าน"),
+    "bytes": ("Bytes", "ไบต์"),
+    "bytes_file": ("The bytes as served", "ไบต์ตามที่ได้รับ"),
+    "found_in": ("Found in", "พบใน"),
+    "not_found_help": (
+        "The address may be mistyped, or the record was never shown by the portal. Search for its code or name.",
+        "ที่อยู่อาจพิมพ์ผิด หรือเว็บไซต์ไม่เคยแสดงรายการนี้ โปรดค้นหาด้วยรหัสหรือชื่อ",
+    ),
+    "unprovable": ("its page could not be read that night", "อ่านหน้าเว็บไม่ได้ในคืนนั้น"),
+    "last_nights": ("The changes of the last nights", "การเปลี่ยนแปลงของคืนล่าสุด"),
+    "details": ("Details", "รายละเอียด"),
+    "days": ("days", "วัน"),
+    "nights_unit": ("nights", "คืน"),
+}
+
+_TABLES: Final = {
+    "projects": ("Project", "โครงการ"),
+    "contacts": ("Contact", "ผู้ประสานงาน"),
+    "project_strategies": ("Place in the city's plan", "ยุทธศาสตร์"),
+    "progress_reports": ("Progress report", "รายงานความคืบหน้า"),
+    "plan_steps": ("Step of the plan", "ขั้นตอนตามแผน"),
+    "project_kpis": ("Indicator of the project", "ตัวชี้วัดของโครงการ"),
+    "project_kpi_quarters": ("Quarter of the project's indicator", "ผลรายไตรมาสของตัวชี้วัดโครงการ"),
+    "kpis": ("Indicator", "ตัวชี้วัด"),
+    "kpi_quarters": ("Quarter of the indicator", "ผลรายไตรมาส"),
+    "plan_vs_actual": ("Plan against reported, by month", "แผนเทียบผลรายเดือน"),
+    "red_flags": ("Red flag", "ข้อสังเกต"),
+    "result_list_items": ("Item of a result list", "รายการในบัญชีผล"),
+    "result_list_quarters": ("Quarter of a result list", "ผลรายไตรมาสในบัญชีผล"),
+    "result_list_links": ("Link of a result list", "ลิงก์ในบัญชีผล"),
+    "city_indicators": ("City indicator", "ตัวชี้วัดการพัฒนาเมือง"),
+    "city_indicator_strategies": ("Place of a city indicator", "ยุทธศาสตร์ของตัวชี้วัดเมือง"),
+}
+"""A row of each table, in a few words."""
+
+_COLUMNS: Final = {
+    "report_index": ("Report", "รายงานที่"),
+    "report_no": ("Printed number", "ลำดับที่พิมพ์"),
+    "progress_percent": ("Progress, percent", "ความคืบหน้า ร้อยละ"),
+    "reported_on_date": ("Reported on", "วันที่รายงาน"),
+    "note_date": ("Date in the note", "วันที่ในบันทึก"),
+    "note": ("Note", "บันทึก"),
+    "step_no": ("Step", "ขั้นตอน"),
+    "description": ("Description", "รายละเอียด"),
+    "weight_percent": ("Weight, percent", "น้ำหนัก ร้อยละ"),
+    "month_end_date": ("End of the month", "สิ้นเดือน"),
+    "planned_percent": ("Planned, percent", "ตามแผน ร้อยละ"),
+    "reported_percent": ("Reported, percent", "รายงาน ร้อยละ"),
+    "variance_percent": ("Against plan, points", "เทียบแผน จุด"),
+    "contact": ("Contact line", "ผู้ประสานงาน"),
+    "contact_name": ("Contact's name", "ชื่อผู้ประสานงาน"),
+    "contact_phone": ("Contact's telephone", "โทรศัพท์"),
+    "position": ("Position", "ลำดับ"),
+    "level": ("Level", "ระดับ"),
+    "strategy_code": ("Code in the plan", "รหัสยุทธศาสตร์"),
+    "name_en": ("Name in English", "ชื่อภาษาอังกฤษ"),
+    "score": ("Score", "คะแนน"),
+    "unit_code": ("Unit", "หน่วยงานย่อย"),
+    "unit_code_second": ("Second unit", "หน่วยงานย่อยที่สอง"),
+    "agency_code": ("Agency's code", "รหัสหน่วยงาน"),
+    "agency_name": ("Agency", "หน่วยงาน"),
+    "target_direction": ("Better is", "ทิศทางเป้าหมาย"),
+    "attainment_percent": ("Attained, percent", "บรรลุเป้าหมาย ร้อยละ"),
+    "fiscal_year_be": ("Fiscal year, B.E.", "ปีงบประมาณ พ.ศ."),
+    "fiscal_year_ce": ("Fiscal year, C.E.", "ปีงบประมาณ ค.ศ."),
+    "kpi_code": ("Indicator's code", "รหัสตัวชี้วัด"),
+    "source_url": ("Address", "ที่อยู่เว็บ"),
+    "page_sha256": ("SHA-256 of the page", "SHA-256 ของหน้าเว็บ"),
+    "version_harvest_id": ("Harvest of this version", "คืนของฉบับนี้"),
+    "first_seen_at": ("First seen", "พบครั้งแรก"),
+    "changed_at": ("This version first seen", "พบฉบับนี้ครั้งแรก"),
+    "checked_at": ("Last confirmed", "ยืนยันล่าสุด"),
+    "parser_version": ("Version of the parser", "รุ่นของตัวอ่าน"),
+}
+"""Columns whose name says too little; others are shown by their name, in Thai by the portal's label."""
+
+_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_LABELS: Final = {
+    (name, column.name): column.label_th
+    for name, table in TABLES.items()
+    for column in table.columns
+    if column.label_th
 }
 
 _OUTCOMES: Final = {
@@ -112,6 +226,29 @@ class Words:
         """A meaning of `pipeline.compare.classify`."""
         return MEANINGS_TH.get(key, key) if self._place else MEANINGS.get(key, key)
 
+    def table(self, name: str) -> str:
+        """A row of a table, in a few words."""
+        return _TABLES[name][self._place] if name in _TABLES else name.replace("_", " ")
+
+    def column(self, table: str, name: str | None) -> str:
+        """A column, as people call it; empty where there is none."""
+        if name is None:
+            return ""
+        if name in _COLUMNS:
+            return _COLUMNS[name][self._place]
+        label = _LABELS.get((table, name), "") if self._place else ""
+        plain = name.removesuffix("_percent").removesuffix("_date").removesuffix("_baht").replace("_", " ")
+        return label or plain[:1].upper() + plain[1:]
+
+    def rule(self, name: str) -> str:
+        """The title of a red flag's rule."""
+        rule = RULES.get(name)
+        return name if rule is None else rule.title_th if self._place else rule.title
+
+    def reason(self, name: str) -> str:
+        """Why a red flag's rule matters; in English, as the rules are written."""
+        return RULES[name].reason if name in RULES else ""
+
     def detail(self, key: str | None) -> str:
         """A detail; empty where there is none."""
         return (DETAILS_TH if self._place else DETAILS).get(key or "", "")
@@ -119,6 +256,17 @@ class Words:
     def severity(self, key: str) -> str:
         """A severity's title."""
         return (SEVERITIES_TH if self._place else SEVERITIES).get(key, key)
+
+    def month(self, month: str) -> str:
+        """A month such as 2026-11 as a heading."""
+        number = int(month[5:7]) - 1
+        if self._place:
+            return f"{MONTHS_TH[number]} {int(month[:4]) + 543}"
+        return f"{_MONTHS[number]} {month[:4]}"
+
+    def chart_month(self, month: str) -> str:
+        """A month of the chart, which names it in Thai."""
+        return month if self._place else _MONTHS[MONTHS_TH.index(month)]
 
     def day(self, day: str | None) -> str:
         """A day such as 2026-11-22; in Thai with its Buddhist year beside it."""

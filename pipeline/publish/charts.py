@@ -52,7 +52,7 @@ def draw(before: Lines, after: Lines, fiscal_year_ce: int, *, label: str) -> Cha
         reported=reported[1],
         reported_before=reported[0] if reported[0] != reported[1] else "",
         dots=[scale.point(day, percent) for day, percent in reports[1] if scale.first <= day <= scale.last],
-        months=[(scale.x(day), _MONTHS[day.month - 1]) for day in _quarters(first)],
+        months=[(scale.x(day), MONTHS_TH[day.month - 1]) for day in _quarters(first)],
         grid=[(scale.y(percent), percent) for percent in (0, 25, 50, 75, 100)],
     )
 
@@ -103,4 +103,4 @@ def _day(value: date) -> date:
     return value.date() if isinstance(value, datetime) else value
 
 
-_MONTHS: Final = ("ม.ค.", "ก.พ.", "มี.ค.", "เม.ย.", "พ.ค.", "มิ.ย.", "ก.ค.", "ส.ค.", "ก.ย.", "ต.ค.", "พ.ย.", "ธ.ค.")
+MONTHS_TH: Final = ("ม.ค.", "ก.พ.", "มี.ค.", "เม.ย.", "พ.ค.", "มิ.ย.", "ก.ค.", "ส.ค.", "ก.ย.", "ต.ค.", "พ.ย.", "ธ.ค.")

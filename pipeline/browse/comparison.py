@@ -1,0 +1,54 @@
+"""What differs between any two nights, as rows that the list of changes can show."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from pipeline.browse import queries
+from pipeline.compare.classify import severity_of
+from pipeline.compare.diff import compare_snapshots
+from pipeline.compare.inputs import StoreSnapshot
+from pipeline.errors import StoreError
+from pipeline.store.archive import Archive
+
+_MOST: Final = 20_000  # rows of two nights that are compared on request
+
+
+def compared(archive: Archive, filters: Mapping[str, str], page: int, *, contacts: bool) -> queries.Rows:
+    """One page of what differs between the nights `from` and `to`; filters: as of `queries.changes`.
+
+    Raises StoreError where it is too much for a page.
+    """
+    wanted = {name: filters[name] for name in ("meaning", "severity") if name in filters}
+    chosen = [
+        row
+        for row in _comparison(archive, filters["from"], filters["to"], contacts=contacts)
+        if all(row[name] == value for name, value in wanted.items())
+        and filters.get("agency") in (None, row["agency_code"])
+        and filters.get("code") in (None, row["project_code"], row["kpi_code"])
+        and filters.get("q", "").lower() in f"{row['before']} {row['after']}".lower()
+    ]
+    first = (page - 1) * queries.PER_PAGE
+    return queries.Rows(chosen[first : first + queries.PER_PAGE], len(chosen), page)
+
+
+@lru_cache(maxsize=4)
+def _comparison(archive: Archive, before: str, after: str, *, contacts: bool) -> list[dict[str, Any]]:
+    """What differs between two nights, the most severe first."""
+    snapshots = (StoreSnapshot(archive, before), StoreSnapshot(archive, after))
+    table = compare_snapshots(*snapshots, contacts=contacts).changes
+    if len(table) > _MOST:
+        raise StoreError(
+            f"these two nights differ in {len(table):,} rows; use `bma-progress diff {before} {after} --format parquet`"
+        )
+    rows = [
+        {
+            **row,
+            "harvest_id": after,
+            "change_no": None,
+            "severity": severity_of(row["meaning"], row["detail"], row["cause"]),
+        }
+        for row in table.to_pylist()
+        if row["detail"] != "part_of_record"
+    ]
+    return sorted(rows, key=queries.change_order)

@@ -1,0 +1,120 @@
+"""The addresses that pages link to: those of the server, or the files of a site that any web server can hold."""
+
+import posixpath
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+from urllib.parse import quote, urlencode
+
+_CODE: Final = re.compile(r"[0-9]{4,8}(?:-[0-9]{1,8})?")
+RECORD_LISTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "search": {},
+    "rewritten": {"rewritten": "1", "sort": "rewritten"},
+    "behind": {"behind": "1", "sort": "behind"},
+    "silent": {"silent": "1", "sort": "silent"},
+    "flagged": {"flagged": "1", "sort": "flags"},
+    "ended": {"ended": "1"},
+}
+"""Lists of records that have a file in a site, with their filters."""
+
+
+class Links(Protocol):
+    """What a page asks for the address of another: None where there is no such page."""
+
+    live: bool
+    """Whether a server answers: then lists can be filtered, and stored pages shown."""
+
+    def __call__(self, path: str, **query: Any) -> str | None:
+        """The address of a path with a query; values that are None or empty are left out."""
+
+    def other_language(self, language: str) -> str | None:
+        """The page that is shown, in another language."""
+
+
+class ServerLinks:
+    """Addresses of the server.
+
+    path, query: of the page that is shown
+    """
+
+    live = True
+
+    def __init__(self, path: str = "/", query: Mapping[str, str] | None = None) -> None:
+        self._path, self._query = path, dict(query or {})
+
+    def __call__(self, path: str, **query: Any) -> str:
+        """The address of a path with a query."""
+        return _address(path, query)
+
+    def other_language(self, language: str) -> str:
+        """The same page with the switch in its query."""
+        return _address(self._path, {**self._query, "lang": language})
+
+
+class FileLinks:
+    """Addresses of a site's files, relative to the file that is shown.
+
+    folder: of the language, `` or `en/`; nights: those that have a page of changes
+    """
+
+    live = False
+
+    def __init__(self, folder: str, nights: frozenset[str]) -> None:
+        self._folder, self._nights = folder, nights
+        self.here = f"{folder}index.html"
+
+    def __call__(self, path: str, **query: Any) -> str | None:
+        """The file of an address, relative to the one that is shown; None where the site has none."""
+        path, _, anchor = path.partition("#")
+        file = self.file_of(path, {name: str(value) for name, value in query.items() if value not in (None, "")})
+        if file is None:
+            return None
+        return f"{_relative(file, self.here)}{f'#{anchor}' if anchor else ''}"
+
+    def other_language(self, language: str) -> str:
+        """The same page in the folder of another language."""
+        page = self.here[len(self._folder) :]
+        return _relative(page if language == "th" else f"{language}/{page}", self.here)
+
+    def file_of(self, path: str, query: Mapping[str, str]) -> str | None:
+        """The file of an address, from the site's root; None where the site has none."""
+        wanted = dict(query)
+        style, number = wanted.pop("format", None), wanted.pop("page", "1")
+        if style:
+            data = {"/": "nights", "/search": "records"}.get(path, path.lstrip("/"))
+            return None if wanted or "/" in data else f"data/{data}.{style}"
+        if path == "/style.css":
+            return "style.css"
+        name = self._name(path, wanted)
+        if name is None:
+            return None
+        return f"{self._folder}{name}" if "." in name else f"{self._folder}{name}{_suffix(number)}.html"
+
+    def _name(self, path: str, query: dict[str, str]) -> str | None:
+        if path == "/search":
+            return next((name for name, filters in RECORD_LISTS.items() if dict(filters) == query), None)
+        if path == "/changes" and query.keys() == {"night"}:
+            return f"nights/{query['night']}" if query["night"] in self._nights else None
+        if query:
+            return None
+        if path in ("/", ""):
+            return "index"
+        if path in ("/agencies", "/changes", "/flags", "/dictionary", "/changes.atom"):
+            return path[1:]
+        kind, _, code = path[1:].partition("/")
+        return path[1:] if kind in ("projects", "kpis", "agencies") and _CODE.fullmatch(code) else None
+
+
+def _suffix(number: str) -> str:
+    return "" if number == "1" else f"-{number}"
+
+
+def _relative(file: str, here: str) -> str:
+    return posixpath.relpath(file, posixpath.dirname(here) or ".")
+
+
+def _address(path: str, query: Mapping[str, Any]) -> str:
+    kept = {name: value for name, value in query.items() if value not in (None, "")}
+    path, _, anchor = path.partition("#")
+    text = f"{quote(path)}?{urlencode(kept)}" if kept else quote(path)
+    return f"{text}#{anchor}" if anchor else text
