@@ -2,7 +2,8 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -32,15 +33,66 @@ _OLD_TLS: Final = frozenset(
 """OpenSSL's reasons where a server can only do what today's defaults refuse."""
 
 
-class _Transport(httpx.AsyncHTTPTransport):
-    """httpx's transport over a pool of connections that read answers as browsers do."""
+_ERRORS: Final = {
+    getattr(httpcore, name): getattr(httpx, name)
+    for name in (
+        *("ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout"),
+        *("ConnectError", "ReadError", "WriteError", "ProxyError"),
+        *("UnsupportedProtocol", "LocalProtocolError", "RemoteProtocolError"),
+    )
+}
+"""httpx's names of httpcore's errors."""
+
+
+@contextmanager
+def _errors_of_httpx() -> Iterator[None]:
+    try:
+        yield
+    except tuple(_ERRORS) as error:
+        raise _ERRORS[type(error)](str(error)) from error
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer as it arrives."""
+
+    def __init__(self, stream: Any) -> None:  # httpcore's streams have no public name
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _errors_of_httpx():
+            async for piece in self._stream:
+                yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class PooledTransport(httpx.AsyncBaseTransport):
+    """httpx's requests over a pool of httpcore's connections, which may be any."""
 
     def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
-        self._pool = pool
+        self._connections = pool
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; its answer's body is not read yet. Raises httpx.TransportError."""
+        url = request.url
+        address = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        sent = httpcore.Request(
+            request.method, address, headers=request.headers.raw, content=request.stream, extensions=request.extensions
+        )
+        with _errors_of_httpx():
+            answer = await self._connections.handle_async_request(sent)
+        return httpx.Response(
+            answer.status, headers=answer.headers, stream=_Body(answer.stream), extensions=answer.extensions
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._connections.aclose()
 
 
-def open_transport(settings: Settings) -> httpx.AsyncHTTPTransport:
-    """httpx's transport without its client: cookies, redirects and decoding are done in this package or not at all,
+def open_transport(settings: Settings) -> httpx.AsyncBaseTransport:
+    """A transport for httpx, without its client: cookies, redirects and decoding are done in this package or not at all,
     and a page costs a fifth less CPU. Raises PortalError for certificates that cannot be read, SettingsError for a proxy
     that cannot be used.
     """
@@ -53,10 +105,10 @@ def open_transport(settings: Settings) -> httpx.AsyncHTTPTransport:
     }
     proxy = proxy_of(settings)
     if proxy is None:
-        return _Transport(httpcore.AsyncConnectionPool(**limits))
+        return PooledTransport(httpcore.AsyncConnectionPool(**limits))
     address = httpx.Proxy(proxy)
     host = httpcore.URL(scheme=address.url.raw_scheme, host=address.url.raw_host, port=address.url.port, target=b"/")
-    return _Transport(httpcore.AsyncHTTPProxy(proxy_url=host, proxy_auth=address.raw_auth, **limits))
+    return PooledTransport(httpcore.AsyncHTTPProxy(proxy_url=host, proxy_auth=address.raw_auth, **limits))
 
 
 def request_headers(settings: Settings) -> httpx.Headers:
