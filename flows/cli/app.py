@@ -19,7 +19,7 @@ MODULES: Final = {
     "probe": ("probe",),
     "read": ("parse", "status", "export", "sql", "dictionary"),
     "compare": ("diff", "report", "history"),
-    "browse": ("browse",),
+    "browse": ("browse", "site"),
     "prove": ("verify", "head", "evidence", "replay", "compact", "migrate", "set-aside"),
 }
 """Each module of `flows.cli` with its commands; one is imported when a command of it is asked for."""

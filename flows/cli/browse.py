@@ -35,3 +35,34 @@ def browse(data: Path | None, port: int, host: str) -> None:
         complain(f"anyone who reaches {host} can read everything here, {shown}; put a server with a password before it")
     complain("the index of the store is made or checked …")
     serve(archive, host=host, port=port, contacts=contacts, started=lambda url: click.echo(f"{url} (Ctrl-C ends it)"))
+
+
+@click.command(epilog="Exit status: 0 done, 2 trouble.")
+@data_option
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the site; made where missing.")
+@click.option("--url", help="Address where the site will be, for its sitemap and feeds.")
+@click.option("--nights", type=click.IntRange(1), default=30, help="Of how many last nights changes are shown.")
+@click.option("--contacts", is_flag=True, help="Show contact lines of projects, which are personal data.")
+def site(data: Path | None, out: Path, url: str | None, nights: int, contacts: bool) -> None:
+    """Write the latest state, red flags and changes of the last nights as static pages for any web server.
+
+    Run it again after each harvest: only what changed is written. Stored pages are not part of it, since they print
+    contact lines.
+    """
+    from pipeline.settings import load_settings
+
+    if contacts and not load_settings().publish_contacts:
+        raise BmaProgressError("contact lines are withheld by the setting publish_contacts; leave out --contacts")
+    from pipeline.browse.static_site import write_site
+
+    if url and not url.startswith(("https://", "http://")):
+        raise click.UsageError(f"{url!r} is no address of a site; write one such as https://example.org/progress/")
+    if not url:
+        complain(
+            "without --url the addresses in sitemap.xml and the feeds are relative, which search engines do not follow"
+        )
+    done = write_site(named_store(data), out, contacts=contacts, nights=nights, url=url)
+    click.echo(
+        f"{out}: harvest {done.harvest_id}; {done.written:,} files written, {done.unchanged:,} unchanged, "
+        f"{done.removed:,} removed"
+    )

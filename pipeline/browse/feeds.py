@@ -1,8 +1,8 @@
 """Changes as Atom and as JSON Feed."""
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from pipeline.browse.texts import Words
@@ -21,30 +21,49 @@ def _text_of(row: dict[str, Any], words: Words) -> str:
     return plain_text(f"{words.detail(row['detail'])}\n{before} → {after}".strip())
 
 
-def atom(rows: Iterable[dict[str, Any]], base: str, query: str, updated: str, words: Words) -> bytes:
-    """An Atom feed. base: the address of the site; query: the filters of the list; updated: the newest night's instant"""
-    here = f"{base}/changes.atom{query}"
+class Feed(NamedTuple):
+    """What a feed says of itself, and where its changes are.
+
+    here, home, following: addresses of the feed, of the list as a page, of the next rows where there are more;
+        updated: the newest night's instant; address: the page of a change; id: what names a change for ever
+    """
+
+    here: str
+    home: str
+    following: str | None
+    updated: str
+    address: Callable[[dict[str, Any]], str]
+    id: Callable[[dict[str, Any]], str]
+
+
+def change_path(row: Mapping[str, Any]) -> str:
+    """The path of one change."""
+    return f"/changes/{row['harvest_id']}/{row['change_no']}"
+
+
+def atom(rows: Iterable[dict[str, Any]], feed: Feed, words: Words) -> bytes:
+    """An Atom feed."""
     entries = [
-        f"<entry><id>{escape(_address(base, row))}</id><title>{escape(title_of(row, words))}</title>"
-        f"<updated>{row['day']}T00:00:00+07:00</updated><link href={quoteattr(_address(base, row))}/>"
+        f"<entry><id>{escape(feed.id(row))}</id><title>{escape(title_of(row, words))}</title>"
+        f"<updated>{row['day']}T00:00:00+07:00</updated><link href={quoteattr(feed.address(row))}/>"
         f'<content type="text">{escape(_text_of(row, words))}</content></entry>'
         for row in rows
     ]
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n'
-        f'<feed xmlns="http://www.w3.org/2005/Atom"><id>{escape(here)}</id><title>{escape(words("changes"))}</title>'
-        f"<updated>{updated}</updated><author><name>bma-progress</name></author>"
-        f'<link rel="self" href={quoteattr(here)}/><link href={quoteattr(f"{base}/changes{query}")}/>'
+        f'<feed xmlns="http://www.w3.org/2005/Atom"><id>{escape(feed.here)}</id><title>{escape(words("changes"))}</title>'
+        f"<updated>{feed.updated}</updated><author><name>bma-progress</name></author>"
+        f'<link rel="self" href={quoteattr(feed.here)}/><link href={quoteattr(feed.home)}/>'
         f"{''.join(entries)}</feed>\n"
     ).encode()
 
 
-def json_feed(rows: Iterable[dict[str, Any]], base: str, query: str, next_url: str | None, words: Words) -> bytes:
-    """A JSON Feed 1.1. next_url: the address of the next rows, where there are more"""
+def json_feed(rows: Iterable[dict[str, Any]], feed: Feed, words: Words) -> bytes:
+    """A JSON Feed 1.1."""
     items = [
         {
-            "id": _address(base, row),
-            "url": _address(base, row),
+            "id": feed.id(row),
+            "url": feed.address(row),
             "title": title_of(row, words),
             "content_text": _text_of(row, words),
             "date_published": f"{row['day']}T00:00:00+07:00",
@@ -53,17 +72,13 @@ def json_feed(rows: Iterable[dict[str, Any]], base: str, query: str, next_url: s
         }
         for row in rows
     ]
-    feed: dict[str, Any] = {
+    document: dict[str, Any] = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": words("changes"),
-        "home_page_url": f"{base}/changes{query}",
-        "feed_url": f"{base}/changes.json{query}",
+        "home_page_url": feed.home,
+        "feed_url": feed.here,
         "items": items,
     }
-    if next_url:
-        feed["next_url"] = next_url
-    return json.dumps(feed, ensure_ascii=False).encode()
-
-
-def _address(base: str, row: dict[str, Any]) -> str:
-    return f"{base}/changes/{row['harvest_id']}/{row['change_no']}"
+    if feed.following:
+        document["next_url"] = feed.following
+    return json.dumps(document, ensure_ascii=False).encode()

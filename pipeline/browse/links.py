@@ -1,12 +1,11 @@
 """The addresses that pages link to: those of the server, or the files of a site that any web server can hold."""
 
 import posixpath
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
-_CODE: Final = re.compile(r"[0-9]{4,8}(?:-[0-9]{1,8})?")
+_LISTS: Final = frozenset(("index", "agencies", "changes", "flags", "dictionary", "changes.atom", "changes.json"))
 RECORD_LISTS: Final[Mapping[str, Mapping[str, str]]] = {
     "search": {},
     "rewritten": {"rewritten": "1", "sort": "rewritten"},
@@ -54,13 +53,15 @@ class ServerLinks:
 class FileLinks:
     """Addresses of a site's files, relative to the file that is shown.
 
-    folder: of the language, `` or `en/`; nights: those that have a page of changes
+    folder: of the language, `` or `en/`; known: records, agencies and nights that have pages, such as `kpis/2400-1013`
+
+    here: the file that is shown, from the site's root; set it before each page
     """
 
     live = False
 
-    def __init__(self, folder: str, nights: frozenset[str]) -> None:
-        self._folder, self._nights = folder, nights
+    def __init__(self, folder: str, known: Collection[str]) -> None:
+        self._folder, self._known = folder, known
         self.here = f"{folder}index.html"
 
     def __call__(self, path: str, **query: Any) -> str | None:
@@ -94,15 +95,9 @@ class FileLinks:
         if path == "/search":
             return next((name for name, filters in RECORD_LISTS.items() if dict(filters) == query), None)
         if path == "/changes" and query.keys() == {"night"}:
-            return f"nights/{query['night']}" if query["night"] in self._nights else None
-        if query:
-            return None
-        if path in ("/", ""):
-            return "index"
-        if path in ("/agencies", "/changes", "/flags", "/dictionary", "/changes.atom"):
-            return path[1:]
-        kind, _, code = path[1:].partition("/")
-        return path[1:] if kind in ("projects", "kpis", "agencies") and _CODE.fullmatch(code) else None
+            path, query = f"/nights/{query['night']}", {}
+        name = path.strip("/") or "index"
+        return name if not query and (name in _LISTS or name in self._known) else None
 
 
 def _suffix(number: str) -> str:

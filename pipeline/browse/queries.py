@@ -238,22 +238,21 @@ def flags(index: Index, filters: Mapping[str, str], page: int) -> Rows:
     return _page(index, "flags", where, order, page)
 
 
-def agencies(index: Index) -> list[dict[str, Any]]:
-    """The league table: one row an agency with projects, most rewrites per 100 projects first."""
+def agencies(index: Index, code: str | None = None) -> list[dict[str, Any]]:
+    """The league table: one row an agency with projects, most rewrites per 100 projects first. code: only this one"""
     return index.rows(
         "SELECT r.agency_code, coalesce(max(a.name_th), max(r.agency_name)) AS name_th, max(a.name_en) AS name_en, "
         "count(*) AS projects, sum(r.rewritten > 0) AS rewritten, round(100.0 * sum(r.rewritten) / count(*), 1) AS trend, "
-        "sum(r.silent_days > ?) AS silent, sum(r.variance <= ?) AS behind, sum(r.flags) AS flags "
+        "sum(r.silent_days > ?1) AS silent, sum(r.variance <= ?2) AS behind, sum(r.flags) AS flags "
         "FROM records r LEFT JOIN agencies a USING (agency_code) WHERE r.kind = 'project' AND r.ended = 0 "
-        "GROUP BY r.agency_code ORDER BY trend DESC, flags DESC, r.agency_code",
-        SILENT_DAYS,
-        BEHIND_POINTS,
+        "AND (?3 IS NULL OR r.agency_code = ?3) GROUP BY r.agency_code ORDER BY trend DESC, flags DESC, r.agency_code",
+        *(SILENT_DAYS, BEHIND_POINTS, code),
     )
 
 
 def agency(index: Index, code: str) -> dict[str, Any] | None:
     """One agency with its line of the league table, where it has projects; None for an unknown code."""
-    line = next((row for row in agencies(index) if row["agency_code"] == code), None)
+    line = next(iter(agencies(index, code)), None)
     return line or index.row("SELECT * FROM agencies WHERE agency_code = ?", code)
 
 

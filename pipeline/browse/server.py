@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from pipeline.browse.index import Index, open_index
 from pipeline.browse.links import ServerLinks
-from pipeline.browse.site import Answer, Site
+from pipeline.browse.site import Answer, Site, style_sheet
 from pipeline.browse.texts import LANGUAGES, Words
 from pipeline.errors import BmaProgressError
 from pipeline.publish.evidence import write_evidence
@@ -145,8 +145,7 @@ def _language(request: Request) -> str:
 
 
 def _style(request: Request) -> Response:
-    body = (Path(__file__).parent / "templates" / "style.css").read_bytes()
-    return Response(body, headers={**_HEADERS, "Cache-Control": "max-age=3600"}, media_type="text/css")
+    return Response(style_sheet(), headers={**_HEADERS, "Cache-Control": "max-age=3600"}, media_type="text/css")
 
 
 def _evidence(site: Site, code: str) -> Answer:

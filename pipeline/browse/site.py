@@ -2,11 +2,13 @@
 
 import io
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import jinja2
 import pyarrow as pa
@@ -72,7 +74,8 @@ class Answer:
 class Site:
     """The pages of one state of a store, in one language.
 
-    contacts: whether contact lines, and the stored pages that print them, may be shown
+    contacts: whether contact lines, and the stored pages that print them, may be shown; base: the absolute address that
+        feeds are relative to; since: a list of changes begins after this harvest unless it is asked otherwise
     """
 
     archive: Archive
@@ -81,6 +84,7 @@ class Site:
     contacts: bool
     base: str = ""
     links: Links = field(default_factory=ServerLinks)
+    since: str | None = None
 
     # --- pages ---------------------------------------------------------------------------------------------------------
 
@@ -88,8 +92,8 @@ class Site:
         """Nights, newest first, and the newest changes."""
         rows, number = queries.nights(self.index), _page_number(query)
         if query.get("format") in _FORMATS:
-            return self._data(rows, len(rows), None, query["format"], "nights")
-        newest = queries.changes(self.index, {}, 1).rows[:_NEWEST] if number == 1 else []
+            return self.data(rows, len(rows), None, query["format"], "nights")
+        newest = queries.changes(self.index, self._filters({}), 1).rows[:_NEWEST] if number == 1 else []
         first = (number - 1) * _NIGHTS
         return self._page(
             "home", "/", newest=self._shown(newest), calendar=shown_calendar(rows, _MONTHS), shown=rows[first : first + _NIGHTS],
@@ -129,7 +133,7 @@ class Site:
         """The league table."""
         rows = queries.agencies(self.index)
         if query.get("format") in _FORMATS:
-            return self._data(rows, len(rows), None, query["format"], "agencies")
+            return self.data(rows, len(rows), None, query["format"], "agencies")
         return self._page("agencies", "/agencies", rows=rows)
 
     def agency(self, code: str, query: Mapping[str, str]) -> Answer:
@@ -221,14 +225,31 @@ class Site:
         filters, number = self._filters(query), _page_number(query)
         found = queries.changes(self.index, filters, number)
         kept = {name: value for name, value in query.items() if name != "page" and value}
-        suffix = f"?{urlencode(kept)}" if kept else ""
+        following = self._absolute("/changes.json", **{**kept, "page": number + 1}) if found.has_next else None
+        feed = feeds.Feed(
+            here=self._absolute(f"/changes.{style}", **kept), home=self._absolute("/changes", **kept), following=following,
+            updated=queries.nights(self.index)[0]["started_at"],
+            address=self._address_of, id=self._address_of if self.links.live else self._name_of,
+        )  # fmt: skip
         if style == "atom":
-            newest = queries.nights(self.index)[0]["started_at"]
-            return Answer(
-                feeds.atom(found.rows, self.base, suffix, newest, self.words), "application/atom+xml; charset=utf-8"
-            )
-        following = f"{self.base}/changes.json?{urlencode({**kept, 'page': number + 1})}" if found.has_next else None
-        return Answer(feeds.json_feed(found.rows, self.base, suffix, following, self.words), "application/feed+json")
+            return Answer(feeds.atom(found.rows, feed, self.words), "application/atom+xml; charset=utf-8")
+        return Answer(feeds.json_feed(found.rows, feed, self.words), "application/feed+json")
+
+    def _absolute(self, path: str, **query: Any) -> str:
+        return urljoin(self.base, self.links(path, **query) or "")
+
+    def _address_of(self, change: dict[str, Any]) -> str:
+        """The address of one change; in a site its place in the timeline of its record, or its night."""
+        path, (harvest_id, number) = feeds.change_path(change), (change["harvest_id"], change["change_no"])
+        record = next(
+            (f"/{kind}s/{change[f'{kind}_code']}" for kind in ("project", "kpi") if change[f"{kind}_code"]), "/"
+        )
+        found = self.links(path) or self.links(f"{record}#c-{harvest_id}-{number}")
+        return urljoin(self.base, found or self.links("/changes", night=harvest_id) or "")
+
+    def _name_of(self, change: dict[str, Any]) -> str:
+        """What names a change wherever the site lies."""
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"{self.archive.portal}{feeds.change_path(change)}").urn
 
     def not_found(self) -> Answer:
         """The page of an address that shows nothing."""
@@ -272,13 +293,14 @@ class Site:
         style = query.get("format", "")
         if style in _FORMATS:
             following = urlencode({**kept, "page": found.page + 1}) if found.has_next else None
-            return self._data(found.rows, found.total, following, style, template)
+            return self.data(found.rows, found.total, following, style, template)
         rows = self._shown(found.rows) if template == "changes" else found.rows
         asked = {name: query.get(name, "") for name in names}
         pager = _Pager(found.page, found.total, queries.PER_PAGE)
         return self._page(template, path, rows=rows, pager=pager, query=asked, kept=kept, **values)
 
-    def _data(self, rows: list[dict[str, Any]], total: int, following: str | None, style: str, name: str) -> Answer:
+    def data(self, rows: list[dict[str, Any]], total: int, following: str | None, style: str, name: str) -> Answer:
+        """A list as `json`, `csv` or `parquet`. following: the query of the next rows; total: rows of the whole list"""
         if style == "json":
             return _json({"harvest_id": self.index.harvest_id, "total": total, "next": following, "rows": rows})
         table = pa.Table.from_pylist([{key: _cell(value) for key, value in row.items()} for row in rows])
@@ -297,6 +319,8 @@ class Site:
         for name in ("from", "to", "night"):
             if name in filters:
                 filters[name] = self._night(filters[name])
+        if self.since and not filters.keys() & {"from", "night"}:
+            filters["from"] = self.since
         return filters
 
     def _night(self, when: str) -> str:
@@ -311,6 +335,11 @@ class Site:
         """The day of the latest published night."""
         row = self.index.row("SELECT day FROM nights WHERE harvest_id = ?", self.index.harvest_id)
         return str(row["day"]) if row else ""
+
+
+def style_sheet() -> bytes:
+    """The style sheet of all pages."""
+    return (Path(__file__).parent / "templates" / "style.css").read_bytes()
 
 
 @lru_cache(maxsize=1)

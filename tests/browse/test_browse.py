@@ -23,14 +23,6 @@ PROJECT = "24000000-3051"
 """A project of the embedded portal whose history is rewritten on the third night."""
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        yield folder
-
-
 @contextmanager
 def browser(data: Path, *, contacts: bool = True) -> Iterator[httpx.Client]:
     """A client of `bma-progress browse`, as users start it."""

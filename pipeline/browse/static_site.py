@@ -1,0 +1,228 @@
+"""The pages of the browser as files that any web server or bucket can hold: the latest state, and changes of the last nights.
+
+Every file is made by the functions that the server answers with; links are relative. Thai is in the folder itself, English
+in `en/`. Only files whose bytes changed are written, and files of an earlier time that are no more are removed: the list
+`site-files.txt` says which files are this site's own.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from pipeline.browse import queries
+from pipeline.browse.index import Index, open_index
+from pipeline.browse.links import RECORD_LISTS, FileLinks
+from pipeline.browse.site import Answer, Site, style_sheet
+from pipeline.browse.texts import LANGUAGES, Words
+from pipeline.errors import BmaProgressError
+from pipeline.store.archive import Archive
+from pipeline.store.durable import canonical_json
+
+NIGHTS: Final = 30
+"""Nights whose changes a site shows, unless it is asked for others."""
+_OWN_FILES: Final = "site-files.txt"
+_MOST_ADDRESSES: Final = 50_000  # of one sitemap, by its standard
+_STYLES: Final = ("csv", "parquet", "json")
+
+
+@dataclass(frozen=True)
+class SiteResult:
+    """What became of the files of a site: how many were written, had these bytes already, were removed."""
+
+    harvest_id: str
+    written: int
+    unchanged: int
+    removed: int
+
+
+def write_site(
+    archive: Archive, out: Path, *, contacts: bool = False, nights: int = NIGHTS, url: str | None = None
+) -> SiteResult:
+    """Write the site of a store's latest state into a folder, or bring it up to date.
+
+    contacts: whether contact lines are shown; nights: how many of the last nights' changes are; url: where the site will
+    be, for sitemap and feeds, which have relative addresses without it. Raises BmaProgressError.
+    """
+    index = open_index(archive, contacts=contacts)
+    files = _Files(out)
+    try:
+        for path, body in _files(archive, index, contacts=contacts, nights=nights, url=url):
+            files.put(path, body)
+        return files.finish(index.harvest_id)
+    except OSError as error:
+        raise BmaProgressError(
+            f"{error.filename or out} cannot be written ({error.strerror}); choose another folder with --out"
+        ) from None
+
+
+class _Files:
+    """The files of a site below a folder. A file that another wrote is never touched."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        out.mkdir(parents=True, exist_ok=True)
+        self._list = out / _OWN_FILES
+        self._before = set(_own_files(self._list))
+        self._now: set[str] = set()
+        self._written = 0
+
+    def put(self, path: str, body: bytes) -> None:
+        """Write a file where its bytes are not there yet. path: from the site's folder"""
+        file = self._out / path
+        self._now.add(path)
+        if path not in self._before:
+            if file.exists() or file.is_symlink():
+                raise BmaProgressError(
+                    f"{file} is there and not of this site; name an empty folder, or one that `site` wrote, with --out"
+                )
+            with self._list.open(
+                "a", encoding="utf-8"
+            ) as stream:  # first, so that a site cut short is known as its own
+                stream.write(f"{path}\n")
+        elif file.is_file() and file.read_bytes() == body:
+            return
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new = file.with_name(f".{file.name}.new")
+        new.write_bytes(body)
+        new.replace(file)
+        self._written += 1
+
+    def finish(self, harvest_id: str) -> SiteResult:
+        """Remove the files that are no more, and write the list of those that are."""
+        gone = sorted(self._before - self._now)
+        for path in gone:
+            (self._out / path).unlink(missing_ok=True)
+        for folder in sorted({parent for path in gone for parent in PurePosixPath(path).parents}, reverse=True):
+            if folder != PurePosixPath() and not any((self._out / folder).glob("*")):
+                (self._out / folder).rmdir()
+        self._list.write_text("".join(f"{path}\n" for path in sorted(self._now)), encoding="utf-8")
+        return SiteResult(harvest_id, self._written, len(self._now) - self._written, len(gone))
+
+
+def _own_files(file: Path) -> Iterator[str]:
+    """The files that a list names; a line that leads out of the folder is none of them."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        path = PurePosixPath(line)
+        if line and not path.is_absolute() and ".." not in path.parts:
+            yield line
+
+
+def _files(
+    archive: Archive, index: Index, *, contacts: bool, nights: int, url: str | None
+) -> Iterator[tuple[str, bytes]]:
+    """Every file of a site: its path and its bytes."""
+    rows = queries.nights(index)
+    since = rows[nights]["harvest_id"] if len(rows) > nights else None
+    known = _known(index, [row["harvest_id"] for row in rows[:nights]])
+    pages: list[str] = []
+    base = f"{url.rstrip('/')}/" if url else ""
+    for language in LANGUAGES:
+        folder = "" if language == "th" else f"{language}/"
+        links = FileLinks(folder, known)
+        site = Site(archive, index, Words(language), contacts, f"{base}{folder}" if base else "", links, since)
+        for path, answer in _answers(index, site, known, since):
+            links.here = f"{folder}{path}"
+            pages += [links.here] if path.endswith(".html") else []
+            yield links.here, answer().body
+    yield "style.css", style_sheet()
+    data = dict(_data(index, site, since))
+    yield from data.items()
+    yield from _sitemap(pages, base)
+    about = {
+        "portal": archive.portal,
+        "harvest_id": index.harvest_id,
+        "day": site.newest_day,
+        "contacts": contacts,
+        "nights": nights,
+        "languages": {"th": "index.html", "en": "en/index.html"},
+        "pages": len(pages),
+        "data": {path: {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()} for path, body in data.items()},
+    }
+    yield "index.json", canonical_json(about)
+
+
+def _known(index: Index, nights: list[str]) -> frozenset[str]:
+    """The records, agencies and nights that have pages, by the names of their files."""
+    records = [f"{row['kind']}s/{row['code']}" for row in index.rows("SELECT kind, code FROM records")]
+    agencies = [
+        f"agencies/{row['agency_code']}"
+        for row in index.rows("SELECT DISTINCT agency_code FROM records")
+        if row["agency_code"] and queries.agency(index, row["agency_code"])
+    ]
+    return frozenset([*records, *agencies, *(f"nights/{night}" for night in nights)])
+
+
+def _answers(
+    index: Index, site: Site, known: frozenset[str], since: str | None
+) -> Iterator[tuple[str, Callable[[], Answer]]]:
+    """The pages of one language: the path of each file, and what makes it."""
+    yield "index.html", lambda: site.home({})
+    yield "agencies.html", lambda: site.agencies({})
+    yield "dictionary.html", site.dictionary
+    yield "changes.atom", lambda: site.feed("atom", {})
+    yield "changes.json", lambda: site.feed("json", {})
+    for name, filters in RECORD_LISTS.items():
+        for page, path in _pages(name, queries.search(index, filters, 1).total):
+            yield path, lambda filters=filters, page=page: site.search({**filters, "page": page})  # type: ignore[misc]
+    for page, path in _pages("flags", queries.flags(index, {}, 1).total):
+        yield path, lambda page=page: site.flags({"page": page})  # type: ignore[misc]
+    bounds = {"from": since} if since else {}
+    for page, path in _pages("changes", queries.changes(index, bounds, 1).total):
+        yield path, lambda page=page: site.changes({"page": page})  # type: ignore[misc]
+    for name in sorted(known):
+        kind, _, code = name.partition("/")
+        if kind in ("projects", "kpis"):
+            yield f"{name}.html", lambda code=code, kind=kind: site.record(code, kind[:-1], {})  # type: ignore[misc]
+        elif kind == "agencies":
+            for page, path in _pages(name, queries.search(index, {"agency": code}, 1).total):
+                yield path, lambda code=code, page=page: site.agency(code, {"page": page})  # type: ignore[misc]
+        else:
+            for page, path in _pages(name, queries.changes(index, {"night": code}, 1).total):
+                yield path, lambda code=code, page=page: site.changes({"night": code, "page": page})  # type: ignore[misc]
+
+
+def _pages(name: str, total: int) -> Iterator[tuple[str, str]]:
+    """The pages of a list: their numbers as text, and their files."""
+    for number in range(1, max(1, -(-total // queries.PER_PAGE)) + 1):
+        yield str(number), f"{name}.html" if number == 1 else f"{name}-{number}.html"
+
+
+def _data(index: Index, site: Site, since: str | None) -> Iterator[tuple[str, bytes]]:
+    """Every list whole, as CSV, Parquet and JSON."""
+    changes = "SELECT * FROM changes WHERE own = 1 AND harvest_id > ? ORDER BY harvest_id DESC, change_no"
+    lists: dict[str, list[dict[str, Any]]] = {
+        "nights": queries.nights(index),
+        "records": index.rows("SELECT * FROM records ORDER BY code"),
+        "agencies": queries.agencies(index),
+        "flags": index.rows("SELECT * FROM flags ORDER BY rule, project_code, flag_no"),
+        "changes": index.rows(changes, since or ""),
+    }
+    for name, rows in lists.items():
+        for style in _STYLES:
+            yield f"data/{name}.{style}", site.data(rows, len(rows), None, style, name).body
+
+
+def _sitemap(pages: list[str], base: str) -> Iterator[tuple[str, bytes]]:
+    """The sitemap; where there are more pages than one may name, a list of sitemaps."""
+    parts = [pages[at : at + _MOST_ADDRESSES] for at in range(0, len(pages), _MOST_ADDRESSES)]
+    if len(parts) == 1:
+        yield "sitemap.xml", _addresses("urlset", "url", base, parts[0])
+        return
+    for number, part in enumerate(parts, 1):
+        yield f"sitemap-{number}.xml", _addresses("urlset", "url", base, part)
+    names = [f"sitemap-{number}.xml" for number in range(1, len(parts) + 1)]
+    yield "sitemap.xml", _addresses("sitemapindex", "sitemap", base, names)
+
+
+def _addresses(root: str, element: str, base: str, paths: list[str]) -> bytes:
+    lines = "".join(f"<{element}><loc>{escape(f'{base}{quote(path)}')}</loc></{element}>\n" for path in paths)
+    space = "http://www.sitemaps.org/schemas/sitemap/0.9"
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{space}">\n{lines}</{root}>\n'.encode()
