@@ -6,13 +6,13 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import Any, Final, Self, get_args
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from flows.run_control import RunControl
 from pipeline.harvest.fetched import ErrorKind
 from pipeline.harvest.run import HarvestRun
+from pipeline.plain_text import say
 
 _INTERVAL_TERMINAL: Final = 0.25
 _INTERVAL_LOG: Final = 30.0
@@ -67,10 +67,10 @@ class TerminalControl(RunControl):
         rate = (done - self._done_before) / max(now - self._began, 0.001)
         self._bar.update(self._task, completed=done, total=done + left, rate=rate, failed=failed)
         if not self._terminal:
-            click.echo(f"{done:,} pages fetched, {left:,} left, {failed:,} failed, {rate:.1f}/s", err=True)
+            say(f"{done:,} pages fetched, {left:,} left, {failed:,} failed, {rate:.1f}/s", err=True)
 
     def _on_sigint(self, number: int, frame: object) -> None:
         if not self.fetching or self.stop_requested:
             raise KeyboardInterrupt
         self.request_stop()
-        click.echo("\nstopping after the pages being fetched (Ctrl-C again stops at once) …", err=True)
+        say("\nstopping after the pages being fetched (Ctrl-C again stops at once) …", err=True)

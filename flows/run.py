@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from flows.events import Listener
 from flows.execute import execute_harvests
 from flows.prefect_.errors import require_prefect
@@ -17,6 +15,7 @@ from flows.run_control import HarvestOutcome
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.result import HarvestResult
+from pipeline.plain_text import say
 from pipeline.settings import Settings
 from pipeline.store.lock import check_free
 from pipeline.store.writer import create_store
@@ -91,4 +90,4 @@ def run_replay(store: Path | str, since: str | None, settings: Settings) -> "Fin
 
 
 def _say(sentence: str) -> None:
-    click.echo(f"bma-progress: {sentence}", err=True)
+    say(f"bma-progress: {sentence}", err=True)

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import click
-
 from flows.notifications import notify_late
 from flows.prefect_ import environment as prefect_setup
 from flows.prefect_.errors import prefect_failures, require_prefect
 from flows.prefect_.server import SECRET_FILE, prefect_server
 from pipeline.errors import BmaProgressError, SettingsError
 from pipeline.harvest.request import HarvestRequest
+from pipeline.plain_text import say
 from pipeline.settings import PREFIX, Settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_start
@@ -47,7 +46,7 @@ def serve(request: HarvestRequest, cron: str, port: int) -> None:
         schedule = _schedule(cron)  # an invalid one is refused before the server starts
         with service_lock(store.root), prefect_server(home, port) as address, prefect_failures():
             asyncio.run(_serve(own, schedule, address))
-    click.echo("stopped", err=True)
+    say("stopped", err=True)
 
 
 @contextmanager
@@ -98,13 +97,13 @@ async def _serve(request: HarvestRequest, schedule: "CronSchedule", address: str
     # one harvest at a time: the runner's limit, and the store's own lock against other writers
     runner = Runner(name=name, pause_on_shutdown=False, limit=1)
     deployment_id = await runner.aadd_deployment(deployment)
-    click.echo(
+    say(
         f"serving harvest/{name}: {schedule.cron} ({TIMEZONE}); Prefect's UI: {address.removesuffix('/api')}, "
         f"its secret: {Path(os.environ['PREFECT_HOME']) / SECRET_FILE}",
         err=True,
     )
     (due,) = await schedule.get_dates(n=1)
-    click.echo(f"the next harvest of {settings.portal} is due at {due:%Y-%m-%d %H:%M} ({TIMEZONE})")
+    say(f"the next harvest of {settings.portal} is due at {due:%Y-%m-%d %H:%M} ({TIMEZONE})")
     await _catch_up(deployment_id, schedule, settings.data)
     async with asyncio.TaskGroup() as tasks:
         watch = tasks.create_task(_watch(settings))
@@ -120,9 +119,9 @@ async def _watch(settings: Settings) -> None:
         try:
             with_webhook, problems = await with_secrets(settings)
             for problem in problems + await asyncio.to_thread(notify_late, with_webhook):
-                click.echo(f"bma-progress: {problem}", err=True)
+                say(f"bma-progress: {problem}", err=True)
         except BmaProgressError as error:  # a damaged store is reported, and does not end the service
-            click.echo(f"bma-progress: {error}", err=True)
+            say(f"bma-progress: {error}", err=True)
         await asyncio.sleep(_LATE_CHECK)
 
 
@@ -142,7 +141,7 @@ async def _catch_up(deployment_id: UUID, schedule: "CronSchedule", data: Path) -
         due = await _last_due(schedule, now)
         if ids and due and harvest_start(ids[-1]) < due:
             await client.create_flow_run_from_deployment(deployment_id, name="a missed harvest")
-            click.echo(f"the harvest of {due:%Y-%m-%d %H:%M} was missed: harvesting now", err=True)
+            say(f"the harvest of {due:%Y-%m-%d %H:%M} was missed: harvesting now", err=True)
 
 
 async def _last_due(schedule: "CronSchedule", now: datetime) -> datetime | None:

@@ -1,31 +1,21 @@
-"""Output for people: text that is safe on a terminal, and tables that fit it."""
+"""Output for people: text in columns, colours, and tables that fit a terminal."""
 
 import io
 import re
 import sys
-import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
-import click
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
+
+from pipeline.plain_text import printable, say
 
 _JOINED: Final = re.compile(r"[\u0E31\u0E33-\u0E3A\u0E47-\u0E4E\u0300-\u036F\u200D\uFE0F]")
 _LEADING_VOWELS: Final = "เแโใไ"
 _PIPED_WIDTH: Final = 10_000
 """Columns of piped output: far wider than any line, so that nothing is wrapped or cut."""
-
-
-def printable(text: str) -> str:
-    """The text with control and direction characters shown as `�`: a page could contain some, and a terminal obeys them.
-
-    Line breaks stay, and so does the zero-width joiner, which some scripts need.
-    """
-    return "".join(
-        "�" if unicodedata.category(letter) in ("Cc", "Cf", "Cs") and letter not in "\n\u200d" else letter
-        for letter in text
-    )
 
 
 def one_line(value: str | None, longest: int) -> str:
@@ -56,15 +46,26 @@ def as_text(content: RenderableType) -> str:
     """Rich content as plain lines, for files and pipes: no colour, nothing wrapped, no blanks at the ends of lines."""
     out = io.StringIO()
     Console(file=out, width=_PIPED_WIDTH, color_system=None, force_terminal=False).print(content, soft_wrap=True)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+    return "".join(f"{line.rstrip()}\n" for line in printable(out.getvalue()).split("\n")[:-1])
+
+
+class _Plain:
+    """Rich content whose texts are made plain before they are coloured."""
+
+    def __init__(self, content: RenderableType) -> None:
+        self._content = content
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._content, options):
+            yield Segment(printable(segment.text), segment.style, segment.control)
 
 
 def show(content: RenderableType) -> None:
     """Print rich content on standard output: in colour and fitted to the width of a terminal, plain elsewhere."""
     if sys.stdout.isatty():
-        Console(highlight=False).print(content)
+        Console(highlight=False).print(_Plain(content))
     else:
-        click.echo(as_text(content), nl=False)
+        say(as_text(content), nl=False)
 
 
 def terminal_width() -> int:

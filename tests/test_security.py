@@ -1,25 +1,36 @@
 """What a portal sends is never a path, a command or a terminal's code; what is kept is open to its owner and group only."""
 
+import csv
+import io
 import json
 import os
 import re
 import shutil
 import stat
-import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.command import run
+from support.forging import edit_table, redo_hashes
 from support.harvests import harvest
 
 from flows.prefect_.environment import prepare
 from pipeline.api import open_store
+from pipeline.browse.index import open_index
+from pipeline.browse.site import Site
+from pipeline.browse.texts import Words
 from pipeline.errors import StoreError
 from pipeline.harvest.demo_portal import FIXTURES, DemoPortal
 from pipeline.harvest.result import Scope
 from pipeline.operate.notify import Event, send_event
+from pipeline.plain_text import json_printable, printable
 from pipeline.settings import load_settings
+from pipeline.store.archive import Archive
+from pipeline.store.durable import canonical_json
+from pipeline.store.head import write_head
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store
 
@@ -99,29 +110,118 @@ def _follows_a_form(address: str) -> bool:
     )
 
 
-def test_no_control_characters_of_a_page_reach_the_terminal(hostile_pages: Path, tmp_path: Path) -> None:
-    data = tmp_path / "store"
-    with DemoPortal(hostile_pages) as portal:
-        harvest(portal, data)
-        page = (hostile_pages / SEED).read_bytes().decode()
-        (hostile_pages / SEED).write_bytes(page.replace(EVIL, f"again {TERMINAL} {EVIL}").encode())
-        harvest(portal, data)
-    for arguments in (
-        ("history", "24000000-2964"),
-        ("diff", "previous", "latest"),
-        ("diff", "previous", "latest", "--format", "csv"),
-        ("status",),
-        ("evidence", "24000000-2964", "--out", str(tmp_path / "bundle")),
-        ("parse", str(hostile_pages / SEED)),
+FOREIGN = "=1+1\x1b[31m\x9b2J\u202e\r\u200bpwned"
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.fixture(scope="module")
+def foreign_store(three_nights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store from elsewhere, with formulas and control codes in all its texts; its hashes agree."""
+    data = tmp_path_factory.mktemp("foreign") / "store"
+    shutil.copytree(three_nights, data, symlinks=True)
+    for folder in (data / "harvests").iterdir():
+        for table, columns in {
+            "projects": ("name", "rationale"),
+            "progress_reports": ("note",),
+            "pages": ("error",),
+            "changes": ("before", "after", "detail"),
+            "findings": ("printed", "message"),
+        }.items():
+            edit_table(folder / f"{table}.parquet", lambda rows, columns=columns: [
+                row.update(dict.fromkeys(columns, FOREIGN)) for row in rows if row.get("detail") != "part_of_record"
+            ])  # fmt: skip
+    redo_hashes(data)
+    manifest = max((data / "harvests").iterdir()) / "manifest.json"
+    document = json.loads(manifest.read_bytes()) | {"published": False, "held_back": FOREIGN, "outcomes": {FOREIGN: 1}}
+    manifest.write_bytes(canonical_json(document))
+    (data / "head.json").unlink()
+    write_head(Archive(data), Archive(data).portal)
+    for report in data.glob("runs/*/report.txt"):
+        report.write_text(FOREIGN)
+    return data
+
+
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("status",),
+    ("status", "--format", "json"),
+    ("status", "--format", "prometheus"),
+    ("history", "24000000-3051"),
+    ("history", "24000000-3051", "--format", "json"),
+    ("diff", "previous", "latest"),
+    ("diff", "previous", "latest", "--format", "json"),
+    ("diff", "previous", "latest", "--format", "csv"),
+    ("sql", "SELECT * FROM projects"),
+    ("sql", "SELECT * FROM projects", "--format", "csv"),
+    ("sql", "SELECT nothing\x1b[31m FROM projects"),
+    ("verify", "--deep"),
+    ("replay",),
+    ("export", "\x1b[31m", "--out", "export"),
+    ("history", "\x9b31m"),
+)
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_no_control_characters_reach_the_terminal(
+    foreign_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(*arguments, "--data", foreign_store)
+    assert "Traceback" not in done.stderr
+    assert done.stdout + done.stderr
+    assert CONTROL.findall(done.stdout + done.stderr) == []
+
+
+def test_every_command_writes_through_the_one_function_that_makes_texts_plain() -> None:
+    root = Path(__file__).parent.parent
+    files = [file for package in ("flows", "pipeline") for file in (root / package).rglob("*.py")]
+    direct = re.compile(
+        r"click\.(?:echo|secho)\(|^\s*print\(|sys\.std(?:out|err)\.write|csv\.writer|to_csv\(|write_csv\(.*open",
+        re.MULTILINE,
+    )
+    found = {file.relative_to(root).as_posix() for file in files if direct.search(file.read_text(encoding="utf-8"))}
+    assert found <= {"pipeline/plain_text.py", "pipeline/publish/sql_prompt.py", "flows/companion.py"}
+
+
+def test_the_letters_made_plain_are_all_control_and_format_letters() -> None:
+    unsafe = {chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) in ("Cc", "Cf", "Cs")}
+    assert {chr(code) for code in range(sys.maxunicode + 1) if printable(chr(code)) != chr(code)} == unsafe - set(
+        "\n\t\u200d"
+    )
+    assert json.loads(json_printable(json.dumps([FOREIGN, "\x7f\U000e0001"], ensure_ascii=False))) == [
+        FOREIGN,
+        "\x7f\U000e0001",
+    ]
+
+
+def test_no_csv_holds_a_formula_or_a_control_character(
+    foreign_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All ways to a CSV: the export, the bundle of evidence, differences, queries, and downloads of `browse`."""
+    for command in (
+        ("export", "previous", "--format", "csv", "--out", tmp_path / "export"),
+        ("evidence", "24000000-3051", "--out", tmp_path / "bundle"),
+        ("diff", "previous", "latest", "--format", "csv", "--out", tmp_path / "diff.csv"),
     ):
-        command = [Path(sys.executable).with_name("bma-progress"), *arguments]
-        command += ["--data", str(data)] if arguments[0] != "parse" else []
-        done = subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
-        said = done.stdout.decode() + done.stderr.decode()
-        assert done.returncode in (0, 1), said
-        assert "again" in said or arguments[0] in ("status", "evidence"), said
-        assert re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", said.replace("\r\n", "\n")) == []
-    assert not list(tmp_path.rglob("pwned"))
+        done = run(*command, "--data", foreign_store)
+        assert done.returncode in (0, 1), done.stderr
+    made = {str(file.relative_to(tmp_path)): file.read_bytes() for file in tmp_path.rglob("*.csv")}
+    made["sql"] = run("sql", "--format", "csv", "SELECT * FROM projects", "--data", foreign_store).stdout.encode()
+    archive = Archive(foreign_store)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    site = Site(archive, open_index(archive, contacts=True), Words("en"), contacts=True)
+    asked = {"format": "csv"}
+    for name in ("home", "search", "changes", "flags", "agencies"):
+        made[name] = getattr(site, name)(asked).body
+    made["agency"] = site.agency("24000000", asked).body
+    assert {"bundle/looks.csv", "diff.csv", "export/projects.csv", "changes"} <= made.keys()
+    holding = set()
+    for name, content in made.items():
+        text = content.decode("utf-8-sig")
+        assert CONTROL.findall(text) == [], name
+        for row in csv.reader(io.StringIO(text)):
+            holding |= {name for cell in row if "pwned" in cell}
+            assert [cell for cell in row if re.match(r"\s*[=+@\t]", cell)] == [], name
+    assert {"bundle/looks.csv", "diff.csv", "export/projects.csv", "sql", "search", "changes"} <= holding
 
 
 @pytest.mark.parametrize("code", ["../../etc/passwd", "24000000-2964/../x", "", "24000000-2964\n", "$(id)"])

@@ -13,6 +13,7 @@ import click
 from flows.cli.options import EPILOG
 from flows.cli.output import complain
 from pipeline.errors import BmaProgressError, damaged_table, first_line, refused_by_machine
+from pipeline.plain_text import say
 
 MODULES: Final = {
     "harvest": ("harvest", "backfill", "serve", "demo"),
@@ -58,7 +59,7 @@ class _LazyCommands(click.Group):
 def cli(context: click.Context) -> None:
     """Harvest the project-progress portal of the Bangkok Metropolitan Administration into Parquet tables."""
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        say(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> Any:

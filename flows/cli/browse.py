@@ -10,6 +10,7 @@ from flows.cli.options import data_option
 from flows.cli.output import complain
 from flows.cli.stores import named_store
 from pipeline.errors import BmaProgressError
+from pipeline.plain_text import say
 
 _LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 
@@ -34,7 +35,7 @@ def browse(data: Path | None, port: int, host: str) -> None:
         shown = "stored pages with contact lines too" if contacts else "but for contact lines"
         complain(f"anyone who reaches {host} can read everything here, {shown}; put a server with a password before it")
     complain("the index of the store is made or checked …")
-    serve(archive, host=host, port=port, contacts=contacts, started=lambda url: click.echo(f"{url} (Ctrl-C ends it)"))
+    serve(archive, host=host, port=port, contacts=contacts, started=lambda url: say(f"{url} (Ctrl-C ends it)"))
 
 
 @click.command(epilog="Exit status: 0 done, 2 trouble.")
@@ -62,7 +63,7 @@ def site(data: Path | None, out: Path, url: str | None, nights: int, contacts: b
             "without --url the addresses in sitemap.xml and the feeds are relative, which search engines do not follow"
         )
     done = write_site(named_store(data), out, contacts=contacts, nights=nights, url=url)
-    click.echo(
+    say(
         f"{out}: harvest {done.harvest_id}; {done.written:,} files written, {done.unchanged:,} unchanged, "
         f"{done.removed:,} removed"
     )

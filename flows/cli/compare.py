@@ -10,6 +10,7 @@ from flows.cli.options import OUT_FILE, data_option
 from flows.cli.output import complain, write_file
 from flows.cli.stores import named_store
 from pipeline.errors import BmaProgressError
+from pipeline.plain_text import say, say_bytes, say_json
 
 if TYPE_CHECKING:
     from pipeline.compare.diff import Comparison
@@ -85,13 +86,22 @@ def diff(
     if on_terminal:
         show(changes_on_terminal(comparison.changes, terminal_width()))
     elif not out:
-        click.echo(content.decode() if style == "table" else content, nl=False)
+        _print(content, style)
     if len(comparison.changes) < number:
         complain(f"shown are the {len(comparison.changes):,} most severe of {number:,} differences")
     for left_out in comparison.uncompared if style != "html" else ():
         several = f"{left_out.number:,} " if left_out.number > 1 else ""
         complain(f"not fully compared, {left_out.snapshot}: {several}{left_out.what}: {left_out.why}")
     sys.exit(1 if number else 0)
+
+
+def _print(content: bytes, style: str) -> None:
+    if style == "table":
+        say(content.decode(), nl=False)
+    elif style == "json":
+        say_json(content)
+    else:
+        say_bytes(content)
 
 
 def _say_what_was_compared(comparison: "Comparison") -> None:
@@ -127,7 +137,7 @@ def report(
     write_file(out, _report_page(comparison, silent_days, lang))
     number = len(comparison.changes)
     differences = "no difference" if not number else f"{number:,} {'difference' if number == 1 else 'differences'}"
-    click.echo(f"{out}: {differences} between {comparison.before.title} and {comparison.after.title}")
+    say(f"{out}: {differences} between {comparison.before.title} and {comparison.after.title}")
 
 
 def _report_page(comparison: "Comparison", silent_days: int | None = None, lang: Literal["th", "en"] = "th") -> bytes:
@@ -158,4 +168,7 @@ def history(code: str, data: Path | None, style: str) -> None:
 
     write = timeline_json if style == "json" else timeline_text
     text = write(named_store(data), code, contacts=load_settings().publish_contacts)
-    click.echo(text.encode() if style == "json" else text, nl=False)
+    if style == "json":
+        say_json(text.encode())
+    else:
+        say(text, nl=False)

@@ -3,8 +3,6 @@
 import shutil
 from pathlib import Path
 
-import click
-
 from flows.cli.output import counts_text
 from flows.run import HarvestRunner, check_orchestrator, harvest_runner
 from pipeline.compare.diff import states_differ
@@ -12,6 +10,7 @@ from pipeline.compare.formats import format_changes
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.request import HarvestRequest
+from pipeline.plain_text import say
 from pipeline.settings import load_settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import beside
@@ -23,7 +22,7 @@ def run_demo(data: Path) -> None:
     check_orchestrator(load_settings())
     _make_room(data)
     with DemoPortal() as portal:
-        click.echo(f"A small portal answers at {portal.url} with the pages of fixtures_html/.")
+        say(f"A small portal answers at {portal.url} with the pages of fixtures_html/.")
         # the demo portal runs on this machine: no need to be slow
         request = HarvestRequest(settings={"portal": portal.url, "data": str(data), "rate": 500.0})
         with harvest_runner([request.load()[0]]) as runner:
@@ -38,9 +37,7 @@ def _harvest_night(runner: HarvestRunner, request: HarvestRequest, night: int) -
         raise BmaProgressError(f"night {night} was held back: {result.held_back}")
     # skipped: pages that the portal never had are requested on one day of the week
     fetched = {outcome: count for outcome, count in result.outcomes.items() if outcome != "skipped"}
-    click.echo(
-        f"Night {night}: harvest {result.harvest_id} fetched {sum(fetched.values())} pages: {counts_text(fetched)}."
-    )
+    say(f"Night {night}: harvest {result.harvest_id} fetched {sum(fetched.values())} pages: {counts_text(fetched)}.")
 
 
 def _make_room(data: Path) -> None:
@@ -59,14 +56,14 @@ def _make_room(data: Path) -> None:
 
 def _show_store(store: Archive, data: Path) -> None:
     first, *_, last = store.harvest_ids()
-    click.echo(f"\nThe tables, in {data}/latest/:")
+    say(f"\nThe tables, in {data}/latest/:")
     for table in store.tables:
-        click.echo(f"  {table + '.parquet':<30} {len(store.arrow(table)):>6,} rows")
-    click.echo(f"\nWhat changed from the first night ({first}) to the last ({last}):\n")
-    click.echo(format_changes(states_differ(store, first, last), "table").decode(), nl=False)
-    click.echo("\nIn a notebook:\n")
-    click.echo(f'  import pandas as pd; pd.read_parquet("{data}/latest/projects.parquet")')
-    click.echo(
+        say(f"  {table + '.parquet':<30} {len(store.arrow(table)):>6,} rows")
+    say(f"\nWhat changed from the first night ({first}) to the last ({last}):\n")
+    say(format_changes(states_differ(store, first, last), "table").decode(), nl=False)
+    say("\nIn a notebook:\n")
+    say(f'  import pandas as pd; pd.read_parquet("{data}/latest/projects.parquet")')
+    say(
         f"\nAnd then:\n\n  bma-progress report {first} {last} --out report.html --data {data}\n"
         f"  bma-progress history 24000000-3051 --data {data}\n  bma-progress verify --deep --data {data}"
     )

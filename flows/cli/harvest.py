@@ -18,6 +18,7 @@ from flows.cli.options import (
     runner_option,
 )
 from flows.cli.output import complain, counts_text
+from pipeline.plain_text import say
 
 if TYPE_CHECKING:
     from pipeline.harvest.request import HarvestRequest
@@ -124,7 +125,7 @@ def harvest(
     settings, _ = request.load()  # a wrong request is refused before anything starts
     with harvest_runner([settings]) as harvests:
         result, line = harvests.harvest(request)
-    click.echo(report_text(result, settings.portal) + line)
+    say(report_text(result, settings.portal) + line)
     sys.exit(0 if result.published else 1)
 
 
@@ -138,17 +139,17 @@ def _show_plan(request: "HarvestRequest") -> None:
     settings, scope = request.load()
     planned = asyncio.run(dry_run(settings, scope, resume=request.resume))
     for _, ref in planned.pages:
-        click.echo(ref.url)
+        say(ref.url)
     for sentence in planned.words:
-        click.echo(sentence, err=True)
+        say(sentence, err=True)
     for (source, kind), count in Counter((source, ref.kind) for source, ref in planned.pages).items():
-        click.echo(f"{count:,} pages of kind {kind} ({source})", err=True)
+        say(f"{count:,} pages of kind {kind} ({source})", err=True)
     if planned.more:
-        click.echo(f"{planned.more:,} pages with records that are found on the way", err=True)
+        say(f"{planned.more:,} pages with records that are found on the way", err=True)
     total = len(planned.pages) + planned.more
     how_long = f"{planned.seconds / 60:,.0f} minutes at one request every {planned.interval:.3g} s"
     more = "" if scope.pages or scope.sample else ", and the pages they link to"
-    click.echo(f"{total:,} pages, {how_long}{more}", err=True)
+    say(f"{total:,} pages, {how_long}{more}", err=True)
 
 
 @click.command(epilog="Exit status: 0 all published, 1 some held back, 2 some could not run.")
@@ -176,7 +177,7 @@ def backfill(file: Path, hosts: int) -> None:
             status = 2
             continue
         state = "published" if result.published else f"HELD BACK: {result.held_back}"
-        click.echo(f"{where}: harvest {result.harvest_id} {state}: {counts_text(result.outcomes)}")
+        say(f"{where}: harvest {result.harvest_id} {state}: {counts_text(result.outcomes)}")
         status = max(status, 0 if result.published else 1)
     sys.exit(status)
 

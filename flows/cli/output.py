@@ -4,14 +4,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import click
-
 from pipeline.errors import BmaProgressError
+from pipeline.plain_text import say
 
 
 def complain(sentence: str) -> None:
     """Write a sentence to standard error."""
-    click.echo(f"bma-progress: {sentence}", err=True)
+    say(f"bma-progress: {sentence}", err=True)
 
 
 def write_file(file: Path, content: bytes) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.cli.options import OUT_FILE, portal_option
+from pipeline.plain_text import say, say_json
 
 if TYPE_CHECKING:
     from pipeline.harvest.probe_result import Probe, ProbedPage
@@ -38,7 +39,7 @@ def probe(portal: str | None, count: int, out: Path | None, style: str) -> None:
 
     result = asyncio.run(look(load_settings(portal=portal), count, out))
     if style == "json":
-        click.echo(orjson.dumps(result.document(), option=orjson.OPT_INDENT_2))
+        say_json(orjson.dumps(result.document(), option=orjson.OPT_INDENT_2))
     else:
         _show(result)
     sys.exit(0 if result.is_good else 1)
@@ -47,17 +48,17 @@ def probe(portal: str | None, count: int, out: Path | None, style: str) -> None:
 def _show(result: "Probe") -> None:
     from pipeline.terminal import one_line
 
-    click.echo(f"A look at {result.portal}, {result.seconds:,.0f} s:\n")
+    say(f"A look at {result.portal}, {result.seconds:,.0f} s:\n")
     for sentence in result.robots:
-        click.echo(sentence)
+        say(sentence)
     for title, pages in (("Menus", result.menus), ("Lists", result.lists), ("Pages", result.pages)):
-        click.echo(f"\n{title}")
+        say(f"\n{title}")
         for page in pages:
             _show_page(page)
     found = ", ".join(f"{number:,} {kind.replace('_', ' ')}" for kind, number in sorted(result.found.items()))
-    click.echo(f"\nMenus and lists lead to: {found or 'nothing'}.\n\nWhat to do next")
+    say(f"\nMenus and lists lead to: {found or 'nothing'}.\n\nWhat to do next")
     for sentence in result.advice:
-        click.echo(f"  - {one_line(sentence, 400)}")
+        say(f"  - {one_line(sentence, 400)}")
 
 
 def _show_page(page: "ProbedPage") -> None:
@@ -73,13 +74,13 @@ def _show_page(page: "ProbedPage") -> None:
     facts += [f"leads to {links}"] if links and page.kind in ("start", "result_list") else []
     facts += [f"year {page.fiscal_year_be}"] if page.fiscal_year_be else []
     facts += [page.file] if page.file else []
-    click.echo(f"  {page.url}\n    {'; '.join(facts)}")
+    say(f"  {page.url}\n    {'; '.join(facts)}")
     for finding in page.findings[:_LINES]:
-        click.echo(f"    {finding['severity']}: {finding['rule']}: {one_line(finding['printed'], 80)}")
+        say(f"    {finding['severity']}: {finding['rule']}: {one_line(finding['printed'], 80)}")
     if page.verdict == "not_found":
         return
     for line in page.unclaimed[:_LINES]:
-        click.echo(f"    unclaimed: {one_line(line, 80)}")
+        say(f"    unclaimed: {one_line(line, 80)}")
     more = max(0, len(page.findings) - _LINES), max(0, len(page.unclaimed) - _LINES)
     if any(more):
-        click.echo(f"    … and {more[0]:,} findings and {more[1]:,} unclaimed lines more")
+        say(f"    … and {more[0]:,} findings and {more[1]:,} unclaimed lines more")

@@ -18,6 +18,7 @@ from flows.cli.options import (
 from flows.cli.output import complain, write_file
 from flows.cli.stores import named_store, store_place
 from pipeline.errors import BmaProgressError, StoreDamagedError
+from pipeline.plain_text import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,17 +71,17 @@ def verify(
         missing, contained = _compare(data, lines, timestamp_ca, allowed_signers)
         problems += missing
     for problem in problems:
-        click.echo(f"{problem.where}: {problem.what}; {problem.what_to_do}")
+        say(f"{problem.where}: {problem.what}; {problem.what_to_do}")
     if rows is not None and (remark := rows.remark()):
-        click.echo(remark)
+        say(remark)
     for sentence in contained:
-        click.echo(sentence)
+        say(sentence)
     if damaged := sum(problem.is_damage for problem in problems):
         complain(f"{place} is damaged in {damaged} place(s)")
         sys.exit(1)
-    click.echo(f"{place} is whole")
+    say(f"{place} is whole")
     if isinstance(place, Path):
-        click.echo(_about_latest(place, deep=deep))
+        say(_about_latest(place, deep=deep))
 
 
 def _compare(
@@ -139,7 +140,7 @@ def head(
 
         content += signatures.sign(line.content, sign)
     if out is None:
-        click.echo(content, nl=False)
+        say(content, nl=False)
     else:
         write_file(out, content.encode())
 
@@ -155,7 +156,7 @@ def _stamp(line: "HeadLine", address: str, ca: Path | None) -> str:
     if remark:
         complain(remark)
     elif stamped:
-        click.echo(f"stamped by {stamped.authority} at {stamped.at:%Y-%m-%d %H:%M:%S} UTC", err=True)
+        say(f"stamped by {stamped.authority} at {stamped.at:%Y-%m-%d %H:%M:%S} UTC", err=True)
     return stamp_block(stamp)
 
 
@@ -168,7 +169,7 @@ def evidence(code: str, out: Path, data: Path | None) -> None:
     from pipeline.publish.evidence import write_evidence
 
     pages = write_evidence(named_store(data), code, out)
-    click.echo(f"{out} holds {pages} pages of {code}; check it with: sh {out}/check.sh")
+    say(f"{out} holds {pages} pages of {code}; check it with: sh {out}/check.sh")
 
 
 @click.command()
@@ -181,9 +182,9 @@ def compact(data: Path | None) -> None:
     with open_writer(named_store(data).root) as writer:
         packs = writer.compact()
     for pack in packs:
-        click.echo(f"{pack} holds {len(packed_ids(pack)):,} harvests")
+        say(f"{pack} holds {len(packed_ids(pack)):,} harvests")
     if not packs:
-        click.echo("every month that is over is packed already")
+        say("every month that is over is packed already")
 
 
 @click.command()
@@ -195,9 +196,9 @@ def migrate(data: Path | None) -> None:
     with open_writer(named_store(data).root) as writer:
         migrated = writer.migrate()
     for id_ in migrated:
-        click.echo(f"snapshot {id_} has this version's columns now")
+        say(f"snapshot {id_} has this version's columns now")
     if not migrated:
-        click.echo("every snapshot has this version's columns already")
+        say("every snapshot has this version's columns already")
 
 
 @click.command()
@@ -211,8 +212,8 @@ def set_aside(harvest_id: str, data: Path | None) -> None:
         raise BmaProgressError("a store in object storage is not set right by this command; restore a copy of it")
     with open_writer(named_store(data).root) as writer:
         place, moved = writer.set_aside(harvest_id)
-    click.echo(f"{', '.join(moved)}: kept in {place}; the store ends with {writer.harvest_ids()[-1]}")
-    click.echo("A line of `head` that was kept since then no longer fits: write down why.")
+    say(f"{', '.join(moved)}: kept in {place}; the store ends with {writer.harvest_ids()[-1]}")
+    say("A line of `head` that was kept since then no longer fits: write down why.")
 
 
 @click.command(
@@ -248,8 +249,8 @@ def _show_parser_changes(store: "Archive", since: str | None, settings: "Setting
         changes, read, unreadable = run_replay(store_place(store.root), since, settings)
     else:
         changes, read, unreadable = parser_changes(store, since)
-    click.echo(format_changes(changes, "table").decode(), nl=False)
-    click.echo(f"{read:,} stored pages were read again.", err=True)
+    say(format_changes(changes, "table").decode(), nl=False)
+    say(f"{read:,} stored pages were read again.", err=True)
     for page in unreadable:
         complain(f"{page}: today's parser reads no record in the stored page")
     sys.exit(1 if len(changes) or unreadable else 0)
@@ -267,5 +268,5 @@ def _publish_replay(store: "Archive", settings: "Settings") -> NoReturn:
     manifest = store.manifest(harvest_id)
     changes = ", ".join(f"{count:,} {meaning}" for meaning, count in manifest["changes"].items()) or "no difference"
     state = "published" if manifest["published"] else f"HELD BACK: {manifest['held_back']}"
-    click.echo(f"Harvest {harvest_id} (cause: parser): {state}. {changes}.")
+    say(f"Harvest {harvest_id} (cause: parser): {state}. {changes}.")
     sys.exit(0 if manifest["published"] else 1)

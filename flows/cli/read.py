@@ -10,6 +10,7 @@ from flows.cli.options import OUT_FILE, data_option
 from flows.cli.output import complain, readable
 from flows.cli.stores import named_store
 from pipeline.errors import BmaProgressError
+from pipeline.plain_text import say, say_json, say_utf8
 
 MAX_PAGE_BYTES = 16_000_000
 """No page of the portal comes near this size (the largest seen has some 100 kB)."""
@@ -36,7 +37,7 @@ def parse(files: Sequence[Path], url: str | None) -> None:
             status = 2
             continue
         page = parse_page(body, url=url)
-        click.echo(orjson.dumps(page.document(readable(file))))
+        say_json(orjson.dumps(page.document(readable(file))))
         if page.verdict != "ok":
             file = Path(readable(file))
             reasons = [finding for finding in page.findings if finding["severity"] == "error"]
@@ -92,9 +93,9 @@ def status(style: str, late_hours: float | None, notify: bool, data: Path | None
     if style == "json":
         import orjson
 
-        click.echo(orjson.dumps(status_document(store, found), option=orjson.OPT_INDENT_2))
+        say_json(orjson.dumps(status_document(store, found), option=orjson.OPT_INDENT_2))
     elif style == "prometheus":
-        click.echo(status_metrics(store, found).encode(), nl=False)
+        say_utf8(status_metrics(store, found))
     else:
         show(status_view(store, found))
     if notify and (event := event_of(store, found)):
@@ -125,7 +126,7 @@ def export(when: str, out: Path, form: str, data: Path | None) -> None:
     from pipeline.settings import load_settings
 
     harvest_id, notes = export_state(named_store(data), when, out, form, contacts=load_settings().publish_contacts)
-    click.echo(f"{out} holds the tables as of harvest {harvest_id}")
+    say(f"{out} holds the tables as of harvest {harvest_id}")
     for note in notes:
         complain(note)
 
@@ -184,4 +185,4 @@ def dictionary(out: Path, like: str | None, data: Path | None) -> None:
     except OSError as error:
         raise BmaProgressError(f"{out} cannot be written ({error.strerror}); name another folder") from None
     for file in files:
-        click.echo(str(file))
+        say(str(file))

@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import click
 import distributed
 from distributed.diagnostics.plugin import SchedulerPlugin
 
@@ -20,6 +19,7 @@ from pipeline.harvest.batches import Batch, BatchFiles, for_one_worker, process_
 from pipeline.harvest.client_state import ClientState
 from pipeline.harvest.rate_limit import Limiter
 from pipeline.harvest.run import HarvestRun
+from pipeline.plain_text import say
 
 _HANDLER: Final = "bma_progress_slot"
 _WORKER_TIMEOUT: Final = 300.0  # seconds without any worker, as when all machines of a cluster restart
@@ -33,7 +33,7 @@ def cluster_client(address: str | None) -> Iterator[distributed.Client]:
     Raises BmaProgressError where no scheduler answers.
     """
     if address and not address.startswith("tls://"):
-        click.echo(f"bma-progress: {address} has no TLS: anyone who reaches it can have its workers run code", err=True)
+        say(f"bma-progress: {address} has no TLS: anyone who reaches it can have its workers run code", err=True)
     with ExitStack() as stack:
         cluster = address or stack.enter_context(distributed.LocalCluster(**_here()))  # type: ignore[no-untyped-call]
         try:

@@ -16,10 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-import click
-
 from flows.prefect_ import environment as prefect_setup
 from pipeline.errors import BmaProgressError
+from pipeline.plain_text import say
 
 SECRET_FILE: Final = "api-secret"  # noqa: S105 - a name
 """The file in Prefect's home with what its screens and its API ask for."""
@@ -46,7 +45,7 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
         )
     if why := _refused(port):
         raise BmaProgressError(f"no server can listen at 127.0.0.1:{port} ({why}); name another --port")
-    click.echo("starting Prefect's server (about half a minute, the first time) …", err=True)
+    say("starting Prefect's server (about half a minute, the first time) …", err=True)
     command = [sys.executable, "-m", "flows.prefect_.quiet_server", str(port)]
     with _locked(home, port), (home / "server.log").open("ab") as log:
         environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_UI_API_URL": address}

@@ -6,19 +6,19 @@ from typing import Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from pipeline.browse.texts import Words
-from pipeline.publish.html_pages import plain_text
+from pipeline.plain_text import printable
 
 
 def title_of(row: dict[str, Any], words: Words) -> str:
     """One change in one line."""
     what = " ".join(part for part in (row["table"], row["column"]) if part)
     code = row["project_code"] or row["kpi_code"] or row["agency_code"] or ""
-    return plain_text(f"{words.meaning(row['meaning'])}: {code} {what}")
+    return printable(f"{words.meaning(row['meaning'])}: {code} {what}")
 
 
 def _text_of(row: dict[str, Any], words: Words) -> str:
     before, after = (row[side] if row[side] is not None else words("nothing") for side in ("before", "after"))
-    return plain_text(f"{words.detail(row['detail'])}\n{before} → {after}".strip())
+    return printable(f"{words.detail(row['detail'])}\n{before} → {after}".strip())
 
 
 class Feed(NamedTuple):

@@ -23,9 +23,9 @@ from pipeline.browse.links import Links, ServerLinks
 from pipeline.browse.shown import shown_calendar, shown_change, shown_chart, shown_tables
 from pipeline.browse.texts import Words
 from pipeline.compare.classify import MEANINGS, SEVERITIES
+from pipeline.compare.csv_files import write_csv
 from pipeline.errors import BmaProgressError, StoreError
 from pipeline.publish import dictionary
-from pipeline.publish.csv_files import write_csv
 from pipeline.publish.html_pages import html_environment
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_day

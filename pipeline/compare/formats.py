@@ -1,6 +1,5 @@
 """Changes as text, JSON, CSV or Parquet."""
 
-import csv
 import io
 import json
 from collections import Counter
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.compare.classify import MEANINGS, meaning_order, severity_of
+from pipeline.compare.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.compare.text_diff import MARKS, changed_words, excerpt, is_text_change
 from pipeline.terminal import aligned, clipped, one_line
 
@@ -21,8 +21,6 @@ _LONGEST: Final = 90  # columns of a changed value in the text format
 _LONGEST_KEY: Final = 48
 _NARROWEST: Final = 30  # columns of a changed value in a table on a terminal
 _MOST_IN_TABLE: Final = 5_000  # changes; rich needs a second for as many
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What makes a spreadsheet take a cell for a formula; some also take the full-width signs."""
 _HEADINGS: Final = ("meaning", "table", "key", "column", "change", "detail")
 _CHANGE: Final = _HEADINGS.index("change")
 _COLOURS: Final = {"critical": "red", "major": "yellow", "normal": "green", "parser": "dim"}
@@ -40,9 +38,8 @@ def format_changes(changes: pa.Table, style: str) -> bytes:
     if style == "csv":
         return _csv(changes)
     if style == "parquet":
-        words = [_with_words(row, marked=True)["words"] for row in changes.to_pylist()]
         sink = pa.BufferOutputStream()
-        pq.write_table(changes.append_column("words", pa.array(words, pa.string())), sink, compression="zstd")
+        pq.write_table(_with_words_column(changes), sink, compression="zstd")
         return bytes(sink.getvalue())
     return _plain_text(changes).encode()
 
@@ -89,18 +86,16 @@ def _with_words(row: dict[str, Any], *, marked: bool) -> dict[str, Any]:
 
 def _csv(changes: pa.Table) -> bytes:
     """CSV that a spreadsheet opens safely: UTF-8 with its byte order mark, and no cell that is a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow([*changes.column_names, "words"])
-    for row in changes.to_pylist():
-        writer.writerow([safe_cell(value) for value in _with_words(row, marked=True).values()])
-    return b"\xef\xbb\xbf" + out.getvalue().encode()
+    out = io.BytesIO(BYTE_ORDER_MARK)
+    out.seek(0, io.SEEK_END)
+    write_csv([_with_words_column(changes)], out)
+    return out.getvalue()
 
 
-def safe_cell(value: str | None) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    text = value or ""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def _with_words_column(changes: pa.Table) -> pa.Table:
+    """The table of changes with a column `words`, marked."""
+    words = [_with_words(row, marked=True)["words"] for row in changes.to_pylist()]
+    return changes.append_column("words", pa.array(words, pa.string()))
 
 
 def _listed(changes: pa.Table) -> list[dict[str, Any]]:

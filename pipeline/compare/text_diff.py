@@ -14,7 +14,8 @@ import budoux
 from rich.cells import cell_len
 
 from pipeline.compare.classify import REPORT_TEXTS, TEXTS
-from pipeline.terminal import can_cut, clipped, one_line, printable
+from pipeline.plain_text import printable
+from pipeline.terminal import can_cut, clipped, one_line
 
 Operation = Literal["same", "removed", "added"]
 

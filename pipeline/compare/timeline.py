@@ -13,11 +13,12 @@ from pipeline.compare.changes import SCHEMA
 from pipeline.compare.classify import DETAILS, MEANINGS, meaning_order
 from pipeline.compare.diff import withhold_contacts
 from pipeline.compare.text_diff import excerpt
+from pipeline.plain_text import printable
 from pipeline.schema.codes import PROJECT_CODE
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, harvest_day
 from pipeline.store.parquet import read_as
-from pipeline.terminal import one_line, printable
+from pipeline.terminal import one_line
 
 _LONGEST: Final = 160  # columns of a value, or of changed words, on one line
 OUTCOMES: Final = {

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final, Literal
 
+from pipeline.plain_text import printable
+
 ErrorKind = Literal[
     "timeout", "transport", "truncated", "status", "blocked", "certificate", "redirect", "too_large", "robots"
 ]
@@ -52,7 +54,7 @@ class NoUsableAnswerError(Exception):
     ) -> None:
         super().__init__(text)
         self.kind = kind
-        self.text = text
+        self.text = printable(text)  # it may quote a header
         self.status = status
         self.headers = headers
 

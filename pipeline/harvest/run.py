@@ -33,6 +33,7 @@ from pipeline.harvest.second_look import doubtful_pages
 from pipeline.harvest.spool import Spool, SpooledPage
 from pipeline.harvest.staging import Staged, stage
 from pipeline.harvest.sweep import planned_sweep, sweep_remarks
+from pipeline.plain_text import json_printable
 from pipeline.settings import Settings
 from pipeline.store.layout import SPOOL, is_in_future
 from pipeline.store.writer import StoreWriter
@@ -385,7 +386,8 @@ class HarvestRun:
         """Write one line into the run's log, as JSON; nothing after it was closed."""
         if self.is_open:
             line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **values}
-            self._log.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            text = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE).decode()
+            self._log.write(json_printable(text).encode())  # people look at it on terminals
 
 
 def run_harvest(run: HarvestRun, on_page: Callable[[], None] = lambda: None) -> HarvestResult | None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from pipeline.harvest.oddities import Oddity
 from pipeline.harvest.result import HarvestResult
+from pipeline.plain_text import printable
 from pipeline.store.durable import canonical_json, write_durably
 from pipeline.store.run_files import write_sums
 
@@ -54,7 +55,7 @@ def report_text(result: HarvestResult, portal: str) -> str:
         lines += [f"    {failure['page_key']}: {failure['error']}" for failure in result.failures[:20]]
         if len(result.failures) > 20:
             lines.append(f"    … and {len(result.failures) - 20:,} more in report.json")
-    return "\n".join(lines) + "\n"
+    return printable("\n".join(lines) + "\n")
 
 
 def _odd(title: str, found: list[Oddity]) -> list[str]:

@@ -30,8 +30,8 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from parsers import PARSER_VERSION
+from pipeline.compare.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.compare.timeline import timeline
-from pipeline.publish.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.publish.story import LANGUAGES, story_html
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store.archive import Archive

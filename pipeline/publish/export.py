@@ -14,8 +14,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.compare.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.errors import BmaProgressError, damaged_table
-from pipeline.publish.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.publish.extras import import_duckdb, import_extra
 from pipeline.schema.columns import TABLES, Table, arrow_schema
 from pipeline.schema.relations import RELATIONS

@@ -1,13 +1,11 @@
 """The templates of pages: everything from the portal is escaped, and cannot reorder what stands around it."""
 
-import re
 from functools import cache
-from typing import Final
 
 import jinja2
 from markupsafe import Markup
 
-_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+from pipeline.plain_text import printable
 
 
 @cache
@@ -23,13 +21,8 @@ def html_environment(package: str) -> jinja2.Environment:
     )
 
 
-def plain_text(text: str) -> str:
-    """The text with `�` for direction and control characters: one from the portal could reorder what stands around it."""
-    return _CONTROL.sub("\ufffd", text)
-
-
 def _without_controls(value: object) -> object:
     """A value as a template shows it: plain text, nothing for None."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return plain_text(value)
+        return printable(value)
     return "" if value is None else value

@@ -16,14 +16,14 @@ from typing import IO, Any, Final
 
 import pyarrow as pa
 
+from pipeline.compare.csv_files import write_csv
 from pipeline.errors import BmaProgressError, StoreDamagedError, StoreError, damaged_table
-from pipeline.publish.csv_files import write_csv
+from pipeline.plain_text import printable
 from pipeline.publish.extras import import_duckdb
 from pipeline.schema.columns import TABLES, arrow_schema
 from pipeline.store.archive import Archive
 from pipeline.store.layout import HARVEST_ID
 from pipeline.store.parquet import write_parquet
-from pipeline.terminal import printable
 
 MEMORY: Final = "1GB"
 """The memory of a query; a larger sort uses the session's temporary folder."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import BmaProgressError
-from pipeline.terminal import printable
+from pipeline.plain_text import printable
 
 _NAMESPACE: Final = "bma-progress-head"
 """What a signature is for: one made for something else, such as a commit, does not count."""

@@ -25,7 +25,7 @@ from rfc3161_client import (
 )
 
 from pipeline.errors import BmaProgressError
-from pipeline.terminal import printable
+from pipeline.plain_text import printable
 
 _DIGESTS: Final = {
     "2.16.840.1.101.3.4.2.1": hashlib.sha256,

@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.compare.csv_files import guarded, write_csv
 from pipeline.errors import BmaProgressError
-from pipeline.publish.csv_files import guarded, write_csv
 from pipeline.publish.export import WRITERS, export_state
 from pipeline.publish.sql import Session
 from pipeline.schema.columns import TABLES
