@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 
@@ -21,7 +21,7 @@ from pipeline.harvest.portal import same_portal
 from pipeline.harvest.rate_limit import SENDING, Limiter, RateLimiter, SendSlot
 from pipeline.harvest.retry_delay import backoff, in_words, retry_after
 from pipeline.harvest.robots import MOST_BYTES, RobotsRules, robots_rules
-from pipeline.harvest.transport import explain, open_transport, request_headers, timeouts
+from pipeline.harvest.transport import explain, leads_inside, open_transport, request_headers, timeouts
 from pipeline.settings import Settings
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -36,6 +36,7 @@ _MAX_REDIRECTS: Final = 5  # RFC 9309 asks for five; more is a loop
 _TEMPORARY_STATUSES: Final = frozenset((408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524))
 _REFUSALS: Final = frozenset((401, 403, 407, 451))
 _INTERVAL_MARGIN: Final = 1.02  # so that a server that is late with one request still sees a whole interval
+_MOST_COOKIES: Final = 50  # a portal that sets more floods us
 _ASCII: Final = bytes(range(33, 127))
 _PAGES_WITHOUT_END: Final = 3  # pages without an end after all tries; then the portal's pages are taken to have none
 
@@ -233,13 +234,22 @@ class PortalClient:
                 if location or self._cookies:
                     # what a page sets that comes without cookies is not needed, and a session may mix up pages
                     self._cookies.extract_cookies(response)
+                    if len(self._cookies.jar) > _MOST_COOKIES:
+                        self._cookies.clear()
                 if not location:
                     answer = await self._answer(target, response, kept, attempt, is_page=is_page)
                     sent_at = (deadline.when() or 0.0) - self._settings.page_timeout
                     return replace(answer, url=url, seconds=asyncio.get_running_loop().time() - sent_at)
-                target = _joined(target, location)
-                if is_page:  # the rules of a robots.txt elsewhere hold for the portal all the same (RFC 9309, 2.3.1.2)
+                before, target = target, _joined(target, location)
+                if _scheme(before) == "https" and _scheme(target) == "http":
+                    raise NoUsableAnswerError(
+                        "redirect", "redirected from https to http, where anyone in between can alter a page",
+                        response.status_code, kept,
+                    )  # fmt: skip
+                if is_page:
                     self._check_redirect(target, response.status_code, kept)
+                else:  # the rules of a robots.txt elsewhere hold for the portal all the same (RFC 9309, 2.3.1.2)
+                    await self._check_way_out(target, response.status_code, kept)
                 await skip_body(response)
             finally:
                 await response.aclose()
@@ -271,6 +281,12 @@ class PortalClient:
             raise NoUsableAnswerError("redirect", f"redirected off the portal, to {target[:80]}", status, headers)
         if self._robots and not self._robots.allows(target):
             raise NoUsableAnswerError("robots", "redirected to a page that robots.txt forbids", status, headers)
+
+    async def _check_way_out(self, target: str, status: int, headers: dict[str, str]) -> None:
+        """Refuse a redirect of a public portal's robots.txt to a machine of the network we stand in."""
+        portal = self._settings.portal
+        if not same_portal(target, portal) and await leads_inside(target) and not await leads_inside(portal):
+            raise NoUsableAnswerError("redirect", f"redirected into our own network, to {target[:80]}", status, headers)
 
     async def _answer(
         self, target: str, response: httpx.Response, headers: dict[str, str], attempt: int, *, is_page: bool
@@ -371,7 +387,13 @@ def _is_worth_a_retry(fetched: Fetched) -> bool:
 
 
 def _joined(target: str, location: str) -> str:
+    """The address that a redirect leads to, without a name and a password in it, which are not sent."""
     try:
-        return urljoin(target, quote(location.strip(), _ASCII, "latin-1"))  # bytes that are no ASCII, as they came
+        address = urlsplit(urljoin(target, quote(location.strip(), _ASCII, "latin-1")))  # what is no ASCII, as it came
+        return address._replace(netloc=address.netloc.rpartition("@")[2], fragment="").geturl()
     except ValueError:  # brackets that are no IPv6 address
         return location
+
+
+def _scheme(address: str) -> str:
+    return address.partition(":")[0].lower()

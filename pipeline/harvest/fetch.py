@@ -128,6 +128,7 @@ def _read(
         kind=ref.kind,
         code=ref.code,
         url=ref.url,
+        final_url=None if fetched.final_url == ref.url else fetched.final_url,
         http_status=fetched.status,
         headers=dict(fetched.headers),
         fetched_at=fetched.fetched_at,

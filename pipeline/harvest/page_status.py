@@ -21,7 +21,7 @@ _TAKEN_OVER: Final = (
     *("facts_sha256", "version_harvest_id", "record_sha256", "record_body_harvest_id", "version_verdict"),
     *("first_seen_at", "changed_at", "checked_at", "ended_at", "etag", "last_modified", "parser_version"),
     *("evaluation_quarter", "encoding", "progress_percent", "suspect_sha256", "suspect_nights"),
-    "unclaimed",
+    *("unclaimed", "final_url"),
 )
 
 
@@ -139,6 +139,7 @@ def _confirm(row: PageRow, page: SpooledPage) -> None:
     row["outcome"] = "unchanged"
     row["checked_at"] = page.fetched_at
     row["misses"] = 0
+    row["final_url"] = page.final_url
     row["suspect_sha256"] = row["suspect_nights"] = None
     if page.evaluation_quarter is not None:
         row["evaluation_quarter"] = page.evaluation_quarter
@@ -160,6 +161,7 @@ def _new_version(row: PageRow, page: SpooledPage, harvest_id: str, *, live: bool
     row["changed_at"] = row["checked_at"] = page.fetched_at
     row["ended_at"] = None
     row["misses"] = 0
+    row["final_url"] = page.final_url
     row["suspect_sha256"] = row["suspect_nights"] = None
     row["evaluation_quarter"] = page.evaluation_quarter
     row["progress_percent"] = _progress(page)

@@ -50,6 +50,7 @@ def read_again(store: Archive, row: Mapping[str, Any]) -> SpooledPage:
         kind=row["kind"],
         code=_code(row),
         url=row["url"],
+        final_url=row.get("final_url"),
         http_status=record["http_status"],
         headers=json.loads(record["headers"]),
         fetched_at=row["checked_at"],

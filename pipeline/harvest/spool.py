@@ -41,6 +41,7 @@ class SpooledPage:
     tables: the rows of the record that its address promises, by table; None where there is none, and where the bytes are
         those already known: they are not parsed again, and there is no verdict
     unclaimed: printed lines of a record's page that no rule read
+    url, final_url: as requested; and where the answer came from, where a redirect led elsewhere
     """
 
     page_key: str
@@ -54,6 +55,7 @@ class SpooledPage:
     sha256: str | None
     error: str | None = None
     error_kind: str | None = None
+    final_url: str | None = None
     not_modified: bool = False
     body: bytes = b""
     verdict: str | None = None

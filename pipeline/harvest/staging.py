@@ -140,7 +140,7 @@ class _NewVersions:
         stored: dict[str, Any] = {
             "page_sha256": page.sha256,
             "page_key": page.page_key,
-            "url": page.url,
+            "url": page.final_url or page.url,
             "http_status": page.http_status,
             "headers": canonical_json(dict(page.headers)).decode(),
             "fetched_at": page.fetched_at,

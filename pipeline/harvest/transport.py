@@ -1,11 +1,14 @@
 """The HTTP transport under the client: connections, certificates, headers, and what its errors mean."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_address
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
@@ -170,6 +173,16 @@ def explain(error: httpx.InvalidURL | httpx.TransportError | OSError, settings: 
         if isinstance(cause, ConnectionRefusedError):
             return "transport", f"the connection was refused{why}"
     return "transport", f"the connection failed ({text or type(error).__name__}){why}"
+
+
+async def leads_inside(url: str) -> bool:
+    """True where an address leads to this machine or its own network, not to the public one. Unknown hosts lead nowhere."""
+    try:
+        host = urlsplit(url).hostname or ""
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    except (OSError, ValueError):
+        return False
+    return any(not ip_address(str(address[0]).partition("%")[0]).is_global for *_, address in found)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

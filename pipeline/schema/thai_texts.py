@@ -209,6 +209,7 @@ COLUMNS_TH: Final[dict[str, str]] = {
     "How many harvests running it said so.": "จำนวนครั้งติดต่อกันที่หน้านั้นแสดงข้อมูลเดียวกันนี้",
     "How many harvests running the portal said not found or blank.": "จำนวนรอบติดต่อกันที่เว็บไซต์ตอบว่าไม่พบหรือว่าง",
     "When the record ended: the second miss running.": "เวลาที่ถือว่ารายการสิ้นสุด: ไม่พบสองรอบติดต่อกัน",
+    "Where the record's page came from, where a redirect led elsewhere.": "ที่อยู่ที่หน้าเว็บของรายการนี้มาจริง เมื่อถูกส่งต่อไปที่อื่น",
     "The server's validator of the record's bytes; in harvests/ where new.": "ค่า ETag จากเครื่องแม่ข่าย ใน harvests/ มีเมื่อเป็นค่าใหม่",
     "The server's date of the record's bytes; in harvests/ where new.": "วันที่ของไฟล์จากเครื่องแม่ข่าย ใน harvests/ มีเมื่อเป็นค่าใหม่",
     "The harvest.": "รอบการเก็บข้อมูล",

@@ -296,7 +296,9 @@ class State:
         if name not in PAGE_LEVEL_TABLES:
             return table.select(schema.names).cast(schema)
         owners = pa.array([pages[code][0].row for code in table[TABLES[name].key[0]].to_pylist()], pa.int64())
-        about = self.live.select(list(_LINEAGE_FROM.values())).take(owners)
+        about = self.live.select([*_LINEAGE_FROM.values(), "final_url"]).take(owners)
+        read_from = pc.coalesce(about["final_url"], about["url"])
+        about = about.set_column(about.schema.get_field_index("url"), "url", read_from)
         computed = COMPUTED_COLUMNS[name](table) if name in COMPUTED_COLUMNS else {}
         arrays = [
             computed[field.name]
