@@ -3,10 +3,9 @@
 from contextlib import suppress
 from typing import Final
 
-import click
-
 from flows.events import Changes
 from flows.run_control import HarvestOutcome, StateName
+from pipeline.plain_text import say
 
 _HOW: Final[dict[StateName, str]] = {
     "CouldNotRun": "could not run",
@@ -33,9 +32,9 @@ def journal_line(portal: str, outcome: HarvestOutcome, changes: Changes | None) 
 def write_journal(outcome: HarvestOutcome) -> None:
     """Print a harvest's line, and what else an operator should know. Nobody may be left to read it."""
     with suppress(OSError):
-        click.echo(outcome.line)
+        say(outcome.line)
         for warning in outcome.warnings:
-            click.echo(f"bma-progress: {warning}", err=True)
+            say(f"bma-progress: {warning}", err=True)
 
 
 def _one_line(text: str) -> str:
