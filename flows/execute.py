@@ -15,6 +15,7 @@ from flows.journal import journal_line
 from flows.notifications import notify_finished
 from flows.run_control import HarvestOutcome, RunControl
 from pipeline.errors import BmaProgressError, error_text, first_line, refused_by_machine
+from pipeline.harvest.old_runs import keep_old_run
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.run import HarvestRun
 from pipeline.operate.anchor import anchor_harvest
@@ -42,7 +43,7 @@ async def execute_harvest(request: HarvestRequest, control: RunControl, listener
     settings, problems = listener.with_secrets(settings)
     problems += await asyncio.to_thread(notify_finished, settings, outcome, harvest.harvest_id)
     line = journal_line(settings.portal, outcome, harvest.changes)
-    outcome = replace(outcome, warnings=(*outcome.warnings, *problems), line=line)
+    outcome = replace(outcome, warnings=(*harvest.notes, *outcome.warnings, *problems), line=line)
     listener.tell(Ended(outcome, harvest.changes))
     return outcome
 
@@ -78,6 +79,7 @@ class _Harvest:
 
     def __init__(self, request: HarvestRequest, control: RunControl, listener: Listener) -> None:
         self.harvest_id: str | None = None
+        self.notes: list[str] = []
         self.changes: Changes | None = None
         self._request = request
         self._control = control
@@ -89,7 +91,9 @@ class _Harvest:
     async def execute(self) -> HarvestOutcome:
         settings, scope = self._request.load()
         with open_writer(create_store(settings.data, settings.portal).root) as store:
-            run = HarvestRun.begin(settings, store, scope, resume=self._request.resume)
+            if self._request.resume:
+                self.notes = keep_old_run(settings, store)
+            run = HarvestRun.begin(settings, store, scope, resume=self._request.resume, due=self._request.due)
             self.harvest_id = run.harvest_id
             self._listener.tell(Begun(run.harvest_id, settings.portal, str(store.root.resolve())))
             try:
@@ -110,6 +114,7 @@ class _Harvest:
                 self._end_batch(run)
         left = run.spool.counts()["pending"]
         if run.stop_requested:
+            run.log("stopped", pending=left)
             return HarvestOutcome(
                 "Interrupted", f"stopped with {left:,} pages left; the same command goes on from there"
             )
@@ -117,6 +122,7 @@ class _Harvest:
         try:
             result = run.finish()
         except KeyboardInterrupt:  # a kill at any moment is safe, so this is too
+            run.log("stopped", pending=left)
             return HarvestOutcome("Interrupted", "stopped before the end; the same command goes on from there")
         warnings: tuple[str, ...] = ()
         try:

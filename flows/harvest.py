@@ -23,7 +23,7 @@ from flows.events import BatchBegun, BatchDone, Begun, CommitBegun, Ended, Event
 from flows.execute import execute_harvests
 from flows.journal import journal_line, write_journal
 from flows.prefect_.artifacts import Progress, publish_artifacts
-from flows.prefect_.flow_runs import harvest_since_due, show_begun
+from flows.prefect_.flow_runs import due_time, harvest_since_due, show_begun
 from flows.prefect_.notifications import with_secrets
 from flows.run_control import HarvestOutcome, RunControl
 from pipeline.errors import BmaProgressError, error_text
@@ -64,6 +64,7 @@ async def harvest(request: HarvestRequest) -> State[HarvestOutcome]:
         settings, _ = request.load()
     except BmaProgressError as error:
         return _not_begun(HarvestOutcome("CouldNotRun", str(error)), "the portal")
+    request = request.model_copy(update={"due": due_time()})
     if since := harvest_since_due(create_store(settings.data, settings.portal)):
         skipped = HarvestOutcome("Skipped", f"{since} has begun since this run was due")
         return _not_begun(skipped, settings.portal)

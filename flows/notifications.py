@@ -1,5 +1,6 @@
 """Notifications of how a harvest ended, by the settings' webhook and command. Does not import Prefect."""
 
+import time
 from typing import Final
 
 from flows.run_control import HarvestOutcome, StateName
@@ -23,12 +24,24 @@ def notify_finished(settings: Settings, outcome: HarvestOutcome, harvest_id: str
     return send_event(event, settings, sent_log(settings.data))
 
 
+def notify_killed(settings: Settings, harvest_id: str, reason: str) -> list[str]:
+    """Notify that a harvest's process was killed; returns why that could not be sent."""
+    event = Event("failed", str(settings.data), settings.portal, harvest_id, reason)
+    return send_event(event, settings, sent_log(settings.data))
+
+
 def notify_late(settings: Settings) -> list[str]:
     """Notify once if what is published is too old."""
     store = Archive(settings.data)
-    if not store.harvest_ids():
-        return []
-    event = event_of(store, condition(store, settings.late_hours))
+    event: Event | None
+    if store.harvest_ids():
+        event = event_of(store, condition(store, settings.late_hours))
+    else:
+        hours = (time.time() - (store.root / "store.json").stat().st_mtime) / 3600
+        reason = (
+            f"the store was made {hours:,.1f} hours ago, more than {settings.late_hours:g}, and holds no harvest yet"
+        )
+        event = Event("late", store.place, store.portal, None, reason) if hours > settings.late_hours else None
     if event is None or event.event != "late":
         return []
     return send_event(event, settings, sent_log(settings.data), once=True)

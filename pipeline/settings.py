@@ -161,6 +161,14 @@ class Settings(BaseSettings):
     # looked at stays in its pages.parquet for ever, its report in runs/.
     keep_logs: int = Field(30, ge=1, description="Harvests whose log.jsonl is kept; reports are kept always.")
 
+    # After half of a night's interval a page is nearer to the next night than to its own.
+    resume_hours: float | None = Field(
+        None,
+        gt=0,
+        description="Hours since its start after which an unfinished harvest is not resumed, and what it fetched is kept as "
+        "evidence. Empty: half the interval of the service's schedule; 12 without one.",
+    )
+
     # Who is notified when a harvest is not good.
     notify_webhook: SecretStr | None = Field(
         None,

@@ -2,16 +2,35 @@
 
 import hashlib
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas import State
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter
 from prefect.runtime import deployment, flow_run
-from prefect.states import Crashed
+from prefect.states import Crashed, Scheduled
 
 from flows.events import Begun
+from pipeline.harvest.due import answered_until
 from pipeline.store.archive import Archive
-from pipeline.store.layout import harvest_start
+
+
+async def drop_overdue(deployment_id: UUID) -> None:
+    """Delete the scheduled runs of a deployment that were due before now."""
+    async with get_client() as client:
+        scheduled = FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}})
+        mine = DeploymentFilter(id=DeploymentFilterId(any_=[deployment_id]))
+        for run in await client.read_flow_runs(flow_run_filter=scheduled, deployment_filter=mine, limit=200):
+            if run.expected_start_time and run.expected_start_time < datetime.now(UTC):
+                await client.delete_flow_run(run.id)
+
+
+async def begin_harvest(deployment_id: UUID, name: str, due: datetime) -> None:
+    """Have a deployment harvest now. due: the time of its schedule that this answers"""
+    async with get_client() as client:
+        state: State[Any] = Scheduled(scheduled_time=due)
+        await client.create_flow_run_from_deployment(deployment_id, name=name, state=state)
 
 
 async def show_begun(begun: Begun) -> None:
@@ -32,10 +51,13 @@ async def show_begun(begun: Begun) -> None:
                 await client.set_flow_run_state(run.id, Crashed(message="its process was killed"), force=True)
 
 
+def due_time() -> datetime | None:
+    """When this run of a schedule was due; None where no schedule began it."""
+    return flow_run.scheduled_start_time if deployment.id else None
+
+
 def harvest_since_due(store: Archive) -> str | None:
-    """The harvest that has begun since this run of a schedule was due, if one has."""
-    ids = store.harvest_ids()
-    due = flow_run.scheduled_start_time
-    if not ids or not deployment.id or due is None:
-        return None
-    return ids[-1] if due < harvest_start(ids[-1]) <= datetime.now(UTC) else None
+    """The harvest that answers the time at which this run of a schedule was due, if one does."""
+    due = due_time()
+    answered = answered_until(store)
+    return store.harvest_ids()[-1] if due and answered and answered >= due else None

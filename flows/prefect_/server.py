@@ -24,14 +24,17 @@ SECRET_FILE: Final = "api-secret"  # noqa: S105 - a name
 """The file in Prefect's home with what its screens and its API ask for."""
 
 _SET_PARENT_DEATH_SIGNAL: Final = 1  # of prctl(2)
+_STARTS: Final = 2  # in a row that end at once, after which the server is given up
+_SHORT_LIFE: Final = 60  # seconds
 _START_TIMEOUT: Final = 300  # seconds; a new home needs a database first
 
 
 @contextmanager
-def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
+def prefect_server(home: Path, port: int = 0, lost: threading.Event | None = None) -> Iterator[str]:
     """The address of Prefect's server: the one PREFECT_API_URL names, or one started here on loopback.
 
-    port: of the server started here; 0 takes any free one. Raises BmaProgressError where it does not start.
+    port: of the server started here; 0 takes any free one; lost: is set when it ends and cannot be started again
+    Raises BmaProgressError where it does not start.
     """
     if not prefect_setup.uses_own_server():
         yield os.environ["PREFECT_API_URL"]
@@ -56,7 +59,7 @@ def prefect_server(home: Path, port: int = 0) -> Iterator[str]:
                 if server.has_ended or time.monotonic() > deadline:
                     raise BmaProgressError(f"Prefect's server did not start; {home / 'server.log'} says why")
                 time.sleep(0.5)
-            server.keep_running()
+            server.keep_running(lost or threading.Event())
             _use_server(address)
             yield address
         finally:
@@ -109,16 +112,22 @@ class _Server:
     def has_ended(self) -> bool:
         return self._process.poll() is not None
 
-    def keep_running(self) -> None:
-        threading.Thread(target=self._restart, daemon=True).start()
+    def keep_running(self, lost: threading.Event) -> None:
+        threading.Thread(target=self._restart, args=[lost], daemon=True).start()
 
-    def _restart(self) -> None:
+    def _restart(self, lost: threading.Event) -> None:
         self._process.wait()
+        short_lives = 0
         while self._is_wanted:
+            if short_lives == _STARTS:
+                lost.set()
+                return
             time.sleep(1)
+            began = time.monotonic()
             # the system ends it with the thread that started it, which is this one
             self._process = self._start()
             self._process.wait()
+            short_lives = short_lives + 1 if time.monotonic() - began < _SHORT_LIFE else 0
 
     def end(self) -> None:
         self._is_wanted = False

@@ -29,10 +29,12 @@ def commit(
     report: Mapping[str, Any],
     run_sha256: str | None = None,
     cause: str = "portal",
+    due: datetime | None = None,
 ) -> None:
     """Commit a staged harvest with one rename, and publish it unless it is held back.
 
     held_back: why it must not replace the last one, or None; run_sha256: the hash of the run's own list of hashes
+    due: the time of a schedule that it answers
     """
     store, harvest_id, folder = staged.store, staged.harvest_id, staged.folder
     target = store.root / "harvests" / harvest_id
@@ -55,6 +57,7 @@ def commit(
         "parser_version": PARSER_VERSION,
         "comparison_version": COMPARISON_VERSION,
         "schema_version": schema,
+        "due_at": due.astimezone(UTC).isoformat() if due else None,
         "committed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "outcomes": dict(sorted(staged.outcomes.items())),
         "rows": staged.rows,

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from pipeline.errors import SettingsError
 from pipeline.harvest.portal import PageRef, agency_codes, code_ref, probe_refs
@@ -27,6 +27,10 @@ class HarvestRequest(BaseModel):
     sample: int | None = Field(None, ge=1, description="At most so many pages with records.")
     probe: tuple[str, ...] = Field((), description="Ranges of serials, such as 50240000:3500-3600.")
     resume: bool = Field(True, description="Go on with an unfinished harvest; false discards it.")
+
+    due: AwareDatetime | None = Field(
+        None, description="The time of a schedule that the harvest answers; a scheduled run has its own."
+    )
 
     def check_narrows(self) -> None:
         """Raise SettingsError where a scheduled run's parameters ask for more than its service allows.

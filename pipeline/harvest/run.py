@@ -36,6 +36,7 @@ from pipeline.harvest.sweep import planned_sweep, sweep_remarks
 from pipeline.plain_text import json_printable
 from pipeline.settings import Settings
 from pipeline.store.layout import SPOOL, is_in_future
+from pipeline.store.run_files import LOG
 from pipeline.store.writer import StoreWriter
 
 _MAX_PASSES: Final = 3  # the first, and two over what failed
@@ -57,6 +58,7 @@ class HarvestRun:
 
     stop_requested: set it to stop after the pages that are being fetched; the next start resumes the harvest
     counts: how many pages had which result, in all starts of this harvest
+    due: the time of a schedule that this harvest answers, the last one where it answers several
     """
 
     def __init__(
@@ -68,12 +70,14 @@ class HarvestRun:
         known: dict[str, PageRow],
         *,
         resumed: bool,
+        due: datetime | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
         self.scope = scope
         self.harvest_id = harvest_id
         self.resumed = resumed
+        self.due = due
         self.folder = store.root / "runs" / harvest_id
         self.spool = Spool(self.folder / SPOOL)
         self.known = known
@@ -88,20 +92,29 @@ class HarvestRun:
         self._passes = 0
         self._failed: int | None = None
         self._asked_again: set[str] = set()
-        self._log = (self.folder / "log.jsonl").open("ab", buffering=0)
+        self._log = (self.folder / LOG).open("ab", buffering=0)
 
     @classmethod
-    def begin(cls, settings: Settings, store: StoreWriter, scope: Scope, *, resume: bool = True) -> "HarvestRun":
+    def begin(
+        cls,
+        settings: Settings,
+        store: StoreWriter,
+        scope: Scope,
+        *,
+        resume: bool = True,
+        due: datetime | None = None,
+    ) -> "HarvestRun":
         """Begin a harvest, or resume the one that was interrupted.
 
-        resume: False discards an unfinished harvest. Raises StoreError where one of another scope is unfinished.
+        resume: False discards an unfinished harvest; due: the time of a schedule that it answers
+        Raises StoreError where one of another scope is unfinished.
         """
         unfinished = unfinished_run(store)
         if unfinished and is_in_future(unfinished):
             resume = False  # the times of what it fetched are wrong
         if unfinished and resume:
             unfinished = after_newest(store, unfinished)
-        if unfinished and resume and (run := cls._resume(settings, store, scope, unfinished)):
+        if unfinished and resume and (run := cls._resume(settings, store, scope, unfinished, due)):
             return run
         if unfinished:
             shutil.rmtree(store.root / "runs" / unfinished)
@@ -109,19 +122,22 @@ class HarvestRun:
         if needs_replay(store, known):  # so that the differences of this harvest are the portal's alone
             publish_replay(store, settings, new_harvest_id(store))
             known = known_pages(store)
-        run = cls(settings, store, scope, new_harvest_id(store), known, resumed=False)
+        run = cls(settings, store, scope, new_harvest_id(store), known, resumed=False, due=due)
         run.spool.add(plan(settings, scope, known))
         swept, sweep = planned_sweep(settings, scope, store, known)
         run.spool.add(("sweep", ref) for ref in swept)
         run.spool.set_meta(portal=settings.portal, scope=scope.fingerprint, begun_at=run._started_at.isoformat())
         run.spool.set_meta(sweep=sweep, started_at=run._started_at.isoformat(), seconds_before=0.0)
+        run.spool.set_meta(due=due.isoformat() if due else None)
         run.log("begun", portal=settings.portal, pending=run.spool.counts()["pending"])
         return run
 
     @classmethod
-    def _resume(cls, settings: Settings, store: StoreWriter, scope: Scope, harvest_id: str) -> "HarvestRun | None":
+    def _resume(
+        cls, settings: Settings, store: StoreWriter, scope: Scope, harvest_id: str, due: datetime | None
+    ) -> "HarvestRun | None":
         """Resume the interrupted harvest; returns None where it was killed before it was planned."""
-        run = cls(settings, store, scope, harvest_id, known_pages(store), resumed=True)
+        run = cls(settings, store, scope, harvest_id, known_pages(store), resumed=True, due=due)
         planned_scope = run.spool.meta().get("scope")
         if planned_scope is None:
             run.close()
@@ -132,20 +148,28 @@ class HarvestRun:
                 f"the harvest {harvest_id} of other pages is unfinished; go on with it by the command that began it, "
                 "or discard it with --fresh"
             )
-        run._take_over()
-        run.collect()
+        run.take_over()
         run.log("resumed", pending=run.spool.counts()["pending"])
         return run
 
-    def _take_over(self) -> None:
-        """Count what the starts before this one fetched, and the time they took up to their last page."""
+    def take_over(self) -> None:
+        """Count what the starts before this one fetched, and the time they took up to their last page.
+
+        Raises PortalError where the harvest was not planned yet.
+        """
         meta = self.spool.meta()
+        if "begun_at" not in meta:
+            raise PortalError("it had not begun to fetch")
+        dues = (self.due, datetime.fromisoformat(meta["due"]) if meta.get("due") else None)
+        self.due = max(filter(None, dues), default=None)
         last = started = datetime.fromisoformat(meta.get("started_at") or meta["begun_at"])
         for page in self.spool.pages(with_body=False, with_rows=False):
             self.counts[page.result] += 1
             last = max(last, page.fetched_at)
         self._seconds_before = float(meta.get("seconds_before", 0.0)) + (last - started).total_seconds()
         self.spool.set_meta(started_at=self._started_at.isoformat(), seconds_before=self._seconds_before)
+        self.spool.set_meta(due=self.due.isoformat() if self.due else None)
+        self.collect()
 
     # --- fetching -----------------------------------------------------------------------------------------------------
 
@@ -301,8 +325,11 @@ class HarvestRun:
 
     # --- committing ---------------------------------------------------------------------------------------------------
 
-    def finish(self) -> HarvestResult:
-        """Stage, check, commit and publish what was fetched. Raises PortalError where no page was answered."""
+    def finish(self, held_back: str | None = None) -> HarvestResult:
+        """Stage, check, commit and publish what was fetched. Raises PortalError where no page was answered.
+
+        held_back: why it must not be published, whatever the checks say
+        """
         reason = self.spool.why_nothing_came()
         if reason is not None:
             why = reason or "there was no page to fetch"
@@ -318,24 +345,24 @@ class HarvestRun:
             publish_contacts=self.settings.publish_contacts,
             suspect_nights=self.settings.suspect_nights,
         )
-        result = self._check(staged, sources)
+        result = self._check(staged, sources, held_back)
         self.log("checked", published=result.published, held_back=result.held_back)
         # before the commit: no kill leaves a harvest without its report
         sha256 = write_report(self.folder, result, self.settings.portal)
-        commit(staged, held_back=result.held_back, report=result.summary(), run_sha256=sha256)
+        commit(staged, held_back=result.held_back, report=result.summary(), run_sha256=sha256, due=self.due)
         self.store.prune_snapshots(self.settings.keep_snapshots)
         self.store.prune_logs(self.settings.keep_logs)
         self.close()
         drop_spool(self.folder)
         return result
 
-    def _check(self, staged: Staged, requested: Mapping[str, str]) -> HarvestResult:
+    def _check(self, staged: Staged, requested: Mapping[str, str], held_back: str | None) -> HarvestResult:
         odd = staged.oddities
         missing = odd.most("findings", "part_missing")
         checks = check_harvest(
             staged.pages, self.known, requested, staged.rows_before, staged.rows, self.settings, missing
         )
-        held_back = checks.held_back
+        held_back = held_back or checks.held_back
         if self.scope.sample is not None and self.store.latest_id() is not None:
             reason = "a sample never replaces what is published: it is kept as evidence."
             held_back = held_back or reason

@@ -9,6 +9,9 @@ from pipeline.errors import StoreError
 from pipeline.harvest.batches import PARTS
 from pipeline.store.archive import Archive
 from pipeline.store.layout import SPOOL, harvest_id_at, harvest_start
+from pipeline.store.lock import is_locked
+from pipeline.store.run_files import LOG
+from pipeline.store.run_log import last_event
 from pipeline.store.set_aside import first_in_future
 
 RATE_FILE: Final = "clock"
@@ -56,3 +59,15 @@ def drop_spool(folder: Path) -> None:
     for left in (*folder.glob(f"{SPOOL}*"), folder / RATE_FILE):
         left.unlink(missing_ok=True)
     shutil.rmtree(folder / PARTS, ignore_errors=True)  # a worker that was cut off may still write there
+
+
+def killed_run(store: Archive) -> Path | None:
+    """The folder of the unfinished run whose process ended without a word; None where none did, or one is at work."""
+    if is_locked(store.root):
+        return None
+    ids = store.harvest_ids()
+    folders = sorted(path.parent for path in (store.root / "runs").glob(f"*/{SPOOL}"))
+    if not folders or (ids and folders[-1].name <= ids[-1]):
+        return None
+    told = last_event(folders[-1] / LOG).get("event") in ("failed", "stopped", "killed")
+    return None if told or is_locked(store.root) else folders[-1]  # one may have begun meanwhile

@@ -28,11 +28,10 @@ def report_text(result: HarvestResult, portal: str) -> str:
     lines = [f"Harvest {result.harvest_id} of {portal}: {word}."]
     if result.held_back:
         lines += ["", "Why it does not replace the last one:"]
-        lines += [
-            f"  - {bound.message} Allowed: {bound.expected}; came: {bound.came}."
-            for bound in result.bounds
-            if not bound.held
-        ]
+        broken = [bound for bound in result.bounds if not bound.held]
+        if not broken or broken[0].message not in result.held_back:
+            lines.append(f"  - {result.held_back}")
+        lines += [f"  - {bound.message} Allowed: {bound.expected}; came: {bound.came}." for bound in broken]
     lines += [f"\n{remark}" for remark in result.remarks]
     looked = sum(count for outcome, count in result.outcomes.items() if outcome != "skipped")
     outcomes = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in sorted(result.outcomes.items()))

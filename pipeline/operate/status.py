@@ -1,10 +1,8 @@
 """The status of a store: whether the last harvest was good, and how old the data is."""
 
 import json
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import pyarrow as pa
@@ -20,6 +18,8 @@ from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, SPOOL, harvest_start
 from pipeline.store.lock import is_locked
 from pipeline.store.parquet import read_as
+from pipeline.store.run_files import LOG
+from pipeline.store.run_log import last_event
 from pipeline.store.set_aside import first_in_future
 
 _SEEN: Final = pa.schema([pa.field("outcome", pa.string()), pa.field("body_harvest_id", pa.string())])
@@ -77,25 +77,12 @@ def _failure(store: Archive, newest: str) -> tuple[str | None, str | None]:
     for folder in sorted((store.root / "runs").glob("*"), reverse=True):
         if folder.name <= newest:
             break
-        event = _last_event(folder / "log.jsonl")
-        if event.get("event") == "failed":  # another last event: it continued after an error, or is running
+        event = last_event(folder / LOG)
+        if event.get("event") in ("failed", "killed"):  # another last event: it continued after an error, or is running
             return folder.name, str(event.get("reason"))
         if (folder / SPOOL).exists() and not is_locked(store.root):
             return folder.name, "it was interrupted; the next start continues it"
     return None, None
-
-
-def _last_event(log: Path) -> dict[str, Any]:
-    """The last complete line of a run's log."""
-    try:
-        lines = log.read_bytes().splitlines()
-    except OSError:
-        return {}
-    for line in reversed(lines):
-        with suppress(ValueError):  # a killed process leaves half a line
-            event: dict[str, Any] = json.loads(line)
-            return event
-    return {}
 
 
 def status_document(store: Archive, found: Condition) -> dict[str, Any]:
