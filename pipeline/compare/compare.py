@@ -24,6 +24,7 @@ def compare(
     before: Mapping[str, Rows],
     after: Mapping[str, Rows],
     *,
+    lookups: tuple[Mapping[str, Rows], Mapping[str, Rows]] | None = None,
     known_earlier: Iterable[str] = (),
     cause: str = "portal",
     seen_on: date | None = None,
@@ -34,6 +35,8 @@ def compare(
     """Compare two states. Returns a table of `pipeline.compare.changes.SCHEMA`, sorted by table and key.
 
     before, after: table name → rows, with the columns of `pipeline.schema.columns`; a missing table counts as empty
+    lookups: both states with further records, where `before` and `after` have of each table only those that differ in it:
+        what a difference means can depend on the record's rows in other tables
     known_earlier: codes of projects and indicators in states before `before`; such a record that is new in `after`
         is *back*
     cause: `portal`, or `parser` where both states come from the same bytes
@@ -47,6 +50,7 @@ def compare(
     states = StatePair(
         before,
         after,
+        lookups or (before, after),
         frozenset(known_earlier),
         seen_on,
         frozenset(not_compared),

@@ -4,6 +4,7 @@ Values are compared, never digests of them. A column whose stored bytes are the 
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -17,6 +18,7 @@ from pipeline.compare.table_file import Part, TableFile
 from pipeline.schema.columns import TABLES
 
 _PART: Final = 16 << 20  # bytes of a part's rows in memory, both texts and numbers
+_KEPT: Final = 64 << 20  # bytes of the rows of a table that differ, both states
 _MOST_RUNS: Final = 500
 """Runs of rows compared by themselves; with more of them it is quicker to bring all rows into one order first."""
 
@@ -31,6 +33,30 @@ class Differing:
     owners: set[Any] = field(default_factory=set)
     columns: set[str] = field(default_factory=set)
     rows_differ: bool = False
+    _kept: tuple[list[pa.Table], list[pa.Table]] | None = field(default_factory=lambda: ([], []))
+
+    def keep(self, old: pa.Table, new: pa.Table, owners: set[Any]) -> None:
+        """Keep the rows of the owners that differ, so that they need not be read again, while they fit into memory.
+
+        old, new: a part of both files; their first column is the owner
+        """
+        if self._kept is None:
+            return
+        chosen = pa.array(list(owners), old.schema.field(0).type)
+        for kept, rows in zip(self._kept, (old, new), strict=True):
+            kept.append(rows.filter(pc.is_in(rows.column(0), value_set=chosen)).combine_chunks())
+        if sum(rows.nbytes for kept in self._kept for rows in kept) > _KEPT:
+            self.keep_none()
+
+    def keep_none(self) -> None:
+        """Keep no rows: they are read again."""
+        self._kept = None
+
+    @property
+    def kept(self) -> tuple[pa.Table | None, pa.Table | None]:
+        """The rows of the records that differ, in both files; None where there were too many."""
+        old, new = (pa.concat_tables(rows) if rows else None for rows in self._kept or ((), ()))
+        return old, new
 
 
 class _Run(NamedTuple):
@@ -45,28 +71,40 @@ def find_differing(before: TableFile, after: TableFile, columns: Sequence[str]) 
     """The records with any difference in these columns, of which the first is the record's code."""
     found, key = Differing(), TABLES[before.name].key
     others = [column for column in columns if column not in key]
-    if before.has_same_groups(after, key):
-        for group in range(before.groups):
-            part = Part((group,)), Part((group,))
-            changed = [column for column in others if not before.has_same_bytes(after, column, group)]
-            if changed:
-                _compare_columns(before, after, part, changed, found)
-    else:
-        for part in _parts(before, after, key[0]):
-            _compare_part(before, after, part, [*key[1:], *others], found)
+    with ThreadPoolExecutor(2) as readers:  # a file each
+
+        def read(part: tuple[Part, Part], names: list[str]) -> tuple[pa.Table, pa.Table]:
+            old, new = readers.map(lambda file, one: file.rows(one, names), (before, after), part)
+            return old, new
+
+        if before.has_same_groups(after, key):
+            stored = {
+                column: [before.has_same_bytes(after, column, group) for group in range(before.groups)]
+                for column in others
+            }
+            changed = [column for column, same in stored.items() if not all(same)]
+            for group in range(before.groups):
+                if not all(stored[column][group] for column in changed):
+                    part = Part((group,)), Part((group,))
+                    _compare_columns(*read(part, [*key, *changed]), changed, found)
+            if not after.are_groups_apart(key[0]):
+                found.keep_none()  # of a record's rows only those in one group would be there
+        else:
+            for part in _parts(before, after, key[0]):
+                _compare_part(*read(part, [*key, *others]), key, found)
     return found
 
 
-def _compare_columns(
-    before: TableFile, after: TableFile, part: tuple[Part, Part], columns: Sequence[str], found: Differing
-) -> None:
-    """Compare columns of a part whose rows have the same keys in the same order."""
-    owners = after.read(part[1], TABLES[after.name].key[0])
+def _compare_columns(old: pa.Table, new: pa.Table, columns: Sequence[str], found: Differing) -> None:
+    """Compare rows with the same keys in the same order."""
+    owners, differ = new.column(0), set()
     for column in columns:
-        places = unequal_places(before.read(part[0], column), after.read(part[1], column))
+        places = unequal_places(old[column], new[column])
         if len(places):
             found.columns.add(column)
-            found.owners.update(owners.take(places).to_pylist())
+            differ.update(owners.take(places).to_pylist())
+    found.owners |= differ
+    found.keep(old, new, differ)
 
 
 def _parts(before: TableFile, after: TableFile, owner: str) -> Iterator[tuple[Part, Part]]:
@@ -76,29 +114,35 @@ def _parts(before: TableFile, after: TableFile, owner: str) -> Iterator[tuple[Pa
         yield before.between(owner, low, high), after.between(owner, low, high)
 
 
-def _compare_part(
-    before: TableFile, after: TableFile, part: tuple[Part, Part], columns: Sequence[str], found: Differing
-) -> None:
-    """Compare a part in which records may have rows in one file only. columns: all but the owner's"""
-    key = TABLES[before.name].key
-    orders = before.order(part[0], key), after.order(part[1], key)
-    owners = before.read(part[0], key[0], orders[0]), after.read(part[1], key[0], orders[1])
-    runs = _runs(*owners, found)
-    rows: tuple[pa.Array, pa.Array] | None = None
+def _compare_part(old: pa.Table, new: pa.Table, key: Sequence[str], found: Differing) -> None:
+    """Compare a part in which records may have rows in one file only."""
+    part, owner = Differing(), key[0]
+    one, other = _by_owner(old, key), _by_owner(new, key)
+    runs = _runs(one[owner], other[owner], part)
     if len(runs) > _MOST_RUNS:
-        rows = _all_rows([run.old for run in runs], runs), _all_rows([run.new for run in runs], runs)
-        runs = [_Run(0, 0, len(rows[0]))]
-        owners = owners[0].take(rows[0]), owners[1].take(rows[1])
-    for column in columns:
-        old, new = before.read(part[0], column, orders[0]), after.read(part[1], column, orders[1])
-        if rows is not None:
-            old, new = old.take(rows[0]), new.take(rows[1])
+        one, other = (
+            rows.take(_all_rows(starts, runs))
+            for rows, starts in ((one, [run.old for run in runs]), (other, [run.new for run in runs]))
+        )
+        runs = [_Run(0, 0, len(one))]
+    for column in old.column_names:
         for run in runs:
-            places = unequal_places(old.slice(run.old, run.rows), new.slice(run.new, run.rows))
+            places = unequal_places(one[column].slice(run.old, run.rows), other[column].slice(run.new, run.rows))
             if len(places):
                 found.columns.add(column)
-                found.rows_differ |= column in key
-                found.owners.update(owners[1].slice(run.new, run.rows).take(places).to_pylist())
+                part.rows_differ |= column in key
+                part.owners.update(other[owner].slice(run.new, run.rows).take(places).to_pylist())
+    found.owners |= part.owners
+    found.rows_differ |= part.rows_differ
+    found.keep(old, new, part.owners)
+
+
+def _by_owner(rows: pa.Table, key: Sequence[str]) -> pa.Table:
+    """The rows of each owner together: as they are, or in the order of the key."""
+    owners = pc.run_end_encode(rows[key[0]].combine_chunks()).values
+    if pc.count_distinct(owners, mode="all").as_py() == len(owners):
+        return rows
+    return rows.take(pc.sort_indices(rows, [(column, "ascending") for column in key]))
 
 
 def _runs(old: pa.ChunkedArray, new: pa.ChunkedArray, found: Differing) -> list[_Run]:

@@ -45,10 +45,24 @@ def _compare_family(
     owners = sorted(set().union(*(one.owners for one in differing.values())), key=_sort_key)
     for start in range(0, len(owners), _BLOCK):
         chosen = pa.array(owners[start : start + _BLOCK], arrow_schema(names[0]).field(owner).type)
-        old = {name: ChosenRows(before[name], owner, chosen) for name in names}
-        new = {name: old[name] if name in equal else ChosenRows(after[name], owner, chosen) for name in names}
-        checked_on = _checked_days(old.get("projects"))
-        yield compare(old, new, seen_on=seen_on, checked_on=checked_on, not_compared=not_compared, order=order)
+        all_old, all_new = ({name: ChosenRows(file[name], owner, chosen) for name in names} for file in (before, after))
+        old, new = dict(all_old), dict(all_new)
+        for name in names:
+            if name in equal:
+                new[name] = old[name]
+            elif name not in PART_OF:
+                differ = chosen.filter(pa.array([code in differing[name].owners for code in chosen.to_pylist()]))
+                for rows, files, kept in zip((old, new), (before, after), differing[name].kept, strict=True):
+                    rows[name] = ChosenRows(files[name], owner, differ, kept)
+        yield compare(
+            old,
+            new,
+            lookups=(all_old, all_new),
+            seen_on=seen_on,
+            checked_on=_checked_days(all_old.get("projects")),
+            not_compared=not_compared,
+            order=order,
+        )
 
 
 def _checked_days(projects: Rows | None) -> dict[str, date]:

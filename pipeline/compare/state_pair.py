@@ -38,7 +38,8 @@ class Rows(Protocol):
 class StatePair:
     """The two states, and lookups that are computed once for each comparison.
 
-    before, after: table name → rows; known_earlier: codes of records in states before `before`
+    before, after: table name → rows; lookups: the same with the rows of more records
+    known_earlier: codes of records in states before `before`
     seen_on: the day of `before`; None where it is unknown; checked_on: project → the day its page was last read by then
     order: what is known of the direction in which the portal prints lists
     not_compared: table and column of what the files of `before` have no column for: it says nothing of the portal
@@ -47,6 +48,7 @@ class StatePair:
 
     before: Mapping[str, Rows]
     after: Mapping[str, Rows]
+    lookups: tuple[Mapping[str, Rows], Mapping[str, Rows]]
     known_earlier: frozenset[str]
     seen_on: date | None
     not_compared: frozenset[tuple[str, str]] = frozenset()
@@ -57,8 +59,7 @@ class StatePair:
     @cache  # noqa: B019 - the pair lives only as long as its comparison
     def rows(self, table: str) -> tuple[Rows, Rows]:
         """The rows of a table, before and after; no rows where a state lacks the table."""
-        nothing = arrow_schema(table, facts_only=True).empty_table()
-        return self.before.get(table, nothing), self.after.get(table, nothing)
+        return _rows_or_none(self.before, table), _rows_or_none(self.after, table)
 
     def columns(self, table: str) -> tuple[str, ...]:
         """The columns of a table that are compared."""
@@ -79,13 +80,13 @@ class StatePair:
     @cached_property
     def fiscal_years(self) -> dict[str, int | None]:
         """Project → its fiscal year (Common Era) in `after`."""
-        projects = self.rows("projects")[1].select(["project_code", "fiscal_year_ce"])
+        projects = _rows_or_none(self.lookups[1], "projects").select(["project_code", "fiscal_year_ce"])
         return dict(zip(projects["project_code"].to_pylist(), projects["fiscal_year_ce"].to_pylist(), strict=True))
 
     @cached_property
     def _newest_reports(self) -> dict[str, date | None]:
         """Project → the day of its newest report in `after`."""
-        reports = self.rows("progress_reports")[1].select(["project_code", "reported_on_date"])
+        reports = _rows_or_none(self.lookups[1], "progress_reports").select(["project_code", "reported_on_date"])
         days = reports.group_by("project_code").aggregate([("reported_on_date", "max")])
         return dict(zip(days["project_code"].to_pylist(), days["reported_on_date_max"].to_pylist(), strict=True))
 
@@ -95,7 +96,7 @@ class StatePair:
         found = {}
         for table in QUARTERS:
             key = list(TABLES[table].key)
-            quarters = self.rows(table)[0].select([*key, "result_value"])
+            quarters = _rows_or_none(self.lookups[0], table).select([*key, "result_value"])
             reported = quarters.filter(pc.fill_null(pc.not_equal(quarters["result_value"], 0.0), False))
             grouped = reported.group_by(key[:-1]).aggregate([("quarter", "max")])
             owners = zip(*(grouped[column].to_pylist() for column in key[:-1]), strict=True)
@@ -112,7 +113,7 @@ class StatePair:
     def projects_with_reports(self) -> frozenset[str]:
         """Projects that can be reported on: `after` has a report or a step of them."""
         return frozenset().union(
-            *(_codes(self.rows(table)[1], "project_code") for table in ("progress_reports", "plan_steps"))
+            *(_codes(self.lookups[1].get(table), "project_code") for table in ("progress_reports", "plan_steps"))
         )
 
     @cached_property
@@ -161,6 +162,11 @@ class StatePair:
             return "jump_to_100_without_report" if is_jump(before, after) else "progress_without_report"
         jumped = is_jump_to_100(before, after, self._newest_reports.get(code), self.fiscal_years.get(code))
         return "jump_to_100" if jumped else None
+
+
+def _rows_or_none(state: Mapping[str, Rows], table: str) -> Rows:
+    """The rows of a table; no rows where the state lacks it."""
+    return state[table] if table in state else arrow_schema(table, facts_only=True).empty_table()
 
 
 def _codes(table: Rows | None, column: str) -> set[str]:

@@ -1,7 +1,8 @@
 """One exported file of a table, read column by column and part by part; what it lacks reads as null."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +14,7 @@ from pipeline.errors import StoreDamagedError, first_line
 from pipeline.schema.columns import arrow_schema, page_columns
 
 _PIECE: Final = 1 << 20  # bytes
+_BATCH: Final = 2_000  # rows decoded at once
 
 
 class Part(NamedTuple):
@@ -54,15 +56,25 @@ class TableFile:
         """Some columns, in this order."""
         return self._table(names, tuple(range(self.groups)))
 
-    def chosen(self, names: list[str], owner: str, owners: pa.Array) -> pa.Table:
-        """The same, of the rows of some owners; only groups that have one are read."""
+    def chosen(self, names: list[str], groups: Mapping[int, pa.ChunkedArray]) -> pa.Table:
+        """Some columns of some rows. groups: number of a group → which of its rows, in the order of the file"""
         schema = pa.schema([self._schema.field(name) for name in names]).remove_metadata()
         parts = [pa.Table.from_batches([], schema)]
-        for group in range(self.groups):
+        parts += (self._table(names, (group,)).filter(here).cast(schema) for group, here in groups.items())
+        return pa.concat_tables(parts)
+
+    def places_of(self, owner: str, owners: pa.Array) -> dict[int, pa.ChunkedArray]:
+        """Number of each group that has rows of some owners → which of its rows they are."""
+        found: dict[int, pa.ChunkedArray] = {}
+        first, last = pc.min_max(owners).as_py().values()
+        for group in range(self.groups) if len(owners) else ():
+            low, high = self._range(group, owner)
+            if low is not None and (last < low or first > high):
+                continue
             here = pc.is_in(self.read(Part((group,)), owner), value_set=owners)
             if pc.any(here).as_py():
-                parts.append(self._table(names, (group,)).filter(here).cast(schema))
-        return pa.concat_tables(parts)
+                found[group] = here
+        return found
 
     def number_of(self, owner: str) -> int:
         """How many different owners the rows have."""
@@ -71,20 +83,21 @@ class TableFile:
             found.update(pc.unique(self.read(Part((group,)), owner)).to_pylist())
         return len(found)
 
-    def read(self, part: Part, column: str, order: pa.Array | None = None) -> pa.ChunkedArray:
-        """A column of a part. order: that of its rows, where not the file's"""
-        values = self._table([column], part.groups)[column]
-        inside = self._inside(part)
-        values = values[inside] if isinstance(inside, slice) else values.filter(inside)
-        return values if order is None else values.take(order)
+    def read(self, part: Part, column: str) -> pa.ChunkedArray:
+        """A column of a part."""
+        return self.rows(part, [column])[column]
 
-    def order(self, part: Part, key: Sequence[str]) -> pa.Array | None:
-        """The order by key of a part's rows; None where each owner's rows already stand together."""
-        owners = pc.run_end_encode(self.read(part, key[0]).combine_chunks()).values
-        if pc.count_distinct(owners, mode="all").as_py() == len(owners):
-            return None
-        keys = pa.table({column: self.read(part, column) for column in key})
-        return pc.sort_indices(keys, [(column, "ascending") for column in key])
+    def rows(self, part: Part, names: list[str]) -> pa.Table:
+        """Some columns of a part's rows; no more of them are decoded at once than a batch."""
+        inside, start, batches = self._inside(part), 0, []
+        for batch in self._batches(names, part.groups):
+            if isinstance(inside, slice):
+                first, last = max(inside.start - start, 0), min(inside.stop - start, len(batch))
+                batches.append(batch.slice(first, max(last - first, 0)))
+            else:
+                batches.append(batch.filter(inside.slice(start, len(batch))))
+            start += len(batch)
+        return pa.concat_tables([batch for batch in batches if len(batch)] or [self._table(names, ())])
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
@@ -99,6 +112,14 @@ class TableFile:
                 found.append(highest)
                 bytes_ = 0
         return found
+
+    def are_groups_apart(self, owner: str) -> bool:
+        """Whether the file says that no owner has rows in two groups."""
+        ranges = [self._range(group, owner) for group in range(self.groups)]
+        return all(
+            this[1] is not None and following[0] is not None and this[1] < following[0]
+            for this, following in pairwise(ranges)
+        )
 
     def between(self, owner: str, low: Any, high: Any) -> Part:
         """The rows of the owners after `low` up to `high`; None for no limit."""
@@ -118,7 +139,7 @@ class TableFile:
     def _inside(self, part: Part) -> slice | pa.ChunkedArray:
         """Which rows of a part's groups belong to it."""
         if part.owner is None or (part.low is None and part.high is None):
-            return slice(None)
+            return slice(0, sum(self._metadata.row_group(group).num_rows for group in part.groups))
         if self._last_inside is None or self._last_inside[0] != part:
             owners = self._table([part.owner], part.groups)[part.owner]
             inside = pc.greater(owners, part.low) if part.low is not None else pc.is_valid(owners)
@@ -181,19 +202,40 @@ class TableFile:
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def _table(self, names: Sequence[str], groups: Sequence[int]) -> pa.Table:
-        schema = pa.schema([pa.field(name, self._schema.field(name).type) for name in names])
-        there = [name for name in names if name in self._there and name not in self._without]
-        rows = sum(self._metadata.row_group(group).num_rows for group in groups)
+        """Some columns of some groups."""
+        there = self._read_from_file(names)
         try:
             table = self._stored.read_row_groups(list(groups), columns=there) if there else None
-            columns = [
-                table[field.name].cast(field.type)
-                if table is not None and field.name in there
-                else pa.nulls(rows, field.type)
-                for field in schema
-            ]
+            return self._as_declared(names, table, groups)
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from None
+
+    def _batches(self, names: Sequence[str], groups: Sequence[int]) -> Iterator[pa.Table]:
+        """The same, batch by batch."""
+        there = self._read_from_file(names)
+        if not there or not groups:
+            yield self._table(names, groups)
+            return
+        try:
+            for batch in self._stored.iter_batches(_BATCH, row_groups=list(groups), columns=there):
+                yield self._as_declared(names, pa.Table.from_batches([batch]), ())
+        except (pa.ArrowException, OSError) as error:
+            raise self._damaged(error) from None
+
+    def _read_from_file(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if name in self._there and name not in self._without]
+
+    def _as_declared(self, names: Sequence[str], stored: pa.Table | None, groups: Sequence[int]) -> pa.Table:
+        """The columns in this order, with their declared types. groups: those of the rows, where no column is stored"""
+        schema = pa.schema([pa.field(name, self._schema.field(name).type) for name in names])
+        there = stored.column_names if stored is not None else ()
+        rows = len(stored) if stored is not None else sum(self._metadata.row_group(group).num_rows for group in groups)
+        columns = [
+            stored[field.name].cast(field.type)
+            if stored is not None and field.name in there
+            else pa.nulls(rows, field.type)
+            for field in schema
+        ]
         return pa.Table.from_arrays(columns, schema=schema)
 
     def _damaged(self, error: Exception) -> StoreDamagedError:
@@ -203,11 +245,25 @@ class TableFile:
 
 
 class ChosenRows:
-    """The rows of some owners in a file."""
+    """The rows of some owners in a file; each column is read from it once.
 
-    def __init__(self, file: TableFile, owner: str, owners: pa.Array) -> None:
+    kept: their rows in the order of the file, with the columns that are in memory already
+    """
+
+    def __init__(self, file: TableFile, owner: str, owners: pa.Array, kept: pa.Table | None = None) -> None:
         self._file, self._owner, self._owners = file, owner, owners
+        self._read = {} if kept is None else _columns(kept.filter(pc.is_in(kept[owner], value_set=owners)))
 
     def select(self, names: list[str], /) -> pa.Table:
         """Some columns, in this order."""
-        return self._file.chosen(names, self._owner, self._owners)
+        if missing := [name for name in names if name not in self._read]:
+            self._read |= _columns(self._file.chosen(missing, self._places))
+        return pa.table({name: self._read[name] for name in names})
+
+    @cached_property
+    def _places(self) -> dict[int, pa.ChunkedArray]:
+        return self._file.places_of(self._owner, self._owners)
+
+
+def _columns(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return dict(zip(table.column_names, table.columns, strict=True))
