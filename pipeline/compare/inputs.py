@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.compare.state_pair import Rows
 from pipeline.compare.table_file import TableFile
 from pipeline.errors import StoreError
 from pipeline.location import is_url
-from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schema
+from pipeline.schema.columns import RECORD_TABLES, TABLES
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, HARVEST_ID, harvest_day
 from pipeline.store.state import State
@@ -47,7 +47,7 @@ class Snapshot(Protocol):
         """The tables of records that it has."""
 
     @property
-    def pages(self) -> pa.Table | None:
+    def pages(self) -> Rows | None:
         """The table `pages`, where it has one."""
 
     @property
@@ -89,9 +89,10 @@ class StoreSnapshot:
         return folder
 
     @property
-    def pages(self) -> pa.Table | None:
+    def pages(self) -> Rows | None:
         """The pages of the harvest."""
-        return self.state.table("pages")
+        pages: Rows = self.state.table("pages")
+        return pages
 
     @property
     def day(self) -> date | None:
@@ -132,22 +133,22 @@ class FolderSnapshot:
         return {name: self._open(name) for name in RECORD_TABLES if name in self._files}
 
     @cached_property
-    def pages(self) -> pa.Table | None:
+    def pages(self) -> TableFile | None:
         """The pages, where the folder has them."""
-        return self._open("pages").select(arrow_schema("pages").names) if "pages" in self._files else None
+        return self._open("pages") if "pages" in self._files else None
 
     @cached_property
     def harvest_id(self) -> str | None:
         """The exported harvest, from the table of pages."""
-        ids = pc.max(self.pages["harvest_id"]).as_py() if self.pages is not None and len(self.pages) else None
+        ids = pc.max(self.pages.select(["harvest_id"])["harvest_id"]).as_py() if self.pages is not None else None
         return ids if ids and HARVEST_ID.fullmatch(ids) else None
 
     @cached_property
     def portal(self) -> str | None:
         """The portal's address, from the first page's."""
-        if self.pages is None or not len(self.pages):
+        if self.pages is None or not self.pages.number:
             return None
-        found = re.match(r"https?://[^/?#]+", self.pages["url"][0].as_py() or "")
+        found = re.match(r"https?://[^/?#]+", self.pages.select(["url"])["url"][0].as_py() or "")
         return found[0] if found else None
 
     @cached_property

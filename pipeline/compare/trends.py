@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import date, timedelta
-from typing import Any
+from typing import Final
 
 import pandas as pd
 import pyarrow as pa
@@ -13,6 +13,17 @@ from pipeline.compare.classify import REWRITES, fiscal_year_end
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_day
 from pipeline.store.parquet import read_as
+
+SILENT_COLUMNS: Final = (
+    "project_code",
+    "agency_code",
+    "agency_name",
+    "name",
+    "fiscal_year_be",
+    "fiscal_year_ce",
+    "progress_percent",
+)
+"""The columns of `projects` that `silent_projects` needs."""
 
 
 def most_rewritten(store: Archive, *, since: str | date | None = None, until: str | date = "latest") -> pd.DataFrame:
@@ -76,28 +87,21 @@ def silent_projects(projects: pa.Table, reports: pa.Table, seen_on: date, days: 
     """The projects of `not_reported`, from the two tables. seen_on: the day of their state"""
     last = reports.group_by("project_code").aggregate([("reported_on_date", "max")])
     newest = dict(zip(last["project_code"].to_pylist(), last["reported_on_date_max"].to_pylist(), strict=True))
-    wanted = [
-        "project_code",
-        "agency_code",
-        "agency_name",
-        "name",
-        "fiscal_year_be",
-        "fiscal_year_ce",
-        "progress_percent",
-    ]
-    found: list[dict[str, Any]] = []
-    for row in projects.select(wanted).to_pylist():
-        year = row.pop("fiscal_year_ce")
-        if year is None or (row["progress_percent"] or 0) >= 100:
+    places: list[int] = []
+    found: list[tuple[date | None, date, int]] = []
+    columns = (projects[name].to_pylist() for name in ("project_code", "fiscal_year_ce", "progress_percent"))
+    for place, (code, year, percent) in enumerate(zip(*columns, strict=True)):
+        if year is None or (percent or 0) >= 100:
             continue
-        end = fiscal_year_end(year)
-        until, reported = min(end, seen_on), newest.get(row["project_code"])
+        until, reported = min(fiscal_year_end(year), seen_on), newest.get(code)
         start = reported.date() if reported else fiscal_year_end(year - 1) + timedelta(days=1)
         silence = (until - start).days
         if silence > days:
-            found.append({**row, "last_report_date": reported, "until_date": until, "days": silence})
-    columns = [*(name for name in wanted if name != "fiscal_year_ce"), "last_report_date", "until_date", "days"]
-    frame = pd.DataFrame(found, columns=columns)
+            places.append(place)
+            found.append((reported, until, silence))
+    rows = projects.select(list(SILENT_COLUMNS)).drop_columns("fiscal_year_ce").take(pa.array(places, pa.int64()))
+    frame: pd.DataFrame = rows.to_pandas()
+    frame[["last_report_date", "until_date", "days"]] = pd.DataFrame(found, columns=range(3), index=frame.index)
     for name in ("last_report_date", "until_date"):
         frame[name] = pd.to_datetime(frame[name])
     return frame.sort_values(["days", "project_code"], ascending=[False, True], ignore_index=True)

@@ -1,6 +1,6 @@
 """What a comparison could not compare as it should: unread pages, missing tables or columns, other parser versions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
@@ -9,11 +9,13 @@ import pyarrow.compute as pc
 from pipeline.compare.changes import record_of
 from pipeline.compare.classify import WHOLE_RECORD
 from pipeline.compare.inputs import Snapshot
+from pipeline.compare.state_pair import Rows
 
 Snapshots = Mapping[str, Snapshot]
 """`A`, the earlier snapshot, and `B`, the later one."""
 
 _MOST_EXAMPLES: Final = 200
+_PAGES_AT_ONCE: Final = 5_000
 _NOT_CONFIRMED: Final = {
     "failed": "the page could not be fetched or read in that harvest: its last good version was compared",
     "blocked": "a firewall or maintenance page came instead: the last good version was compared",
@@ -46,11 +48,9 @@ def not_confirmed(name: str, snapshot: Snapshot) -> list[Uncompared]:
     if snapshot.pages is None:
         why = "the table of pages is missing, so it is unknown which records that harvest confirmed"
         return [*found, Uncompared(name, "pages", why, 1)]
-    pages = snapshot.pages.select(
-        ["page_key", "outcome", "version_verdict", "version_harvest_id", "ended_at", "misses"]
-    )
+    columns = ["page_key", "outcome", "version_verdict", "version_harvest_id", "ended_at", "misses"]
     codes_by_reason: dict[tuple[str, str], list[str]] = {}
-    for page in pages.to_pylist():
+    for page in _page_rows(snapshot.pages, columns):
         if reason := _reason(page):
             kind, _, code = page["page_key"].partition("/")
             codes_by_reason.setdefault((kind, reason), []).append(code)
@@ -86,9 +86,9 @@ def without_unread(changes: pa.Table, snapshots: Snapshots) -> tuple[pa.Table, l
     for (name, snapshot), change in zip(snapshots.items(), ("added", "removed"), strict=True):
         if snapshot.pages is None:
             continue
-        known, unread = _known_and_unread(snapshot.pages)
         rows = changes.select(["key", "project_code", "kpi_code", "change", "column", "meaning"]).to_pylist()
         pages = [record_of(row) if row["change"] == change and not row["column"] else "" for row in rows]
+        known, unread = _known_and_unread(snapshot.pages, set(pages))
         changes = changes.filter(pa.array([page not in unread for page in pages], pa.bool_()))
         whole = {page for page, row in zip(pages, rows, strict=True) if page and row["meaning"] in WHOLE_RECORD}
         for codes, why in (
@@ -101,18 +101,25 @@ def without_unread(changes: pa.Table, snapshots: Snapshots) -> tuple[pa.Table, l
     return changes, notes
 
 
-def _known_and_unread(pages: pa.Table) -> tuple[set[str], set[str]]:
-    """The records whose pages a snapshot knows, and those of them that it tried to read and never could."""
+def _known_and_unread(pages: Rows, records: Collection[str]) -> tuple[set[str], set[str]]:
+    """Those of the records whose pages a snapshot knows, and those that it tried to read and never could."""
     read, tried, known = set(), set(), set()
-    columns = ("page_key", "outcome", "version_harvest_id", "misses")
-    for key, outcome, version, misses in zip(*(pages[column].to_pylist() for column in columns), strict=True):
-        _, _, record = key.partition("/")
+    for page in _page_rows(pages, ["page_key", "outcome", "version_harvest_id", "misses"]):
+        _, _, record = page["page_key"].partition("/")
+        if record not in records:
+            continue
         known.add(record)
-        if version is not None:
+        if page["version_harvest_id"] is not None:
             read.add(record)
-        elif outcome in ("failed", "blocked") or (outcome == "skipped" and not misses):
+        elif page["outcome"] in ("failed", "blocked") or (page["outcome"] == "skipped" and not page["misses"]):
             tried.add(record)
     return known, tried - read
+
+
+def _page_rows(pages: Rows, columns: list[str]) -> Iterator[dict[str, Any]]:
+    """Some columns of all pages, as Python objects only a few at a time."""
+    for batch in pages.select(columns).to_batches(max_chunksize=_PAGES_AT_ONCE):
+        yield from batch.to_pylist()
 
 
 def other_parsers(snapshots: Snapshots) -> list[Uncompared]:
@@ -121,9 +128,8 @@ def other_parsers(snapshots: Snapshots) -> list[Uncompared]:
     for snapshot in snapshots.values():
         if snapshot.pages is None:
             return []
-        versions.append(
-            sorted(version for version in pc.unique(snapshot.pages["parser_version"]).to_pylist() if version)
-        )
+        readers_of = pc.unique(snapshot.pages.select(["parser_version"])["parser_version"])
+        versions.append(sorted(version for version in readers_of.to_pylist() if version))
     if versions[0] == versions[1]:
         return []
     readers = " and ".join(

@@ -20,7 +20,7 @@ from pipeline.compare.changes import record_of
 from pipeline.compare.classify import DETAILS, MEANINGS, SEVERITIES, meaning_order, severity_of
 from pipeline.compare.diff import Comparison
 from pipeline.compare.inputs import Snapshot, StoreSnapshot
-from pipeline.compare.trends import most_rewritten, silent_projects
+from pipeline.compare.trends import SILENT_COLUMNS, most_rewritten, silent_projects
 from pipeline.publish.html_pages import html_environment
 from pipeline.publish.report_records import RecordBuilder
 from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, SEVERITIES_TH
@@ -33,7 +33,6 @@ SILENT_DAYS: Final = 90
 """Days without a report after which a project is listed: a quarter."""
 
 _MOST_TREND_ROWS: Final = 50
-_LONG_TEXTS: Final = frozenset(("rationale", "objectives", "targets"))
 _CODE: Final = re.compile(r"[0-9A-Za-z_-]{1,40}", re.ASCII)
 
 
@@ -200,12 +199,7 @@ class _View:
         after = self.comparison.after
         if after.day is None or not {"projects", "progress_reports"} <= after.tables.keys():
             return None
-        wanted = [
-            column.name
-            for column in TABLES["projects"].columns
-            if column.name not in _LONG_TEXTS and column.origin == "page"
-        ]
-        projects = after.tables["projects"].select(wanted)
+        projects = after.tables["projects"].select(list(SILENT_COLUMNS))
         reports = after.tables["progress_reports"].select(["project_code", "reported_on_date"])
         frame = silent_projects(projects, reports, after.day, self.silent_days)
         rows = [
@@ -221,14 +215,17 @@ def _severity(row: dict[str, Any]) -> str:
 
 def _outcomes(snapshot: Snapshot) -> dict[str, int]:
     """How many pages had which outcome; empty where the table of pages is missing."""
-    return dict(Counter(snapshot.pages["outcome"].to_pylist()).most_common()) if snapshot.pages is not None else {}
+    if snapshot.pages is None:
+        return {}
+    return dict(Counter(snapshot.pages.select(["outcome"])["outcome"].to_pylist()).most_common())
 
 
 def _live_pages(snapshot: Snapshot) -> int:
     """How many pages have a record that has not ended."""
     if snapshot.pages is None:
         return 0
-    live = pc.and_(pc.is_valid(snapshot.pages["version_harvest_id"]), pc.is_null(snapshot.pages["ended_at"]))
+    pages = snapshot.pages.select(["version_harvest_id", "ended_at"])
+    live = pc.and_(pc.is_valid(pages["version_harvest_id"]), pc.is_null(pages["ended_at"]))
     return int(pc.sum(live).as_py() or 0)
 
 

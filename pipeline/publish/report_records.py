@@ -178,8 +178,8 @@ class RecordBuilder:
         for snapshot in self._comparison.snapshots.values():
             if "projects" in snapshot.tables:
                 table = snapshot.tables["projects"].select(["agency_code", "agency_name"])
-                pairs = zip(table["agency_code"].to_pylist(), table["agency_name"].to_pylist(), strict=True)
-                names |= {code: name for code, name in pairs if code and name}
+                pairs = table.group_by(table.column_names, use_threads=False).aggregate([]).to_pylist()
+                names |= {pair["agency_code"]: pair["agency_name"] for pair in pairs if all(pair.values())}
         return names
 
     @cached_property
@@ -189,9 +189,9 @@ class RecordBuilder:
         found: dict[str, dict[str, list[Proof]]] = {}
         for name, snapshot in self._comparison.snapshots.items():
             proofs = found.setdefault(name, {})
-            for page in _pages_of(snapshot):
+            for page in _pages_of(snapshot, wanted):
                 _, _, record = page["page_key"].partition("/")
-                if record in wanted and page["record_sha256"]:
+                if page["record_sha256"]:
                     harvest_id = page["record_body_harvest_id"] or ""
                     proof = Proof(
                         page["kind"], page["record_sha256"], harvest_id, page["url"] or "", page["checked_at"]
@@ -225,11 +225,16 @@ class RecordBuilder:
         return found
 
 
-def _pages_of(snapshot: Snapshot) -> Iterable[dict[str, Any]]:
+def _pages_of(snapshot: Snapshot, records: set[str]) -> list[dict[str, Any]]:
+    """The pages of some records."""
     if snapshot.pages is None:
-        return ()
+        return []
     columns = ["page_key", "kind", "url", "record_sha256", "record_body_harvest_id", "checked_at"]
-    rows: list[dict[str, Any]] = snapshot.pages.select(columns).to_pylist()
+    pages = snapshot.pages.select(columns)
+    of_page = pc.replace_substring_regex(pages["page_key"], "^[^/]*/", "")
+    rows: list[dict[str, Any]] = pages.filter(
+        pc.is_in(of_page, value_set=pa.array(list(records), pa.string()))
+    ).to_pylist()
     return rows
 
 
