@@ -78,7 +78,7 @@ def diff(
             if summary
             else format_changes(changes, style)
             if style != "html"
-            else (_report_page(comparison))
+            else _one_page(comparison)
         )
     if out:
         write_file(out, content)
@@ -114,10 +114,15 @@ def _say_what_was_compared(comparison: "Comparison") -> None:
 
 @click.command(
     epilog="Exit status: 0 the report is written, 2 trouble.",
-    help=f"The audit report of two states as one HTML file: A and B, by default previous and latest.\n\n{_STATES}",
+    help=f"The audit report of two states: A and B, by default previous and latest.\n\n{_STATES}",
 )
 @click.argument("states", metavar="[A B]", nargs=-1)
-@click.option("--out", required=True, type=OUT_FILE, help="The file to write.")
+@click.option(
+    "--out",
+    required=True,
+    type=OUT_FILE,
+    help="The file to write: HTML, with further pages beside it where there are many changes; or PDF, by its name.",
+)
 @click.option(
     "--silent",
     "silent_days",
@@ -134,17 +139,36 @@ def report(
         raise click.UsageError("name both states, A and B, or neither: previous and latest are then compared")
     before, after = states or ("previous", "latest")
     comparison = _compare(before, after, data, contacts=False)
-    write_file(out, _report_page(comparison, silent_days, lang))
+    written = _write_report(comparison, out, silent_days, lang)
     number = len(comparison.changes)
     differences = "no difference" if not number else f"{number:,} {'difference' if number == 1 else 'differences'}"
-    say(f"{out}: {differences} between {comparison.before.title} and {comparison.after.title}")
+    pages = f" on {written} pages, the others beside it" if written > 1 else ""
+    say(f"{out}: {differences} between {comparison.before.title} and {comparison.after.title}{pages}")
 
 
-def _report_page(comparison: "Comparison", silent_days: int | None = None, lang: Literal["th", "en"] = "th") -> bytes:
-    from pipeline.publish.report import SILENT_DAYS, report_html
+def _one_page(comparison: "Comparison") -> bytes:
+    from pipeline.publish.report import report_html  # its templates take time to load, and most comparisons need none
+
+    return report_html(comparison).encode()
+
+
+def _write_report(comparison: "Comparison", out: Path, silent_days: int | None, lang: Literal["th", "en"]) -> int:
+    """Write the report as HTML or, where the file's name says so, as PDF; returns how many files."""
+    from pipeline.publish.pdf import pdf_of
+    from pipeline.publish.report import SILENT_DAYS, first_page, report_pages
 
     days = SILENT_DAYS if silent_days is None else silent_days
-    return report_html(comparison, silent_days=days, lang=lang).encode()
+    if out.suffix.lower() == ".pdf":
+        html, left_out = first_page(comparison, silent_days=days, lang=lang)
+        write_file(out, pdf_of(html))
+        if left_out:
+            complain(f"{out} leaves out the {left_out:,} least severe changes; a report written as .html has them all")
+        return 1
+    written = 0
+    for name, html in report_pages(comparison, out.name, silent_days=days, lang=lang):
+        write_file(out.with_name(name), html.encode())
+        written += 1
+    return written
 
 
 def _compare(before: str, after: str, data: Path | None, *, contacts: bool = True) -> "Comparison":

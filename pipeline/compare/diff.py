@@ -67,7 +67,15 @@ def _comparable(comparison: Comparison) -> tuple[dict[str, TableFile], dict[str,
     for table in RECORD_TABLES:
         for name, here, there in (("A", old, new), ("B", new, old)):
             if table not in here and table in there:
-                note(Uncompared(name, table, f"{name} has no file of this table", there[table].number))
+                note(
+                    Uncompared(
+                        name,
+                        table,
+                        f"{name} has no file of this table",
+                        there[table].number,
+                        why_th=f"{name} ไม่มีไฟล์ของตารางนี้",
+                    )
+                )
                 del there[table]
     # reading the tables above found the missing columns
     for name, snapshot in comparison.snapshots.items():
@@ -75,7 +83,7 @@ def _comparable(comparison: Comparison) -> tuple[dict[str, TableFile], dict[str,
             if table in old and table in new:
                 for column in missing:
                     why = f"{name} was written without this column"
-                    note(Uncompared(name, f"{table}.{column}", why, new[table].number))
+                    note(Uncompared(name, f"{table}.{column}", why, new[table].number, why_th=f"{name} ไม่มีคอลัมน์นี้"))
                 old[table].leave_out(missing)
                 new[table].leave_out(missing)
     if "contacts" in old and "contacts" in new:
@@ -83,7 +91,8 @@ def _comparable(comparison: Comparison) -> tuple[dict[str, TableFile], dict[str,
         if withheld[0] != withheld[1]:
             name, there = ("A", new) if withheld[0] else ("B", old)
             why = f"{name} was published without contact lines"
-            note(Uncompared(name, "contacts", why, there["contacts"].number))
+            thai = f"{name} เผยแพร่โดยไม่มีข้อมูลผู้ติดต่อ"
+            note(Uncompared(name, "contacts", why, there["contacts"].number, why_th=thai))
             del old["contacts"], new["contacts"]
     return old, new
 

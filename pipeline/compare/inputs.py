@@ -4,12 +4,13 @@ import re
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.compare.state_pair import Rows
@@ -49,6 +50,9 @@ class Snapshot(Protocol):
     @property
     def pages(self) -> Rows | None:
         """The table `pages`, where it has one."""
+
+    def derived(self, name: str, columns: Sequence[str]) -> pa.Table | None:
+        """Some columns of a derived table; None where the snapshot has not all of them."""
 
     @property
     def missing_columns(self) -> Mapping[str, tuple[str, ...]]:
@@ -93,6 +97,10 @@ class StoreSnapshot:
         """The pages of the harvest."""
         pages: Rows = self.state.table("pages")
         return pages
+
+    def derived(self, name: str, columns: Sequence[str]) -> pa.Table | None:
+        """Some columns of a derived table."""
+        return self.store.arrow(name, self._id, columns=columns)
 
     @property
     def day(self) -> date | None:
@@ -160,6 +168,11 @@ class FolderSnapshot:
             return None
         checked = pc.max(self._open("projects").select(["checked_at"])["checked_at"]).as_py()
         return checked.astimezone(BANGKOK).date() if checked else None
+
+    def derived(self, name: str, columns: Sequence[str]) -> pa.Table | None:
+        """Some columns of a derived table, where the folder has them."""
+        rows = TableFile(self._files[name], name) if name in self._files else None
+        return None if rows is None or set(columns) & set(rows.missing) else rows.select(list(columns))
 
     def _open(self, name: str) -> TableFile:
         rows = TableFile(self._files[name], name)

@@ -1,6 +1,6 @@
-"""The chart of planned and reported progress: the points of its lines, for an inline SVG."""
+"""Charts as points and rectangles for inline SVG: planned and reported progress, the changes of each night, a trend."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
@@ -11,6 +11,7 @@ from pipeline.schema.plan_vs_actual import planned_curve
 WIDTH: Final = 360
 HEIGHT: Final = 176
 _LEFT, _RIGHT, _TOP, _BOTTOM = 30, 8, 8, 26
+_NIGHTS_WIDTH, _NIGHTS_HEIGHT, _NIGHTS_LEFT = 600, 200, 44
 _MARGIN: Final = timedelta(days=92)  # how far outside its fiscal year a plan or report is drawn: a quarter
 
 
@@ -55,6 +56,70 @@ def draw(before: Lines, after: Lines, fiscal_year_ce: int, *, label: str) -> Cha
         months=[(scale.x(day), MONTHS_TH[day.month - 1]) for day in _quarters(first)],
         grid=[(scale.y(percent), percent) for percent in (0, 25, 50, 75, 100)],
     )
+
+
+class Bar(NamedTuple):
+    """The changes of one severity in one period."""
+
+    severity: str
+    x: str
+    y: str
+    width: str
+    height: str
+
+
+class NightChart(NamedTuple):
+    """The changes of each period as stacked bars. labels: (x, text, anchor); rows: the same numbers as a table"""
+
+    width: int
+    height: int
+    left: int
+    severities: list[str]
+    bars: list[Bar]
+    grid: list[tuple[str, int]]
+    labels: list[tuple[str, str, str]]
+    rows: list[tuple[str, list[int]]]
+
+
+def draw_nights(periods: Sequence[str], counts: Mapping[str, Sequence[int]]) -> NightChart | None:
+    """The chart of what each period changed. counts: severity → changes in each period; None where there are none"""
+    severities = [severity for severity, numbers in counts.items() if any(numbers)]
+    if not severities:
+        return None
+    totals = [sum(counts[severity][place] for severity in severities) for place in range(len(periods))]
+    most = _round_up(max(totals))
+    step = (_NIGHTS_WIDTH - _NIGHTS_LEFT) / len(periods)
+    room = _NIGHTS_HEIGHT - _TOP - _BOTTOM
+    bars = []
+    for place in range(len(periods)):
+        base = 0
+        for severity in severities:
+            number = counts[severity][place]
+            top = _TOP + room * (1 - (base + number) / most)
+            bar = _NIGHTS_LEFT + step * (place + 0.15), top, min(step * 0.7, 60), room * number / most
+            if number:
+                bars.append(Bar(severity, *(f"{value:.1f}" for value in bar)))
+            base += number
+    labels = [(f"{_NIGHTS_LEFT}", periods[0], "start")]
+    if len(periods) > 1:
+        labels.append((f"{_NIGHTS_WIDTH}", periods[-1], "end"))
+    grid = [(f"{_TOP + room * (1 - share):.1f}", round(most * share)) for share in (0, 0.5, 1)]
+    rows = [(period, [counts[severity][place] for severity in severities]) for place, period in enumerate(periods)]
+    return NightChart(_NIGHTS_WIDTH, _NIGHTS_HEIGHT, _NIGHTS_LEFT, severities, bars, grid, labels, rows)
+
+
+def sparkline(numbers: Sequence[int]) -> str:
+    """The points of a small line, 60 wide and 16 high."""
+    most, last = max(numbers, default=0) or 1, max(len(numbers) - 1, 1)
+    return " ".join(
+        f"{1 + 58 * place / last:.1f},{15 - 14 * number / most:.1f}" for place, number in enumerate(numbers)
+    )
+
+
+def _round_up(number: int) -> int:
+    """The next even number of two digits and zeros: the top of a scale whose half is whole."""
+    unit = max(2, int(f"2{'0' * (len(str(number)) - 2)}"))
+    return -(-number // unit) * unit
 
 
 class _Scale:

@@ -18,11 +18,13 @@ from pipeline.compare.inputs import Snapshot
 from pipeline.compare.text_diff import changed_words, is_text_change
 from pipeline.publish.charts import Chart, Lines, draw
 from pipeline.publish.excerpts import Run, excerpt
-from pipeline.schema.columns import TABLES
+from pipeline.publish.report_words import Words
 from pipeline.schema.plan_vs_actual import STEP_COLUMNS
+from pipeline.terminal import one_line
 
 _MOST_CHARTS: Final = 300  # 1.5 kB each; records with the most severe changes come first
-_MOST_LETTERS: Final = 3_000_000  # of whole texts in one report; after that only excerpts
+_MOST_LETTERS: Final = 200_000  # of whole texts on one page; after that only excerpts
+_LONGEST_NAME: Final = 90
 
 
 @dataclass
@@ -34,10 +36,12 @@ class Change:
     fields: (label, value) of an added or removed row
     """
 
+    anchor: str
     meaning: str
     detail: str | None
+    table: str
     where: str
-    label_th: str
+    column: str
     unit: str
     change: str
     before: list[Run] | None = None
@@ -45,6 +49,11 @@ class Change:
     whole: tuple[str, str] | None = None
     shortened: bool = False
     fields: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def excerpted(self) -> bool:
+        """Whether the shown texts are parts of texts, as a change of words in a long text."""
+        return any(not run.marked for run in self.before or ())
 
 
 class Proof(NamedTuple):
@@ -59,7 +68,7 @@ class Proof(NamedTuple):
 
 @dataclass
 class Record:
-    """The changes of one severity in one project, indicator or list."""
+    """The changes of one severity in one project, indicator or list. proofs: of A and of B"""
 
     code: str
     name: str
@@ -67,52 +76,89 @@ class Record:
     agency_name: str
     fiscal_year_be: int | None
     changes: list[Change]
-    before: list[Proof]
-    after: list[Proof]
+    proofs: dict[str, list[Proof]]
     chart: Chart | None = None
-    set_class: str = ""
+
+
+class Place(NamedTuple):
+    """One of the places where the same edit was made. proofs: of A and of B"""
+
+    anchor: str
+    code: str
+    name: str
+    agency_code: str
+    where: str
+    proofs: dict[str, list[Proof]]
+
+
+class SameEdit(NamedTuple):
+    """One edit that was made in several records. records: how many"""
+
+    change: Change
+    places: list[Place]
+    records: int
 
 
 class RecordBuilder:
-    """Builds the records of one report, in order: charts and whole texts go to the first ones while there is room.
+    """Builds what the cards of one report show, in order: charts and whole texts go to the first ones while there is room.
 
     rows: all rows of the comparison's changes
     """
 
-    def __init__(self, comparison: Comparison, rows: list[dict[str, Any]]) -> None:
-        self._comparison, self._rows = comparison, rows
+    def __init__(self, comparison: Comparison, rows: list[dict[str, Any]], words: Words) -> None:
+        self._comparison, self._rows, self._words = comparison, rows, words
         self._letters_left = _MOST_LETTERS
         self._charts_left = _MOST_CHARTS
         self._drawn: set[str] = set()
 
-    def build(self, code: str, rows: list[dict[str, Any]]) -> Record:
-        """The record of some changes of one code."""
-        about = self._about.get(code, {})
-        agency = rows[0]["agency_code"] or ""
+    def begin_page(self) -> None:
+        """Give the next page room for whole texts."""
+        self._letters_left = _MOST_LETTERS
+
+    def name_of(self, code: str) -> str:
+        """The name of a record; empty where it is not known."""
+        return self._about.get(code, {}).get("name") or ""
+
+    def agency_of(self, row: dict[str, Any]) -> str:
+        """The name of the agency of a change."""
+        about = self._about.get(record_of(row), {})
+        return about.get("agency_name") or self.agency_names.get(row["agency_code"] or "", "")
+
+    def record(self, code: str, rows: list[dict[str, Any]]) -> Record:
+        """The card of some changes of one code."""
         return Record(
             code=code,
-            name=about.get("name") or "",
-            agency_code=agency,
-            agency_name=about.get("agency_name") or self.agency_names.get(agency, ""),
-            fiscal_year_be=about.get("fiscal_year_be"),
+            name=self.name_of(code),
+            agency_code=rows[0]["agency_code"] or "",
+            agency_name=self.agency_of(rows[0]),
+            fiscal_year_be=self._about.get(code, {}).get("fiscal_year_be"),
             changes=[self._change(row) for row in rows],
-            before=self._proofs["A"].get(code, []),
-            after=self._proofs["B"].get(code, []),
+            proofs={name: found.get(code, []) for name, found in self._proofs.items()},
             chart=self._chart(code),
         )
 
+    def same_edit(self, rows: list[dict[str, Any]]) -> SameEdit:
+        """The card of one edit in several records."""
+        places = []
+        for row in rows:
+            code = record_of(row)
+            proofs = {name: found.get(code, []) for name, found in self._proofs.items()}
+            name = one_line(self.name_of(code), _LONGEST_NAME)
+            places.append(Place(row["anchor"], code, name, row["agency_code"] or "", self._words.place(row), proofs))
+        change = self._change(rows[0])
+        if rows[0]["meaning"] in WHOLE_RECORD:
+            change.fields = []
+        return SameEdit(change, places, len({place.code for place in places}))
+
     def _change(self, row: dict[str, Any]) -> Change:
-        key = json.loads(row["key"])
-        place = " ".join(
-            f"{name} {value}" for name, value in key.items() if name not in ("project_code", "agency_code")
-        )
-        column = next((one for one in TABLES[row["table"]].columns if one.name == row["column"]), None)
         change = Change(
+            anchor=row["anchor"],
             meaning=row["meaning"],
             detail=row["detail"],
-            where=" · ".join(part for part in (row["table"], place, row["column"]) if part),
-            label_th=column.label_th if column else "",
-            unit=column.unit if column else "",
+            table=self._words.table(row["table"]),
+            where=self._words.place(row),
+            column=self._words.column(row["table"], row["column"]) if row["column"] else "",
+            unit=self._words.unit(row["table"], row["column"]) if row["column"] else "",
             change=row["change"],
         )
         if is_text_change(row):
@@ -123,7 +169,7 @@ class RecordBuilder:
         elif row["meaning"] in WHOLE_RECORD:
             change.fields = self._parts(row)
         else:
-            change.fields = _fields(row["table"], row["after"] or row["before"])
+            change.fields = self._fields(row["table"], row["after"] or row["before"])
         return change
 
     def _add_texts(self, change: Change, before: str, after: str) -> None:
@@ -139,7 +185,13 @@ class RecordBuilder:
 
     def _parts(self, row: dict[str, Any]) -> list[tuple[str, str]]:
         """How many rows of other tables were added or removed with a record."""
-        return [(table, f"{count:,}") for table, count in sorted(self._part_counts.get(record_of(row), {}).items())]
+        counts = sorted(self._part_counts.get(record_of(row), {}).items())
+        return [(self._words.table(table), f"{count:,}") for table, count in counts]
+
+    def _fields(self, table: str, value: str | None) -> list[tuple[str, str]]:
+        """The values of an added or removed row, each with its label."""
+        values = json.loads(value) if value else {}
+        return [(self._words.column(table, name), str(item)) for name, item in values.items()]
 
     @cached_property
     def _part_counts(self) -> dict[str, Counter[str]]:
@@ -254,10 +306,3 @@ def _by_project(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]
     for row in rows:
         grouped.setdefault(row["project_code"], []).append(row)
     return grouped
-
-
-def _fields(table: str, value: str | None) -> list[tuple[str, str]]:
-    """The values of an added or removed row, each with its column and Thai label."""
-    labels = {column.name: column.label_th for column in TABLES[table].columns}
-    values = json.loads(value) if value else {}
-    return [(f"{name} {labels.get(name, '')}".strip(), str(item)) for name, item in values.items()]

@@ -1,4 +1,4 @@
-"""The Thai texts of the audit report, for the keys of `pipeline.compare.classify`."""
+"""The texts of the audit report: in Thai for the keys of `pipeline.compare.classify`, and names of tables, keys and columns."""
 
 from typing import Final
 
@@ -20,7 +20,7 @@ MEANINGS_TH: Final[dict[str, str]] = {
     "other": "การเปลี่ยนแปลงอื่น",
     "project_new": "รายการใหม่",
     "progress_up": "ความคืบหน้าเพิ่มขึ้น",
-    "new_report": "รายงานใหม่ (ปกติ)",
+    "new_report": "รายงานใหม่",
 }
 
 DETAILS_TH: Final[dict[str, str]] = {
@@ -73,6 +73,7 @@ OUTCOMES_TH: Final[dict[str, str]] = {
     "blank": "หน้าว่าง ไม่มีรายการ",
     "blocked": "ถูกปิดกั้น",
     "failed": "อ่านไม่ได้",
+    "skipped": "ไม่ได้ขอ",
 }
 
 SEVERITIES_TH: Final[dict[str, str]] = {
@@ -82,3 +83,114 @@ SEVERITIES_TH: Final[dict[str, str]] = {
     "normal": "การดำเนินงานปกติ",
     "parser": "โปรแกรมอ่านต่างไป เว็บไซต์ไม่ได้เปลี่ยน",
 }
+
+FLAG_REASONS_TH: Final[dict[str, str]] = {
+    "backdated_report": "ทำให้งานดูเหมือนรายงานทันเวลา แต่ข้อมูลที่เก็บไว้ในคืนนั้นไม่มีรายงานนี้",
+    "progress_without_report": "ตัวเลขที่ไม่มีผู้อธิบาย มีการแก้ตัวเลขโดยไม่มีรายงานว่าทำสิ่งใด",
+    "reports_in_one_night": "รายงานทั้งปีที่ปรากฏพร้อมกัน ไม่ได้เขียนขึ้นตามการทำงานจริง",
+    "target_moved_to_result": "เป้าหมายที่ปรับตามผลงานย่อมบรรลุเสมอ",
+    "same_note_in_projects": "ข้อความเดียวกันตั้งแต่ 30 ตัวอักษรในสามโครงการขึ้นไปเป็นการคัดลอก ไม่ได้เขียนถึงแต่ละโครงการ",
+    "same_note_in_running_reports": "รายงานสามครั้งติดต่อกันที่มีข้อความเดียวกัน ไม่ได้บอกว่าทำสิ่งใดในระหว่างนั้น",
+    "complete_with_unspent_budget": "คืบหน้าร้อยละ 100 แต่งบประมาณเหลือเกินร้อยละ 10 อาจยังไม่จ่ายเงินหรือยังทำไม่เสร็จ",
+    "complete_after_plan": "รายงานร้อยละ 100 หลังวันสิ้นสุดแผน จึงล่าช้าไม่ว่าวันนี้จะแสดงร้อยละเท่าใด",
+    "silent_before_year_end": "โครงการที่ยังไม่เสร็จและไม่มีรายงานใน 90 วันสุดท้ายของปีงบประมาณ",
+    "weights_not_100": "ความคืบหน้าคำนวณจากน้ำหนักเหล่านี้ ถ้าผลรวมไม่เท่ากับ 100 ร้อยละตามแผนย่อมผิด",
+    "progress_fell_and_returned": "ร้อยละที่ลดลงแล้วกลับขึ้น แสดงว่าเคยผิด หรือเคยนับงานที่ยังไม่ได้ทำ",
+}
+
+TABLE_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "projects": ("project", "โครงการ"),
+    "contacts": ("contact", "ผู้ประสานงาน"),
+    "project_strategies": ("strategy", "ยุทธศาสตร์"),
+    "progress_reports": ("progress report", "รายงานความคืบหน้า"),
+    "plan_steps": ("step of the plan", "ขั้นตอนตามแผน"),
+    "project_kpis": ("indicator of the project", "ตัวชี้วัดของโครงการ"),
+    "project_kpi_quarters": ("quarter of the project's indicator", "ผลรายไตรมาสของตัวชี้วัดโครงการ"),
+    "kpis": ("indicator", "ตัวชี้วัด"),
+    "kpi_quarters": ("quarter of the indicator", "ผลรายไตรมาสของตัวชี้วัด"),
+    "result_list_items": ("item of a result list", "รายการผลการปฏิบัติราชการ"),
+    "result_list_links": ("link of a result list", "ลิงก์ของรายการผลการปฏิบัติราชการ"),
+    "result_list_quarters": ("quarter of a result list's item", "ผลรายไตรมาสของรายการผลการปฏิบัติราชการ"),
+    "city_indicators": ("city indicator", "ตัวชี้วัดการพัฒนาเมือง"),
+    "city_indicator_strategies": ("strategy of a city indicator", "ยุทธศาสตร์ของตัวชี้วัดการพัฒนาเมือง"),
+}
+"""What one row of a table is, in English and in Thai."""
+
+SUBJECTS: Final[dict[str, tuple[str, str]]] = {
+    "city_indicator": ("city indicator", "ตัวชี้วัดการพัฒนาเมือง"),
+    "kpi": ("indicator", "ตัวชี้วัด"),
+    "pages": ("pages", "หน้าเว็บ"),
+    "parser": ("parser", "โปรแกรมอ่าน"),
+    "project": ("project", "โครงการ"),
+    "records": ("records", "ระเบียน"),
+    "result_list": ("result list", "บัญชีผลการปฏิบัติราชการ"),
+    "the whole harvest": ("the whole harvest", "ทั้งรอบ"),
+    "yii_project": ("project (newer page)", "โครงการ (หน้าแบบใหม่)"),
+}
+"""Kinds of pages, and what could not be compared, in English and in Thai."""
+
+KEY_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "report_index": ("number {} from the oldest", "ลำดับที่ {} นับจากเก่าสุด"),
+    "step_no": ("number {}", "ที่ {}"),
+    "position": ("line {}", "บรรทัดที่ {}"),
+    "quarter": ("quarter {}", "ไตรมาสที่ {}"),
+    "kpi_code": ("{}", "{}"),
+    "item_no": ("item {}", "ข้อที่ {}"),
+    "list_name": ("list {}", "บัญชี {}"),
+    "indicator_no": ("number {}", "ที่ {}"),
+}
+"""How a part of a key is written."""
+
+COLUMN_NAMES_TH: Final[dict[str, str]] = {
+    "agency_code": "รหัสหน่วยงาน",
+    "agency_name": "หน่วยงาน",
+    "contact": "ผู้ติดต่อ",
+    "contact_name": "ชื่อผู้ติดต่อ",
+    "contact_phone": "โทรศัพท์",
+    "description": "รายละเอียด",
+    "end_date": "วันสิ้นสุด",
+    "branch_id": "รหัสสาขา",
+    "finish_date": "วันสิ้นสุด",
+    "fiscal_year_be": "ปีงบประมาณ พ.ศ.",
+    "fiscal_year_ce": "ปีงบประมาณ ค.ศ.",
+    "fiscal_years": "ปีงบประมาณ",
+    "heading": "หัวข้อ",
+    "indicator_no": "เลขที่ตัวชี้วัด",
+    "item_no": "ข้อที่",
+    "kpi_code": "รหัสตัวชี้วัด",
+    "kpi_level": "ระดับตัวชี้วัด",
+    "level": "ระดับ",
+    "level_label": "ชื่อระดับ",
+    "linked_code": "รหัสที่เชื่อมโยง",
+    "linked_kind": "ประเภทที่เชื่อมโยง",
+    "list_name": "บัญชี",
+    "name": "ชื่อ",
+    "name_en": "ชื่อภาษาอังกฤษ",
+    "note": "ข้อความรายงาน",
+    "note_date": "วันที่ในข้อความ",
+    "plan": "แผน",
+    "policy_id": "รหัสนโยบาย",
+    "position": "ลำดับ",
+    "printed_no": "เลขที่พิมพ์",
+    "progress_percent": "ร้อยละความคืบหน้า",
+    "project_code": "รหัสโครงการ",
+    "report": "รายงาน",
+    "report_index": "ลำดับรายงาน",
+    "report_no": "เลขที่รายงาน",
+    "reported_on_date": "วันที่รายงาน",
+    "score": "คะแนน",
+    "start_date": "วันเริ่มต้น",
+    "step_no": "ลำดับขั้นตอน",
+    "strategy": "ยุทธศาสตร์",
+    "strategy_code": "รหัสยุทธศาสตร์",
+    "unit": "หน่วยนับ",
+    "unit_code": "หน่วยงานย่อย",
+    "unit_code_second": "หน่วยงานย่อย (รหัสหลัง)",
+    "weight_percent": "น้ำหนักร้อยละ",
+}
+"""Thai names of columns; the portal's own label where there is none here."""
+
+MONTHS_TH: Final = (
+    *("มกราคม", "กุมภาพันธ์", "มีนาคม", "เมษายน", "พฤษภาคม", "มิถุนายน"),
+    *("กรกฎาคม", "สิงหาคม", "กันยายน", "ตุลาคม", "พฤศจิกายน", "ธันวาคม"),
+)
