@@ -123,7 +123,7 @@ class Store:
 
     def history(self, code: str) -> pd.DataFrame:
         """Every look at one project's or indicator's pages that was not skipped, oldest first, with its outcome."""
-        return self._archive.history(code)
+        return pd.DataFrame(self._archive.looks(code))
 
     def diff(self, before: When, after: When) -> pd.DataFrame:
         """What differs between two states, one row a difference with its meaning: `store.diff("2026-10-01", "latest")`.

@@ -11,13 +11,12 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Final, Literal, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 from annotated_types import Ge, Gt, Le
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.errors import SettingsError, shortened
 from pipeline.location import is_url, local_folder
@@ -28,15 +27,13 @@ CONFIG_VARIABLE: Final = "BMA_PROGRESS_CONFIG"
 CONFIG_FILE: Final = "bma-progress.toml"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings of bma-progress; each is also an environment variable BMA_PROGRESS_… and a key of the TOML file.
 
     Make one with `load_settings`, whose errors are sentences for people.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     portal: str = Field(
         "http://monitor.bangkok.go.th",
@@ -49,7 +46,7 @@ class Settings(BaseSettings):
     contact: str = Field(
         "", description="E-mail or web address where the portal's people reach you; goes into the user agent."
     )
-    agencies: Annotated[tuple[str, ...], NoDecode] = Field(
+    agencies: tuple[str, ...] = Field(
         (), description="Harvest only these agencies: codes of 8 digits, or their first 4; all if empty."
     )
     publish_contacts: bool = Field(
@@ -86,7 +83,7 @@ class Settings(BaseSettings):
     max_page_bytes: int = Field(2_000_000, ge=1_000, le=1_000_000_000, description="Largest page accepted, decoded.")
     # Some thousands of projects and as many indicators are known: five times that is a listing without an end.
     max_pages: int = Field(50_000, ge=1, description="Pages in one harvest, after which discovery stops.")
-    sweep: Annotated[tuple[str, ...], NoDecode] = Field(
+    sweep: tuple[str, ...] = Field(
         (),
         description="Serials to ask for over many nights where nothing links to projects, such as 50010000:1-7200; city:1-300 "
         "for the city's indicators.",
@@ -318,28 +315,6 @@ class Settings(BaseSettings):
     def _expand_home(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value else value
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments win over the environment, the environment over the file."""
-        return init_settings, env_settings, _FileSource(settings_cls)
-
-
-class _FileSource(PydanticBaseSettingsSource):
-    """The optional TOML file."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        raise NotImplementedError  # only the whole file is read
-
-    def __call__(self) -> dict[str, Any]:
-        return _read_file()
-
 
 _WEBHOOK: Final = "an address such as https://chat.example.org/hooks/…"
 _SECRETS: Final = ("notify_webhook",)
@@ -369,13 +344,16 @@ def load_settings(**arguments: Any) -> Settings:
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     file_values = _read_file()
-    for name in os.environ:
+    variables = {}
+    for name, text in os.environ.items():
         if name.upper().startswith(PREFIX) and name.upper() != CONFIG_VARIABLE:
             setting = name[len(PREFIX) :].lower()
             if setting not in Settings.model_fields:
                 raise SettingsError(
                     f"the environment variable {name} is no setting{_suggestion(setting, PREFIX)}; unset it"
                 )
+            if text:
+                variables[setting] = text
     for name in _SECRETS:
         if name in file_values or name in given:
             raise SettingsError(
@@ -388,7 +366,7 @@ def load_settings(**arguments: Any) -> Settings:
                 f"{config_file()} sets {name!r}, which is no setting{_suggestion(name)}; remove that line"
             )
     try:
-        return Settings(**given)
+        return Settings(**{**file_values, **variables, **given})
     except ValidationError as error:
         raise SettingsError(_explain(error, given, file_values)) from None
 

@@ -37,9 +37,20 @@ class _StorePlace(click.ParamType[Path]):
         return local_folder(value)
 
 
+def _prepare(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """Prepare for a command that reads tables; it is none where only its help is asked for."""
+    from flows.cli.startup import import_arrow_without_pandas
+
+    import_arrow_without_pandas()
+    return value
+
+
 portal_option = click.option("--portal", help="Address of the portal.")
 data_option = click.option(
-    "--data", type=_StorePlace(), help="Folder of the store, or an address such as s3://bucket/folder."
+    "--data",
+    type=_StorePlace(),
+    callback=_prepare,
+    help="Folder of the store, or an address such as s3://bucket/folder.",
 )
 orchestrator_option = click.option(
     "--orchestrator",

@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-import pandas as pd
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.classify import DETAILS, MEANINGS, meaning_order
@@ -58,21 +56,18 @@ def timeline(store: Archive, code: str, *, contacts: bool = True) -> list[Entry]
 
     contacts: false withholds contact lines: that one changed is reported, not its text
     """
-    fetches = store.history(code)
     entries: list[Entry] = []
     newest: dict[str, Entry] = {}
-    for fetch in fetches.to_dict("records"):
+    for fetch in store.looks(code):
         id_, published = fetch["harvest_id"], bool(store.manifest(fetch["harvest_id"])["published"])
-        ended, page = not pd.isna(fetch["ended_at"]), fetch["page_key"]
+        ended, page = fetch["ended_at"] is not None, fetch["page_key"]
         last = newest.get(page)
-        sha256 = fetch["page_sha256"] if isinstance(fetch["page_sha256"], str) else None
         same = last is not None and (last.outcome, last.published, last.ended) == (fetch["outcome"], published, ended)
         if last is not None and same and fetch["outcome"] not in ("new", "changed"):
             last.nights, last.last_harvest_id = last.nights + 1, id_
             continue
-        fetched_at = None if pd.isna(fetch["fetched_at"]) else fetch["fetched_at"].to_pydatetime()
-        error = fetch["error"] if isinstance(fetch["error"], str) else None
-        entry = Entry(fetch["kind"], fetch["outcome"], id_, id_, fetched_at, sha256, published, ended, error=error)
+        told = (fetch["fetched_at"], fetch["page_sha256"])
+        entry = Entry(fetch["kind"], fetch["outcome"], id_, id_, *told, published, ended, error=fetch["error"])
         newest[page] = entry
         entries.append(entry)
     column = "project_code" if PROJECT_CODE.fullmatch(code) else "kpi_code"
@@ -85,9 +80,9 @@ def timeline(store: Archive, code: str, *, contacts: bool = True) -> list[Entry]
 
 
 def _changes(store: Archive, harvest_id: str, column: str, code: str, *, contacts: bool) -> list[dict[str, Any]]:
-    chosen = ds.field(column) == code
+    chosen = pc.field(column) == code
     if column == "kpi_code":  # the changes of the indicator's own page, not of projects that list it
-        chosen &= ds.field("project_code").is_null()
+        chosen &= pc.field("project_code").is_null()
     rows = read_as(store.file(harvest_id, "changes"), SCHEMA, chosen)
     rows = rows if contacts else withhold_contacts(rows)
     own = pc.invert(pc.fill_null(pc.equal(rows["detail"], "part_of_record"), False))

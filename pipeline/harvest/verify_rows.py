@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from parsers import PARSER_VERSION
@@ -246,7 +246,7 @@ class _Harvest:
         keys = [row["page_key"] for row in rows]
         if not keys:
             return there.empty_table()
-        place = ds.field("page_key")
+        place = pc.field("page_key")
         chosen = (place >= min(keys)) & (place <= max(keys)) & place.isin(pa.array(keys, pa.string()))
         return read_as(self.archive.file(self.id_, name), there, chosen)
 

@@ -1,13 +1,13 @@
 """Anchors of a store's history outside of it: head lines that an authority has stamped, or that a command takes away."""
 
-import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from pipeline.errors import BmaProgressError, error_text
+from pipeline.operate.anchored import Anchored
 from pipeline.operate.delivery import post, run_command
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
@@ -26,21 +26,6 @@ from pipeline.store.timestamp import (
 
 _ENVIRONMENT: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSH_AUTH_SOCK")
 """What a command needs to find its programs, its files and its keys; no setting and no secret of ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class Anchored:
-    """How the anchoring of a harvest ended, as `anchor.json` has it.
-
-    stamped_at: the instant of the time-stamp, None without one; command: whether the command took the line
-    problems: what went wrong, one sentence each
-    """
-
-    line: str
-    stamped_at: str | None
-    authority: str | None
-    command: bool
-    problems: list[str]
 
 
 def anchor_harvest(store: Archive, harvest_id: str, settings: Settings) -> list[str]:
@@ -102,11 +87,3 @@ def ask_for_timestamp(line: HeadLine, address: str, ca: Path | None) -> tuple[by
         return answer, check_timestamp(answer, line.content, trusted_roots(ca), request.nonce), None
     except UnknownAuthorityError as error:
         return answer, None, str(error)
-
-
-def anchor_of(store: Archive, harvest_id: str) -> Anchored | None:
-    """How the anchoring of a harvest ended; None where none was asked for, or its file cannot be read."""
-    try:
-        return Anchored(**json.loads((store.root / "runs" / harvest_id / ANCHOR_FILE).read_bytes()))
-    except (OSError, ValueError, TypeError):
-        return None

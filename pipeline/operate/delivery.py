@@ -8,8 +8,6 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-import httpx
-
 _TRIES: Final = 3
 _TIMEOUT: Final = 10.0  # seconds for each try
 _COMMAND_SECONDS: Final = 60.0
@@ -20,6 +18,8 @@ def post(address: str, **content: Any) -> tuple[bytes, str]:
 
     content: as `httpx.post` takes it. Redirects are not followed.
     """
+    import httpx  # a sixth of a second, and most commands send nothing
+
     why = ""
     for attempt in range(_TRIES):
         time.sleep(attempt)

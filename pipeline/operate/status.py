@@ -7,13 +7,12 @@ from typing import Any, Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from pipeline.errors import StoreError
-from pipeline.operate.anchor import Anchored, anchor_of
+from pipeline.operate.anchored import Anchored, anchor_of
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, SPOOL, harvest_start
 from pipeline.store.lock import is_locked
@@ -182,7 +181,7 @@ def _anchor_text(anchored: Anchored) -> str:
 
 def _noise(store: Archive, harvest_id: str) -> str:
     """How many pages had other bytes but equal facts, because of a token, a clock or a counter; empty where none had."""
-    pages = read_as(store.file(harvest_id, "pages"), _SEEN, ds.field("outcome") == "unchanged")
+    pages = read_as(store.file(harvest_id, "pages"), _SEEN, pc.field("outcome") == "unchanged")
     noisy = pages.filter(pc.equal(pages["body_harvest_id"], harvest_id))
     if not len(noisy):
         return ""

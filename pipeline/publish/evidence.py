@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
@@ -33,7 +33,7 @@ from parsers import PARSER_VERSION
 from pipeline.compare.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.compare.timeline import timeline
 from pipeline.publish.story import LANGUAGES, story_html
-from pipeline.schema.columns import RECORD_TABLES
+from pipeline.schema.columns import RECORD_TABLES, arrow_schemas
 from pipeline.store.archive import Archive
 from pipeline.store.durable import canonical_json, new_folder, sha256_lines
 from pipeline.store.harvests import page_hashes
@@ -51,7 +51,7 @@ def write_evidence(store: Archive, code: str, out: Path) -> int:
 
     Raises StoreError for an unknown code or a folder that is not empty.
     """
-    looks = store.history(code)
+    looks = store.looks(code)
     with new_folder(out) as staged:
         for folder in ("pages", "manifests", "page-hashes"):
             (staged / folder).mkdir()
@@ -60,14 +60,15 @@ def write_evidence(store: Archive, code: str, out: Path) -> int:
         (staged / "head.txt").write_bytes(head_line(store).content)
         with (staged / "looks.csv").open("wb") as stream:
             stream.write(BYTE_ORDER_MARK)
-            write_csv([pa.Table.from_pandas(looks, preserve_index=False)], stream)
-        records: list[dict[str, Any]] = [dict(look) for look in looks.to_dict("records")]  # type: ignore[arg-type]
-        pages = list(_bodies(store, records))
+            write_csv([pa.Table.from_pylist(looks, arrow_schemas()["pages"].remove_metadata())], stream)
+        pages = list(_bodies(store, looks))
         _write_pages(pages, staged, made)
         with (staged / "rows.jsonl").open("wb") as stream:
-            for row in _rows(store, records):
+            for row in _rows(store, looks):
                 stream.write(json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n")
-        _write_chain(store, min(looks["harvest_id"]), {record["harvest_id"] for record, _ in pages}, staged)
+        _write_chain(
+            store, min(look["harvest_id"] for look in looks), {record["harvest_id"] for record, _ in pages}, staged
+        )
         _write_texts(store, code, staged, made)
         files = sorted(path for path in staged.rglob("*") if path.is_file())
         (staged / "SHA256SUMS").write_text(sha256_lines(files, staged), encoding="utf-8")
@@ -166,6 +167,6 @@ def _rows(store: Archive, looks: list[dict[str, Any]]) -> Iterator[dict[str, Any
         if look["version_harvest_id"] != look["harvest_id"]:
             continue
         for table in RECORD_TABLES:
-            chosen = ds.field("page_key") == look["page_key"]
+            chosen = pc.field("page_key") == look["page_key"]
             for row in read_as(store.file(look["harvest_id"], table), version_schemas()[table], chosen).to_pylist():
                 yield {"table": table, **row}

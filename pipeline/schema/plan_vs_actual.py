@@ -9,14 +9,16 @@ progress, because the sum without it would be too low. A step that ends before i
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from pipeline.schema.columns import arrow_schemas
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Days = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
@@ -68,11 +70,21 @@ def planned_percent(steps: "pd.DataFrame | pa.Table", day: date | str) -> "pd.Se
 
         >>> planned_percent(store.table("plan_steps"), "2020-06-30")
     """
+    import pandas as pd
+
     table = steps if isinstance(steps, pa.Table) else pa.Table.from_pandas(steps, preserve_index=False)
-    codes = np.unique(_strings(table["project_code"]))
-    number = _day_number(date.fromisoformat(day) if isinstance(day, str) else day)
-    planned = _planned(table, codes, np.full((len(codes), 1), number, np.int64))
-    return pd.Series(planned[:, 0], index=pd.Index(codes, name="project_code", dtype="str"), name="planned_percent")
+    planned = planned_by_code(table, date.fromisoformat(day) if isinstance(day, str) else day)
+    codes = pd.Index(list(planned), name="project_code", dtype="str")
+    return pd.Series(list(planned.values()), index=codes, name="planned_percent", dtype="float64")
+
+
+def planned_by_code(steps: pa.Table, day: date) -> dict[str, float | None]:
+    """Planned progress of each project by the evening of a day, in percent; None for an unreadable plan."""
+    codes = np.unique(_strings(steps["project_code"]))
+    planned = _planned(steps, codes, np.full((len(codes), 1), _day_number(day), np.int64))[:, 0]
+    return {
+        str(code): None if np.isnan(percent) else float(percent) for code, percent in zip(codes, planned, strict=True)
+    }
 
 
 def planned_curve(steps: Sequence[dict[str, Any]]) -> list[tuple[date, float]]:

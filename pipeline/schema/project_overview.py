@@ -4,13 +4,12 @@ from collections import Counter
 from datetime import date
 from typing import Any, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.schema.columns import arrow_schemas
 from pipeline.schema.kpi_targets import attainment_percent
-from pipeline.schema.plan_vs_actual import STEP_COLUMNS, planned_percent
+from pipeline.schema.plan_vs_actual import STEP_COLUMNS, planned_by_code
 
 _OF_PROJECT: Final = (
     *("project_code", "name", "agency_code", "agency_name", "fiscal_year_be", "progress_percent"),
@@ -35,7 +34,7 @@ _DIGITS: Final = 4
 def project_overview(tables: list[pa.Table], day: date) -> pa.Table:
     """One row a project, as of a day. tables: those of NEEDED, or only their columns in it"""
     projects, reports, steps, kpis, changes, flags = tables
-    planned = planned_percent(steps, day)
+    planned = planned_by_code(steps, day)
     weights = _per_project(steps, "weight_percent", "sum")
     last = _per_project(reports, "reported_on_date", "max")
     counts = {name: _counts(table) for name, table in (("reports", reports), ("steps", steps), ("kpis", kpis))}
@@ -47,8 +46,7 @@ def project_overview(tables: list[pa.Table], day: date) -> pa.Table:
     rows: list[dict[str, Any]] = []
     for row in projects.select(list(_OF_PROJECT)).to_pylist():
         code = row["project_code"]
-        reported_on, share = last.get(code), planned.get(code, np.nan)
-        plan = None if np.isnan(share) else float(share)
+        reported_on, plan = last.get(code), planned.get(code)
         is_known = plan is not None and row["progress_percent"] is not None
         row |= {name: found[code] for name, found in counts.items()}
         row |= {

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -134,7 +133,7 @@ class Harvests:
         """The harvest that holds the version of a page that was in force as of a harvest, or None."""
         return _versions(self.root / "harvests", harvest_id).get(page_key)
 
-    def history(self, code: str) -> pd.DataFrame:
+    def looks(self, code: str) -> list[dict[str, Any]]:
         """Every look at one project's or indicator's pages that was not skipped, oldest first, with its outcome.
 
         Raises StoreError for a text that is no code, and for a code of which no page is known.
@@ -154,8 +153,7 @@ class Harvests:
                 found.append(row)
         if not found:
             raise StoreError(f"{self.root} knows no page of {code}")
-        frame = pd.DataFrame(found)
-        return frame[frame["outcome"] != "skipped"].reset_index(drop=True)
+        return [row for row in found if row["outcome"] != "skipped"]
 
     # --- bytes ----------------------------------------------------------------------------------------------------
 

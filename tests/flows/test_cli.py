@@ -69,3 +69,25 @@ def test_no_console_ends_in_a_traceback(three_nights: Path, encoding: str) -> No
     assert text.decode(encoding).startswith("24000000-3051 in 3 harvests")
     assert json.loads(data.decode("utf-8"))
     assert "โครงการ" in table.decode("utf-8")
+
+
+def test_commands_that_read_import_only_what_they_need(three_nights: Path, tmp_path: Path) -> None:
+    code = """
+import contextlib, sys
+from flows.cli import main
+for line in sys.argv[1:]:
+    with contextlib.suppress(SystemExit):
+        main(line.split())
+print(sorted({"pandas", "httpx", "pydantic_settings", "cryptography", "prefect", "parsers.grammar"} & sys.modules.keys()))
+"""
+    lines = [
+        "status",
+        "history 24000000-3051",
+        "diff previous latest",
+        f"export latest --out {tmp_path / 'tables'}",
+        "head",
+    ]
+    data = {**os.environ, "BMA_PROGRESS_DATA": str(three_nights)}
+    done = subprocess.run([sys.executable, "-c", code, *lines], env=data, capture_output=True, text=True, check=True)
+    assert (tmp_path / "tables" / "projects.parquet").exists()
+    assert done.stdout.splitlines()[-1] == "[]"

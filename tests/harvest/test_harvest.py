@@ -63,9 +63,9 @@ def test_a_record_ends_at_the_second_miss_only(three_nights: Path) -> None:
     ids = store.harvest_ids()
     codes = [store.arrow("projects", id_)["project_code"].to_pylist() for id_ in ids]
     assert ["50500000-0745" in found for found in codes] == [True, True, False]
-    looks = store.history("50500000-0745")
-    assert looks["outcome"].tolist() == ["new", "blank", "blank"]
-    assert looks["ended_at"].isna().tolist() == [True, True, False]
+    looks = store.looks("50500000-0745")
+    assert [look["outcome"] for look in looks] == ["new", "blank", "blank"]
+    assert [look["ended_at"] is None for look in looks] == [True, True, False]
 
 
 def test_export_of_any_night_is_what_was_published(three_nights: Path, tmp_path: Path) -> None:
@@ -87,8 +87,10 @@ def test_export_of_any_night_is_what_was_published(three_nights: Path, tmp_path:
 
 def test_bytes_are_stored_as_served(three_nights: Path, fixtures_html: Path) -> None:
     store = open_archive(three_nights)
-    page = store.history("24000000-2964").iloc[0]
-    assert store.body(page.body_harvest_id, page.page_sha256) == (fixtures_html / "24000000-2964.html").read_bytes()
+    page = store.looks("24000000-2964")[0]
+    assert (
+        store.body(page["body_harvest_id"], page["page_sha256"]) == (fixtures_html / "24000000-2964.html").read_bytes()
+    )
 
 
 def test_a_whole_store_verifies_deeply(three_nights: Path) -> None:

@@ -12,7 +12,8 @@ from support.command import run
 from support.forging import edit_table, redo_hashes
 from support.timestamp_authority import TimestampAuthority
 
-from pipeline.operate.anchor import anchor_harvest, anchor_of
+from pipeline.operate.anchor import anchor_harvest
+from pipeline.operate.anchored import anchor_of
 from pipeline.operate.status import condition, status_document, status_view
 from pipeline.settings import load_settings
 from pipeline.store.archive import Archive
