@@ -26,17 +26,20 @@ def parse(files: Sequence[Path], url: str | None) -> None:
     """
     import orjson
 
-    from parsers import parse_page
+    from pipeline.harvest.bounded_parser import CostlyPageError, parse_bounded
 
     status = 0
     for file in files:
         try:
-            body = _read_page_file(file)
+            page = parse_bounded(_read_page_file(file), url=url)
         except BmaProgressError as error:
             complain(str(error))
             status = 2
             continue
-        page = parse_page(body, url=url)
+        except CostlyPageError as error:
+            complain(f"{readable(file)}: {error}")
+            status = 2
+            continue
         say_json(orjson.dumps(page.document(readable(file))))
         if page.verdict != "ok":
             file = Path(readable(file))

@@ -4,6 +4,7 @@ import io
 import json
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,7 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from markupsafe import Markup
 
-from parsers import parse_page
 from pipeline.browse import feeds, queries
 from pipeline.browse.comparison import compared
 from pipeline.browse.index import Index
@@ -25,6 +25,7 @@ from pipeline.browse.texts import Words
 from pipeline.compare.classify import MEANINGS, SEVERITIES
 from pipeline.compare.csv_files import write_csv
 from pipeline.errors import BmaProgressError, StoreError
+from pipeline.harvest.bounded_parser import CostlyPageError, parse_bounded
 from pipeline.publish import dictionary
 from pipeline.publish.html_pages import html_environment
 from pipeline.store.archive import Archive
@@ -193,8 +194,9 @@ class Site:
         document, parsed = None, None
         if self.contacts:
             body = self.archive.body(about["harvest_id"], sha256)
-            parsed = parse_page(body, url=about["url"])
-            document = {name: getattr(parsed, name) for name in ("kind", "verdict", "tables", "unclaimed")}
+            with suppress(CostlyPageError):  # then its bytes alone are shown
+                parsed = parse_bounded(body, url=about["url"])
+                document = {name: getattr(parsed, name) for name in ("kind", "verdict", "tables", "unclaimed")}
             about["bytes"] = len(body)
         if query.get("format") == "json":
             return _json({**about, "document": document})

@@ -14,6 +14,7 @@ import httpx
 
 from pipeline.errors import BmaProgressError, error_text
 from pipeline.harvest.body import kept_headers, read_body, skip_body
+from pipeline.harvest.bounded_parser import PARSED_HERE
 from pipeline.harvest.breaker import CircuitBreaker
 from pipeline.harvest.client_state import ClientState, RequestStats
 from pipeline.harvest.fetched import ErrorKind, Fetched, NoUsableAnswerError
@@ -169,7 +170,8 @@ class PortalClient:
         """Fetch an address with retries. judge: None for robots.txt, which is no page of the portal"""
         settings = self._settings
         for attempt in range(1, settings.retries + 2):
-            fetched = self._checked(await self._try_when_allowed(url, headers, attempt, is_page=bool(judge)), judge)
+            answer = await self._try_when_allowed(url, headers, attempt, is_page=bool(judge))
+            fetched = await self._checked(answer, judge)
             asked = retry_after(fetched.headers.get("retry-after")) if fetched.error_kind == "status" else 0.0
             self.stats.longest_retry_after = max(self.stats.longest_retry_after, asked)
             if asked > settings.max_retry_after:
@@ -202,7 +204,7 @@ class PortalClient:
     async def _page_comes(self, url: str) -> bool:
         """True where a page that was fetched before can be fetched again."""
         async with self._under_way:
-            return not _may_mean_outage(self._checked(await self._try(url, self._headers, 1), self._judge))
+            return not _may_mean_outage(await self._checked(await self._try(url, self._headers, 1), self._judge))
 
     async def _try(self, url: str, headers: httpx.Headers, attempt: int, *, is_page: bool = True) -> Fetched:
         try:
@@ -322,13 +324,17 @@ class PortalClient:
         """True where a missing end means a cut page: some page of this portal had an end, or too few were seen yet."""
         return self._ends_seen or self._ends_missed < _PAGES_WITHOUT_END
 
-    def _checked(self, fetched: Fetched, judge: Judge | None) -> Fetched:
+    async def _checked(self, fetched: Fetched, judge: Judge | None) -> Fetched:
         """Mark a page of status 200 with its verdict, and as incomplete where it is."""
         if judge is None or fetched.status not in _PAGE_STATUSES or fetched.error is not None:
             return fetched
         if not fetched.body:
             return replace(fetched, error="an answer without a body", error_kind="truncated")
-        fetched = replace(fetched, verdict=judge(fetched))
+        if len(fetched.body) > PARSED_HERE:  # it takes long, and other pages are not to wait for it
+            verdict = await asyncio.to_thread(judge, fetched)
+        else:
+            verdict = judge(fetched)
+        fetched = replace(fetched, verdict=verdict)
         if fetched.verdict == "blocked":
             return replace(fetched, error="a page that keeps us out, under status 200", error_kind="blocked")
         if self._is_complete(fetched.body):

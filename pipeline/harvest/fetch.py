@@ -30,6 +30,7 @@ class FetchTask:
 
     etag, last_modified: of the stored bytes; record_sha256: of the bytes that this version of the parser has read already
     try_older: request the older copy where this address has no record
+    given_up: the hash of bytes that this version of the parser gave up, and its words
     """
 
     ref: PageRef
@@ -37,6 +38,7 @@ class FetchTask:
     last_modified: str | None = None
     record_sha256: str | None = None
     try_older: bool = False
+    given_up: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +104,13 @@ async def _fetch_page(
     client: PortalClient, task: FetchTask, options: FetchOptions, sleep: Sleep
 ) -> tuple[SpooledPage, list[PageRef]]:
     ref = task.ref
-    judge = PageJudge(ref, options.settings.portal, task.record_sha256)
+    judge = PageJudge(ref, options.settings.portal, task.record_sha256, task.given_up)
     fetched = await client.fetch(
         ref.url, etag=task.etag, last_modified=task.last_modified, judge=judge.verdict, sleep=sleep
     )
     page, found = _read(ref, fetched, judge, task, options)
     if task.try_older and page.has_no_record and (older := older_copy(ref)):
-        judge = PageJudge(older, options.settings.portal, task.record_sha256)
+        judge = PageJudge(older, options.settings.portal, task.record_sha256, task.given_up)
         fetched = await client.fetch(older.url, judge=judge.verdict, sleep=sleep)
         other, links = _read(older, fetched, judge, task, options)
         if not other.has_no_record and not other.error:

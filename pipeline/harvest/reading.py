@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from parsers import PARSER_VERSION, ParsedPage, facts_sha256, parse_page
+from parsers import PARSER_VERSION, ParsedPage, facts_sha256
 from pipeline.errors import error_text
+from pipeline.harvest.bounded_parser import CostlyPageError, parse_bounded
 from pipeline.harvest.discovery import pages_found
 from pipeline.harvest.fetched import Fetched
 from pipeline.harvest.portal import PageRef
@@ -13,19 +14,26 @@ from pipeline.harvest.spool import SpooledPage
 
 PARSER_FAILED: Final = "parser"
 """The kind of error of a page at which the parser itself failed."""
+TOO_COSTLY: Final = "too_costly"
+"""The kind of error of a page that takes more time or memory to parse than one page may."""
 
 
 class PageJudge:
     """The parser's word on the answers for one page; the last answer is parsed once, for the verdict and for its rows.
 
     known_sha256: of bytes that this version of the parser has read already; they are not parsed again
+    given_up: of bytes that it gave up, and why; they are not tried again
     """
 
-    def __init__(self, ref: PageRef, portal: str, known_sha256: str | None = None) -> None:
+    def __init__(
+        self, ref: PageRef, portal: str, known_sha256: str | None = None, given_up: tuple[str, str] | None = None
+    ) -> None:
         self._ref = ref
         self._portal = portal
         self._known_sha256 = known_sha256
         self._last: tuple[str, ParsedPage | Exception] | None = None
+        if given_up:
+            self._last = given_up[0], CostlyPageError(given_up[1])
 
     def verdict(self, fetched: Fetched) -> str | None:
         """The verdict on an answer with a body; None for a menu, which holds no record and may ask to log in."""
@@ -56,7 +64,7 @@ def verdict_of(fetched: Fetched) -> str | None:
 def parse_guarded(body: bytes, url: str, content_type: str | None, fetched_at: datetime) -> ParsedPage | Exception:
     """What the parser says of a page, or the error it failed with: one page never ends a harvest."""
     try:
-        return parse_page(body, url=url, content_type=content_type, fetched_at=fetched_at)
+        return parse_bounded(body, url=url, content_type=content_type, fetched_at=fetched_at)
     except Exception as error:  # noqa: BLE001 - a defect of the parser costs the page that shows it
         return error
 
@@ -66,6 +74,8 @@ def read_page(page: SpooledPage, body: bytes, parsed: ParsedPage | Exception) ->
 
     The page gets rows only where they are the record that its address promises.
     """
+    if isinstance(parsed, CostlyPageError):
+        return replace(page, size=len(body), error=page.error or str(parsed), error_kind=page.error_kind or TOO_COSTLY)
     if isinstance(parsed, Exception):
         why = (
             f"the parser failed at this page ({type(parsed).__name__}: {error_text(parsed)}); report it with its bytes"

@@ -15,6 +15,7 @@ import orjson
 from parsers import PARSER_VERSION
 from pipeline.errors import PortalError, StoreError
 from pipeline.harvest.batches import drop_parts, read_parts
+from pipeline.harvest.bounded_parser import COSTLY
 from pipeline.harvest.checks import Coverage, check_harvest
 from pipeline.harvest.client import PortalClient
 from pipeline.harvest.commit import commit
@@ -309,9 +310,12 @@ class HarvestRun:
         try_older = source in ("link", "known", "asked") and not (
             tried_already or (was_seen and known and "/mobile62/" not in known["url"])
         )
+        given_up = None
+        if known and str(known["error"]).startswith(COSTLY) and known["page_sha256"]:
+            given_up = known["page_sha256"], known["error"]
         if not known or not is_in_force(known) or known["parser_version"] != PARSER_VERSION:
-            return FetchTask(ref, try_older=try_older)
-        return FetchTask(ref, known["etag"], known["last_modified"], known["record_sha256"], try_older)
+            return FetchTask(ref, try_older=try_older, given_up=given_up)
+        return FetchTask(ref, known["etag"], known["last_modified"], known["record_sha256"], try_older, given_up)
 
     @asynccontextmanager
     async def connect(self, limiter: Limiter | None = None) -> AsyncIterator[PortalClient]:

@@ -204,7 +204,7 @@ def test_an_exception_in_one_page_is_that_pages_failure(tmp_path: Path, monkeypa
             raise RecursionError("too deep")
         return parse_page(body, url=url)
 
-    monkeypatch.setattr(reading, "parse_page", parse)
+    monkeypatch.setattr(reading, "parse_bounded", parse)
     with FaultyPortal(pages_of(0, 1)) as portal:
         result = night(portal, tmp_path, 0, 1)
     assert result.published

@@ -103,7 +103,7 @@ def test_a_stored_page_is_judged_by_the_time_of_its_own_fetch(tmp_path: Path, mo
         times.append((url, fetched_at))
         return parsers.parse_page(body, url=url, fetched_at=fetched_at, **about)
 
-    monkeypatch.setattr(reading, "parse_page", parse)
+    monkeypatch.setattr(reading, "parse_bounded", parse)
     with DemoPortal() as portal:
         settings = load_settings(portal=portal.url, data=tmp_path / "store", rate=1_000_000, retries=0, backoff=0)
         store = create_store(tmp_path / "store", portal.url)

@@ -21,7 +21,7 @@ def older_parser() -> Iterator[None]:
         return page
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "parse_page", parse_page)
+        patch.setattr(reading, "parse_bounded", parse_page)
         for module in (reading, run, replay, commit):
             patch.setattr(module, "PARSER_VERSION", "0")
         yield
