@@ -14,6 +14,7 @@ from flows.events import BatchBegun, BatchDone, Begun, Changes, CommitBegun, End
 from flows.journal import journal_line
 from flows.notifications import notify_finished
 from flows.run_control import HarvestOutcome, RunControl
+from pipeline.browse.feed_file import write_feed
 from pipeline.errors import BmaProgressError, error_text, first_line, refused_by_machine
 from pipeline.harvest.old_runs import keep_old_run
 from pipeline.harvest.request import HarvestRequest
@@ -132,6 +133,11 @@ class _Harvest:
             warnings = (warning,)
         warnings += tuple(await asyncio.to_thread(anchor_harvest, run.store, result.harvest_id, run.settings))
         if result.published:
+            try:
+                write_feed(run.store, result.harvest_id)
+            except Exception as error:  # noqa: BLE001 - as above
+                warning = f"the feed of changes could not be written ({error_text(error)})"
+                warnings += (warning,)
             return HarvestOutcome("Completed", f"published {result.harvest_id}", result, warnings)
         return HarvestOutcome("HeldBack", str(result.held_back), result, warnings)
 

@@ -1,11 +1,12 @@
-"""Notifications of how a harvest ended, by the settings' webhook and command. Does not import Prefect."""
+"""Notifications of how a harvest ended, by every way that the settings name. Does not import Prefect."""
 
 import time
 from typing import Final
 
 from flows.run_control import HarvestOutcome, StateName
-from pipeline.operate.notify import Event, What, event_of, send_event, sent_log
+from pipeline.operate.notify import Event, What, event_of, ping, send_event, sent_log
 from pipeline.operate.status import condition
+from pipeline.operate.watch import notify_watched
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
 
@@ -20,14 +21,23 @@ def notify_finished(settings: Settings, outcome: HarvestOutcome, harvest_id: str
     what = _EVENTS.get(outcome.state)
     if what is None:
         return []
+    log = sent_log(settings.data)
     event = Event(what, str(settings.data), settings.portal, harvest_id, outcome.message)
-    return send_event(event, settings, sent_log(settings.data))
+    problems = send_event(event, settings, log)
+    if outcome.state == "Completed":
+        problems += notify_changes(settings, harvest_id)
+    return problems + ping(settings, good=outcome.state == "Completed", reason=outcome.message)
+
+
+def notify_changes(settings: Settings, published: str | None = None) -> list[str]:
+    """Notify of the changes that are watched, also of earlier harvests where that failed; published: just now"""
+    return notify_watched(Archive(settings.data), settings, sent_log(settings.data), published)
 
 
 def notify_killed(settings: Settings, harvest_id: str, reason: str) -> list[str]:
     """Notify that a harvest's process was killed; returns why that could not be sent."""
     event = Event("failed", str(settings.data), settings.portal, harvest_id, reason)
-    return send_event(event, settings, sent_log(settings.data))
+    return send_event(event, settings, sent_log(settings.data)) + ping(settings, good=False, reason=reason)
 
 
 def notify_late(settings: Settings) -> list[str]:

@@ -16,6 +16,7 @@ from flows.prefect_.errors import prefect_failures, require_prefect
 from flows.prefect_.server import SECRET_FILE, prefect_server
 from pipeline.errors import SettingsError
 from pipeline.harvest.request import HarvestRequest
+from pipeline.operate.notify import unencrypted
 from pipeline.plain_text import say
 from pipeline.settings import PREFIX
 from pipeline.store.lock import service_lock
@@ -37,6 +38,8 @@ def serve(request: HarvestRequest, cron: str, port: int) -> None:
     require_prefect()
     with _settings_in_environment(request) as own:
         settings, _ = own.load()
+        for sentence in unencrypted(settings):
+            say(f"bma-progress: {sentence}", err=True)
         store = create_store(settings.data, settings.portal)
         home = prefect_setup.prepare(settings.data)
         schedule = _schedule(cron)  # an invalid one is refused before the server starts

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from flows.notifications import notify_killed, notify_late
+from flows.notifications import notify_changes, notify_killed, notify_late
 from flows.prefect_.errors import PrefectFailedError
 from flows.prefect_.flow_runs import begin_harvest, drop_overdue
 from flows.prefect_.notifications import with_secrets
@@ -70,7 +70,9 @@ class Supervisor:
                 if time.monotonic() - checked >= _LATE_CHECK:
                     checked = time.monotonic()
                     settings, problems = await with_secrets(self._settings)
-                    self._say(*problems, *await asyncio.to_thread(notify_late, settings))
+                    for notify in (notify_late, notify_changes):
+                        problems += await asyncio.to_thread(notify, settings)
+                    self._say(*problems)
             except Exception as error:  # noqa: BLE001 - a damaged store, a server that restarts: said, and looked at again
                 self._say(str(error) if isinstance(error, BmaProgressError) else first_line(error))
             await asyncio.sleep(_CHECK)

@@ -4,6 +4,7 @@ Sources in order: arguments, environment, bma-progress.toml, defaults.
 """
 
 import difflib
+import json
 import os
 import re
 import shlex
@@ -25,6 +26,30 @@ from pipeline.schema.codes import full_agency_code
 PREFIX: Final = "BMA_PROGRESS_"
 CONFIG_VARIABLE: Final = "BMA_PROGRESS_CONFIG"
 CONFIG_FILE: Final = "bma-progress.toml"
+
+
+class Watch(BaseModel):
+    """The changes that are notified: those of these agencies, of these projects or indicators, with these meanings.
+
+    What is empty says nothing; all empty is none.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    agencies: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    meanings: tuple[str, ...] = ()
+
+    @field_validator("agencies")
+    @classmethod
+    def _full(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        codes = [full_agency_code(code) for code in value]
+        if None in codes:
+            raise ValueError(_AGENCIES)
+        return tuple(code for code in codes if code)
+
+    def __bool__(self) -> bool:
+        return bool(self.agencies or self.codes or self.meanings)
 
 
 class Settings(BaseModel):
@@ -178,6 +203,20 @@ class Settings(BaseModel):
     notify_command: str = Field(
         "", description="Command that gets the same document on standard input; split into words, run without a shell."
     )
+    notify_urls: tuple[SecretStr, ...] = Field(
+        (),
+        description="Addresses of services that are notified too, as apprise writes them: mailtos://…, line://…, slack://…; "
+        "separated by blanks. They hold secrets.",
+    )
+    ping_url: SecretStr | None = Field(
+        None,
+        description="Address that is asked for after each good harvest, with /fail after a bad one, as Healthchecks has it: a "
+        "service there notices when nothing comes.",
+    )
+    watch: Watch = Field(
+        Watch(),
+        description="Changes of published harvests that are notified: a table with agencies, codes and meanings.",
+    )
     # A harvest begins every 24 hours; 20,000 pages at one a second take five and a half, and may be tried again.
     late_hours: float = Field(36.0, gt=0, description="Hours since the start of the last published harvest; then late.")
 
@@ -242,7 +281,23 @@ class Settings(BaseModel):
             raise ValueError("an address such as http://proxy.example.org:3128, without password, or 'none'")
         return value
 
-    @field_validator("notify_webhook")
+    @field_validator("watch", mode="before")
+    @classmethod
+    def _check_watch(cls, value: Any) -> Any:
+        try:
+            return Watch.model_validate(json.loads(value) if isinstance(value, str) else value)
+        except ValueError:  # a ValidationError is one
+            raise ValueError(_WATCH) from None
+
+    @field_validator("notify_urls", mode="before")
+    @classmethod
+    def _check_urls(cls, value: Any) -> Any:
+        urls = value.split() if isinstance(value, str) else value
+        if not isinstance(urls, list | tuple) or not all(isinstance(url, str) and "://" in url for url in urls):
+            raise ValueError("addresses such as slack://… or mailtos://…, separated by blanks")
+        return tuple(dict.fromkeys(urls))
+
+    @field_validator("notify_webhook", "ping_url")
     @classmethod
     def _check_webhook(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
@@ -319,6 +374,9 @@ class Settings(BaseModel):
 _WEBHOOK: Final = "an address such as https://chat.example.org/hooks/…"
 _SECRETS: Final = ("notify_webhook",)
 """Settings that come from the environment alone, and whose values are never shown."""
+_HIDDEN: Final = (*_SECRETS, "notify_urls", "ping_url")
+"""Settings whose values are never shown."""
+_WATCH: Final = 'a table such as { agencies = ["50240000"], codes = [], meanings = ["report_removed"] }'
 
 _AGENCIES: Final = "codes of 8 digits such as 50240000, or their first 4, in quotes and separated by commas"
 
@@ -372,7 +430,17 @@ def load_settings(**arguments: Any) -> Settings:
 
 
 _ONLY_OURS: Final = frozenset(
-    ("notify_command", "anchor_command", "portal", "data", "ca_file", "proxy", "timestamp_url")
+    (
+        "notify_command",
+        "notify_urls",
+        "ping_url",
+        "anchor_command",
+        "portal",
+        "data",
+        "ca_file",
+        "proxy",
+        "timestamp_url",
+    )
 )
 """Settings that run commands, or name addresses and files: taken only from a file that nobody else can write."""
 
@@ -422,7 +490,7 @@ def _explain(error: ValidationError, given: Mapping[str, Any], file_values: Mapp
     else:
         value, source = file_values.get(name), f" (in {config_file()})"
     allowed = str(first["ctx"]["error"]) if first["type"] == "value_error" else _allowed(field)
-    if name in _SECRETS:
+    if name in _HIDDEN:
         return f"the setting {name} must be {allowed}{source}; its value is not shown"
     shown = str(value) if isinstance(value, Path) else value
     return f"the setting {name} must be {allowed}, not {shortened(repr(shown))}{source}"

@@ -85,6 +85,7 @@ def harvest(
     """
     from pipeline.harvest.portal import read_pages_file
     from pipeline.harvest.request import HarvestRequest
+    from pipeline.operate.notify import unencrypted
     from pipeline.settings import load_settings
 
     given = {
@@ -119,6 +120,8 @@ def harvest(
             "no contact is set: the portal's people cannot reach you, and may block what they do not know; set contact to an "
             "e-mail or web address"
         )
+    for sentence in unencrypted(settings):
+        complain(sentence)
     from flows.run import harvest_runner
     from pipeline.harvest.run_report import report_text
 

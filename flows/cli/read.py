@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,11 @@ from flows.cli.output import complain, readable
 from flows.cli.stores import named_store
 from pipeline.errors import BmaProgressError
 from pipeline.plain_text import say, say_json, say_utf8
+
+if TYPE_CHECKING:
+    from pipeline.operate.status import Condition
+    from pipeline.settings import Settings
+    from pipeline.store.archive import Archive
 
 MAX_PAGE_BYTES = 16_000_000
 """No page of the portal comes near this size (the largest seen has some 100 kB)."""
@@ -79,13 +85,11 @@ def _read_page_file(file: Path) -> bytes:
 )
 @click.option("--format", "style", type=click.Choice(["text", "json", "prometheus"]), default="text", show_default=True)
 @click.option("--late-hours", type=float, help="How old the last published harvest may be; else as the setting says.")
-@click.option(
-    "--notify", is_flag=True, help="Also notify the webhook and the command of the settings, once for each event."
-)
+@click.option("--notify", is_flag=True, help="Also notify every way that the settings name, once for each event.")
+@click.option("--verbose", is_flag=True, help="All of the newest report: coverage by agency, oddities, failures.")
 @data_option
-def status(style: str, late_hours: float | None, notify: bool, data: Path | None) -> None:
+def status(style: str, late_hours: float | None, notify: bool, verbose: bool, data: Path | None) -> None:
     """The last harvest, its coverage and its complaints; how stale the data is."""
-    from pipeline.operate.notify import event_of, send_event, sent_log
     from pipeline.operate.status import condition, status_document, status_metrics, status_view
     from pipeline.settings import load_settings
     from pipeline.terminal import show
@@ -100,16 +104,25 @@ def status(style: str, late_hours: float | None, notify: bool, data: Path | None
     elif style == "prometheus":
         say_utf8(status_metrics(store, found))
     else:
-        show(status_view(store, found))
-    if notify and (event := event_of(store, found)):
-        if not settings.notify_webhook and not settings.notify_command:
-            raise BmaProgressError(
-                "no notification is set up; set notify_command, or BMA_PROGRESS_NOTIFY_WEBHOOK in the environment"
-            )
-        for problem in send_event(event, settings, sent_log(store.root), once=True):
-            complain(problem)
+        show(status_view(store, found, verbose=verbose))
+    if notify:
+        _notify(store, found, settings)
     if not found.is_good:
         sys.exit(1)
+
+
+def _notify(store: "Archive", found: "Condition", settings: "Settings") -> None:
+    from pipeline.operate.notify import event_of, send_event, sent_log, ways_of
+
+    event = event_of(store, found)
+    if event is None:
+        return
+    if not ways_of(settings):
+        raise BmaProgressError(
+            "no notification is set up; set notify_command or notify_urls, or BMA_PROGRESS_NOTIFY_WEBHOOK in the environment"
+        )
+    for problem in send_event(event, settings, sent_log(store.root), once=True):
+        complain(problem)
 
 
 @click.command()

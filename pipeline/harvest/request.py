@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from pipeline.compare.classify import MEANINGS
 from pipeline.errors import SettingsError
 from pipeline.harvest.portal import PageRef, agency_codes, code_ref, probe_refs
 from pipeline.harvest.result import Scope
@@ -60,6 +61,11 @@ class HarvestRequest(BaseModel):
             probes += probe_refs(text, settings.portal)
         for text in settings.sweep:
             read_range(text)  # a wrong one is refused before anything begins
+        for meaning in settings.watch.meanings:
+            if meaning not in MEANINGS:
+                raise SettingsError(
+                    f"the setting watch names {meaning!r}, which is no meaning; they are: {', '.join(MEANINGS)}"
+                )
         chosen = self.agencies or settings.agencies
         agencies = tuple(agency_codes(chosen)) if chosen else ()
         return settings, Scope(tuple(refs), agencies, self.sample, tuple(probes))

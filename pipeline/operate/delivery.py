@@ -1,5 +1,6 @@
 """What leaves this machine after a harvest: a request to an address, or an operator's command. Both end in time."""
 
+import logging
 import os
 import shlex
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 _TRIES: Final = 3
 _TIMEOUT: Final = 10.0  # seconds for each try
@@ -34,6 +36,40 @@ def post(address: str, **content: Any) -> tuple[bytes, str]:
         if answer.status_code < 500 and answer.status_code != 429:
             break
     return b"", why
+
+
+def send_text(address: str, title: str, text: str) -> list[str]:
+    """Send a text to a service that apprise knows, with further tries. Returns what went wrong, as sentences.
+
+    address: as apprise writes it; only what stands before `://` is ever shown
+    """
+    service = _service(address)
+    where = f"the address {address.partition('://')[0]}://… of notify_urls"
+    if service is None:
+        return [f"{where} is none that apprise knows; see what it writes for that service"]
+    for attempt in range(_TRIES):
+        time.sleep(attempt)
+        if service.notify(body=text, title=title):
+            return []
+    return [f"{where} did not take the notification; see that it is right, and that the service answers"]
+
+
+def is_encrypted(address: str) -> bool:
+    """Whether what is sent to an address of the web or of apprise is encrypted, or stays on this machine."""
+    parts = urlsplit(address)
+    if parts.hostname in ("localhost", "127.0.0.1", "::1"):
+        return True
+    if parts.scheme in ("http", "https"):
+        return parts.scheme == "https"
+    service = _service(address)
+    return service is None or bool(service.secure)
+
+
+def _service(address: str) -> Any:
+    import apprise  # half a second of CPU, and few stores name an address for it
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its warnings may quote what is secret
+    return apprise.Apprise.instantiate(address)
 
 
 def run_command(command: str, given: bytes, environment: Mapping[str, str]) -> list[str]:

@@ -1,31 +1,34 @@
 """Notify people when a harvest was not good, by a webhook or a command, once for each event."""
 
+import hashlib
 import json
 import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
-from pipeline.operate.delivery import post, run_command
+from pipeline.operate.delivery import is_encrypted, post, run_command, send_text
 from pipeline.operate.status import Condition
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import beside
 
-What = Literal["held_back", "failed", "late", "recovered"]
-"""A harvest was committed but not published; could not run; is overdue; is good again."""
+What = Literal["held_back", "failed", "late", "recovered", "watched"]
+"""A harvest was committed but not published; could not run; is overdue; is good again; changed what is watched."""
 
 _SENTENCES: Final[dict[What, str]] = {
     "held_back": "was held back",
     "failed": "could not be run",
     "late": "is late",
     "recovered": "is good again",
+    "watched": "shows changes",
 }
-_SECRETS: Final = ("BMA_PROGRESS_NOTIFY_WEBHOOK",)
+_SECRETS: Final = ("BMA_PROGRESS_NOTIFY_WEBHOOK", "BMA_PROGRESS_NOTIFY_URLS", "BMA_PROGRESS_PING_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +77,65 @@ def send_event(event: Event, settings: Settings, log: Path, *, once: bool = Fals
     once: do not send an event that any process already sent. A recovery is only sent after a bad event
     Never raises: a failed notification must not fail a harvest.
     """
-    if not settings.notify_webhook and not settings.notify_command:
-        return []
-    ways: dict[str, Callable[[], list[str]]] = {}
-    if webhook := settings.notify_webhook:
-        ways["webhook"] = lambda: _post(webhook.get_secret_value(), event)
-    if settings.notify_command:
-        ways["command"] = lambda: _run(settings.notify_command, event)
-    sent = _read_log(log)
+    sent = read_log(log)
     name = "recovered" if event.event == "recovered" else f"{event.event} {event.harvest_id}"
     problems: list[str] = []
-    for way, send in ways.items():
+    for way, send in ways_of(settings).items():
         last = sent.get(way)
         if (name == "recovered" and last in (None, "recovered")) or (once and last == name):
             continue
-        failed = send()
+        failed = send(event)
         if not failed:
             sent[way] = name
-            failed = _write_log(log, sent)  # after each way: a failure of one does not send the other again
+            failed = write_log(log, sent)  # after each way: a failure of one does not send the other again
         problems += failed
     return problems
 
 
-def _read_log(log: Path) -> dict[str, str]:
+def ways_of(settings: Settings) -> dict[str, Callable[[Event], list[str]]]:
+    """How events are sent: name of the way, without secrets → what sends one and returns what went wrong."""
+    ways: dict[str, Callable[[Event], list[str]]] = {}
+    if webhook := settings.notify_webhook:
+        ways["webhook"] = partial(_post, webhook.get_secret_value())
+    if settings.notify_command:
+        ways["command"] = partial(_run, settings.notify_command)
+    for secret in settings.notify_urls:
+        address = secret.get_secret_value()
+        ways[f"url {hashlib.sha256(address.encode()).hexdigest()[:12]}"] = partial(_send_text, address)
+    return ways
+
+
+def ping(settings: Settings, *, good: bool, reason: str) -> list[str]:
+    """Tell the service behind `ping_url` that a harvest was good, or was not; returns what went wrong, as sentences."""
+    if settings.ping_url is None:
+        return []
+    parts = urlsplit(settings.ping_url.get_secret_value())
+    address = urlunsplit(parts if good else parts._replace(path=f"{parts.path.rstrip('/')}/fail"))
+    _, why = post(address, content=reason.encode())
+    return [f"the ping to {parts.hostname} {why}"] if why else []
+
+
+def unencrypted(settings: Settings) -> list[str]:
+    """Which of the settings' addresses send their secrets unencrypted, as sentences."""
+    named = {
+        "notify_webhook": [settings.notify_webhook],
+        "notify_urls": settings.notify_urls,
+        "ping_url": [settings.ping_url],
+    }
+    warnings = []
+    for name, secrets in named.items():
+        for address in (secret.get_secret_value() for secret in secrets if secret):
+            if not is_encrypted(address):
+                scheme = address.partition("://")[0]
+                warning = (
+                    f"the setting {name} names an address by {scheme}://, so anybody on the way can read its secrets; use its "
+                    "encrypted form"
+                )
+                warnings.append(warning)
+    return warnings
+
+
+def read_log(log: Path) -> dict[str, str]:
     """Way → the last event sent; empty where the file is missing or damaged."""
     try:
         sent = json.loads(log.read_bytes())
@@ -105,13 +144,18 @@ def _read_log(log: Path) -> dict[str, str]:
     return {str(way): str(name) for way, name in sent.items()} if isinstance(sent, dict) else {}
 
 
-def _write_log(log: Path, sent: Mapping[str, str]) -> list[str]:
+def write_log(log: Path, sent: Mapping[str, str]) -> list[str]:
+    """Write it; returns what went wrong, as sentences."""
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(json.dumps(sent) + "\n", encoding="utf-8")
     except OSError as error:
         return [f"{log} cannot be written ({error.strerror}), so the event may be sent again"]
     return []
+
+
+def _send_text(address: str, event: Event) -> list[str]:
+    return send_text(address, "bma-progress", event.text)
 
 
 def _post(address: str, event: Event) -> list[str]:

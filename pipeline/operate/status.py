@@ -1,27 +1,24 @@
 """The status of a store: whether the last harvest was good, and how old the data is."""
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from pipeline.errors import StoreError
 from pipeline.operate.anchored import Anchored, anchor_of
+from pipeline.schema.agencies import agency
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, SPOOL, harvest_start
 from pipeline.store.lock import is_locked
-from pipeline.store.parquet import read_as
 from pipeline.store.run_files import LOG
 from pipeline.store.run_log import last_event
 from pipeline.store.set_aside import first_in_future
-
-_SEEN: Final = pa.schema([pa.field("outcome", pa.string()), pa.field("body_harvest_id", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +124,11 @@ def status_metrics(store: Archive, found: Condition) -> str:
     return "\n".join(lines) + "\n"
 
 
-def status_view(store: Archive, found: Condition) -> RenderableType:
-    """The condition, the published harvest and its age, then the report of the newest run."""
+def status_view(store: Archive, found: Condition, *, verbose: bool = True) -> RenderableType:
+    """The condition, the published harvest and its age, then the report of the newest run.
+
+    verbose: all of the report; else only what is wrong
+    """
     ids = store.harvest_ids()
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="bold", no_wrap=True)
@@ -142,17 +142,41 @@ def status_view(store: Archive, found: Condition) -> RenderableType:
     add("Published", _published(found))
     if ids and (anchored := anchor_of(store, ids[-1])):
         add("Anchor", _anchor_text(anchored), "yellow" if anchored.problems else "")
-    if ids:
-        newest = ids[-1]
-        if store.manifest(newest)["cause"] == "parser":
-            add("Newest", f"{newest} fetched nothing: another version of the parser read the stored pages again")
-        else:
-            if noise := _noise(store, newest):
-                add("Noise", noise)
-            file = store.root / "runs" / newest / "report.txt"
-            report = file.read_text(encoding="utf-8") if file.is_file() else f"Harvest {newest} left no report.\n"
-            return Group(grid, Text(f"\n{report}", end=""))
-    return grid
+    if not ids:
+        return grid
+    newest = ids[-1]
+    if store.manifest(newest)["cause"] == "parser":
+        add("Newest", f"{newest} fetched nothing: another version of the parser read the stored pages again")
+        return grid
+    if verbose and (noise := _noise(store, newest)):
+        add("Noise", noise)
+    file = store.root / "runs" / newest / "report.txt"
+    report = file.read_text(encoding="utf-8") if file.is_file() else f"Harvest {newest} left no report.\n"
+    if not verbose:
+        report = report.partition("\nCoverage\n")[0] + _wrong_agencies(store, newest)
+    return Group(grid, Text(f"\n{report}", end=""))
+
+
+def _wrong_agencies(store: Archive, harvest_id: str) -> str:
+    """The agencies of which pages failed, were suspect or blocked, or did not come, by name."""
+    try:
+        groups = json.loads((store.root / "runs" / harvest_id / "report.json").read_bytes())["coverage"]
+    except (OSError, ValueError, KeyError):
+        return ""
+    wrong: dict[str, Counter[str]] = {}
+    for group in groups:
+        bad = Counter({name: group[name] for name in ("failed", "suspect", "blocked") if group[name]})
+        if missing := group["expected"] - group["ok"] - bad.total():
+            bad["missing"] = max(missing, 0)
+        if bad.total():
+            wrong.setdefault(group["agency_code"], Counter()).update(bad)
+    lines = [
+        f"  {code} {agency(code).name_th or ''}: {', '.join(f'{count:,} {name}' for name, count in bad.items() if count)}"
+        for code, bad in wrong.items()
+    ]
+    return "\n".join(
+        ["", *(["Agencies with something wrong", *lines] if lines else []), "", "All of it: --verbose", ""]
+    )
 
 
 _SENTENCES: Final = {
@@ -181,7 +205,13 @@ def _anchor_text(anchored: Anchored) -> str:
 
 def _noise(store: Archive, harvest_id: str) -> str:
     """How many pages had other bytes but equal facts, because of a token, a clock or a counter; empty where none had."""
-    pages = read_as(store.file(harvest_id, "pages"), _SEEN, pc.field("outcome") == "unchanged")
+    import pyarrow as pa  # which one look does without
+    import pyarrow.compute as pc
+
+    from pipeline.store.parquet import read_as
+
+    seen = pa.schema([pa.field("outcome", pa.string()), pa.field("body_harvest_id", pa.string())])
+    pages = read_as(store.file(harvest_id, "pages"), seen, pc.field("outcome") == "unchanged")
     noisy = pages.filter(pc.equal(pages["body_harvest_id"], harvest_id))
     if not len(noisy):
         return ""

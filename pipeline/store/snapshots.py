@@ -3,6 +3,7 @@
 Only the writer of a store may call what is here: see `pipeline.store.writer`.
 """
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -66,6 +67,15 @@ def finish_snapshot(folder: Path, harvest_id: str, portal: str, tables: FileHash
     about = [write_data_package(folder, harvest_id, portal), write_index(folder, harvest_id, portal, tables)]
     files = {**tables, **sync_and_hash(about)}
     write_durably(folder / SNAPSHOT, snapshot_document(files, harvest_id))
+
+
+def add_to_snapshot(archive: Archive, harvest_id: str, name: str, content: bytes) -> None:
+    """Write a further file into a snapshot, and into its list of hashes."""
+    folder = archive.root / "snapshots" / harvest_id
+    files = json.loads((folder / SNAPSHOT).read_bytes())["files"]
+    write_durably(folder / name, content, archive.root / "tmp")
+    files |= sync_and_hash([folder / name])
+    write_durably(folder / SNAPSHOT, snapshot_document(files, harvest_id), archive.root / "tmp")
 
 
 def snapshot_document(files: FileHashes, harvest_id: str) -> bytes:

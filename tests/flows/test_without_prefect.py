@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from support.messages import ROOT
 
 from pipeline.harvest.demo_portal import DemoPortal
+from pipeline.store.verify import verify_store
 
 HIDDEN = "import sys; sys.modules['prefect'] = None\nfrom flows.cli import main\n"
 
@@ -57,6 +59,9 @@ def test_a_harvest_works_without_an_orchestrator(tmp_path: Path, monkeypatch: py
     assert ": published." in done.stdout
     (*_, line) = done.stdout.splitlines()  # a journal needs no other
     assert re.fullmatch(r"harvest \w+ of http://\S+: published; \d+ pages, 0 failed, \d+ s; changes: none", line)
+    feed = ElementTree.parse(tmp_path / "store" / "latest" / "changes.atom").getroot()
+    assert feed.tag == "{http://www.w3.org/2005/Atom}feed"
+    assert verify_store(tmp_path / "store") == []
     # what takes the night's line elsewhere may fail: it is said, and the night stands
     assert "the command false ended with status 1" in done.stderr
     assert (

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -16,12 +17,14 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
+from pipeline.compare.classify import MEANINGS
 from pipeline.errors import SettingsError
 from pipeline.harvest.demo_portal import DemoPortal
-from pipeline.operate import delivery
+from pipeline.operate import delivery, notify
 from pipeline.operate.notify import Event, event_of, send_event, sent_log
 from pipeline.operate.status import condition
-from pipeline.settings import load_settings
+from pipeline.operate.watch import notify_watched, watched_changes
+from pipeline.settings import Watch, load_settings
 from pipeline.store.writer import create_store, open_archive
 
 TOKEN = "T0ken-nobody-may-see"
@@ -277,3 +280,63 @@ def test_a_store_without_a_harvest_has_no_condition(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.returncode == 2
     assert b"holds no harvest yet" in done.stderr
+
+
+def test_services_of_apprise_get_the_event_and_their_secrets_stay_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(delivery, "_TRIES", 1)
+    with webhook() as (address, hook):
+        port = address.split(":")[2].partition("/")[0]
+        urls = f"json://user:{TOKEN}@127.0.0.1:{port}/a json://127.0.0.1:9/{TOKEN} slack://{TOKEN} json://:{TOKEN}@chat.example.org/"
+        monkeypatch.setenv("BMA_PROGRESS_NOTIFY_URLS", urls)
+        settings = load_settings()
+        problems = send_event(EVENT, load_settings(notify_urls=urls.split()[:3]), tmp_path / "log")
+        send_event(EVENT, load_settings(notify_urls=urls.split()[:1]), tmp_path / "log", once=True)  # after a restart
+    ((path, document),) = hook.came
+    assert (path, document["message"]) == ("/a", EVENT.text)
+    assert problems[0].startswith("the address json://… of notify_urls did not take the notification")
+    assert problems[1].startswith("the address slack://… of notify_urls is none that apprise knows")
+    (warning,) = notify.unencrypted(settings)  # what stays on this machine is nobody else's
+    assert warning.startswith("the setting notify_urls names an address by json://, so anybody on the way can read")
+    shown = f"{settings!r} {problems} {warning} {(tmp_path / 'log').read_text()} {caplog.text}"
+    assert TOKEN not in shown
+    monkeypatch.setenv("BMA_PROGRESS_NOTIFY_URLS", TOKEN)
+    with pytest.raises(SettingsError, match="its value is not shown") as refused:
+        load_settings()
+    assert TOKEN not in str(refused.value)
+
+
+def test_a_good_night_pings_and_a_bad_one_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    came: list[tuple[str, bytes]] = []
+    monkeypatch.setattr(notify, "post", lambda address, content: (came.append((address, content)), (b"", ""))[1])
+    settings = load_settings(ping_url="https://hc.example.org/ping/1?rid=2")
+    assert notify.ping(settings, good=True, reason="published") == []
+    assert notify.ping(settings, good=False, reason="held back") == []
+    assert [address for address, _ in came] == [
+        "https://hc.example.org/ping/1?rid=2",
+        "https://hc.example.org/ping/1/fail?rid=2",
+    ]
+    assert notify.ping(load_settings(), good=True, reason="") == []
+
+
+def test_watched_changes_are_sent_once_and_again_only_where_that_failed(three_nights: Path, tmp_path: Path) -> None:
+    store, log = open_archive(three_nights), tmp_path / "log"
+    first, _, last = store.harvest_ids()
+    watch = {"meanings": list(MEANINGS)}
+    settings = load_settings(notify_command=command_that_keeps(tmp_path), watch=watch)
+    assert notify_watched(store, settings, log) == []
+    assert received(tmp_path) == []  # nothing was published since this was set up
+    broken = load_settings(notify_command=command_that_keeps(tmp_path, status=1), watch=watch)
+    assert notify_watched(store, broken, log, first)
+    (tmp_path / "received.jsonl").unlink()
+    settings = load_settings(notify_command=command_that_keeps(tmp_path), watch=watch)
+    for _ in range(2):
+        assert notify_watched(store, settings, log, first) == []
+    assert notify_watched(store, settings, log) == []
+    told = [call["stdin"] for call in received(tmp_path)]
+    assert [event["event"] for event in told] == ["watched"] * len(told)
+    assert told[-1]["harvest_id"] == last
+    assert len({event["harvest_id"] for event in told}) == len(told) > 0
+    assert re.search(r"\d+ reports? (new|edited|deleted) in \d{8}", " ".join(event["reason"] for event in told))
+    assert watched_changes(store, last, Watch(codes=("99999999-0001",))) == ""
