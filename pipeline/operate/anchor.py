@@ -1,9 +1,7 @@
 """Anchors of a store's history outside of it: head lines that an authority has stamped, or that a command takes away."""
 
-import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
 from pipeline.errors import BmaProgressError, error_text
@@ -23,9 +21,6 @@ from pipeline.store.timestamp import (
     timestamp_request,
     trusted_roots,
 )
-
-_ENVIRONMENT: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSH_AUTH_SOCK")
-"""What a command needs to find its programs, its files and its keys; no setting and no secret of ours."""
 
 
 def anchor_harvest(store: Archive, harvest_id: str, settings: Settings) -> list[str]:
@@ -56,8 +51,7 @@ def _anchor(store: Archive, folder: Path, settings: Settings) -> list[str]:
             problems.append(str(error))
     not_taken: list[str] = []
     if settings.anchor_command:
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        not_taken = run_command(settings.anchor_command, content.encode(), environment)
+        not_taken = run_command(settings.anchor_command, content.encode())
     problems += not_taken
     write_durably(folder / HEAD_FILE, content.encode(), staging_of(folder))
     result = Anchored(

@@ -7,12 +7,26 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 _TRIES: Final = 3
 _TIMEOUT: Final = 10.0  # seconds for each try
 _COMMAND_SECONDS: Final = 60.0
+_ENVIRONMENT: Final = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "SSH_AUTH_SOCK",
+    "SYSTEMROOT",
+)
+"""What a command needs to find its programs, its files and its keys; no setting and no secret of ours."""
 
 
 def post(address: str, **content: Any) -> tuple[bytes, str]:
@@ -72,16 +86,17 @@ def _service(address: str) -> Any:
     return apprise.Apprise.instantiate(address)
 
 
-def run_command(command: str, given: bytes, environment: Mapping[str, str]) -> list[str]:
+def run_command(command: str, given: bytes, variables: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """Run an operator's command without a shell. Returns what went wrong, as sentences.
 
-    given: what it reads on standard input
+    given: what it reads on standard input; variables: of its environment, beside what every command needs
     """
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     arguments = shlex.split(command)
     try:
         process = subprocess.Popen(  # noqa: S603 - the operator's own command, without any text of the portal
             arguments,
-            env=dict(environment),
+            env={**environment, **variables},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -28,7 +27,6 @@ _SENTENCES: Final[dict[What, str]] = {
     "recovered": "is good again",
     "watched": "shows changes",
 }
-_SECRETS: Final = ("BMA_PROGRESS_NOTIFY_WEBHOOK", "BMA_PROGRESS_NOTIFY_URLS", "BMA_PROGRESS_PING_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +164,8 @@ def _post(address: str, event: Event) -> list[str]:
 
 def _run(command: str, event: Event) -> list[str]:
     """Run the command: the event is JSON on its standard input, and its parts are in the environment."""
-    environment = {name: value for name, value in os.environ.items() if name.upper() not in _SECRETS}
-    environment |= {
-        f"BMA_EVENT_{name.upper()}": _without_nulls(value or "") for name, value in event.document().items()
-    }
-    return run_command(command, json.dumps(event.document(), ensure_ascii=False).encode(), environment)
+    variables = {f"BMA_EVENT_{name.upper()}": _without_nulls(value or "") for name, value in event.document().items()}
+    return run_command(command, json.dumps(event.document(), ensure_ascii=False).encode(), variables)
 
 
 def _without_nulls(text: str) -> str:

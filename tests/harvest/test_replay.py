@@ -109,7 +109,9 @@ def test_a_page_todays_parser_cannot_read_holds_the_replay_back(
     _, data = read_by_the_older
     parse = parsers.parse_page
     monkeypatch.setattr(
-        reading, "parse_bounded", lambda body, **about: parse(b"" if b"24000000-2964" in body[:20_000] else body, **about)
+        reading,
+        "parse_bounded",
+        lambda body, **about: parse(b"" if b"24000000-2964" in body[:20_000] else body, **about),
     )
     store = open_archive(data)
     before = store.latest_id()

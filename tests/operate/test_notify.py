@@ -66,7 +66,7 @@ def command_that_keeps(folder: Path, *, status: int = 0) -> str:
     script = folder / "keep it.py"
     script.write_text(
         f"#!{sys.executable}\nimport json, os, sys\n"
-        "env = {k: v for k, v in os.environ.items() if 'BMA' in k}\n"
+        "env = dict(os.environ)\n"
         "event = dict(argv=sys.argv[1:], stdin=json.load(sys.stdin), env=env)\n"
         f"open({str(folder / 'received.jsonl')!r}, 'a').write(json.dumps(event) + chr(10))\nsys.exit({status})\n"
     )
@@ -87,6 +87,7 @@ EVENT = Event(
 def test_webhook_and_command_get_the_same_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with webhook() as (address, hook):
         monkeypatch.setenv("BMA_PROGRESS_NOTIFY_WEBHOOK", address)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", TOKEN)
         settings = load_settings(notify_command=command_that_keeps(tmp_path))
         assert TOKEN not in repr(settings)
         assert TOKEN not in str(settings.model_dump())
@@ -101,6 +102,7 @@ def test_webhook_and_command_get_the_same_event(tmp_path: Path, monkeypatch: pyt
     assert call["env"]["BMA_EVENT_REASON"] == EVENT.reason
     assert call["env"]["BMA_EVENT_EVENT"] == "held_back"
     assert TOKEN not in json.dumps(call)
+    assert call["env"]["PATH"] == os.environ["PATH"]
     assert not (tmp_path / "shell").exists()
 
 
