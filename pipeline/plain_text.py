@@ -20,7 +20,9 @@ _UNSAFE: Final = re.compile(f"[{UNSAFE}\ud800-\udfff]")  # and halves of letters
 
 def printable(text: str) -> str:
     """The text with `�` for control and direction characters: a page or a folder could hold some, and a terminal obeys them."""
-    return _UNSAFE.sub("�", text)
+    return (
+        text if text.isprintable() else _UNSAFE.sub("�", text)
+    )  # most texts: searching one letter by letter costs more
 
 
 def json_printable(document: str) -> str:

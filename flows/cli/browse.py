@@ -30,12 +30,17 @@ def browse(data: Path | None, port: int, host: str) -> None:
     from pipeline.browse.server import serve
 
     contacts = load_settings().publish_contacts
-    archive = named_store(data)
     if host not in _LOOPBACK:
         shown = "stored pages with contact lines too" if contacts else "but for contact lines"
         complain(f"anyone who reaches {host} can read everything here, {shown}; put a server with a password before it")
     complain("the index of the store is made or checked …")
-    serve(archive, host=host, port=port, contacts=contacts, started=lambda url: say(f"{url} (Ctrl-C ends it)"))
+    serve(
+        lambda: named_store(data),
+        host=host,
+        port=port,
+        contacts=contacts,
+        started=lambda url: say(f"{url} (Ctrl-C ends it)"),
+    )
 
 
 @click.command(epilog="Exit status: 0 done, 2 trouble.")

@@ -15,7 +15,10 @@ import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
+from functools import lru_cache
+from heapq import merge
 from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +37,7 @@ from pipeline.store.layout import MANIFEST, harvest_day, harvest_start
 from pipeline.store.packs import parquet_source
 from pipeline.store.verify_bytes import sha256_or_none
 
-_LAYOUT: Final = "2"
+_LAYOUT: Final = "5"
 """Version of the tables below: an index of another version is made again."""
 
 _TABLES: Final = """
@@ -51,15 +54,15 @@ CREATE TABLE changes (harvest_id TEXT, change_no INTEGER, day TEXT, "table" TEXT
 CREATE INDEX changes_by_night ON changes (own, harvest_id DESC);
 CREATE INDEX changes_by_project ON changes (project_code, harvest_id DESC);
 CREATE INDEX changes_by_kpi ON changes (kpi_code, harvest_id DESC);
-CREATE INDEX changes_by_agency ON changes (own, agency_code, harvest_id DESC);
+CREATE INDEX changes_by_agency ON changes (own, agency_code, harvest_id DESC, change_no, meaning, severity);
 CREATE INDEX changes_by_meaning ON changes (own, meaning, harvest_id DESC);
 CREATE INDEX changes_by_severity ON changes (own, severity, harvest_id DESC);
-CREATE VIRTUAL TABLE change_words
-  USING fts5 (code UNINDEXED, harvest_id UNINDEXED, change_no UNINDEXED, text, tokenize = 'trigram');
+CREATE TABLE change_texts (id INTEGER PRIMARY KEY, code TEXT, harvest_id TEXT, change_no INTEGER);
+CREATE VIRTUAL TABLE change_words USING fts5 (text, content = '', tokenize = 'trigram');
 """
 _LATEST: Final = """
 DROP TABLE IF EXISTS records; DROP TABLE IF EXISTS documents; DROP TABLE IF EXISTS flags; DROP TABLE IF EXISTS agencies;
-DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS supports; DROP TABLE IF EXISTS severities;
+DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS texts; DROP TABLE IF EXISTS supports; DROP TABLE IF EXISTS severities;
 CREATE TABLE records (code TEXT PRIMARY KEY, kind TEXT, name TEXT, agency_code TEXT, agency_name TEXT, fiscal_year_be INTEGER,
   progress REAL, planned REAL, variance REAL, last_report TEXT, silent_days INTEGER, rewritten INTEGER, flags INTEGER,
   ended INTEGER, changes INTEGER) WITHOUT ROWID;
@@ -71,7 +74,8 @@ CREATE TABLE supports (kpi_code TEXT, project_code TEXT, PRIMARY KEY (kpi_code, 
 CREATE INDEX flags_by_project ON flags (project_code);
 CREATE TABLE agencies (agency_code TEXT PRIMARY KEY, name_th TEXT, name_en TEXT, kind TEXT) WITHOUT ROWID;
 CREATE TABLE severities (harvest_id TEXT, severity TEXT, number INTEGER, PRIMARY KEY (harvest_id, severity)) WITHOUT ROWID;
-CREATE VIRTUAL TABLE words USING fts5 (code UNINDEXED, place UNINDEXED, text, tokenize = 'trigram');
+CREATE TABLE texts (id INTEGER PRIMARY KEY, code TEXT);
+CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = 'trigram');
 """
 _KEPT: Final = 2
 """Index files that are kept: this state's, and the one before, which a running reader may still ask."""
@@ -102,6 +106,8 @@ class Index:
         self._own = threading.local()
         self._opened: list[sqlite3.Connection] = []
         weakref.finalize(self, _close, self._opened)  # when no request uses this index any more
+        self.known_rows = lru_cache(maxsize=128)(self.rows)
+        """The same as `rows`, kept for the next who asks: for what costs much and is asked often. Nobody may change them."""
         about = {row["name"]: row["value"] for row in self.rows("SELECT name, value FROM about")}
         self.key: str = about["head"]
         self.harvest_id: str = about["harvest_id"]
@@ -152,19 +158,29 @@ def open_index(archive: Archive, *, contacts: bool) -> Index:
 
     contacts: false leaves out what contact lines say. Raises StoreError for a store without a published harvest.
     """
-    latest = archive.published_id()
-    if latest is None:
-        raise StoreError(f"{archive.place} has no published harvest yet; run `bma-progress harvest` first")
-    kind = "contacts" if contacts else "withheld"
-    head = f"{head_line(archive).manifest_sha256}-{latest}-{_LAYOUT}-{kind}"
-    # a file of its own for each state: who reads an older one goes on reading it
-    file = index_folder(archive) / f"{kind}-{hashlib.sha256(head.encode()).hexdigest()[:16]}.sqlite"
+    file, head, latest = _wanted(archive, contacts=contacts)
     if not _is_usable(file, head):
         _make(archive, file, head, latest, contacts=contacts)
         for old in _indexes(file)[_KEPT:]:
             with suppress(OSError):
                 old.unlink()
     return Index(file)
+
+
+def has_index(archive: Archive, *, contacts: bool) -> bool:
+    """Whether the index of a store as it is now lies there already. Raises StoreError."""
+    return _wanted(archive, contacts=contacts)[0].exists()
+
+
+def _wanted(archive: Archive, *, contacts: bool) -> tuple[Path, str, str]:
+    """The index of a store as it is now: its file, the head that it names, the harvest that it shows."""
+    latest = archive.published_id()
+    if latest is None:
+        raise StoreError(f"{archive.place} has no published harvest yet; run `bma-progress harvest` first")
+    kind = "contacts" if contacts else "withheld"
+    head = f"{head_line(archive).manifest_sha256}-{latest}-{_LAYOUT}-{kind}"
+    # a file of its own for each state: who reads an older one goes on reading it
+    return index_folder(archive) / f"{kind}-{hashlib.sha256(head.encode()).hexdigest()[:16]}.sqlite", head, latest
 
 
 def _indexes(file: Path) -> list[Path]:
@@ -281,18 +297,39 @@ def _looks(archive: Archive, harvest_id: str, last: dict[str, str]) -> Iterator[
 
 def _add_latest(connection: sqlite3.Connection, archive: Archive, latest: str, *, contacts: bool) -> None:
     _add_changes(connection, archive, latest, contacts=contacts)
-    for name, declared in TABLES.items():
-        if declared.key[0] in ("project_code", "kpi_code") and (contacts or name != "contacts"):
-            for code, rows in groupby(_rows(archive, name, latest), lambda row, key=declared.key[0]: row[key]):  # type: ignore[misc]
-                kept = list(rows)
-                packed = zlib.compress(orjson.dumps(kept, default=str), 3)
+    for kind in ("project_code", "kpi_code"):
+        names = [
+            name for name, declared in TABLES.items() if declared.key[0] == kind and (contacts or name != "contacts")
+        ]
+        for code, tables in _by_record(archive, names, kind, latest):
+            for name, rows in tables:
+                packed = zlib.compress(orjson.dumps(rows, default=str), 3)
                 connection.execute("INSERT OR IGNORE INTO documents VALUES (?, ?, ?)", (code, name, packed))
-                if name in _SEARCHED:
-                    texts = " \n".join(row[column] for row in kept for column in _SEARCHED[name] if row[column])
-                    connection.execute("INSERT INTO words VALUES (?, ?, ?)", (code, name, f"{code} \n{texts}"))
+            texts = [
+                row[column]
+                for name, rows in tables
+                for row in rows
+                for column in _SEARCHED.get(name, ())
+                if row[column]
+            ]
+            _add_text(connection, code, " \n".join([code, *texts]))
     for name, (table, columns) in _COPIED.items():
         _insert(connection, table, (tuple(row[column] for column in columns) for row in _rows(archive, name, latest)))
     _add_records(connection, archive, latest)
+
+
+def _by_record(
+    archive: Archive, names: Iterable[str], key: str, latest: str
+) -> Iterator[tuple[str, list[tuple[str, list[dict[str, Any]]]]]]:
+    """Each record's rows by table, record after record; every table is in the order of its key."""
+
+    def stream(name: str) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+        for code, rows in groupby(_rows(archive, name, latest), itemgetter(key)):
+            yield code, name, list(rows)
+
+    streams = [stream(name) for name in names]
+    for code, parts in groupby(merge(*streams, key=itemgetter(0)), itemgetter(0)):
+        yield code, [(name, rows) for _, name, rows in parts]
 
 
 def _add_changes(connection: sqlite3.Connection, archive: Archive, latest: str, *, contacts: bool) -> None:
@@ -301,11 +338,22 @@ def _add_changes(connection: sqlite3.Connection, archive: Archive, latest: str, 
     table = table.filter(pc.greater(table["harvest_id"], newest))
     table = table if contacts else withhold_contacts(table)
     for batch in table.to_batches(5_000):
-        rows = [_change(row) for row in batch.to_pylist()]
-        _insert(connection, "changes", rows)
-        _insert(connection, "change_words", (_words_of(row) for row in rows if row[-1]))
+        add_changes(connection, batch.to_pylist())
     connection.execute(
         "INSERT INTO severities SELECT harvest_id, severity, count(*) FROM changes WHERE own GROUP BY 1, 2"
+    )
+
+
+def add_changes(connection: sqlite3.Connection, changes: Iterable[Mapping[str, Any]]) -> None:
+    """Add rows of the table `changes`, and the words by which they are found."""
+    rows = [_change(row) for row in changes]
+    _insert(connection, "changes", rows)
+    first = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM change_texts").fetchone()[0]
+    own = list(enumerate((row for row in rows if row[-1]), first))
+    _insert(connection, "change_texts", ((id_, row[5] or row[6], row[0], row[1]) for id_, row in own))
+    connection.executemany(
+        "INSERT INTO change_words (rowid, text) VALUES (?, ?)",
+        ((id_, f"{row[10] or ''} \n{row[11] or ''}") for id_, row in own),
     )
 
 
@@ -319,8 +367,10 @@ def _change(row: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _words_of(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return row[5] or row[6], row[0], row[1], f"{row[10] or ''} \n{row[11] or ''}"
+def _add_text(connection: sqlite3.Connection, code: str, text: str) -> None:
+    """Make a record be found by the words of a text; the text itself is not kept."""
+    id_ = connection.execute("INSERT INTO texts (code) VALUES (?)", (code,)).lastrowid
+    connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (id_, text))
 
 
 def _add_records(connection: sqlite3.Connection, archive: Archive, latest: str) -> None:
@@ -353,7 +403,7 @@ def _add_records(connection: sqlite3.Connection, archive: Archive, latest: str) 
         name = _last_name(connection, code)
         values = (code, kind, name, agency, names.get(agency), *[None] * 6, 0, 0, 1)
         _insert(connection, "records", [(*values, 0)])
-        _insert(connection, "words", [(code, "projects", f"{code} \n{name or ''} \n{names.get(agency) or ''}")])
+        _add_text(connection, code, f"{code} \n{name or ''} \n{names.get(agency) or ''}")
     connection.execute(
         "UPDATE records SET changes = (SELECT count(*) FROM changes WHERE project_code = code AND own) "
         "+ (SELECT count(*) FROM changes WHERE kpi_code = code AND project_code IS NULL AND own)"

@@ -1,5 +1,6 @@
 """The questions of the browser's pages, answered from the index: plain rows, no HTML."""
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -7,15 +8,22 @@ from parsers.thai import clean
 from pipeline.browse.index import Index
 from pipeline.compare.classify import MEANINGS, SEVERITIES
 
-PER_PAGE: Final = 100
+PER_PAGE: Final = 50
 _SHORTEST: Final = 3
 """Letters of a word that trigrams can find."""
 _MOST_WORDS: Final = 10
+_MOST_FOUND: Final = 5_000
+"""Of the changes that hold a word, only so many are looked at, the newest: a common word is in nearly all."""
 _LONGEST_YEAR: Final = 4
 SILENT_DAYS: Final = 90
 BEHIND_POINTS: Final = -10.0
 """Percentage points against the plan from which a project counts as behind."""
 
+_HOLDING: Final = (
+    "SELECT code FROM texts WHERE id IN (SELECT rowid FROM words WHERE words MATCH ?) UNION SELECT code FROM change_texts "
+    "WHERE id IN (SELECT rowid FROM change_words WHERE change_words MATCH ? ORDER BY rowid DESC LIMIT ?)"
+)
+"""The records that hold a word now, or in a change."""
 _SORTS: Final = {
     "rewritten": "rewritten DESC, flags DESC, code",
     "flags": "flags DESC, rewritten DESC, code",
@@ -65,9 +73,9 @@ class _Where:
 def nights(index: Index) -> list[dict[str, Any]]:
     """Every night, newest first, with its changes by severity."""
     counts: dict[str, dict[str, int]] = {}
-    for row in index.rows("SELECT harvest_id, severity, number FROM severities"):
+    for row in index.known_rows("SELECT harvest_id, severity, number FROM severities"):
         counts.setdefault(row["harvest_id"], {})[row["severity"]] = row["number"]
-    rows = index.rows("SELECT * FROM nights ORDER BY harvest_id DESC")
+    rows = index.known_rows("SELECT * FROM nights ORDER BY harvest_id DESC")
     return [{**row, "severities": counts.get(row["harvest_id"], {})} for row in rows]
 
 
@@ -91,7 +99,8 @@ def changes(index: Index, filters: Mapping[str, str], page: int) -> Rows:
     if text := filters.get("q"):
         text = clean(text)
         if len(text) >= _SHORTEST:
-            found = "SELECT harvest_id, change_no FROM change_words WHERE change_words MATCH ?"
+            rows = f"SELECT rowid FROM change_words WHERE change_words MATCH ? ORDER BY rowid DESC LIMIT {_MOST_FOUND}"  # noqa: S608
+            found = f"SELECT harvest_id, change_no FROM change_texts WHERE id IN ({rows})"  # noqa: S608 - a constant
             where.add(f"(harvest_id, change_no) IN ({found})", _quoted(text))
         else:
             pattern = f"%{_escaped(text)}%"
@@ -99,30 +108,27 @@ def changes(index: Index, filters: Mapping[str, str], page: int) -> Rows:
     return _page(index, "changes", where, "harvest_id DESC, change_no", page)
 
 
-def change(index: Index, harvest_id: str, number: int) -> dict[str, Any] | None:
+def change(index: Index, harvest_id: str, number: str) -> dict[str, Any] | None:
     """One change by its address."""
     return index.row("SELECT * FROM changes WHERE harvest_id = ? AND change_no = ?", harvest_id, number)
 
 
 def search(index: Index, filters: Mapping[str, str], page: int) -> Rows:
     """Records whose code, name, agency, notes or changed texts hold all words; filters: q, agency, year, kind, facets, sort."""
-    where = _matching(filters)
+    where = _matching(index, filters)
     for condition, values in _narrowing(filters).values():
         where.add(condition, *values)
     order = _SORTS.get(filters.get("sort", ""), _SORTS["code"])
     return _page(index, "records", where, order, page)
 
 
-def _matching(filters: Mapping[str, str]) -> _Where:
+def _matching(index: Index, filters: Mapping[str, str]) -> _Where:
     """The conditions of a search but for its facets."""
     where = _Where()
     for word in clean(filters.get("q", "")).split()[:_MOST_WORDS]:
         if len(word) >= _SHORTEST:
-            found = (
-                "SELECT code FROM words WHERE words MATCH ? "
-                "UNION SELECT code FROM change_words WHERE change_words MATCH ?"
-            )
-            where.add(f"code IN ({found})", _quoted(word), _quoted(word))
+            codes = [row["code"] for row in index.known_rows(_HOLDING, _quoted(word), _quoted(word), _MOST_FOUND)]
+            where.add("code IN (SELECT value FROM json_each(?))", json.dumps(codes))
         else:
             pattern = f"%{_escaped(word)}%"
             plain = "code LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' OR agency_name LIKE ? ESCAPE '\\'"
@@ -144,7 +150,7 @@ def _narrowing(filters: Mapping[str, str]) -> dict[str, tuple[str, tuple[Any, ..
 
 def facets(index: Index, filters: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
     """What a search can be narrowed to, with how many records that leaves; agency, year, and each name of FACETS."""
-    where, narrowing = _matching(filters), _narrowing(filters)
+    where, narrowing = _matching(index, filters), _narrowing(filters)
     parts, values = [], list(where.values)
     for name, column, label, condition in (
         ("agency", "agency_code", "max(agency_name)", "1"),
@@ -161,7 +167,7 @@ def facets(index: Index, filters: Mapping[str, str]) -> dict[str, list[dict[str,
     columns = "code, agency_code, agency_name, fiscal_year_be, variance, flags, silent_days, rewritten, ended"
     query = f"WITH hits AS MATERIALIZED (SELECT {columns} FROM records WHERE {where}) {' UNION ALL '.join(parts)}"  # noqa: S608
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("agency", "year", *FACETS)}
-    for row in index.rows(query, *values):
+    for row in index.known_rows(query, *values):
         found[row["facet"]].append(row)
     for rows in found.values():
         rows.sort(key=lambda row: row["value"])
@@ -240,7 +246,7 @@ def flags(index: Index, filters: Mapping[str, str], page: int) -> Rows:
 
 def agencies(index: Index, code: str | None = None) -> list[dict[str, Any]]:
     """The league table: one row an agency with projects, most rewrites per 100 projects first. code: only this one"""
-    return index.rows(
+    return index.known_rows(
         "SELECT r.agency_code, coalesce(max(a.name_th), max(r.agency_name)) AS name_th, max(a.name_en) AS name_en, "
         "count(*) AS projects, sum(r.rewritten > 0) AS rewritten, round(100.0 * sum(r.rewritten) / count(*), 1) AS trend, "
         "sum(r.silent_days > ?1) AS silent, sum(r.variance <= ?2) AS behind, sum(r.flags) AS flags "
@@ -267,7 +273,7 @@ def stored_page(index: Index, sha256: str) -> dict[str, Any] | None:
 
 def _page(index: Index, table: str, where: _Where, order: str, page: int) -> Rows:
     """One page of a list. table, order: constants of this module"""
-    number = index.rows(f"SELECT count(*) AS number FROM {table} WHERE {where}", *where.values)[0]["number"]  # noqa: S608
+    number = index.known_rows(f"SELECT count(*) AS number FROM {table} WHERE {where}", *where.values)[0]["number"]  # noqa: S608
     rows = index.rows(
         f"SELECT * FROM {table} WHERE {where} ORDER BY {order} LIMIT {PER_PAGE} OFFSET ?",  # noqa: S608
         *where.values,

@@ -2,14 +2,18 @@
 
 import hashlib
 import io
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -17,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipeline.browse.index import Index, open_index
+from pipeline.browse.index import Index, has_index, open_index
 from pipeline.browse.links import ServerLinks
 from pipeline.browse.site import Answer, Site, style_sheet
 from pipeline.browse.texts import LANGUAGES, Words
@@ -26,6 +30,11 @@ from pipeline.publish.evidence import write_evidence
 from pipeline.store.archive import Archive
 
 _LOOK_AGAIN: Final = 10.0  # seconds after which a request looks for a newer night
+_THREADS: Final = 8  # more would only wait for each other
+_MAKE_INDEX: Final = (
+    "import sys; from pipeline.browse.index import open_index; from pipeline.store.archive import Archive; "
+    "open_index(Archive(sys.argv[1]), contacts=sys.argv[2] == '1')"
+)
 _POLICIES: Final = {
     "site": "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'self'",
@@ -41,10 +50,14 @@ _HEADERS: Final = {
 
 
 class CurrentIndex:
-    """The index of a store that goes on: a newer night is indexed beside the running one, which answers meanwhile."""
+    """The index of a store that goes on: a newer night is indexed beside the running one, which answers meanwhile.
 
-    def __init__(self, archive: Archive, *, contacts: bool) -> None:
+    reopen: opens the store again, and brings the mirror of one in object storage up to date
+    """
+
+    def __init__(self, archive: Archive, reopen: Callable[[], Archive], *, contacts: bool) -> None:
         self.archive, self.contacts = archive, contacts
+        self._reopen = reopen
         self._index = open_index(archive, contacts=contacts)
         self._checked = time.monotonic()
         self._working = threading.Lock()
@@ -58,19 +71,31 @@ class CurrentIndex:
 
     def _refresh(self) -> None:
         try:
-            self._index = open_index(self.archive, contacts=self.contacts)
-        except BmaProgressError:
+            archive = self._reopen()
+            if not has_index(archive, contacts=self.contacts):
+                # in a process of its own: what readers are waiting for is not held up
+                made = subprocess.run(  # noqa: S603 - this Python, our own code
+                    [sys.executable, "-c", _MAKE_INDEX, str(archive.root), str(int(self.contacts))], check=False
+                )
+                if made.returncode:
+                    return
+            index = open_index(archive, contacts=self.contacts)
+            if index.key != self._index.key:
+                self._index = index
+        except (BmaProgressError, OSError):
             pass  # a store that cannot be read now: the index of before answers, and the next request looks again
         finally:
             self._working.release()
 
 
-def application(archive: Archive, *, contacts: bool, hosts: tuple[str, ...]) -> Starlette:
+def application(
+    archive: Archive, reopen: Callable[[], Archive], *, contacts: bool, hosts: tuple[str, ...]
+) -> Starlette:
     """The ASGI application of one store.
 
-    contacts: whether contact lines may be shown; hosts: the names under which it may be asked
+    reopen: opens it again; contacts: whether contact lines may be shown; hosts: the names under which it may be asked
     """
-    current = CurrentIndex(archive, contacts=contacts)
+    current = CurrentIndex(archive, reopen, contacts=contacts)
 
     def show(answer: Callable[[Site, Request], Answer]) -> Callable[[Request], Response]:
         def endpoint(request: Request) -> Response:
@@ -90,7 +115,7 @@ def application(archive: Archive, *, contacts: bool, hosts: tuple[str, ...]) -> 
         "/changes": lambda site, request: site.changes(request.query_params),
         "/changes.atom": lambda site, request: site.feed("atom", request.query_params),
         "/changes.json": lambda site, request: site.feed("json", request.query_params),
-        "/changes/{harvest_id}/{number:int}": lambda site, request: site.change(
+        "/changes/{harvest_id}/{number}": lambda site, request: site.change(
             request.path_params["harvest_id"], request.path_params["number"], request.query_params
         ),
         "/flags": lambda site, request: site.flags(request.query_params),
@@ -103,12 +128,21 @@ def application(archive: Archive, *, contacts: bool, hosts: tuple[str, ...]) -> 
     }
     routes = [Route("/style.css", _style, methods=["GET"])]
     routes += [Route(path, show(answer), methods=["GET"]) for path, answer in pages.items()]
-    return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))])
+    return Starlette(
+        routes=routes, lifespan=_few_threads, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))]
+    )
+
+
+@asynccontextmanager
+async def _few_threads(_app: Starlette) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+    yield
 
 
 def _respond(
     request: Request, archive: Archive, current: CurrentIndex, answer: Callable[[Site, Request], Answer]
 ) -> Response:
+    began = time.perf_counter()
     language = _language(request)
     index = current.get()
     address = f"{request.url.path}?{request.url.query}"
@@ -128,6 +162,7 @@ def _respond(
     headers["Content-Security-Policy"] = _POLICIES[given.policy]
     if given.file_name:
         headers["Content-Disposition"] = f'attachment; filename="{given.file_name}"'
+    headers["Server-Timing"] = f"page;dur={(time.perf_counter() - began) * 1000:.1f}"
     response = Response(given.body, given.status, headers, media_type=None)
     response.headers["Content-Type"] = given.media_type
     if request.query_params.get("lang") in LANGUAGES:
@@ -163,8 +198,14 @@ def _evidence(site: Site, code: str) -> Answer:
     return Answer(file.getvalue(), "application/zip", file_name=f"evidence-{code}.zip")
 
 
-def serve(archive: Archive, *, host: str, port: int, contacts: bool, started: Callable[[str], Any]) -> None:
-    """Answer until interrupted. started: called with the address once it answers. Raises BmaProgressError."""
+def serve(
+    open_store: Callable[[], Archive], *, host: str, port: int, contacts: bool, started: Callable[[str], Any]
+) -> None:
+    """Answer until interrupted.
+
+    open_store: opens the store, at first and to look for newer nights; started: called with the address once it answers
+    Raises BmaProgressError.
+    """
     import socket
 
     import uvicorn
@@ -182,7 +223,7 @@ def serve(archive: Archive, *, host: str, port: int, contacts: bool, started: Ca
         ) from None
     name = f"[{host}]" if ":" in host else host
     hosts = ("*",) if host in ("0.0.0.0", "::") else ("127.0.0.1", "localhost", "[::1]", name)  # noqa: S104 - compared
-    app = application(archive, contacts=contacts, hosts=hosts)
+    app = application(open_store(), open_store, contacts=contacts, hosts=hosts)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
     started(f"http://{name}:{listener.getsockname()[1]}/")
     server.run([listener])

@@ -159,7 +159,7 @@ class Site:
             "changes", "/changes", found, query, names=names, meanings=list(MEANINGS), severities=list(SEVERITIES), nights=nights
         )  # fmt: skip
 
-    def change(self, harvest_id: str, number: int, query: Mapping[str, str]) -> Answer:
+    def change(self, harvest_id: str, number: str, query: Mapping[str, str]) -> Answer:
         """One change: both values whole, and the page that shows it."""
         row = queries.change(self.index, harvest_id, number)
         if row is None:
@@ -176,11 +176,11 @@ class Site:
     def flags(self, query: Mapping[str, str]) -> Answer:
         """Red flags, the most severe first."""
         found = queries.flags(self.index, query, _page_number(query))
-        rules = self.index.rows("SELECT rule AS value, count(*) AS number FROM flags GROUP BY 1 ORDER BY 1")
+        rules = self.index.known_rows("SELECT rule AS value, count(*) AS number FROM flags GROUP BY 1 ORDER BY 1")
         if query.get("format") not in _FORMATS:
             names = queries.names(self.index, {row["project_code"] for row in found.rows})
             found = found._replace(rows=[{**row, "name": names.get(row["project_code"])} for row in found.rows])
-        agencies = self.index.rows("SELECT agency_code AS value, name_th AS label FROM agencies ORDER BY 1")
+        agencies = self.index.known_rows("SELECT agency_code AS value, name_th AS label FROM agencies ORDER BY 1")
         return self._list(
             "flags", "/flags", found, query, names=("rule", "severity", "agency", "code"), rules=rules,
             severities=list(SEVERITIES)[:3], agencies=agencies,
@@ -327,10 +327,13 @@ class Site:
 
     def _night(self, when: str) -> str:
         """The harvest that is meant, as the store stood when this index was made. Raises StoreError."""
-        published = [row["harvest_id"] for row in queries.nights(self.index) if row["published"]]
-        if when.strip() in ("latest", "previous") and len(published) > (when.strip() == "previous"):
-            return str(published[when.strip() == "previous"])
-        return min(self.archive.resolve(when), str(queries.nights(self.index)[0]["harvest_id"]))
+        nights, wanted = queries.nights(self.index), when.strip()
+        if any(row["harvest_id"] == wanted for row in nights):
+            return wanted
+        published = [str(row["harvest_id"]) for row in nights if row["published"]]
+        if wanted in ("latest", "previous") and len(published) > (wanted == "previous"):
+            return published[wanted == "previous"]
+        return min(self.archive.resolve(when), str(nights[0]["harvest_id"]))
 
     @cached_property
     def newest_day(self) -> str:
