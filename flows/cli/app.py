@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from flows.cli.options import EPILOG
+from flows.cli.options import EPILOG, VERBOSITY, verbosity_options
 from flows.cli.output import complain
 from pipeline.errors import BmaProgressError, damaged_table, first_line, refused_by_machine
 from pipeline.plain_text import say
@@ -26,6 +26,9 @@ MODULES: Final = {
 """Each module of `flows.cli` with its commands; one is imported when a command of it is asked for."""
 
 
+_WITH_THEIR_OWN_PROGRESS: Final = frozenset((*MODULES["harvest"], *MODULES["probe"]))
+
+
 class _LazyCommands(click.Group):
     """The commands, each imported when it is asked for."""
 
@@ -37,6 +40,8 @@ class _LazyCommands(click.Group):
             if cmd_name in names:
                 command: click.Command = getattr(import_module(f"flows.cli.{module}"), cmd_name.replace("-", "_"))
                 command.epilog = command.epilog or "Exit status: 0 done, 2 trouble."
+                if not any(option.name == "quiet" for option in command.params):
+                    verbosity_options(command)
                 return command
         return None
 
@@ -55,11 +60,19 @@ class _LazyCommands(click.Group):
     epilog=EPILOG,
 )
 @click.version_option(package_name="bma-progress", prog_name="bma-progress")
+@verbosity_options
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Harvest the project-progress portal of the Bangkok Metropolitan Administration into Parquet tables."""
     if context.invoked_subcommand is None:
         say(context.get_help())
+    elif context.invoked_subcommand not in _WITH_THEIR_OWN_PROGRESS:
+        from flows.cli.waiting import Waiting
+        from pipeline.progress import shown_by
+
+        waiting = Waiting(lambda: context.meta.get(VERBOSITY, 0))
+        context.call_on_close(waiting.close)
+        context.with_resource(shown_by(waiting))
 
 
 def main(arguments: Sequence[str] | None = None) -> Any:

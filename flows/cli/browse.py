@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from flows.cli.options import data_option
-from flows.cli.output import complain
+from flows.cli.output import complain, remark
 from flows.cli.stores import named_store
 from pipeline.errors import BmaProgressError
 from pipeline.plain_text import say
@@ -33,7 +33,7 @@ def browse(data: Path | None, port: int, host: str) -> None:
     if host not in _LOOPBACK:
         shown = "stored pages with contact lines too" if contacts else "but for contact lines"
         complain(f"anyone who reaches {host} can read everything here, {shown}; put a server with a password before it")
-    complain("the index of the store is made or checked …")
+    remark("the index of the store is made or checked …")
     serve(
         lambda: named_store(data),
         host=host,

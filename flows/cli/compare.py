@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from flows.cli.options import OUT_FILE, data_option
-from flows.cli.output import complain, write_file
+from flows.cli.output import complain, remark, write_file
 from flows.cli.stores import named_store
 from pipeline.errors import BmaProgressError
 from pipeline.plain_text import say, say_bytes, say_json
@@ -88,10 +88,10 @@ def diff(
     elif not out:
         _print(content, style)
     if len(comparison.changes) < number:
-        complain(f"shown are the {len(comparison.changes):,} most severe of {number:,} differences")
+        remark(f"shown are the {len(comparison.changes):,} most severe of {number:,} differences")
     for left_out in comparison.uncompared if style != "html" else ():
         several = f"{left_out.number:,} " if left_out.number > 1 else ""
-        complain(f"not fully compared, {left_out.snapshot}: {several}{left_out.what}: {left_out.why}")
+        remark(f"not fully compared, {left_out.snapshot}: {several}{left_out.what}: {left_out.why}")
     sys.exit(1 if number else 0)
 
 
@@ -109,7 +109,7 @@ def _say_what_was_compared(comparison: "Comparison") -> None:
     if before.title == after.title:
         complain(f"both sides are {before.title}: nothing can differ")
     else:
-        complain(f"compared A, {before.title}, with B, {after.title}")
+        remark(f"compared A, {before.title}, with B, {after.title}")
 
 
 @click.command(
@@ -162,7 +162,7 @@ def _write_report(comparison: "Comparison", out: Path, silent_days: int | None, 
         html, left_out = first_page(comparison, silent_days=days, lang=lang)
         write_file(out, pdf_of(html))
         if left_out:
-            complain(f"{out} leaves out the {left_out:,} least severe changes; a report written as .html has them all")
+            remark(f"{out} leaves out the {left_out:,} least severe changes; a report written as .html has them all")
         return 1
     written = 0
     for name, html in report_pages(comparison, out.name, silent_days=days, lang=lang):

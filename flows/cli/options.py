@@ -10,6 +10,33 @@ EPILOG = "Every setting is also an environment variable BMA_PROGRESS_… and a k
 OUT_FILE = click.Path(path_type=Path)
 
 
+VERBOSITY = "bma-progress.verbosity"
+"""Where a command's context keeps how much is said on standard error: 1 with `--verbose`, -1 with `--quiet`."""
+
+
+def verbosity() -> int:
+    """How much the command that runs says on standard error: 1 more, 0 the usual, -1 only errors."""
+    context = click.get_current_context(silent=True)
+    return 0 if context is None else int(context.meta.get(VERBOSITY, 0))
+
+
+def _set_verbosity(context: click.Context, option: click.Parameter, value: bool) -> None:
+    if value:
+        context.meta[VERBOSITY] = 1 if option.name == "verbose" else -1
+
+
+def verbosity_options(command: Any) -> Any:
+    """Give a command `--verbose` and `--quiet`. Results are not log lines: they come on standard output either way."""
+    for name, text in (
+        ("quiet", "Only errors on standard error: no remarks, no progress."),
+        ("verbose", "Say more often how far long work is."),
+    ):
+        command = click.option(
+            f"-{name[0]}", f"--{name}", is_flag=True, expose_value=False, callback=_set_verbosity, help=text
+        )(command)
+    return command
+
+
 class AdvancedOption(click.Option):
     """An option that few people need: `--help` lists it after the others, under a heading of its own."""
 

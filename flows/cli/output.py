@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from flows.cli.options import verbosity
 from pipeline.errors import BmaProgressError
 from pipeline.plain_text import say
 
@@ -11,6 +12,12 @@ from pipeline.plain_text import say
 def complain(sentence: str) -> None:
     """Write a sentence to standard error."""
     say(f"bma-progress: {sentence}", err=True)
+
+
+def remark(sentence: str) -> None:
+    """Write a sentence that is no error to standard error; none with `--quiet`."""
+    if verbosity() >= 0:
+        complain(sentence)
 
 
 def write_file(file: Path, content: bytes) -> None:

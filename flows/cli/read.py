@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.cli.options import OUT_FILE, data_option
-from flows.cli.output import complain, readable
+from flows.cli.output import complain, readable, remark
 from flows.cli.stores import named_store
 from pipeline.errors import BmaProgressError
 from pipeline.plain_text import say, say_json, say_utf8
@@ -144,7 +144,7 @@ def export(when: str, out: Path, form: str, data: Path | None) -> None:
     harvest_id, notes = export_state(named_store(data), when, out, form, contacts=load_settings().publish_contacts)
     say(f"{out} holds the tables as of harvest {harvest_id}")
     for note in notes:
-        complain(note)
+        remark(note)
 
 
 @click.command()
@@ -165,7 +165,7 @@ def sql(query: str | None, when: str, form: str, data: Path | None) -> None:
     from pipeline.settings import load_settings
 
     failed = False
-    with Session(named_store(data), when, contacts=load_settings().publish_contacts, note=complain) as session:
+    with Session(named_store(data), when, contacts=load_settings().publish_contacts, note=remark) as session:
         if query is not None:
             session.answer(query, form, sys.stdout.buffer)
             return
@@ -195,7 +195,7 @@ def dictionary(out: Path, like: str | None, data: Path | None) -> None:
         examples = examples_of(named_store(data), like)
     except StoreError as error:
         examples = {}
-        complain(f"the pages have no examples: {error}")
+        remark(f"the pages have no examples: {error}")
     try:
         files = write_dictionary(out, examples)
     except OSError as error:

@@ -22,6 +22,7 @@ from pipeline.harvest.plan import known_pages
 from pipeline.harvest.reading import parse_guarded, read_page
 from pipeline.harvest.spool import SpooledPage
 from pipeline.harvest.staging import Staged, stage
+from pipeline.progress import counted
 from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.settings import Settings
@@ -111,9 +112,13 @@ def _chunks(store: Archive, since: str | None) -> Iterator[tuple[str, list[PageR
         wanted: dict[str, list[PageRow]] = {}
         for row in store.state(store.resolve("latest")).live.to_pylist():
             wanted.setdefault(row["version_harvest_id"], []).append(row)
-        versions: Iterable[tuple[str, list[PageRow]]] = sorted(wanted.items())
+        yield from counted(list(_split(sorted(wanted.items()))), "groups of pages read again")
     else:
-        versions = ((id_, _of_harvest(store, id_)) for id_ in _since(store, since))
+        ids = counted(_since(store, since), "harvests read again")
+        yield from _split((id_, _of_harvest(store, id_)) for id_ in ids)
+
+
+def _split(versions: Iterable[tuple[str, list[PageRow]]]) -> Iterator[tuple[str, list[PageRow]]]:
     for id_, rows in versions:
         rows.sort(key=lambda row: (_code(row), row["page_key"]))
         chunk: list[PageRow] = []
@@ -221,6 +226,6 @@ def publish_replay(store: StoreWriter, settings: Settings, harvest_id: str) -> S
 
 
 def _read_all(store: Archive, known: Mapping[str, PageRow]) -> Iterator[SpooledPage]:
-    for key in sorted(known):
+    for key in counted(sorted(known), "stored pages read again"):
         if is_in_force(known[key]):
             yield read_again(store, known[key])

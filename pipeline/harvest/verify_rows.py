@@ -18,6 +18,7 @@ from pipeline.harvest.replay import read_again
 from pipeline.harvest.row_differences import Found, row_differences, value_differs
 from pipeline.harvest.spool import SpooledPage
 from pipeline.harvest.verify_pages import counts_of_manifest, taken_over
+from pipeline.progress import counted
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.store.archive import Archive
 from pipeline.store.packs import parquet_source
@@ -56,7 +57,7 @@ class RowCheck:
         """What is not as the stored pages give it. Never raises: what cannot be read is a problem."""
         published: State | None = None
         parsers: set[str] = set()
-        for id_ in archive.harvest_ids():
+        for id_ in counted(archive.harvest_ids(), "harvests compared with their pages"):
             problems: list[VerifyProblem] = []
             try:
                 manifest, state = archive.manifest(id_), State(archive, id_)

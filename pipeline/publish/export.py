@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.compare.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.errors import BmaProgressError, damaged_table
+from pipeline.progress import counted
 from pipeline.publish.extras import import_duckdb, import_extra
 from pipeline.schema.columns import TABLES, Table, arrow_schema
 from pipeline.schema.relations import RELATIONS
@@ -105,13 +106,13 @@ def _with_dates(table: pa.Table, name: str) -> pa.Table:
 
 
 def _parquet(tables: _Tables, id_: str, out: Path) -> list[str]:
-    for name in TABLES:
+    for name in counted(TABLES, "tables written"):
         tables.copy(name, out)
     return []
 
 
 def _csv(tables: _Tables, id_: str, out: Path) -> list[str]:
-    for name in TABLES:
+    for name in counted(TABLES, "tables written"):
         with (out / f"{name}.csv").open("wb") as file:
             file.write(BYTE_ORDER_MARK)
             write_csv(tables.blocks(name), file)
@@ -133,7 +134,7 @@ def _xlsx(tables: _Tables, id_: str, out: Path) -> list[str]:
         "date": book.add_format({"num_format": "yyyy-mm-dd"}),
         "instant": book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
     }
-    for table in TABLES.values():
+    for table in counted(TABLES.values(), "tables written"):
         if cut := _write_sheet(book.add_worksheet(table.name), table, tables.rows(table.name), styles):
             notes.append(
                 f"{table.name}: {cut:,} texts are longer than an Excel cell and were cut; the other formats have them whole"
@@ -172,7 +173,7 @@ def _sqlite(tables: _Tables, id_: str, out: Path) -> list[str]:
     types = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL"}
     connection = sqlite3.connect(out / f"bma-progress-{id_}.sqlite")
     with connection:
-        for name, table in TABLES.items():
+        for name, table in counted(TABLES.items(), "tables written"):
             columns = [
                 f'"{column.name}" {types.get(column.type, "TEXT")}{" NOT NULL" if column.required else ""}'
                 for column in table.columns
@@ -204,7 +205,7 @@ def _sqlite_value(value: Any) -> Any:
 
 def _duckdb(tables: _Tables, id_: str, out: Path) -> list[str]:
     connection = import_duckdb().connect(out / f"bma-progress-{id_}.duckdb")
-    for name, table in TABLES.items():
+    for name, table in counted(TABLES.items(), "tables written"):
         for number, block in enumerate(tables.blocks(name)):
             connection.register("rows_to_write", block)
             what = "INSERT INTO" if number else "CREATE TABLE"

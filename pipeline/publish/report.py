@@ -26,6 +26,7 @@ from pipeline.compare.diff import Comparison
 from pipeline.compare.inputs import Snapshot, StoreSnapshot
 from pipeline.compare.league import BEHIND_POINTS, league, nights_of, silent_frame
 from pipeline.compare.trends import most_rewritten
+from pipeline.progress import counted
 from pipeline.publish.charts import draw_nights, sparkline
 from pipeline.publish.html_pages import html_environment
 from pipeline.publish.report_annex import PAGE_BYTES, Annex, Card, Page
@@ -74,7 +75,7 @@ def _pages(
     comparison: Comparison, silent_days: int, lang: Language, name: str, *, page_bytes: int | None
 ) -> Iterator[tuple[str, str]]:
     view = _View(comparison, silent_days, lang, name, page_bytes)
-    for page in view.pages:
+    for page in counted(view.pages, "pages of the report written"):
         yield view.file_of(page.number), view.render(page)
 
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from pipeline.errors import StoreDamagedError
+from pipeline.progress import counted
 from pipeline.store.archive import Archive
 from pipeline.store.durable import file_sha256, sync_file, sync_folder
 from pipeline.store.head import write_head
@@ -23,7 +24,7 @@ def compact(archive: Archive, today: date | None = None) -> list[Path]:
     months: dict[Path, list[Path]] = {}
     for id_ in ids_in(harvests):
         months.setdefault(pack_of(harvests, id_), []).append(harvests / id_)
-    for pack, folders in sorted(months.items()):
+    for pack, folders in counted(sorted(months.items()), "months packed"):
         if pack.name >= current:
             continue
         staged = archive.root / "tmp" / pack.name

@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
+from pipeline.progress import counted
 from pipeline.schema.columns import schema_version
 from pipeline.store.archive import Archive, has_current_columns
 from pipeline.store.data_package import write_data_package, write_index
@@ -91,7 +92,7 @@ def migrate(archive: Archive) -> list[str]:
     """
     ids = ids_in(archive.root / "snapshots")
     outdated = [id_ for id_ in ids if not has_current_columns(archive.root / "snapshots" / id_)]
-    for id_ in outdated:
+    for id_ in counted(outdated, "snapshots written"):
         _write_snapshot(archive, id_)
     if archive.latest_id() in outdated:
         _show(archive, str(archive.latest_id()))

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import MissingPageError
+from pipeline.progress import counted
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store import data_package
 from pipeline.store.archive import Archive, has_current_columns
@@ -32,14 +33,14 @@ def verify_deep(archive: Archive) -> list[VerifyProblem]:
     """Check what no hash tells. Nothing that lies in a store raises an error here: it is noted as a problem."""
     problems: list[VerifyProblem] = []
     references = _References(archive)
-    for id_ in archive.harvest_ids():
+    for id_ in counted(archive.harvest_ids(), "harvests checked"):
         with noting_errors(problems, f"harvests/{id_}"):
             found = list(references.check(id_))
             problems += found
             problems += _page_hashes(archive, id_)
             if not any(problem.is_damage for problem in found):
                 problems += _versions(archive, id_)
-    for id_ in ids_in(archive.root / "snapshots"):
+    for id_ in counted(ids_in(archive.root / "snapshots"), "snapshots derived again"):
         with noting_errors(problems, f"snapshots/{id_}"):
             problems += _snapshot(archive, archive.root / "snapshots" / id_)
     return problems

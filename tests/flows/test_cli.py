@@ -91,3 +91,32 @@ print(sorted({"pandas", "httpx", "pydantic_settings", "cryptography", "prefect",
     done = subprocess.run([sys.executable, "-c", code, *lines], env=data, capture_output=True, text=True, check=True)
     assert (tmp_path / "tables" / "projects.parquet").exists()
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_long_work_shows_how_far_it_is_and_quiet_says_nothing(
+    three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.cli.waiting._BETWEEN_LINES", 0)
+    shown = run("verify", "--deep", "--data", three_nights)
+    assert "harvests compared with their pages: 1 of 3" in shown.stderr
+    assert "is whole" in shown.stdout
+    for arguments in (("-q", "export"), ("export", "--quiet")):
+        out = tmp_path / arguments[-1]
+        quiet = run(*arguments, "latest", "--out", out, "--format", "csv", "--data", three_nights)
+        assert (quiet.returncode, quiet.stderr) == (0, "")
+        assert "holds the tables" in quiet.stdout
+    wrong = run("-q", "export", "latest", "--out", tmp_path / "x", "--data", tmp_path / "none")
+    assert "holds no store" in wrong.stderr
+
+
+def test_a_bar_is_drawn_on_a_terminal_after_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.cli import waiting
+
+    clock, drawn = iter((0.0, 1.9, 2.1, 2.2)), []
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(waiting.Waiting, "_draw", lambda _, *told: drawn.append(told))
+    bar = waiting.Waiting(lambda: 0)
+    bar._terminal = True
+    bar("pages", 1, 9)
+    bar("pages", 2, 9)
+    assert drawn == [("pages", 2, 9)]
