@@ -8,6 +8,7 @@ from typing import Final
 
 _TAG: Final = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
 _LONG_TAG: Final = re.compile(rb"(<[A-Za-z][^\s/<>]*+)[^<>]{50000,}+")
+_LONG: Final = 50_000
 _MOST_ATTRIBUTES: Final = 1_000
 _MANY_TAGS: Final = 3_000  # what a real page has; below that even the deepest page costs a fraction of a second
 _MAX_DEPTH: Final = 500
@@ -26,7 +27,7 @@ def limit_depth(source: bytes) -> bytes:
     What is open is counted by name: an end tag that a browser passes over stands inside a table, or the like, that is
     open and counted itself.
     """
-    if len(source) >= 50_000:
+    if len(source) >= _LONG and max(map(len, source.split(b"<"))) >= _LONG:
         source = _LONG_TAG.sub(lambda tag: tag[1] if tag[0].count(b"=") > _MOST_ATTRIBUTES else tag[0], source)
     if source.count(b"<") < _MANY_TAGS:
         return source

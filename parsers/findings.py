@@ -33,7 +33,6 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "error_message_in_page": ("error", "The server printed an error message into the page."),
     "page_cut_off": ("error", "The bytes end in the middle of a tag or a text."),
     "part_missing": ("error", "A part that every page of this kind has is missing."),
-    "cells_glued": ("error", "The cells of a row of quarters stand in one line, and cannot be told apart."),
     "code_contradicts": ("error", "The page names another code in its title than in its links."),
     "url_contradicts": ("error", "The page shows another record than its URL asked for."),
     "code_shape": ("warning", "The code does not have the usual shape."),

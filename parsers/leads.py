@@ -55,8 +55,11 @@ def leads(source: bytes) -> list[str]:
 
 
 def base_address(source: bytes, tree: LexborHTMLParser) -> str | None:
-    """The `<base href>` of a page, as written: its links are relative to that, and that to the page's own address."""
-    node = tree.css_first("base[href]") if _BASE.search(source.lower()) else None
+    """The `<base href>` of a page, as written: its links are relative to that, and that to the page's own address.
+
+    source: in small letters
+    """
+    node = tree.css_first("base[href]") if _BASE.search(source) else None
     return (node.attributes.get("href") or "").strip() or None if node is not None else None
 
 

@@ -9,7 +9,7 @@ There is one reader: lexbor builds the tree, the tree is cut down to what is sho
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, islice
 from operator import itemgetter
@@ -28,7 +28,7 @@ EMPTY_CELL: Final = "␀"
 BREAK: Final = "␤"
 """Between two printed lines while a page is read."""
 
-_LINK = "␞"
+_LINK = "␞"  # before each link, which are counted
 _SITE_START, _SITE_END = "␂", "␃"  # around what a site prints around every record: <footer> and <nav>
 _SITE_MARKS = frozenset((_SITE_START, _SITE_END))
 
@@ -53,7 +53,7 @@ _INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
 _CODE = re.compile("[0-9]{4}-[0-9]{3,4}")
-_MARKED = "[hidden], [style], [onclick], [data-href], [data-url]"
+_MARKED = (b"hidden", b"style", b"onclick", b"data-href", b"data-url")  # attributes that are looked for
 _LINKED = "a[href], area[href], [onclick], [data-href], [data-url]"
 _ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
 _STYLED_ROWS = '[style*="flex" i], [style*="grid" i]'
@@ -80,6 +80,7 @@ class PrintedPage:
     record_end: how many of the lines stand above the `<footer>` and `<nav>` that end the page
     links: the links of the page, scripted ones too, in page order
     decoded: the page's source and its charset
+    small: the source in small letters
     base: see `parsers.leads.base_address`
     """
 
@@ -87,6 +88,7 @@ class PrintedPage:
     record_end: int
     links: list[Link]
     decoded: Decoded
+    small: bytes
     base: str | None = None
 
 
@@ -113,22 +115,23 @@ _HOLD_NO_ELEMENTS = frozenset(
 def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     """Read the bytes of a page as a browser would show them. Never raises, whatever the bytes are."""
     decoded = decode(body, content_type)
-    source = decoded.source
+    source, small = decoded.source, decoded.source.lower()
     if not _ANY_TAG.search(source):  # no HTML: a browser shows its lines as they are
         text = normalise_spelling(source.decode("utf-8", "replace"))
-        return _without_marks(_lines_of(BREAK.join(text.splitlines())), {}, decoded)
+        lines = _lines_of(BREAK.join(text.splitlines()))
+        return PrintedPage(lines, len(lines), [], decoded, small)
     # scripting: as in a browser that runs scripts, what stands in <noscript> is no markup
     tree = LexborHTMLParser(limit_depth(source), options=_NO_EVENTS, scripting=True)
-    base = base_address(source, tree)
+    base = base_address(small, tree)
     root = tree.body
     if root is None:  # a frameset, or nothing
-        return PrintedPage([], 0, [], decoded, base)
-    nodes, is_scripted = _leave_shown(root)
+        return PrintedPage([], 0, [], decoded, small, base)
+    nodes, is_scripted = _leave_shown(root, small)
     if is_scripted:  # a node with several of the attributes is found several times
         linked = list({node.mem_id: node for node in root.css(_LINKED)}.values())
     else:
         linked = [node for tag, node in nodes if tag in _LINKS]
-    links = _mark_links(linked)
+    targets, icons = _mark_links(linked)
     for tag, node in nodes:
         if tag not in _STAYING:  # inline: each text node left is then one piece of one line
             node.unwrap(delete_empty=True)
@@ -138,7 +141,14 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     tree.merge_text_nodes()
     _mark_empty([node for tag, node in nodes if tag in _CELLS])
     lines = _lines_of(normalise_spelling(root.text(separator=BREAK, skip_empty=True)))
-    return replace(_without_marks(lines, links, decoded), base=base)
+    end = len(lines)
+    if _SITE_END in lines:
+        end = _above_site_end(lines)
+        lines = ["" if line in _SITE_MARKS else line for line in lines]
+    elif not targets:
+        return PrintedPage(lines, end, [], decoded, small, base)
+    above, links = _take_links(lines, targets, icons)
+    return PrintedPage(list(filter(None, lines)), above[end], links, decoded, small, base)
 
 
 def _lines_of(printed: str) -> list[str]:
@@ -165,19 +175,18 @@ def _shows(text: str) -> bool:
 def _mark_empty(cells: list[LexborNode]) -> None:
     for cell in reversed(cells):  # a cell that holds cells is not empty
         child = cell.first_child
-        if child is not None and (child.text_content or "").lstrip()[:1].isalnum():  # by far the most
-            continue
-        if child is None or _is_empty(cell):
+        if child is None or not (((text := child.text_content) and _shows(text)) or not _is_empty(cell)):
             cell.insert_child(EMPTY_CELL)
 
 
-def _leave_shown(root: LexborNode) -> tuple[list[tuple[int, LexborNode]], bool]:
+def _leave_shown(root: LexborNode, small: bytes) -> tuple[list[tuple[int, LexborNode]], bool]:
     """Take out what is not shown, and put breaks and empty cells where styles make them.
 
+    small: the source in small letters
     Returns the elements left that are no plain blocks, in page order, each with its tag; and whether a page has scripts
     or boxes that may be links.
     """
-    said, is_scripted = _apply_attributes(root)
+    said, is_scripted = _apply_attributes(root, [name.decode() for name in _MARKED if name in small])
     nodes = [(tag, node) for node in root.traverse() if (tag := node.tag_id) not in _PLAIN_BLOCKS]
     tags = set(map(_TAG_OF, nodes))
     if not tags.isdisjoint(_TAKEN_OUT):
@@ -197,12 +206,14 @@ def _leave_shown(root: LexborNode) -> tuple[list[tuple[int, LexborNode]], bool]:
     return nodes, is_scripted
 
 
-def _apply_attributes(root: LexborNode) -> tuple[set[str], bool]:
+def _apply_attributes(root: LexborNode, names: list[str]) -> tuple[set[str], bool]:
     """Take out what attributes hide, from the page's end on; what styles say, and whether anything has a script."""
     said: set[str] = set()
     is_scripted = False
-    found = {node.mem_id: node for node in root.css(_MARKED)}  # one with several of the attributes is found again
-    for node in reversed(found.values()):
+    found = root.css(", ".join(f"[{name}]" for name in names)) if names else []
+    if len(names) > 1:  # one with several of the attributes is found again
+        found = list({node.mem_id: node for node in found}.values())
+    for node in reversed(found):
         attributes = node.attributes
         if "hidden" in attributes:
             if node.tag != "body":
@@ -299,25 +310,21 @@ def _keeps(node: LexborNode, keeping: dict[int, bool]) -> bool:
     return kept
 
 
-def _mark_links(nodes: list[LexborNode]) -> dict[str, str]:
-    """Leave its mark before each link, scripted ones too, and return mark → target.
-
-    A mark is a number; `-` before it where the link may belong to the line above.
-    """
-    links: dict[str, str] = {}
-    marks: list[tuple[LexborNode, str]] = []
-    icons = 0
+def _mark_links(nodes: list[LexborNode]) -> tuple[list[str], set[int]]:
+    """Leave a mark before each link, scripted ones too: their targets, and which may belong to the line above."""
+    marked: list[LexborNode] = []
+    targets: list[str] = []
+    icons: set[int] = set()
     for node in nodes:
         if target := _target(node.attributes):
-            mark = str(len(links))
-            if _CODE.search(target) and not node.text().strip():  # an icon: only of a record's link its line matters
-                icons += 1
-                mark = f"-{mark}" if icons < _ICONS and _stands_below(node) else mark
-            marks.append((node, f"{_LINK}{mark}{_LINK}"))
-            links[mark] = target
-    for node, mark in marks:
-        node.insert_before(mark)
-    return links
+            # of an icon, only where it leads to a record its line matters
+            if _CODE.search(target) and len(icons) < _ICONS and not node.text().strip() and _stands_below(node):
+                icons.add(len(targets))
+            marked.append(node)
+            targets.append(target)
+    for node in marked:
+        node.insert_before(_LINK)
+    return targets, icons
 
 
 def _target(attributes: dict[str, str | None]) -> str | None:
@@ -354,35 +361,30 @@ def _has_text(node: LexborNode) -> bool:
     return any(one.is_text_node and (one.text_content or "").strip() for one in nodes)
 
 
-def _without_marks(lines: list[str], links: dict[str, str], decoded: Decoded) -> PrintedPage:
-    """Take the marks of links out of the lines; a line of marks alone belongs to the line after or above it."""
-    end = len(lines)
-    if _SITE_END in lines:
-        end = _above_site_end(lines)
-        lines = ["" if line in _SITE_MARKS else line for line in lines]
-    elif not links:
-        return PrintedPage(lines, end, [], decoded)
-    marked: list[tuple[str, int, bool]] = []
+def _take_links(lines: list[str], targets: list[str], icons: set[int]) -> tuple[list[int], list[Link]]:
+    """Take the marks of links out of the lines; a line of marks alone belongs to the line after or above it.
+
+    Returns how many lines that show text stand above each, and the links; of a page that prints the sign itself, none
+    can be told from it, and all get a line below the last.
+    """
+    places: list[tuple[int, bool]] = []
     for place in [place for place, line in enumerate(lines) if _LINK in line]:
-        text, *pieces = lines[place].split(_LINK)
-        if not text and len(pieces) == 2 and pieces[0] in links:  # nearly always
-            marked.append((pieces[0], place, True))
-            lines[place] = pieces[1].strip()
+        before, *others = lines[place].split(_LINK)
+        if not before and len(others) == 1:  # nearly always
+            places.append((place, True))
+            lines[place] = others[0].lstrip()
             continue
-        rest = iter(pieces)
-        for piece in rest:
-            if piece in links and (below := next(rest, None)) is not None:
-                marked.append((piece, place, not text))
-                text += below
-            else:  # a page may print the sign, too
-                text += _LINK + piece
-        lines[place] = " ".join(text.split())
-    above = [0, *accumulate(map(bool, lines))]  # lines that show text
-    found = [
-        Link(links[mark], above[place] - (mark[0] == "-" and not lines[place] and above[place] > 0), leads)
-        for mark, place, leads in marked
+        for text in others:
+            places.append((place, not before))
+            before += text
+        lines[place] = " ".join(before.split()) if "  " in before else before.strip()
+    above = [0, *accumulate(map(bool, lines))]
+    if len(places) != len(targets):
+        return above, [Link(target, len(lines), False) for target in targets]
+    return above, [
+        Link(target, above[place] - (number in icons and not lines[place] and above[place] > 0), leads)
+        for number, (target, (place, leads)) in enumerate(zip(targets, places, strict=True))
     ]
-    return PrintedPage(list(filter(None, lines)), above[end], found, decoded)
 
 
 def _above_site_end(lines: list[str]) -> int:

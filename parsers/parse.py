@@ -109,9 +109,8 @@ def parse_page(
         return ParsedPage("unknown", "blocked", {}, list(findings), [])
     printed = read_page(body, content_type=content_type)
     decoded = printed.decoded
-    latin = latin_text(printed.lines)
-    printed = _with_sound_texts(printed, latin, findings)
-    kind = kind_of(printed.lines)
+    printed, text, latin = _with_sound_texts(printed, findings)
+    kind = kind_of(printed.lines, text)
     if kind == "unknown":
         return _unknown_page(printed, findings)
     errors = server_message_places(printed.lines, latin)
@@ -143,21 +142,26 @@ def parse_page(
     )
 
 
-def _with_sound_texts(printed: PrintedPage, latin: str, findings: Findings) -> PrintedPage:
-    """The page with its texts repaired where that is certain; reports what was repaired, and what cannot be."""
+def _with_sound_texts(printed: PrintedPage, findings: Findings) -> tuple[PrintedPage, str, str]:
+    """The page with its texts repaired where that is certain; reports what was repaired, and what cannot be.
+
+    Also all of its lines, each between two line breaks, and their Latin letters.
+    """
     decoded = printed.decoded
     if decoded.undecodable:
         findings.add("undecodable_bytes", printed=f"{decoded.undecodable} characters, read as {decoded.encoding}")
     if decoded.misread_as:
         findings.add("text_repaired", printed=f"the whole page, misread as {decoded.misread_as}")
+    text = "\n".join(("", *printed.lines, ""))
+    latin = latin_text(text)
     lines = put_back_references(printed.lines, latin)
     if lines is not printed.lines:
         line = next(line for line, old in zip(lines, printed.lines, strict=True) if line != old)
         findings.add("text_repaired", printed=line[:_EXCERPT])
-        printed = replace(printed, lines=lines)
-    for rule, line in text_damage(lines, latin, undecodable=decoded.undecodable):
+        printed, text = replace(printed, lines=lines), "\n".join(("", *lines, ""))
+    for rule, line in text_damage(lines, text, latin, undecodable=decoded.undecodable).items():
         findings.add(rule, printed=line[:_EXCERPT])
-    return printed
+    return printed, text, latin
 
 
 def _prepared(
@@ -198,10 +202,9 @@ def _menu_places(printed: PrintedPage) -> list[int]:
 
 def _check_whole(printed: PrintedPage, lines: list[str], declared: PageKind, findings: Findings) -> None:
     """Report a page that was cut off; nothing of a project stands below its last heading."""
-    source = printed.decoded.source
     is_whole = bool(declared.sections) and declared.sections[-1].last and lines[-1:] == [declared.sections[-1].heading]
-    waits = bool(_WAITING.fullmatch(lines[-1])) and is_open(source)
-    if waits or (not is_whole and is_cut_off(source)):
+    waits = bool(_WAITING.fullmatch(lines[-1])) and is_open(printed.small)
+    if waits or (not is_whole and is_cut_off(printed.small)):
         findings.add("page_cut_off", printed=lines[-1][-80:])
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from parsers.findings import Scope
 from parsers.grammar import Page
 from parsers.page import EMPTY_CELL
-from parsers.values import number, parse_integer, parse_number, read_columns
+from parsers.values import number
 
 Row = dict[str, Any]
 
@@ -33,18 +33,17 @@ _HEADER: Final = re.compile(  # with empty cells, and what is in parentheses in 
 )
 _HEADER_LINES: Final = 12  # at most, empty cells among them
 _NUMBER: Final = "[0-9๐-๙.,]+|-"
-_QUARTER: Final = re.compile("[1-4๑-๔]")
-_IN_ONE_LINE: Final = re.compile(rf"([1-4๑-๔])(?: ({_NUMBER}))?(?: ({_NUMBER}))? ({_NUMBER}) ?/ ?({_NUMBER})")
-_USUAL_ROW: Final = re.compile(  # one cell a line
-    rf"\n([1-4๑-๔])\n({_NUMBER}|{EMPTY_CELL})\n({_NUMBER}|{EMPTY_CELL})\n([0-9๐-๙.,]+) / ([0-9๐-๙.,]+)(?=\n)"
+_QUARTER: Final = r"(?:␀\n)*([1-4๑-๔])"
+_CELL: Final = r"([^\n/]{1,30})\n"
+_PAIR: Final = (  # its stroke may have a cell of its own, or end one; what reads like the next quarter is no half of it
+    r"([^\s/]*)(?:\n/\n|\s?/\n(?![1-4๑-๔]\n)(?=[0-9๐-๙.,-]+\n)|\s?/ ?)([^\s/]*)\n"
 )
-_LINES_OF_A_ROW: Final = 4
-_USUAL_LINES: Final = 16
-_PAIR: Final = re.compile(r"([^\s/]*) ?/ ?([^\s/]*)")
-_GLUED: Final = re.compile(r"[1-4๑-๔][0-9๐-๙.,]+ ?/ ?[0-9๐-๙.,]*")
-_CELL: Final = re.compile(r"[0-9๐-๙.,/ ␀-]+")
-_MOST_CELLS: Final = 7  # between the quarter and the pair, spacers among them
-_LONGEST_CELL: Final = 30
+_ROW: Final = re.compile(rf"{_QUARTER}\n(?:{_CELL})?(?:{_CELL})?{_PAIR}")  # a cell a line
+_ROW_IN_ONE_LINE: Final = re.compile(rf"{_QUARTER} (?:({_NUMBER}) )?(?:({_NUMBER}) )?({_NUMBER}) ?/ ?({_NUMBER})\n")
+_ROW_WITH_SPACERS: Final = re.compile(rf"{_QUARTER}\n␀\n{_CELL}␀\n{_CELL}␀\n{_PAIR}")
+_MOST_LINES: Final = 48  # of a table's rows, at most
+_BROKEN_ROW: Final = re.compile("[1-4๑-๔](?:[0-9๐-๙.,]+ ?/.*)?")
+_LEFT_CELL: Final = re.compile(r"[0-9๐-๙.,/ ␀-]+")
 _QUARTERS_OF_A_YEAR: Final = 4
 
 
@@ -100,91 +99,23 @@ def _repeated(lines: list[str]) -> list[str]:
 
 
 def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
-    """Read a table's rows; returns the line behind the last."""
-    text, end = "\n".join(["", *lines[place : place + _USUAL_LINES], ""]), 0
-    while row := _USUAL_ROW.match(text, end):
+    """Read a table's rows; returns the line behind the last, and behind the cells of one that is not whole."""
+    text, end = "\n".join([*lines[place : place + _MOST_LINES], ""]), 0
+    while row := _ROW.match(text, end) or _ROW_IN_ONE_LINE.match(text, end) or _ROW_WITH_SPACERS.match(text, end):
+        table.rows.append(tuple("" if cell in (None, EMPTY_CELL) else cell for cell in row.groups()))
+        if row[2] and row[3] is None:
+            table.odd.append(("cell_missing", row[1], " ".join(row[0].split())))
         end = row.end()
-        place += _LINES_OF_A_ROW
-        cells = row.groups()
-        table.rows.append(tuple(cell.strip(EMPTY_CELL) for cell in cells) if EMPTY_CELL in cells else cells)
-    while True:
+    place += text.count("\n", 0, end)
+    while lines[place : place + 1] == [EMPTY_CELL]:
+        place += 1
+    if place < len(lines) and _BROKEN_ROW.fullmatch(lines[place]):
         start = place
-        while start < len(lines) and lines[start] == EMPTY_CELL:
-            start += 1
-        if start == len(lines):
-            return start
-        line = lines[start]
-        if found := _IN_ONE_LINE.fullmatch(line):
-            table.rows.append(tuple(cell or "" for cell in found.groups()))
-            if found[2] and not found[3]:
-                table.odd.append(("cell_missing", found[1], line))
-            place = start + 1
-        elif _QUARTER.fullmatch(line):
-            following = _read_cells(table, lines, start)
-            if following is None:
-                return _leave_broken(table, lines, start)
-            place = following
-        elif _GLUED.fullmatch(line):
-            table.odd.append(("cells_glued", line[0], line))
-            place = start + 1
-        else:
-            return start
-
-
-def _read_cells(table: QuarterTable, lines: list[str], start: int) -> int | None:
-    """Read a row whose cells are lines; returns the line behind it, None where it is not whole."""
-    quarter = lines[start]
-    cells: list[str] = []
-    for place in range(start + 1, min(start + 2 + _MOST_CELLS, len(lines))):
-        cell = lines[place]
-        if "/" in cell:
-            break
-        if len(cell) > _LONGEST_CELL:
-            return None
-        cells.append(cell)
-    else:
-        return None
-    if not (pair := _PAIR.fullmatch(cell)):
-        return None
-    first, second = pair[1], pair[2]
-    end = place + 1
-    if not first and len(cells) in (3, 6):  # the pair has cells of its own
-        first = cells.pop()
-        if not second and end < len(lines):  # the stroke has a cell of its own
-            second, end = lines[end], end + 1
-    elif first and not second and end < len(lines) and _is_second(lines, end, quarter):
-        second, end = lines[end], end + 1
-    if len(cells) == 5 and cells[0::2] == [EMPTY_CELL] * 3:  # spacers around them
-        cells = cells[1::2]
-    if len(cells) > 2:
-        return None
-    if len(cells) == 1:
-        table.odd.append(("cell_missing", quarter, " ".join(lines[start:end])))
-    result, score = [*cells, "", ""][:2]
-    table.rows.append((quarter, *("" if one == EMPTY_CELL else one for one in (result, score, first, second))))
-    return end
-
-
-def _shown(cells: list[str]) -> list[str]:
-    return [cell for cell in cells if cell != EMPTY_CELL]
-
-
-def _is_second(lines: list[str], place: int, quarter: str) -> bool:
-    """Whether a line is the second half of a pair, and not the quarter of the next row."""
-    if parse_number(lines[place]) is None:
-        return False
-    following = (parse_integer(quarter) or 0) + 1
-    is_last = not any("/" in line for line in lines[place + 1 : place + 1 + _LINES_OF_A_ROW])
-    return parse_integer(lines[place]) != following or is_last or lines[place + 1 : place + 2] == [lines[place]]
-
-
-def _leave_broken(table: QuarterTable, lines: list[str], start: int) -> int:
-    """Report a row that is not whole, with all that reads like cells below it."""
-    end = start
-    while end < len(lines) and _CELL.fullmatch(lines[end]):
-        end += 1
-    table.odd.append(("row_broken", lines[start], " ".join(_shown(lines[start:end]))))
-    return end
+        while place < len(lines) and _LEFT_CELL.fullmatch(lines[place]):
+            place += 1
+        cells_left = " ".join(cell for cell in lines[start:place] if cell != EMPTY_CELL)
+        table.odd.append(("row_broken", lines[start][0], cells_left))
+    return place
 
 
 _CELLS: Final = ("result_value", "score", "evaluation_2_1", "evaluation_2_2")
@@ -201,20 +132,18 @@ def quarter_rows(table: QuarterTable, whole: Scope, identity: Row) -> list[Row]:
         return Scope(whole.findings, whole.table, f"{whole.key}/{quarter}")
 
     for rule, quarter, printed in table.odd:
-        scope = scope_of(parse_integer(quarter) or 0)
         if rule == "row_broken":
-            scope.add("part_missing", None, printed, "A row of the table of quarters is not whole.")
+            scope_of(int(quarter)).add("part_missing", None, printed, "A row of the table of quarters is not whole.")
         else:
-            scope.add(rule, None, printed)
-    numbers = [parse_integer(row[0]) or 0 for row in table.rows]
-    cells: dict[int, dict[str, str | None]] = {}
-    for quarter_no, row in zip(numbers, table.rows, strict=True):
-        if quarter_no in cells:
-            scope_of(quarter_no).add("duplicate_key", None, " ".join((*row[:3], f"{row[3]} / {row[4]}")))
+            scope_of(int(quarter)).add(rule, None, printed)
+    rows: dict[int, Row] = {}
+    for quarter, *cells in table.rows:
+        scope = scope_of(quarter_no := int(quarter))  # reads Thai digits, too
+        if quarter_no in rows:
+            scope.add("duplicate_key", None, " ".join((quarter, *cells[:2], f"{cells[2]} / {cells[3]}")))
         else:
-            cells[quarter_no] = dict(zip(_CELLS, row[1:], strict=True))
-    values = read_columns(cells.values(), map(scope_of, cells), dict.fromkeys(_CELLS, number))
-    rows = {place: {**identity, "quarter": place, **columns} for place, columns in zip(cells, values, strict=True)}
+            values = {column: number(cell, scope, column) for column, cell in zip(_CELLS, cells, strict=True)}
+            rows[quarter_no] = {**identity, "quarter": quarter_no, **values}
     if list(rows) != list(range(1, len(rows) + 1)):
         whole.add("series_broken", "quarter", ", ".join(map(str, rows)))
     elif not rows and not table.odd:

@@ -158,7 +158,8 @@ def message_verdict(lines: list[str]) -> MessageVerdict | None:
 
     lines: the printed lines, without those of menus
     """
-    words, text = latin_text(lines).lower(), "\n".join(lines)
+    text = "\n".join(lines)
+    words = latin_text(text).lower()
     if any(name in words for name in _FIREWALLS) or any(name in text for name in _FIREWALLS_IN_THAI):
         return "blocked"
     if _places(lines, words):

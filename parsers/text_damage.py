@@ -31,9 +31,9 @@ _AS_LATIN: Final = re.compile("à[¸¹]|[À-ÿ]{3}|[¡-ÿ][¡-¥¨ª¬¯´¸ºÀ
 _AS_CP874: Final = re.compile(r"(?:เ[ธน][^เ\n]?){3}")
 
 
-def latin_text(lines: list[str]) -> str:
-    """All that the lines print in Latin letters and signs: a screen for marks, quicker to search than Thai text."""
-    return "\n".join(lines).encode("latin-1", "ignore").decode("latin-1")
+def latin_text(text: str) -> str:
+    """All that a text has in Latin letters and signs: a screen for marks, quicker to search than Thai text."""
+    return text.encode("latin-1", "ignore").decode("latin-1")
 
 
 def put_back_references(lines: list[str], latin: str) -> list[str]:
@@ -48,28 +48,27 @@ def _letter(reference: re.Match[str]) -> str:
     return chr(code) if 0x0E01 <= code <= 0x0E5B else reference[0]
 
 
-def text_damage(lines: list[str], latin: str, *, undecodable: int = 0) -> list[tuple[str, str]]:
+def text_damage(lines: list[str], text: str, latin: str, *, undecodable: int = 0) -> dict[str, str]:
     """The findings on the page's texts: each rule that is broken, with the first line that breaks it.
 
-    latin: their `latin_text`; undecodable: how many characters of the source could not be read in its charset
+    text: all lines; latin: its `latin_text`; undecodable: how many characters of the source could not be read
     """
-    text = "\n".join(lines)
-    has_marks = "??" in latin
-    least = _LOST if has_marks and sum(map(bool, map(_QUESTION_MARKS.search, lines))) < _LOST_LINES else 2
-    checks: list[tuple[str, bool, Callable[[str], object]]] = [
-        ("text_lost", "\ufffd" in text, lambda line: line.count("\ufffd") >= (_REPLACED if undecodable else 1)),
-        ("text_lost", has_marks, lambda line: sum(map(len, _QUESTION_MARKS.findall(line))) >= least),
-        ("text_misencoded", not latin.isascii() and any(mark in latin for mark in _LATIN_MARKS), _AS_LATIN.search),
-        ("text_misencoded", "เธ" in text, _AS_CP874.search),
-        ("text_misencoded", "&#" in latin or "amp;#" in latin, _HALF_REFERENCE.search),
-        (
-            "text_misencoded",
-            "%E0%" in latin or "%e0%" in latin,
-            lambda line: _PERCENT.search(line) and not _ADDRESS.search(line),
-        ),
-    ]
+    checks: list[tuple[str, Callable[[str], object]]] = []
+    if "\ufffd" in text:
+        checks.append(("text_lost", lambda line: line.count("\ufffd") >= (_REPLACED if undecodable else 1)))
+    if "??" in latin:
+        least = _LOST if sum(map(bool, map(_QUESTION_MARKS.search, lines))) < _LOST_LINES else 2
+        checks.append(("text_lost", lambda line: sum(map(len, _QUESTION_MARKS.findall(line))) >= least))
+    if not latin.isascii() and any(mark in latin for mark in _LATIN_MARKS):
+        checks.append(("text_misencoded", _AS_LATIN.search))
+    if "เธ" in text:
+        checks.append(("text_misencoded", _AS_CP874.search))
+    if "&#" in latin or "amp;#" in latin:
+        checks.append(("text_misencoded", _HALF_REFERENCE.search))
+    if "%E0%" in latin or "%e0%" in latin:
+        checks.append(("text_misencoded", lambda line: _PERCENT.search(line) and not _ADDRESS.search(line)))
     found: dict[str, str] = {}
-    for rule, is_possible, is_damaged in checks:
-        if is_possible and rule not in found and (line := next(filter(is_damaged, lines), None)) is not None:
+    for rule, is_damaged in checks:
+        if rule not in found and (line := next(filter(is_damaged, lines), None)) is not None:
             found[rule] = line
-    return list(found.items())
+    return found

@@ -30,20 +30,20 @@ _HALF_REFERENCE: Final = re.compile(rb"&#x?[0-9a-f]*\Z")
 
 
 def is_cut_off(source: bytes) -> bool:
-    """Whether the bytes (in UTF-8) end in the middle of a tag, a text or a box."""
-    end = source[-_END:].rstrip().lower()
+    """Whether a page ends in the middle of a tag, a text or a box. source: in UTF-8, in small letters."""
+    end = source[-_END:].rstrip()
     if _ends_inside(end):
         return True
     closed = _end_of_page(end)
     if closed is not None:  # a proxy, or a server's error page, may have closed what was cut off
         end = end[:closed].rstrip()
-        return _ends_inside(end) or _left_open_at(source.lower(), end)
-    return bool(end) and _ends_without_end_tag(source.lower(), end)
+        return _ends_inside(end) or _left_open_at(source, end)
+    return bool(end) and _ends_without_end_tag(source, end)
 
 
 def is_open(source: bytes) -> bool:
-    """Whether a document with a whole head has no end tag; old pages leave it out."""
-    return _end_of_page(source[-_END:].lower()) is None and bool(_END_OF_HEAD.search(source.lower()))
+    """Whether a document (in small letters) with a whole head has no end tag; old pages leave it out."""
+    return _end_of_page(source[-_END:]) is None and bool(_END_OF_HEAD.search(source))
 
 
 def _end_of_page(end: bytes) -> int | None:
@@ -58,7 +58,7 @@ def _ends_inside(end: bytes) -> bool:
 
 
 def _ends_without_end_tag(source: bytes, end: bytes) -> bool:
-    """Whether a page without `</body>` was cut off; `source` and `end` in small letters."""
+    """Whether a page without `</body>` was cut off."""
     if any((opened := source.count(b"<" + box)) and opened > source.count(b"</" + box) for box in _BOXES):
         return True
     if not _OPTIONAL_END.search(source) and len(_MAY_STAY_OPEN.findall(source)) >= _HABIT:
@@ -71,7 +71,7 @@ def _ends_without_end_tag(source: bytes, end: bytes) -> bool:
 
 
 def _left_open_at(source: bytes, end: bytes) -> bool:
-    """Whether the end stands in an element of which the page has closed all others; both in small letters."""
+    """Whether the end stands in an element of which the page has closed all others."""
     last = _last_tag(end)
     if last is None or last[1]:
         return False

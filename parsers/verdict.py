@@ -44,19 +44,17 @@ _ANYBODYS: Final = frozenset(PROJECT_HEADINGS[key] for key in ("rationale", "obj
 _FIRST_LINES: Final = (PROJECT_PAGE_TITLE, KPI_PAGE_TITLE, RESULT_LIST_TITLE, CITY_INDICATOR_TITLE, YII_CODE_LABEL)
 
 
-def kind_of(lines: list[str]) -> Kind:
-    """The kind of page; menus may print the titles of all kinds.
+def kind_of(lines: list[str], text: str) -> Kind:
+    """The kind of page; menus may print the titles of all kinds. text: the lines, each between two line breaks.
 
     A page that has lost its title is known by two of the headings of its kind; an indicator's also by the lines that
     only it prints.
     """
-    if PROJECT_PAGE_TITLE in lines and any(line.startswith(PROGRESS_LABEL) for line in lines):  # by far the most
+    if PROJECT_PAGE_TITLE in lines and _shows_progress(text):  # by far the most
         return "project"
-    printed = frozenset(lines)
-    text = "\n".join(("", *lines, ""))  # searching it is quicker than asking each line how it begins
     titles: dict[Kind, bool] = {
-        "project": PROJECT_PAGE_TITLE in printed,
-        "kpi": KPI_PAGE_TITLE in printed or _KPI_QUARTERS in printed,
+        "project": PROJECT_PAGE_TITLE in lines,
+        "kpi": KPI_PAGE_TITLE in lines or _KPI_QUARTERS in lines,
         "result_list": f"\n{RESULT_LIST_TITLE}" in text and _names_agency(lines),
         "city_indicator": CITY_INDICATOR_TITLE in text and any(map(_CITY_TITLE_LINE.fullmatch, lines)),
         "yii_project": f"\n{YII_CODE_LABEL}" in text,
@@ -64,7 +62,7 @@ def kind_of(lines: list[str]) -> Kind:
     titled = [kind for kind, found in titles.items() if found]
     if len(titled) > 1:
         titled = [kind for kind in titled if _SHOWS[kind](text)] or titled
-    return titled[0] if titled else _untitled_kind(printed, text)
+    return titled[0] if titled else _untitled_kind(frozenset(lines), text)
 
 
 def _untitled_kind(printed: frozenset[str], text: str) -> Kind:

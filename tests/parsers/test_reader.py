@@ -160,9 +160,9 @@ def test_a_tag_of_thousands_of_attributes_costs_no_more_than_its_length() -> Non
     assert time.process_time() - start < 1
 
 
-@pytest.mark.parametrize("sign", ["␞8", "␞99␞", "␞-0", "␞" + "9" * 5_000 + "␞", "&#9246;7&#9246;"])
+@pytest.mark.parametrize("sign", ["␞8", "␞99␞", "␞" * 5_000, "&#9246;7&#9246;"])
 def test_a_page_may_print_the_sign_that_marks_links(sign: str) -> None:
     body = f"<p><a href=x>ก</a> ข</p><p>{sign}</p><p><a href=y>ค</a></p>".encode()
     page = read_page(body)
     assert (page.lines[0], page.lines[-1]) == ("ก ข", "ค")
-    assert page.links == [("x", 0, True), ("y", len(page.lines) - 1, True)]
+    assert [(link.target, link.leads) for link in page.links] == [("x", False), ("y", False)]

@@ -61,7 +61,7 @@ def test_half_a_letter_at_the_end_is_a_cut(letters: int, end: str) -> None:
 
 @pytest.mark.parametrize("page", sorted(FIXTURES.glob("*.html")), ids=lambda page: page.stem)
 def test_a_saved_page_is_whole_and_its_first_half_is_not(page: Path) -> None:
-    source = decode(page.read_bytes()).source
+    source = decode(page.read_bytes()).source.lower()
     assert not is_cut_off(source)
     assert is_cut_off(source[: len(source) // 2])
 
