@@ -100,7 +100,8 @@ REWRITES: Final = frozenset(("report_edited", "report_removed", "result_restated
 QUARTERS: Final = frozenset(("project_kpi_quarters", "kpi_quarters", "result_list_quarters"))
 LISTS: Final = frozenset(("result_list_items", "result_list_links", "result_list_quarters"))
 TEXTS: Final = frozenset(
-    "name name_en rationale objectives targets description definition summary narrative strategy heading report".split()
+    "name name_en rationale objectives targets description definition summary narrative strategy heading report "
+    "method source data_kind".split()
 )
 REPORT_TEXTS: Final = frozenset(("note", "problems", "obstacles"))
 
@@ -160,6 +161,7 @@ _OF_COLUMN: Final = {
     "projects.fiscal_year_be": "fiscal_year_changed",
     "projects.fiscal_year_ce": "fiscal_year_changed",
     "unit": "unit_changed",
+    "target": "target_moved",  # of a city indicator, a text
     "kpi_level": "level_changed",
     "kpi_type": "level_changed",
 }

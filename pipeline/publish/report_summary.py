@@ -9,6 +9,7 @@ from pipeline.compare.changes import record_of
 from pipeline.compare.classify import SEVERITIES
 from pipeline.compare.diff import Comparison
 from pipeline.compare.league import Standing
+from pipeline.compare.text_diff import changed_words, is_text_change
 from pipeline.publish.report_annex import Annex
 from pipeline.publish.report_words import Words
 from pipeline.terminal import one_line
@@ -17,6 +18,7 @@ WORST: Final = 10
 _MOST_REASONS: Final = 4
 _MOST_AGENCIES: Final = 3
 _LONGEST_VALUE: Final = 24
+_LONGEST_WORDS: Final = 48
 _WEIGHTS: Final = {"critical": 10_000, "major": 100, "minor": 1}
 _SURE: Final = ("project_new", "project_gone", "project_back")
 
@@ -177,8 +179,15 @@ def _gravity(rows: list[dict[str, Any]]) -> float:
 
 
 def _values(row: dict[str, Any]) -> str:
-    """Both values of a change, where they are short; of a report that was added or removed its day and percentage."""
+    """Both values of a change, where they are short; of a text the changed words; of a whole report its day and percentage."""
     before, after = row["before"], row["after"]
+    if is_text_change(row):
+        pieces = changed_words(before, after)
+        changed = []
+        for operation, sign in (("removed", "−"), ("added", "+")):
+            words = " … ".join(piece.text.strip() for piece in pieces if piece.operation == operation)
+            changed += [f"{sign} “{one_line(words, _LONGEST_WORDS)}”"] if words else []
+        return f" ({', '.join(changed)})"
     if row["column"]:
         if before is None or after is None or max(len(before), len(after)) > _LONGEST_VALUE:
             return ""

@@ -313,6 +313,15 @@ def test_one_edit_is_one_row_with_a_meaning_of_its_own(edit: Callable[[Tables], 
     assert told(edit) == expected
 
 
+@pytest.mark.parametrize(
+    ("column", "meaning"),
+    [("target", "target_moved"), ("method", "text_edited"), ("source", "text_edited"), ("unit", "unit_changed")],
+)
+def test_a_city_indicator_has_words_of_its_own(column: str, meaning: str) -> None:
+    before: Tables = {"city_indicators": [{"indicator_no": "87", "name": "พื้นที่สีเขียว", "unit": "ไร่", "target": "100 ไร่"}]}
+    assert told(first("city_indicators", **{column: "120 แห่ง"}), before)[0][0] == meaning
+
+
 def add_report(day: str, percent: float = 60.0) -> Callable[[Tables], None]:
     row = {"reported_on_date": day, "note": "ส่งมอบงานงวดสุดท้ายแล้ว", "progress_percent": percent}
     return reorder("progress_reports", lambda rows: [*rows, {**rows[0], **row}])
