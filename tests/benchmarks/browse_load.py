@@ -6,8 +6,9 @@ of the projects changed: committing 400 nights would take an hour, and pages are
 the network, and pages of nights that only the index has.
 
 Readers ask one page, look at it for half a second to one and a half, and ask another; `--hurry` leaves that out. Server time
-is what the server says in `Server-Timing`; waiting is what a reader sees. `--commit` commits a night to a copy of the store
-meanwhile, to see what that costs readers on this machine. (That no answer mixes two nights is a test's.)
+is what the server says in `Server-Timing`, and its CPU what it would be on a machine with nothing else to do; waiting is what
+a reader sees. `--commit` commits a night to a copy of the store meanwhile, to see what that costs readers on this machine.
+(That no answer mixes two nights is a test's.)
 """
 
 import argparse
@@ -163,10 +164,12 @@ def read(
         path, began = asked[kind](chance), time.perf_counter()
         connection.request("GET", path, headers={"accept-language": chance.choice(("th", "en"))})
         answer = connection.getresponse()
-        body = answer.read()
+        answer.read()
         waited = (time.perf_counter() - began) * 1000
-        timing = answer.getheader("server-timing") or ""
-        found.append((kind, answer.status, float(timing.partition("dur=")[2] or 0), waited, len(body)))
+        took, worked = (
+            float(number) for number in re.findall(r"dur=([\d.]+)", answer.getheader("server-timing") or "")
+        )
+        found.append((kind, answer.status, (took, worked, waited)))
 
 
 def resident(pid: int) -> tuple[float, float]:
@@ -176,8 +179,8 @@ def resident(pid: int) -> tuple[float, float]:
     return now, highest
 
 
-def start_server(data: Path) -> tuple[subprocess.Popen[str], int, float]:
-    """`bma-progress browse`, its port, and the seconds until it answered."""
+def start_server(data: Path) -> tuple[subprocess.Popen[str], int, float, float]:
+    """`bma-progress browse`, its port, the seconds until it answered, and its CPU seconds until then."""
     command = [sys.executable, "-c", "from flows.cli import main; main()", "browse", "--data", str(data), "--port", "0"]
     began = time.perf_counter()
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -186,7 +189,9 @@ def start_server(data: Path) -> tuple[subprocess.Popen[str], int, float]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/agencies")
     connection.getresponse().read()
-    return server, port, time.perf_counter() - began
+    fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
+    worked = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return server, port, time.perf_counter() - began, worked
 
 
 def commit_beside(data: Path, copy: Path, night: int, projects: int) -> None:
@@ -201,15 +206,21 @@ def commit_beside(data: Path, copy: Path, night: int, projects: int) -> None:
 
 
 def print_times(found: list[Any]) -> None:
-    by_kind = defaultdict(list)
-    for kind, status, took, waited, _ in found:
+    by_kind: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    for kind, status, times in found:
         assert status == 200, (kind, status)
-        by_kind[kind].append((took, waited))
-    print(f"{'page':20} {'asked':>6} {'server time: median':>20} {'p95':>7} {'waited: p95':>12}   ms")
-    for kind, times in [*by_kind.items(), ("all", [(took, waited) for _, _, took, waited, _ in found])]:
-        took, waited = ([time_[side] for time_ in times] for side in (0, 1))
-        p95 = [statistics.quantiles(side, n=20)[-1] if len(side) > 1 else side[0] for side in (took, waited)]
-        print(f"{kind:20} {len(times):6} {statistics.median(took):20.1f} {p95[0]:7.1f} {p95[1]:12.1f}")
+        by_kind[kind].append(times)
+    by_kind["all"] = [times for _, _, times in found]
+    print(
+        f"{'ms':20} {'asked':>6} {'server time: median':>20} {'p95':>7} {'its CPU: median':>16} {'p95':>7} {'waited: p95':>12}"
+    )
+    for kind, rows in by_kind.items():
+        took, worked, waited = zip(*rows, strict=True)
+        middle = [statistics.median(side) for side in (took, worked)]
+        late = [statistics.quantiles(side, n=20)[-1] if len(side) > 1 else side[0] for side in (took, worked, waited)]
+        print(
+            f"{kind:20} {len(rows):6} {middle[0]:20.1f} {late[0]:7.1f} {middle[1]:16.1f} {late[1]:7.1f} {late[2]:12.1f}"
+        )
 
 
 def main() -> None:
@@ -240,9 +251,9 @@ def main() -> None:
     print(
         f"index: {index.file.stat().st_size / 1e6:.0f} MB, {', '.join(f'{number:,} {name}' for name, number in counts.items())}"
     )
-    server, port, started = start_server(data)
+    server, port, started, worked = start_server(data)
     try:
-        print(f"start until the first answer: {started:.1f} s")
+        print(f"start until the first answer: {started:.1f} s, {worked:.1f} s of it CPU")
         found: list[Any] = []
         until = time.monotonic() + asked.seconds
         pages = questions(index, asked.projects)

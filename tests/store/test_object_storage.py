@@ -1,5 +1,6 @@
 """A store on a real S3 server (moto's, a process of its own on loopback): the same answers, whoever writes, dies or reads."""
 
+import hashlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import obstore
 import pyarrow.fs
 import pyarrow.parquet as pq
 import pytest
+from support.served_store import served_store
 
 from flows.cli import main
 from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError
@@ -104,6 +106,14 @@ def test_nights_from_two_machines_make_one_history(
     latest = json.loads(files.open_input_stream(f"{root}/latest.json").read())
     projects = pq.read_table(f"{root}/{latest['tables']['projects']}", filesystem=files)
     assert projects.to_pylist() == here["projects"]
+    # and the browser shows it as it shows a folder
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with served_store(url) as browser:
+        shown = browser.get("/search?kind=project&format=json").json()
+        assert shown["harvest_id"] == third.harvest_id
+        assert {row["project_code"] for row in here["projects"]} <= {row["code"] for row in shown["rows"]}
+        sha256 = browser.get("/projects/24000000-3051?format=json").json()["timeline"][0]["page_sha256"]
+        assert hashlib.sha256(browser.get(f"/pages/{sha256}/body").content).hexdigest() == sha256
 
 
 def test_the_commands_take_the_address(url: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
