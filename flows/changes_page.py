@@ -1,17 +1,24 @@
 """The page of all changes of a harvest, in the folder of its run."""
 
+import html
+import re
 from collections import Counter
 from typing import Any
+
+import pyarrow as pa
 
 from flows.events import Changes
 from pipeline.compare.classify import MEANINGS, SEVERITIES, severity_of
 from pipeline.compare.diff import compare_snapshots
 from pipeline.compare.inputs import StoreSnapshot
+from pipeline.errors import shortened
 from pipeline.harvest.run import HarvestRun
+from pipeline.plain_text import printable
 from pipeline.publish.report import report_html
 from pipeline.store.run_files import CHANGES_PAGE
 
 _EXAMPLES = 5
+_SHOWN = 300
 
 
 def write_changes_page(run: HarvestRun) -> Changes | None:
@@ -44,4 +51,20 @@ def write_changes_page(run: HarvestRun) -> Changes | None:
     ]
     none = {"meaning": "none", "differences": 0, "records": 0, "such as": ""}
     by_severity = {severity: severities[severity] for severity in SEVERITIES if severities[severity]}
-    return Changes(before, by_meaning or [none], by_severity, str(page.resolve()))
+    return Changes(before, by_meaning or [none], by_severity, str(page.resolve()), _markdown(comparison.changes))
+
+
+def _markdown(changes: pa.Table) -> str:
+    """The most severe changes as a table in Markdown; what the portal prints stays text."""
+    lines = ["| meaning | record | where | before | after |", "|---|---|---|---|---|"]
+    for row in changes.slice(0, _SHOWN).to_pylist():
+        code = row["project_code"] or row["kpi_code"] or row["agency_code"]
+        where = " ".join(filter(None, (row["table"], row["column"])))
+        lines.append("| " + " | ".join(map(_cell, (row["meaning"], code, where, row["before"], row["after"]))) + " |")
+    left = len(changes) - _SHOWN
+    return "\n".join([*lines, *([f"\n… and {left:,} more in {CHANGES_PAGE}"] if left > 0 else [])])
+
+
+def _cell(value: Any) -> str:
+    text = shortened(printable(" ".join(str("" if value is None else value).split())))
+    return re.sub(r"([\\`*_{}\[\]()#+!|~-])", r"\\\1", html.escape(text))

@@ -39,12 +39,16 @@ class CommitBegun:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a harvest changed. before: the harvest compared with; by_…: counts; page: file of the page of all changes"""
+    """What a harvest changed. before: the harvest compared with; by_…: counts
+
+    page: file of the page of all changes; markdown: the most severe of them
+    """
 
     before: str
     by_meaning: list[dict[str, Any]]
     by_severity: dict[str, int]
     page: str
+    markdown: str
 
 
 @dataclass(frozen=True, slots=True)

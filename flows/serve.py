@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from flows.prefect_ import environment as prefect_setup
 from flows.prefect_.errors import prefect_failures, require_prefect
 from flows.prefect_.server import SECRET_FILE, prefect_server
+from flows.systemd import notify_systemd
 from pipeline.errors import SettingsError
 from pipeline.harvest.request import HarvestRequest
 from pipeline.operate.notify import unencrypted
@@ -110,6 +111,7 @@ async def _serve(request: HarvestRequest, schedule: "CronSchedule", address: str
         err=True,
     )
     await supervisor.begin()
+    notify_systemd("READY=1")
     tasks = [asyncio.create_task(runner.start()), asyncio.create_task(supervisor.watch())]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

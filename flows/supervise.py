@@ -11,6 +11,7 @@ from flows.notifications import notify_changes, notify_killed, notify_late
 from flows.prefect_.errors import PrefectFailedError
 from flows.prefect_.flow_runs import begin_harvest, drop_overdue
 from flows.prefect_.notifications import with_secrets
+from flows.systemd import notify_systemd
 from pipeline.errors import BmaProgressError, first_line
 from pipeline.harvest.due import answered_until
 from pipeline.harvest.old_runs import is_too_old
@@ -75,6 +76,7 @@ class Supervisor:
                     self._say(*problems)
             except Exception as error:  # noqa: BLE001 - a damaged store, a server that restarts: said, and looked at again
                 self._say(str(error) if isinstance(error, BmaProgressError) else first_line(error))
+            notify_systemd("WATCHDOG=1")
             await asyncio.sleep(_CHECK)
 
     async def _begin_killed(self) -> bool:

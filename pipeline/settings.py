@@ -180,8 +180,12 @@ class Settings(BaseModel):
     # A week of full states answers the common questions at once; older ones are rebuilt from the harvests.
     keep_snapshots: int = Field(7, ge=1, description="Snapshots kept beside the first of every month.")
     # A log has a line for every page of the harvest: some 200 bytes each, more than the harvest itself adds. What a harvest
-    # looked at stays in its pages.parquet for ever, its report in runs/.
-    keep_logs: int = Field(30, ge=1, description="Harvests whose log.jsonl is kept; reports are kept always.")
+    # looked at stays in its pages.parquet for ever.
+    keep_logs: int = Field(30, ge=1, description="Harvests whose log.jsonl is kept.")
+    # Two reports of a year and more of nights are 40 MB; what they say of pages stays in the harvests for ever.
+    keep_reports: int = Field(
+        400, ge=30, description="Harvests whose report.json and report.txt are kept; their hashes are kept always."
+    )
 
     # After half of a night's interval a page is nearer to the next night than to its own.
     resume_hours: float | None = Field(

@@ -355,7 +355,7 @@ class HarvestRun:
         sha256 = write_report(self.folder, result, self.settings.portal)
         commit(staged, held_back=result.held_back, report=result.summary(), run_sha256=sha256, due=self.due)
         self.store.prune_snapshots(self.settings.keep_snapshots)
-        self.store.prune_logs(self.settings.keep_logs)
+        self.store.prune_runs(self.settings.keep_logs, self.settings.keep_reports)
         self.close()
         drop_spool(self.folder)
         return result

@@ -23,6 +23,10 @@ SUMS: Final = "SHA256SUMS"
 LATER_SUMS: Final = "SHA256SUMS.later"
 PRUNED: Final = (LOG, CHANGES_PAGE)
 """What is deleted of older harvests, as the setting keep_logs says."""
+REPORTS: Final = ("report.json", "report.txt")
+"""What is deleted of much older ones, as the setting keep_reports says."""
+REPORTS_KEPT: Final = 30
+"""Harvests whose reports are always kept, the newest ones."""
 
 
 def write_sums(folder: Path) -> str:

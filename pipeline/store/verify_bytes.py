@@ -14,7 +14,7 @@ from pipeline.store.archive import contradicts, read_snapshot
 from pipeline.store.durable import canonical_json, file_sha256, unseal
 from pipeline.store.layout import FORMAT, HARVEST_ID, HEAD, MANIFEST, README, SNAPSHOT, SPOOL, Folder, ids_in
 from pipeline.store.packs import PACK, harvest_folder, packed_ids, packs
-from pipeline.store.run_files import LATER, LATER_SUMS, PRUNED, SUMS
+from pipeline.store.run_files import LATER, LATER_SUMS, PRUNED, REPORTS, REPORTS_KEPT, SUMS
 
 _EXPECTED: Final = frozenset(
     ("README.md", "store.json", HEAD, "latest", "harvests", "snapshots", "runs", "tmp", ".lock")
@@ -262,7 +262,7 @@ def _runs(root: Path) -> Iterator[VerifyProblem]:
             files = {**{name: later[name] for name in LATER if name in later}, **files}
         elif path.name not in followed:
             besides |= frozenset(LATER)  # no list of them yet; older versions wrote none
-        for name in PRUNED:
+        for name in PRUNED if path.name in ids[-REPORTS_KEPT:] else (*PRUNED, *REPORTS):
             if not (path / name).exists():
                 files.pop(name, None)
         yield from _files(where, path, files, besides, _UNPROVEN)

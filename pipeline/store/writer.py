@@ -17,7 +17,7 @@ from pipeline.store.layout import FOLDERS, FORMAT, README
 from pipeline.store.lock import turn, write_lock
 from pipeline.store.mirror import mirror_of
 from pipeline.store.own_parts import check_own_parts
-from pipeline.store.run_files import PRUNED
+from pipeline.store.run_files import PRUNED, REPORTS
 from pipeline.store.set_aside import set_aside
 
 
@@ -51,11 +51,12 @@ class StoreWriter(Archive):
         """Drop derived states older than the last `keep` that are not the first of a month; returns the ids of those dropped."""
         return snapshots.prune_snapshots(self, keep)
 
-    def prune_logs(self, keep: int) -> None:
-        """Delete the logs and pages of changes of runs older than the last `keep` harvests; their reports stay."""
-        for id_ in self.harvest_ids()[:-keep]:
-            for name in PRUNED:
-                (self.root / "runs" / id_ / name).unlink(missing_ok=True)
+    def prune_runs(self, keep_logs: int, keep_reports: int) -> None:
+        """Delete the logs and pages of changes, and later the reports, of runs older than so many harvests; hashes stay."""
+        ids = self.harvest_ids()
+        for names, old in ((PRUNED, ids[:-keep_logs]), (REPORTS, ids[:-keep_reports])):
+            for file in (self.root / "runs" / id_ / name for id_ in old for name in names):
+                file.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def harvest_night(data: Path, night: int, pages: int) -> None:
         staged = stage(writer, harvest_id, answers(night, pages, known), known)
         commit(staged, held_back=None, report={})
         writer.prune_snapshots(7)
-        writer.prune_logs(30)
+        writer.prune_runs(30, 400)
 
 
 def ask(data: Path, question: str) -> None:

@@ -50,6 +50,9 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
     command = ["systemd-analyze", "verify", "--man=no", str(tmp_path / "bma-progress.service")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+    command = ["systemd-analyze", "security", "--offline=yes", "--threshold=25", str(tmp_path / "bma-progress.service")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout  # an exposure of more than 2.5
 
 
 def test_the_settings_file_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,13 +88,23 @@ def test_the_container_holds_all_that_it_installs(tmp_path: Path) -> None:
     }
     assert {name.partition("/")[0] for name in packed if ".dist-info/" not in name} == set(homes)
     assert wanted <= packed
-    words = {line.split()[0]: line.partition(" ")[2] for line in lines if line.startswith(("ENTRYPOINT", "CMD", "ENV"))}
+    assert [line.split()[0] for line in lines if line.startswith(("USER", "VOLUME", "HEALTHCHECK"))]
+    words = {
+        line.split()[0]: line.partition(" ")[2] for line in lines if line.startswith(("ENTRYPOINT", "CMD", "ENV B"))
+    }
     command_, *arguments = json.loads(words["ENTRYPOINT"]) + json.loads(words["CMD"])
     assert command_ == "bma-progress"
     assert isinstance(command_named(arguments[0]).make_context(arguments[0], arguments[1:]), click.Context)
     name, _, value = words["ENV"].partition("=")
     assert name.removeprefix("BMA_PROGRESS_").lower() in Settings.model_fields
     assert value.startswith("/data/")
+
+
+def test_compose_starts_the_container_without_rights() -> None:
+    (service,) = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"].values()
+    assert (DEPLOY / service["build"]["context"]).resolve() == ROOT
+    assert (ROOT / service["build"]["dockerfile"]).is_file()
+    assert (service["read_only"], service["cap_drop"], service["volumes"]) == (True, ["ALL"], ["bma-progress:/data"])
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
@@ -128,6 +129,17 @@ def test_a_missed_time_is_answered_once(
                 run.close()
             asyncio.run(supervisor(settings).begin())
     assert begun == [("a missed harvest", due)]
+
+
+def test_systemd_hears_that_the_service_lives(
+    settings: Settings, begun: list[tuple[str, datetime]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind("\0bma-progress-test")
+        systemd.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", "@bma-progress-test")
+        watch(settings)
+        assert systemd.recv(100) == b"WATCHDOG=1"
 
 
 def test_a_lost_server_ends_the_service(settings: Settings, begun: list[tuple[str, datetime]]) -> None:

@@ -1,6 +1,7 @@
 """Each night has its own date: an old unfinished harvest is not resumed, and a harvest records what it answers."""
 
 import asyncio
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.due import answered_until
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.run import HarvestRun
+from pipeline.store import verify_bytes
 from pipeline.store.layout import harvest_id_at
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer
@@ -95,3 +97,19 @@ def test_a_harvest_that_began_a_second_early_answers_its_time(tmp_path: Path) ->
         assert answered_until(create_store(tmp_path / "store", portal.url)) is None
         assert execute(asked).state == "Completed"
     assert answered_until(open_archive(tmp_path / "store")) == ahead
+
+
+def test_of_old_runs_the_hashes_stay(three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "store"
+    shutil.copytree(three_nights, data, symlinks=True)
+    with open_writer(data) as writer:
+        first, second, last = writer.harvest_ids()
+        writer.prune_runs(1, 2)
+    left = {id_: {path.name for path in (data / "runs" / id_).iterdir()} for id_ in (first, second, last)}
+    assert "SHA256SUMS" in left[first] <= {"SHA256SUMS", "SHA256SUMS.later"}
+    assert {"report.json", "report.txt"} <= left[second]
+    assert "log.jsonl" not in left[second]
+    assert "log.jsonl" in left[last]
+    assert {problem.what for problem in verify_store(data)} == {"missing"}  # a report of one of the newest is damage
+    monkeypatch.setattr(verify_bytes, "REPORTS_KEPT", 2)
+    assert verify_store(data) == []
