@@ -1,9 +1,11 @@
 """How the anchoring of a harvest ended, as the folder of its run says."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from pipeline.store.archive import Archive
+from pipeline.store.document_shapes import is_anchor
+from pipeline.store.durable import read_document
 from pipeline.store.run_files import ANCHOR_FILE
 
 
@@ -25,6 +27,7 @@ class Anchored:
 def anchor_of(store: Archive, harvest_id: str) -> Anchored | None:
     """How the anchoring of a harvest ended; None where none was asked for, or its file cannot be read."""
     try:
-        return Anchored(**json.loads((store.root / "runs" / harvest_id / ANCHOR_FILE).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        about = json.loads(read_document(store.root / "runs" / harvest_id / ANCHOR_FILE))
+    except (OSError, ValueError, RecursionError):
         return None
+    return Anchored(**{one.name: about[one.name] for one in fields(Anchored)}) if is_anchor(about) else None

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -14,6 +15,7 @@ from pipeline.errors import StoreError
 from pipeline.operate.anchored import Anchored, anchor_of
 from pipeline.schema.agencies import agency
 from pipeline.store.archive import Archive
+from pipeline.store.durable import read_document
 from pipeline.store.layout import BANGKOK, SPOOL, harvest_start
 from pipeline.store.lock import is_locked
 from pipeline.store.run_files import LOG
@@ -151,7 +153,9 @@ def status_view(store: Archive, found: Condition, *, verbose: bool = True) -> Re
     if verbose and (noise := _noise(store, newest)):
         add("Noise", noise)
     file = store.root / "runs" / newest / "report.txt"
-    report = file.read_text(encoding="utf-8") if file.is_file() else f"Harvest {newest} left no report.\n"
+    report = f"Harvest {newest} left no report.\n"
+    with suppress(OSError):
+        report = read_document(file).decode("utf-8", "replace")
     if not verbose:
         report = report.partition("\nCoverage\n")[0] + _wrong_agencies(store, newest)
     return Group(grid, Text(f"\n{report}", end=""))
@@ -160,16 +164,10 @@ def status_view(store: Archive, found: Condition, *, verbose: bool = True) -> Re
 def _wrong_agencies(store: Archive, harvest_id: str) -> str:
     """The agencies of which pages failed, were suspect or blocked, or did not come, by name."""
     try:
-        groups = json.loads((store.root / "runs" / harvest_id / "report.json").read_bytes())["coverage"]
-    except (OSError, ValueError, KeyError):
+        groups = json.loads(read_document(store.root / "runs" / harvest_id / "report.json"))["coverage"]
+        wrong = _wrong_groups(groups)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):  # no report of ours
         return ""
-    wrong: dict[str, Counter[str]] = {}
-    for group in groups:
-        bad = Counter({name: group[name] for name in ("failed", "suspect", "blocked") if group[name]})
-        if missing := group["expected"] - group["ok"] - bad.total():
-            bad["missing"] = max(missing, 0)
-        if bad.total():
-            wrong.setdefault(group["agency_code"], Counter()).update(bad)
     lines = [
         f"  {code} {agency(code).name_th or ''}: {', '.join(f'{count:,} {name}' for name, count in bad.items() if count)}"
         for code, bad in wrong.items()
@@ -177,6 +175,17 @@ def _wrong_agencies(store: Archive, harvest_id: str) -> str:
     return "\n".join(
         ["", *(["Agencies with something wrong", *lines] if lines else []), "", "All of it: --verbose", ""]
     )
+
+
+def _wrong_groups(groups: list[dict[str, Any]]) -> dict[str, Counter[str]]:
+    wrong: dict[str, Counter[str]] = {}
+    for group in groups:
+        bad = Counter({name: group[name] for name in ("failed", "suspect", "blocked") if group[name]})
+        if missing := group["expected"] - group["ok"] - bad.total():
+            bad["missing"] = max(missing, 0)
+        if bad.total():
+            wrong.setdefault(group["agency_code"], Counter()).update(bad)
+    return wrong
 
 
 _SENTENCES: Final = {

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from pipeline.errors import StoreDamagedError, StoreError, refused_by_machine
 from pipeline.location import place_of
 from pipeline.schema.columns import TABLES, schema_version
-from pipeline.store.durable import is_unaltered, unreadable, unseal
+from pipeline.store.document_shapes import is_snapshot
+from pipeline.store.durable import is_unaltered, read_document, unreadable, unseal
 from pipeline.store.harvests import Harvests
 from pipeline.store.layout import FORMAT, HARVEST_ID, SNAPSHOT, ids_in
 from pipeline.store.own_parts import check_own_parts
@@ -34,7 +35,7 @@ class Archive(Harvests):
         file = self.root / "store.json"
         check_own_parts(self.root)
         try:
-            about = json.loads(file.read_text(encoding="utf-8"))
+            about = json.loads(read_document(file))
         except FileNotFoundError:
             raise StoreError(
                 f"{self.place} holds no store; run `bma-progress harvest --data {self.place}` first, or name another folder"
@@ -217,10 +218,10 @@ def has_current_columns(snapshot: Path) -> bool:
 def read_snapshot(folder: Path) -> dict[str, Any] | None:
     """What the `snapshot.json` of a folder says; None where it is missing, or is not what was written."""
     try:
-        about, whole = unseal((folder / SNAPSHOT).read_bytes(), "snapshot_sha256")
-    except (OSError, ValueError, KeyError, TypeError):
+        about, whole = unseal(read_document(folder / SNAPSHOT), "snapshot_sha256")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return about if whole and {"harvest_id", "schema_version", "files"} <= about.keys() else None
+    return about if whole and is_snapshot(about) else None
 
 
 def contradicts(manifest: Mapping[str, Any], about: Mapping[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """Files that survive a crash: written whole or not at all, forced to disk, known by their SHA-256."""
 
+import errno
 import glob
 import hashlib
 import json
@@ -15,6 +16,7 @@ from typing import Any
 import orjson
 
 from pipeline.errors import StoreDamagedError, StoreError
+from pipeline.store.document_shapes import LARGEST
 from pipeline.store.layout import Folder
 
 
@@ -51,6 +53,15 @@ def write_durably(path: Path, content: bytes, staging: Path | None = None) -> No
         os.fsync(stream.fileno())
     temporary.replace(path)
     sync_folder(path.parent)
+
+
+def read_document(file: Folder) -> bytes:
+    """The bytes of a small file. Raises OSError where it is none, or so large that it is no document of ours."""
+    with file.open("rb") as stream:
+        content: bytes = stream.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(file))
+    return content
 
 
 def sync_file(path: Path) -> None:

@@ -16,7 +16,8 @@ import zstandard
 
 from pipeline.errors import MissingPageError, StoreDamagedError, StoreError
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE
-from pipeline.store.durable import is_unaltered
+from pipeline.store.document_shapes import is_manifest
+from pipeline.store.durable import is_unaltered, read_document
 from pipeline.store.index import committed_ids, listed_harvests, read_head
 from pipeline.store.layout import HARVEST_ID, MANIFEST, Folder, harvest_id_at
 from pipeline.store.packs import harvest_folder, pack_of, parquet_source
@@ -221,10 +222,10 @@ def _parse_manifest(harvests: Path, harvest_id: str, version: tuple[int, int, in
     """Read a manifest; version: what changes with its content."""
     file = harvest_folder(harvests, harvest_id) / MANIFEST
     try:
-        manifest: dict[str, Any] = orjson.loads(file.read_bytes())
+        manifest: dict[str, Any] = orjson.loads(read_document(file))
     except (OSError, KeyError, orjson.JSONDecodeError, zipfile.BadZipFile):
         manifest = {}
-    if not isinstance(manifest, dict) or not manifest.keys() >= {"files", "published", "previous"}:
+    if not is_manifest(manifest):
         raise StoreDamagedError(f"{file} cannot be read; run `bma-progress verify`")
     return manifest
 

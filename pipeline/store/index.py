@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from pipeline.store.durable import unseal
+from pipeline.store.document_shapes import is_head
+from pipeline.store.durable import read_document, unseal
 from pipeline.store.layout import HEAD, ids_in
 from pipeline.store.packs import pack_of, packed_ids, packs
 
@@ -36,8 +37,8 @@ def listed_harvests(root: Path) -> Listed:
 def _read_listed(file: Path, version: tuple[int, int, int]) -> Listed:
     """version: what changes with the file's content"""
     try:
-        head, whole = unseal(file.read_bytes(), "head_sha256")
-        return Listed(head["harvests"], frozenset(head["packs"])) if whole else _NOTHING
+        head, whole = unseal(read_document(file), "head_sha256")
+        return Listed(head["harvests"], frozenset(head["packs"])) if whole and is_head(head) else _NOTHING
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return _NOTHING
 
@@ -45,10 +46,10 @@ def _read_listed(file: Path, version: tuple[int, int, int]) -> Listed:
 def read_head(root: Path) -> dict[str, Any]:
     """What head.json says; empty where it is lost or damaged."""
     try:
-        head = orjson.loads((root / HEAD).read_bytes())
+        head: dict[str, Any] = orjson.loads(read_document(root / HEAD))
     except (OSError, orjson.JSONDecodeError):
         return {}
-    return head if isinstance(head, dict) else {}
+    return head if is_head(head) else {}
 
 
 def committed_ids(root: Path) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Final
 from pipeline.errors import StoreError
 from pipeline.store.layout import FOLDERS
 
+_DEPTH: Final = 1  # folders in folders that are looked into
 _FILES: Final = ("store.json", "head.json", "README.md", ".lock")
 
 
@@ -28,8 +29,25 @@ def check_own_parts(root: Path, *, writing: bool = False) -> None:
         right = stat.S_ISDIR(about.st_mode) if name in FOLDERS else stat.S_ISREG(about.st_mode)
         if not right:
             raise _not_own(path, "a link" if stat.S_ISLNK(about.st_mode) else "neither a file nor a folder of a store")
+        if name in FOLDERS and (odd := _odd_inside(path, _DEPTH)):
+            raise _not_own(odd, "neither a file nor a folder of a store")
         if writing and hasattr(os, "getuid") and about.st_uid not in (os.getuid(), root.stat().st_uid):
             raise _not_own(path, "another user's")
+
+
+def _odd_inside(folder: Path, depth: int) -> Path | None:
+    """A link, a pipe or a device in a folder, which a reader would follow, or wait for without an end; None without one."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if depth and (odd := _odd_inside(folder / entry.name, depth - 1)):
+                        return odd
+                elif not entry.is_file(follow_symlinks=False):
+                    return folder / entry.name
+    except OSError:
+        pass  # what cannot be listed is said by anyone who needs it
+    return None
 
 
 def _not_own(path: Path, what: str) -> StoreError:

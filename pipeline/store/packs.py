@@ -89,9 +89,13 @@ def _version(pack: Path) -> tuple[int, int]:
 @lru_cache(maxsize=64)
 def _open(pack: Path, version: tuple[int, int]) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(pack)
+        opened = zipfile.ZipFile(pack)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError):
         raise unreadable(pack) from None
+    for member in opened.infolist():  # one that is compressed could unfold without an end: ours never are
+        if member.compress_type != zipfile.ZIP_STORED or not _MEMBER.fullmatch(member.filename):
+            raise unreadable(pack)
+    return opened
 
 
 @lru_cache(maxsize=64)

@@ -26,9 +26,10 @@ def times_killed(folder: Path) -> int:
 def last_event(log: Path) -> dict[str, Any]:
     """The last complete line of a run's log; empty where there is none."""
     for line in reversed(_lines(log)):
-        with suppress(ValueError):  # a killed process leaves half a line
-            event: dict[str, Any] = json.loads(line)
-            return event
+        with suppress(ValueError, RecursionError):  # a killed process leaves half a line
+            event = json.loads(line)
+            if isinstance(event, dict):
+                return event
     return {}
 
 

@@ -1,5 +1,6 @@
 """What is on disk is not ours because we find it: links, pipes and odd names in a store that somebody handed over."""
 
+import json
 import os
 import shutil
 import zipfile
@@ -42,6 +43,40 @@ def list_for_a_manifest(given: Path, papers: Path) -> None:
     next((given / "harvests").glob("2*/manifest.json")).write_text("[]")
 
 
+def pipe_in_a_snapshot(given: Path, papers: Path) -> None:
+    file = (given / "latest").resolve() / "projects.parquet"
+    file.unlink()
+    os.mkfifo(file)
+
+
+def device_for_a_log(given: Path, papers: Path) -> None:
+    file = next((given / "runs").glob("2*/log.jsonl"))
+    file.unlink()
+    file.symlink_to("/dev/zero")
+
+
+def pack_that_unfolds(given: Path, papers: Path) -> None:
+    with zipfile.ZipFile(given / "harvests" / "2020-01.zip", "w", zipfile.ZIP_DEFLATED) as pack:
+        pack.writestr("20200101T000000Z/manifest.json", " " * 1_000_000)
+
+
+def document(name: str, content: str) -> Callable[[Path, Path], None]:
+    def craft(given: Path, papers: Path) -> None:
+        max(given.glob(name)).write_text(content)
+
+    craft.__name__ = f"{name}: {content[:20]}"
+    return craft
+
+
+def manifest_with(**fields: object) -> Callable[[Path, Path], None]:
+    def craft(given: Path, papers: Path) -> None:
+        file = max((given / "harvests").glob("2*/manifest.json"))
+        file.write_text(json.dumps(json.loads(file.read_bytes()) | fields))
+
+    craft.__name__ = f"manifest with {fields}"
+    return craft
+
+
 def pack_that_leads_out(given: Path, papers: Path) -> None:
     with zipfile.ZipFile(given / "harvests" / "2020-01.zip", "w") as pack:
         pack.writestr("../../papers/one.txt", "overwritten")
@@ -50,6 +85,22 @@ def pack_that_leads_out(given: Path, papers: Path) -> None:
 CRAFTED = (
     *(link_to_papers(name) for name in ("tmp", "harvests", "snapshots", "runs", "store.json")),
     *(linked_harvest, named_pipe, brackets, list_for_a_manifest, pack_that_leads_out),
+    *(pipe_in_a_snapshot, device_for_a_log, pack_that_unfolds),
+    *(document("snapshots/2*/snapshot.json", content) for content in ("[" * 200_000, '{"files": []}')),
+    *(document("head.json", content) for content in ("[" * 200_000, "NaN")),
+    *(document("runs/2*/log.jsonl", content) for content in ("[]", '{"event": "failed", "reason": []}')),
+    document("runs/2*/report.json", '{"coverage": [[]]}'),
+    *(manifest_with(files=files) for files in ([], {"../../x.parquet": {"sha256": "0"}}, {"pages.parquet": [1]})),
+    *(
+        manifest_with(**{name: value})
+        for name, value in {
+            "previous": "../..",
+            "report": [],
+            "snapshot": {"files": 1},
+            "outcomes": {"new": "x"},
+            "held_back": {},
+        }.items()
+    ),
 )
 
 
@@ -61,7 +112,14 @@ def test_a_crafted_store_harms_nobody(three_nights: Path, tmp_path: Path, craft:
     (papers / "one.txt").write_text("kept")
     craft(given, papers)
     export = ["export", "latest", "--out", tmp_path / "out"]
-    for command in (["status"], ["history", "24000000-3051"], ["verify"], ["compact"], export):
+    for command in (
+        ["status"],
+        ["history", "24000000-3051"],
+        ["verify"],
+        ["compact"],
+        export,
+        ["diff", "previous", "latest"],
+    ):
         result = run(*command, "--data", given)
         assert "Traceback" not in result.stderr
         assert result.returncode in ((1, 2) if command == ["verify"] else (0, 1, 2)), command
