@@ -56,7 +56,6 @@ class StatePair:
     order: PrintedOrder = field(default_factory=PrintedOrder)
     item_numbers: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
 
-    @cache  # noqa: B019 - the pair lives only as long as its comparison
     def rows(self, table: str) -> tuple[Rows, Rows]:
         """The rows of a table, before and after; no rows where a state lacks the table."""
         return _rows_or_none(self.before, table), _rows_or_none(self.after, table)
@@ -166,7 +165,13 @@ class StatePair:
 
 def _rows_or_none(state: Mapping[str, Rows], table: str) -> Rows:
     """The rows of a table; no rows where the state lacks it."""
-    return state[table] if table in state else arrow_schema(table, facts_only=True).empty_table()
+    return state[table] if table in state else _no_rows(table)
+
+
+@cache
+def _no_rows(table: str) -> pa.Table:
+    """One object for each table: two states that lack it have the same."""
+    return arrow_schema(table, facts_only=True).empty_table()
 
 
 def _codes(table: Rows | None, column: str) -> set[str]:

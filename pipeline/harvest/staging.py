@@ -194,7 +194,7 @@ def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:
         staged.rows_before = {name: rows[name] for name in RECORD_TABLES if name in rows and name not in withheld}
         changes = compare_states(store.state(before), new, gone_before=_gone(staged.previous), cause=cause)
     staged.changes = Counter(changes["meaning"].to_pylist())
-    write_parquet(changes, staged.folder / "changes.parquet", "changes")
+    write_parquet(changes, staged.folder / "changes.parquet", "changes", lean=True)
     del changes
     snapshot = store.root / "tmp" / f"snapshot-{staged.harvest_id}"
     shutil.rmtree(snapshot, ignore_errors=True)

@@ -56,16 +56,18 @@ class RowCheck:
     def __call__(self, archive: Archive) -> Iterator[VerifyProblem]:
         """What is not as the stored pages give it. Never raises: what cannot be read is a problem."""
         published: State | None = None
+        before: State | None = None  # published or not
         parsers: set[str] = set()
         for id_ in counted(archive.harvest_ids(), "harvests compared with their pages"):
             problems: list[VerifyProblem] = []
             try:
-                manifest, state = archive.manifest(id_), State(archive, id_)
+                manifest = archive.manifest(id_)
+                state = before = State(archive, id_, before=before.pages if before else None)
                 # a first harvest that was interrupted, and resumed by a newer version, names the newer parser only
                 known = frozenset((*parsers, manifest["parser_version"])) if parsers else frozenset()
                 parsers.add(manifest["parser_version"])
-                before, published = published, state if manifest["published"] else published
-                problems += _Harvest(archive, state, self, known).problems(before)
+                last, published = published, state if manifest["published"] else published
+                problems += _Harvest(archive, state, self, known).problems(last)
             except Exception as error:  # noqa: BLE001 - a forged file can raise anything in whatever reads it
                 problems.append(VerifyProblem(f"harvests/{id_}", f"cannot be read ({first_line(error)})", RESTORE))
             yield from problems

@@ -183,7 +183,9 @@ class Harvests:
 
         An older version could name the harvest that saw known bytes again after a failure, not the one that kept them.
         """
-        for id_ in (harvest_id, *reversed(self.harvest_ids())):
+        if sha256 in self.stored_pages(harvest_id):
+            return harvest_id
+        for id_ in reversed(self.harvest_ids()):
             if sha256 in self.stored_pages(id_):
                 return id_
         raise MissingPageError(f"harvest {harvest_id} holds no page with the hash {sha256}")

@@ -6,7 +6,7 @@ hand (the *base*) saves reading old harvests: only codes whose pages differ betw
 
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -67,10 +67,17 @@ class State:
 
     staged: folder of the harvest itself while it is not committed yet
     base: harvest of a proven snapshot to start from; see `Archive.base_for`
+    before: the `pages` of an earlier state, whose hashes need not be looked up again in the harvests that saw them first
     """
 
     def __init__(
-        self, harvests: Harvests, harvest_id: str, *, base: str | None = None, staged: Path | None = None
+        self,
+        harvests: Harvests,
+        harvest_id: str,
+        *,
+        base: str | None = None,
+        staged: Path | None = None,
+        before: pa.Table | None = None,
     ) -> None:
         self.harvests = harvests
         self.harvest_id = harvest_id
@@ -82,9 +89,11 @@ class State:
         schema = arrow_schemas()["pages"]
         needed = pa.schema([schema.field(column) for column in _OF_BASE_PAGES])
         self._base_pages = read_as(self._base / "pages.parquet" if self._base else None, needed)
-        self.pages = self._fill(read_as(self._file(harvest_id, "pages"), schema))
+        known = self._base_pages if before is None else before
+        self.pages = self._fill(read_as(self._file(harvest_id, "pages"), schema), known)
         self.live = live_pages(self.pages)
         self._families = _families(self.live)
+        self._dirty_codes: dict[str, frozenset[str]] = {}
 
     def ended_codes(self) -> frozenset[str]:
         """Codes of records that had ended by this harvest: a record that appears again later is back, not new."""
@@ -97,14 +106,14 @@ class State:
             return self._staged / f"{name}.parquet"
         return self.harvests.file(harvest_id, name)
 
-    def _fill(self, pages: pa.Table) -> pa.Table:
+    def _fill(self, pages: pa.Table, known: pa.Table) -> pa.Table:
         """Complete the values that a harvest's own file leaves out because another harvest has them.
 
-        The facts' hash is in the version's harvest, the page's hash in the one that first saw its bytes; the base has both.
+        The facts' hash is in the version's harvest, the page's hash in the one that first saw its bytes; `known` pages have both.
         Where the record's bytes are not named, they are the page's.
         """
         for name, owner in (("facts_sha256", "version_harvest_id"), ("page_sha256", "body_harvest_id")):
-            filled = pc.coalesce(pages[name], _of_same(pages, self._base_pages, owner, name))
+            filled = pc.coalesce(pages[name], _of_same(pages, known, owner, name))
             kept_in = pc.if_else(pc.is_null(filled), pages[owner], None)
             hashes = self._hashes(name, sorted(set(pc.unique(kept_in).to_pylist()) - {None, self.harvest_id}))
             places = pc.index_in(_joined(kept_in, pages["page_key"]), value_set=hashes["place"], skip_nulls=True)
@@ -273,15 +282,16 @@ class State:
         chosen = inside & ds.field(owner).isin(pa.array(codes, pa.string()))
         return read_as(self._base / f"{name}.parquet", arrow_schemas(facts_only=True)[name], chosen)
 
-    @cache  # noqa: B019 - one state lives as long as one publication
     def _dirty(self, owner: str) -> frozenset[str] | None:
         """Codes whose pages differ between the base and this harvest; None without a base: all do."""
         if self._base is None:
             return None
-        before, now = self._base_families[owner], self.family(owner)
-        return frozenset(
-            code for code in before.keys() | now.keys() if versions(before.get(code)) != versions(now.get(code))
-        )
+        if owner not in self._dirty_codes:
+            before, now = self._base_families[owner], self.family(owner)
+            self._dirty_codes[owner] = frozenset(
+                code for code in before.keys() | now.keys() if versions(before.get(code)) != versions(now.get(code))
+            )
+        return self._dirty_codes[owner]
 
     def family(self, owner: str) -> Family:
         """The live pages of a family by code."""

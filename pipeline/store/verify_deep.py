@@ -40,9 +40,13 @@ def verify_deep(archive: Archive) -> list[VerifyProblem]:
             problems += _page_hashes(archive, id_)
             if not any(problem.is_damage for problem in found):
                 problems += _versions(archive, id_)
+    base: str | None = None
     for id_ in counted(ids_in(archive.root / "snapshots"), "snapshots derived again"):
         with noting_errors(problems, f"snapshots/{id_}"):
-            problems += _snapshot(archive, archive.root / "snapshots" / id_)
+            found = list(_snapshot(archive, archive.root / "snapshots" / id_, base))
+            problems += found
+            if not found and archive.is_proven(id_) and has_current_columns(archive.root / "snapshots" / id_):
+                base = id_
     return problems
 
 
@@ -54,6 +58,7 @@ class _References:
         self._versions: dict[str, set[str]] = {}
         self._bodies: dict[str, frozenset[str]] = {}
         self._gaps: dict[str, set[str]] = defaultdict(set)
+        self._pages: pa.Table | None = None  # of the last harvest, completed
 
     def check(self, id_: str) -> Iterator[VerifyProblem]:
         """The references of one harvest that lead nowhere, oldest harvest first."""
@@ -83,7 +88,8 @@ class _References:
 
     def _bytes(self, id_: str) -> Iterator[VerifyProblem]:
         """Pages whose bytes are not where they are said to be."""
-        for row in State(self._archive, id_).pages.to_pylist():
+        self._pages = State(self._archive, id_, before=self._pages).pages
+        for row in self._pages.select([*_NAMES, "page_sha256", "record_sha256"]).to_pylist():
             where, key = f"harvests/{id_}: {row['page_key']}", row["page_key"]
             named = {row["body_harvest_id"]: row["page_sha256"], row["record_body_harvest_id"]: row["record_sha256"]}
             for kept_in, sha256 in named.items():
@@ -122,12 +128,15 @@ def _rows_of_versions(archive: Archive, harvest_id: str) -> dict[str, int]:
     return counts
 
 
-def _snapshot(archive: Archive, path: Path) -> Iterator[VerifyProblem]:
-    """Tables of a snapshot that are not what the harvests derive; other bytes of the same rows are none."""
+def _snapshot(archive: Archive, path: Path, base: str | None) -> Iterator[VerifyProblem]:
+    """Tables of a snapshot that are not what the harvests derive; other bytes of the same rows are none.
+
+    base: an earlier snapshot found to be what they derive
+    """
     if not has_current_columns(path):
         return  # written by a version with other columns: its own hashes were checked before
     with tempfile.TemporaryDirectory() as folder:
-        State(archive, path.name).write(Path(folder))
+        State(archive, path.name, base=base).write(Path(folder))
         for derived in sorted(Path(folder).iterdir()):
             kept = path / derived.name
             if file_sha256(derived) != file_sha256(kept) and not pq.read_table(derived).equals(pq.read_table(kept)):
