@@ -103,13 +103,26 @@ def league(snapshot: Snapshot, nights: Nights | None, silent_days: int) -> list[
     overview = snapshot.derived("project_overview", _OF_OVERVIEW)
     if overview is None or nights is None:
         return None
-    found: dict[str, Standing] = {}
-    for row in overview.to_pylist():
-        code = row["agency_code"] or ""
-        agency = found.setdefault(code, Standing(code, row["agency_name"] or ""))
-        agency.projects += 1
-        agency.behind += row["variance_percent"] is not None and row["variance_percent"] <= BEHIND_POINTS
-        agency.flags += row["red_flags"] or 0
+    behind = pc.fill_null(pc.less_equal(overview["variance_percent"], BEHIND_POINTS), False).cast(pa.int64())
+    counted = pa.table(
+        {
+            "code": pc.fill_null(overview["agency_code"], ""),
+            "name": overview["agency_name"],
+            "behind": behind,
+            "flags": overview["red_flags"],
+        }
+    )
+    wanted = [("name", "max"), ("behind", "sum"), ("flags", "sum"), ([], "count_all")]
+    found = {
+        row["code"]: Standing(
+            row["code"],
+            row["name_max"] or "",
+            projects=row["count_all"],
+            behind=row["behind_sum"],
+            flags=row["flags_sum"] or 0,
+        )
+        for row in counted.group_by("code").aggregate(wanted).to_pylist()
+    }
     for code, number in _silent(snapshot, silent_days).items():
         found[code].silent = number
     for code, agency in found.items():

@@ -239,8 +239,13 @@ class _View:
     def flags(self) -> dict[str, int]:
         """Rule → how many projects of B it finds."""
         table = self.comparison.after.derived("red_flags", ("project_code", "rule"))
-        pairs = {(row["rule"], row["project_code"]) for row in table.to_pylist()} if table is not None else set()
-        return dict(Counter(rule for rule, _ in pairs).most_common())
+        if table is None:
+            return {}
+        projects = (
+            table.group_by(["rule", "project_code"]).aggregate([]).group_by("rule").aggregate([([], "count_all")])
+        )
+        rows = sorted(projects.to_pylist(), key=lambda row: (-row["count_all"], row["rule"]))
+        return {row["rule"]: row["count_all"] for row in rows}
 
     def period(self, period: str) -> str:
         """A night or a month as the table of nights shows it."""

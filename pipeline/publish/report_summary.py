@@ -5,6 +5,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from pipeline.compare.changes import record_of
 from pipeline.compare.classify import SEVERITIES
 from pipeline.compare.diff import Comparison
@@ -45,7 +48,14 @@ class Summary:
 
     def sentences(self) -> list[str]:
         """What was compared, what changed, how grave it is, whose it is, and how sure that is."""
-        return [*self._compared(), *self._changed(), *self._grave(), *self._whose(), *self._complete()]
+        return [
+            *self._compared(),
+            *self._changed(),
+            *self._grave(),
+            *self._whose(),
+            *self._standing(),
+            *self._complete(),
+        ]
 
     def worst(self) -> list[Worst]:
         """The records with the gravest and largest changes, the worst first; those of the normal course are left out."""
@@ -83,9 +93,12 @@ class Summary:
         """Code → titles of its red flags in B."""
         table = self.comparison.after.derived("red_flags", ("project_code", "rule"))
         found: dict[str, list[str]] = {}
-        for row in table.to_pylist() if table is not None else ():
+        if table is None:
+            return found
+        chosen = table.filter(pc.is_in(table["project_code"], pa.array(sorted(codes), pa.string())))
+        for row in chosen.to_pylist():
             title = self.words.flag(row["rule"])
-            if row["project_code"] in codes and title not in found.setdefault(row["project_code"], []):
+            if title not in found.setdefault(row["project_code"], []):
                 found[row["project_code"]].append(title)
         return found
 
@@ -111,12 +124,16 @@ class Summary:
         rows, t = self.annex.rows, self.words.t
         if not rows:
             return [t("No difference.", "ไม่พบการเปลี่ยนแปลง")]
-        records = len({record_of(row) for row in rows if record_of(row)})
+        codes = {
+            record_of(row): "project" if row["project_code"] else "kpi" if row["kpi_code"] else "other" for row in rows
+        }
+        kinds = Counter(kind for code, kind in codes.items() if code)
         sentences = [
             t(
-                f"{len(rows):,} {'change was' if len(rows) == 1 else 'changes were'} found in "
-                f"{records:,} {'record' if records == 1 else 'records'}, which are projects, indicators and result lists.",
-                f"พบการเปลี่ยนแปลง {len(rows):,} รายการใน {records:,} ระเบียน ซึ่งหมายถึงโครงการ ตัวชี้วัด และบัญชีผลการปฏิบัติราชการ",
+                f"{len(rows):,} {'change was' if len(rows) == 1 else 'changes were'} found in {kinds.total():,} records: "
+                f"{kinds['project']:,} projects, {kinds['kpi']:,} indicators, {kinds['other']:,} others, such as result lists.",
+                f"พบการเปลี่ยนแปลง {len(rows):,} รายการใน {kinds.total():,} ระเบียน คือโครงการ {kinds['project']:,} "
+                f"ตัวชี้วัด {kinds['kpi']:,} และอื่น ๆ เช่น บัญชีผลการปฏิบัติราชการ {kinds['other']:,}",
             )
         ]
         counts = Counter(row["meaning"] for row in rows if row["table"] == "projects" and row["meaning"] in _SURE)
@@ -159,6 +176,19 @@ class Summary:
             self.words.t(
                 f"Most rewritten history in this comparison: {said}.",
                 f"หน่วยงานที่แก้ไขประวัติย้อนหลังมากที่สุดในครั้งนี้: {said}",
+            )
+        ]
+
+    def _standing(self) -> list[str]:
+        if not self.standings:
+            return []
+        silent, behind, flags = (
+            sum(getattr(one, name) for one in self.standings) for name in ("silent", "behind", "flags")
+        )
+        return [
+            self.words.t(
+                f"In B {silent:,} projects are silent, {behind:,} are behind their plan, and there are {flags:,} red flags.",
+                f"ใน B มีโครงการที่เงียบ {silent:,} โครงการ ล่าช้ากว่าแผน {behind:,} โครงการ และมีข้อสังเกต {flags:,} เรื่อง",
             )
         ]
 
