@@ -4,6 +4,7 @@ Sources in order: arguments, environment, bma-progress.toml, defaults.
 """
 
 import difflib
+import errno
 import json
 import os
 import re
@@ -463,6 +464,8 @@ def _read_file() -> dict[str, Any]:
 
 def _file_values(file: Path) -> dict[str, Any]:
     try:
+        if file.exists() and not file.is_file():  # a named pipe would be waited for without an end
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         if os.environ.get(CONFIG_VARIABLE):

@@ -29,6 +29,10 @@ MODULES: Final = {
 _WITH_THEIR_OWN_PROGRESS: Final = frozenset((*MODULES["harvest"], *MODULES["probe"]))
 
 
+_READING: Final = frozenset((*MODULES["read"], *MODULES["compare"], *MODULES["prove"]))
+_LEAST_MEMORY: Final = 4 << 30  # bytes of addresses; libraries reserve more than they use
+
+
 class _LazyCommands(click.Group):
     """The commands, each imported when it is asked for."""
 
@@ -45,12 +49,33 @@ class _LazyCommands(click.Group):
                 return command
         return None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in _READING:
+            _limit_memory()
+        return name, command, rest
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # the reader of our output has closed the pipe; click would make it a failure
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(0) from None
+
+
+def _limit_memory() -> None:
+    """Let this process use no more memory than the machine has: what unfolds without an end ends in a sentence."""
+    try:
+        import resource
+
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if hard == resource.RLIM_INFINITY:
+            resource.setrlimit(resource.RLIMIT_DATA, (max(there, _LEAST_MEMORY), hard))
+    except (ImportError, ValueError, OSError):  # Windows, and systems that know no such limit
+        return
 
 
 @click.group(
@@ -107,6 +132,11 @@ def _sentence(error: Exception) -> str | None:
         return error.format_message()
     if isinstance(error, BmaProgressError):
         return str(error)
+    if isinstance(error, MemoryError):
+        return (
+            "this machine's memory is not enough for that; a file from elsewhere may unfold to more than it should: look at it "
+            "with `bma-progress verify`"
+        )
     if refused := refused_by_machine(error, Path.cwd()):
         return str(refused)
     arrow = sys.modules.get("pyarrow")  # only if it was imported can one of its errors arrive here

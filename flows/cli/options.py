@@ -31,6 +31,8 @@ def verbosity_options(command: Any) -> Any:
         ("quiet", "Only errors on standard error: no remarks, no progress."),
         ("verbose", "Say more often how far long work is."),
     ):
+        if any(option.name == name for option in getattr(command, "params", ())):
+            continue  # the command says itself what it means
         command = click.option(
             f"-{name[0]}", f"--{name}", is_flag=True, expose_value=False, callback=_set_verbosity, help=text
         )(command)

@@ -15,6 +15,7 @@ from pipeline.store.durable import canonical_json, sync_and_hash
 from pipeline.store.layout import FOLDERS, SNAPSHOT
 from pipeline.store.lock import is_locked
 from pipeline.store.mirror import Mirror, latest_document
+from pipeline.store.own_parts import check_own_parts
 from pipeline.store.snapshots import snapshot_document
 from pipeline.store.verify_bytes import (
     NEXT_START,
@@ -42,6 +43,7 @@ def verify_store(root: Path, *, deep: bool = False, rows: RowsCheck | None = Non
     """
     if not root.is_dir() or not (root / "harvests").is_dir():
         raise StoreError(f"{root} holds no store; name the folder that `bma-progress harvest --data` was given")
+    check_own_parts(root)
     problems = _settled(root)
     if not problems and deep:
         problems += verify_deep(Archive(root))
