@@ -20,7 +20,7 @@ from heapq import merge
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -158,7 +158,7 @@ def open_index(archive: Archive, *, contacts: bool) -> Index:
 
     contacts: false leaves out what contact lines say. Raises StoreError for a store without a published harvest.
     """
-    file, head, latest = _wanted(archive, contacts=contacts)
+    file, head, latest = wanted_index(archive, contacts=contacts)
     if not _is_usable(file, head):
         _make(archive, file, head, latest, contacts=contacts)
         for old in _indexes(file)[_KEPT:]:
@@ -167,20 +167,24 @@ def open_index(archive: Archive, *, contacts: bool) -> Index:
     return Index(file)
 
 
-def has_index(archive: Archive, *, contacts: bool) -> bool:
-    """Whether the index of a store as it is now lies there already. Raises StoreError."""
-    return _wanted(archive, contacts=contacts)[0].exists()
+class WantedIndex(NamedTuple):
+    """The index of a store as it is now: its file, which may not be there yet, its key, the harvest that it shows."""
+
+    file: Path
+    key: str
+    harvest_id: str
 
 
-def _wanted(archive: Archive, *, contacts: bool) -> tuple[Path, str, str]:
-    """The index of a store as it is now: its file, the head that it names, the harvest that it shows."""
+def wanted_index(archive: Archive, *, contacts: bool) -> WantedIndex:
+    """Which index a store as it is now needs. Raises StoreError where no harvest is published."""
     latest = archive.published_id()
     if latest is None:
         raise StoreError(f"{archive.place} has no published harvest yet; run `bma-progress harvest` first")
     kind = "contacts" if contacts else "withheld"
     head = f"{head_line(archive).manifest_sha256}-{latest}-{_LAYOUT}-{kind}"
     # a file of its own for each state: who reads an older one goes on reading it
-    return index_folder(archive) / f"{kind}-{hashlib.sha256(head.encode()).hexdigest()[:16]}.sqlite", head, latest
+    file = index_folder(archive) / f"{kind}-{hashlib.sha256(head.encode()).hexdigest()[:16]}.sqlite"
+    return WantedIndex(file, head, latest)
 
 
 def _indexes(file: Path) -> list[Path]:
@@ -424,14 +428,14 @@ def _last_name(connection: sqlite3.Connection, code: str) -> str | None:
 
 
 def _rows(archive: Archive, name: str, harvest_id: str) -> Iterator[dict[str, Any]]:
-    """The rows of a published table, a few thousand in memory at a time."""
+    """The rows of a published table, a thousand in memory at a time."""
     file = archive.snapshot_file(name, harvest_id)
     if file is None:
         batches: Any = archive.arrow(name, harvest_id).to_batches(5_000)
         yield from (row for batch in batches for row in batch.to_pylist())
         return
     with pq.ParquetFile(file) as parquet:
-        for batch in parquet.iter_batches(5_000):
+        for batch in parquet.iter_batches(1_000):
             yield from pa.RecordBatch.to_pylist(batch)
 
 

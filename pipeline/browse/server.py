@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipeline.browse.index import Index, has_index, open_index
+from pipeline.browse.index import Index, open_index, wanted_index
 from pipeline.browse.links import ServerLinks
 from pipeline.browse.site import Answer, Site, style_sheet
 from pipeline.browse.texts import LANGUAGES, Words
@@ -58,7 +58,7 @@ class CurrentIndex:
     def __init__(self, archive: Archive, reopen: Callable[[], Archive], *, contacts: bool) -> None:
         self.archive, self.contacts = archive, contacts
         self._reopen = reopen
-        self._index = open_index(archive, contacts=contacts)
+        self._index = self._open(archive)
         self._checked = time.monotonic()
         self._working = threading.Lock()
 
@@ -69,19 +69,19 @@ class CurrentIndex:
             threading.Thread(target=self._refresh, daemon=True).start()
         return self._index
 
+    def _open(self, archive: Archive) -> Index:
+        if not wanted_index(archive, contacts=self.contacts).file.exists():
+            # in a process of its own: it holds no reader up, and takes its memory with it; what it cannot do is tried
+            # here once more, and says why
+            command = [sys.executable, "-c", _MAKE_INDEX, str(archive.root), str(int(self.contacts))]
+            subprocess.run(command, check=False, stderr=subprocess.DEVNULL)  # noqa: S603 - this Python, our own code
+        return open_index(archive, contacts=self.contacts)
+
     def _refresh(self) -> None:
         try:
             archive = self._reopen()
-            if not has_index(archive, contacts=self.contacts):
-                # in a process of its own: what readers are waiting for is not held up
-                made = subprocess.run(  # noqa: S603 - this Python, our own code
-                    [sys.executable, "-c", _MAKE_INDEX, str(archive.root), str(int(self.contacts))], check=False
-                )
-                if made.returncode:
-                    return
-            index = open_index(archive, contacts=self.contacts)
-            if index.key != self._index.key:
-                self._index = index
+            if wanted_index(archive, contacts=self.contacts).key != self._index.key:
+                self._index = self._open(archive)
         except (BmaProgressError, OSError):
             pass  # a store that cannot be read now: the index of before answers, and the next request looks again
         finally:

@@ -122,7 +122,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "unprovable": ("its page could not be read that night", "อ่านหน้าเว็บไม่ได้ในคืนนั้น"),
     "last_nights": ("The changes of the last nights", "การเปลี่ยนแปลงของคืนล่าสุด"),
     "details": ("Details", "รายละเอียด"),
-    "days": ("days", "วัน"),
+    "days": ("days ago", "วันก่อน"),
     "nights_unit": ("nights", "คืน"),
 }
 
