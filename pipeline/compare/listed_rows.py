@@ -44,6 +44,7 @@ class _ListTable(NamedTuple):
     owner: the key columns of one list; place: the column with the place in the list
     affinity: of rows at any places, where `text` names no column that says which row it is
     not_compared: further columns that are no facts of the row
+    day: the column with the row's day, where the portal fills it
     """
 
     owner: tuple[str, ...]
@@ -52,6 +53,7 @@ class _ListTable(NamedTuple):
     text: str | None = None
     affinity: Similarity = lambda before, after: 0.0
     not_compared: tuple[str, ...] = ()
+    day: str | None = None
 
     def facts(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Those of the columns that are compared."""
@@ -70,7 +72,12 @@ class _ListTable(NamedTuple):
 LIST_TABLES: Final[dict[str, _ListTable]] = {
     # the printed number of a report changes with every new report: only the order counts
     "progress_reports": _ListTable(
-        ("project_code",), "report_index", report_similarity, text="note", not_compared=("report_no",)
+        ("project_code",),
+        "report_index",
+        report_similarity,
+        text="note",
+        not_compared=("report_no",),
+        day="reported_on_date",
     ),
     "plan_steps": _ListTable(("project_code",), "step_no", step_similarity, text="description"),
     "project_strategies": _ListTable(
@@ -156,7 +163,7 @@ class _OneList:
         self._before, self._after = before[::-1] if self._is_turned else before, after
         self._facts = spec.facts(states.columns(table))
         affinity = spec.affinity_in(before, after, self._facts)
-        self._matches = match_rows(self._before, after, self._facts, spec.similarity, affinity)
+        self._matches = match_rows(self._before, after, self._facts, spec.similarity, affinity, spec.day)
 
     def record_item_numbers(self, owner: tuple[Any, ...]) -> None:
         """Record the items' new numbers in `states` where an item moved or was removed."""

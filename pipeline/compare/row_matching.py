@@ -30,7 +30,12 @@ class Match(NamedTuple):
 
 
 def match_rows(
-    before: Sequence[Row], after: Sequence[Row], facts: Sequence[str], similarity: Similarity, affinity: Similarity
+    before: Sequence[Row],
+    after: Sequence[Row],
+    facts: Sequence[str],
+    similarity: Similarity,
+    affinity: Similarity,
+    day: str | None = None,
 ) -> list[Match]:
     """Match the rows of two lists.
 
@@ -38,12 +43,15 @@ def match_rows(
     similarity: of two rows that stand between the same neighbours
     affinity: 0 for two rows that are the same row only where their places agree; positive pairs are matched across the
         whole list, so that a row that was edited and moved is still the same row
+    day: a column that the portal fills; rows whose texts were exchanged are told apart by it
     """
     equal = equal_rows(before, after, facts)
     kept = {middle for middle, old in equal if middle == old} if _is_reversal(equal) else set()
     fixed = [pair for pair in equal if pair[0] in kept] or _in_order(equal)
     matched_old, matched_new = {old for _, old in equal}, {new for new, _ in equal}
     edited = _edited_rows(before, after, matched_old, matched_new, affinity)
+    if day is not None:
+        edited = _by_day(before, after, edited, day)
     # an edited row that moved is said to have moved, not the equal rows that it passed
     fixed = sorted([*fixed, *_in_order([pair for pair in edited if all(_is_uncrossed(pair, one) for one in fixed)])])
     in_order = frozenset(fixed)
@@ -85,6 +93,21 @@ def _edited_rows(
         if score > 0 and b not in pairs and a not in pairs.values():
             pairs[b] = a
     return sorted(pairs.items())
+
+
+def _by_day(
+    before: Sequence[Row], after: Sequence[Row], pairs: list[tuple[int, int]], day: str
+) -> list[tuple[int, int]]:
+    """The pairs, those of exchanged texts matched by their days instead, where the days are in order as they were."""
+    crossed = [(new, old) for new, old in pairs if before[old][day] != after[new][day]]
+    olds = {before[old][day]: old for _, old in crossed}
+    news = {after[new][day]: new for new, _ in crossed}
+    if len(crossed) < 2 or len(olds) < len(crossed) or olds.keys() != news.keys() or None in olds:
+        return pairs
+    by_day = sorted((new, olds[one]) for one, new in news.items())
+    if _in_order(by_day) != by_day:
+        return pairs
+    return sorted([*(pair for pair in pairs if pair not in crossed), *by_day])
 
 
 def _is_uncrossed(one: tuple[int, int], other: tuple[int, int]) -> bool:

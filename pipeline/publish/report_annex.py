@@ -17,13 +17,13 @@ from pipeline.schema.columns import TABLES
 FEWEST_SAME: Final = 3
 """Records with the same edit from which the edit has one card."""
 
-PAGE_BYTES: Final = 1_500_000
+PAGE_BYTES: Final = 1_000_000
 """About how many bytes of cards one page holds; a browser shows as many within a second."""
 
 MOST_PLACES: Final = 1_000
 """Places of the same edit on one card; more go to further cards."""
 
-_CARD_BYTES, _CHANGE_BYTES, _PLACE_BYTES = 1_500, 900, 600  # as measured, without texts
+_CARD_BYTES, _CHANGE_BYTES, _PLACE_BYTES = 1_800, 900, 600  # as measured, without texts
 _EXCERPT: Final = 600  # letters of both texts that a change shows, at most
 _THAI_BYTES: Final = 3  # of a letter
 _CODE: Final = re.compile(r"[0-9A-Za-z_-]{1,40}", re.ASCII)

@@ -22,7 +22,7 @@ from pipeline.publish.report_words import Words
 from pipeline.schema.plan_vs_actual import STEP_COLUMNS
 from pipeline.terminal import one_line
 
-_MOST_CHARTS: Final = 300  # 1.5 kB each; records with the most severe changes come first
+_MOST_CHARTS: Final = 200  # 1.5 kB each; records with the most severe changes come first
 _MOST_LETTERS: Final = 200_000  # of whole texts on one page; after that only excerpts
 _LONGEST_NAME: Final = 90
 

@@ -221,6 +221,20 @@ def test_a_report_edited_and_moved_is_the_same_report() -> None:
     assert told(reorder("progress_reports", rewrite)) == [REPORT_MOVED, ("report_edited", "text_rewritten", "note")]
 
 
+def test_texts_exchanged_between_two_reports_are_two_edited_texts() -> None:
+    def exchange(tables: Tables) -> None:
+        one, other = tables["progress_reports"][1], tables["progress_reports"][4]
+        one["note"], other["note"] = other["note"], one["note"]
+
+    assert told(exchange) == [("report_edited", "text_rewritten", "note")] * 2
+
+    def exchange_days(tables: Tables) -> None:
+        one, other = tables["progress_reports"][1], tables["progress_reports"][4]
+        one["reported_on_date"], other["reported_on_date"] = other["reported_on_date"], one["reported_on_date"]
+
+    assert told(exchange_days) == [("report_edited", "date_rewritten", "reported_on_date")] * 2
+
+
 def test_a_step_rescheduled_and_moved_keeps_its_gravity() -> None:
     def move(rows: list[Row]) -> list[Row]:
         rows[0] |= {"start_date": "2020-08-01", "end_date": "2020-08-31"}
