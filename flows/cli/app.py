@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, Final
 
@@ -142,4 +143,6 @@ def _sentence(error: Exception) -> str | None:
     arrow = sys.modules.get("pyarrow")  # only if it was imported can one of its errors arrive here
     if arrow is not None and isinstance(error, arrow.ArrowException):
         return str(damaged_table(first_line(error)))
+    if isinstance(error, JSONDecodeError) or (isinstance(error, OSError) and error.errno is None):
+        return str(damaged_table(first_line(error)))  # JSON in a table; what pyarrow says of bytes that are no Parquet
     return None

@@ -151,6 +151,8 @@ class PortalClient:
         judge: in place of the client's own; sleep: waits for so many seconds before another try
         Raises PortalDownError when the portal is down, OutsideVisitTimeError outside the hours robots.txt allows.
         """
+        if not same_portal(url, self._settings.portal):  # such as an address in a store from elsewhere
+            return NoUsableAnswerError("redirect", f"no address of the portal: {url[:80]}").as_fetched(url, 0)
         await self._read_robots()
         if self._robots:
             self._robots.check_visit_time()

@@ -101,17 +101,26 @@ def new_folder(out: Path) -> Iterator[Path]:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StoreError(f"{out} is not an empty folder; name a new one")
     for left in out.parent.glob(f".{glob.escape(out.name)}-[0-9]*.partial"):
-        if not _is_alive(int(left.name.rpartition("-")[2].partition(".")[0])):
+        process = left.name.rpartition("-")[2].partition(".")[0]
+        if process.isdecimal() and len(process) < 10 and _is_ours(left) and not _is_alive(int(process)):
             remove(left)  # its process was killed
-    staged = out.parent / f".{out.name}-{os.getpid()}.partial"
+    out.parent.mkdir(parents=True, exist_ok=True)
     # what is exported can name people: only its maker reads it, whatever the umask, until somebody opens it up
-    staged.mkdir(parents=True, mode=0o700)
+    staged = out.parent / f".{out.name}-{os.getpid()}.partial"
+    try:
+        staged.mkdir(mode=0o700)
+    except FileExistsError:
+        raise StoreError(f"{staged} is in the way; delete it, or write into a folder that is yours alone") from None
     staged.chmod(0o700)
     try:
         yield staged
         staged.replace(out)
     finally:
         remove(staged)
+
+
+def _is_ours(path: Path) -> bool:
+    return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()
 
 
 def _is_alive(process: int) -> bool:

@@ -772,7 +772,7 @@ def test_an_invalid_address_is_a_failure_and_no_exception(url: str, tmp_path: Pa
     with FaultyPortal() as portal:
         fetched = with_client(portal.url, tmp_path, lambda client: client.fetch(url))
     assert fetched.error
-    assert fetched.attempts == 1
+    assert fetched.attempts == 0
 
 
 # --- the rate clock ---------------------------------------------------------------------------------------------------

@@ -159,3 +159,10 @@ def test_the_address_really_read_stands_in_the_evidence(tmp_path: Path, fixtures
     pages = archive.state(archive.harvest_ids()[-1]).table("pages").to_pylist()
     assert [(page["url"], page["final_url"]) for page in pages] == [(url + asked, url + read)]
     assert verify_store(data, deep=True, rows=RowCheck()) == []
+
+
+def test_an_address_on_another_host_is_not_asked(tmp_path: Path) -> None:
+    with FaultyPortal({PATH: BODY}) as other, FaultyPortal({PATH: BODY}) as portal:
+        fetched = with_client(portal.url, tmp_path, lambda client: client.fetch(other.url + PATH), robots=False)
+    assert fetched.error == f"no address of the portal: {fetched.url}"
+    assert other.log == []

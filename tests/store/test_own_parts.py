@@ -1,5 +1,6 @@
 """What is on disk is not ours because we find it: links, pipes and odd names in a store that somebody handed over."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -184,3 +185,36 @@ def test_a_file_of_the_working_folder_never_configures_prefect(
     Path(name).write_text("PREFECT_API_URL=http://203.0.113.1/api\n")
     with pytest.raises(BmaProgressError, match="would configure Prefect"):
         prepare(tmp_path / "store")
+
+
+def test_names_that_another_user_planted_are_not_written_into(three_nights: Path, tmp_path: Path) -> None:
+    planted = tmp_path / f".out-{os.getpid()}.partial"
+    planted.mkdir(mode=0o777)
+    (tmp_path / ".out-1x.partial").mkdir()
+    result = run("export", "latest", "--data", three_nights, "--out", tmp_path / "out")
+    assert result.returncode == 2
+    assert "is in the way" in result.stderr
+    assert list(planted.iterdir()) == []
+
+
+def test_a_settings_file_that_is_a_pipe_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "bma-progress.toml")
+    monkeypatch.chdir(tmp_path)
+    result = run("status")
+    assert result.returncode == 2
+    assert "cannot be read" in result.stderr
+
+
+def test_bytes_that_are_no_parquet_are_a_sentence(three_nights: Path, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    shutil.copytree(three_nights, given, symlinks=True)
+    for manifest in (given / "harvests").glob("2*/manifest.json"):
+        document = json.loads(manifest.read_bytes())
+        content = b"PAR1" + b"\xff" * 100 + b"\x40\x00\x00\x00PAR1"
+        (manifest.parent / "kpis.parquet").write_bytes(content)
+        document["files"]["kpis.parquet"]["sha256"] = hashlib.sha256(content).hexdigest()
+        manifest.write_text(json.dumps(document))
+    (given / "head.json").unlink()
+    result = run("evidence", "2400-1013", "--data", given, "--out", tmp_path / "out")
+    assert result.returncode == 2
+    assert "a file of tables cannot be read" in result.stderr
