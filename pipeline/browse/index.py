@@ -106,7 +106,7 @@ class Index:
         self._own = threading.local()
         self._opened: list[sqlite3.Connection] = []
         weakref.finalize(self, _close, self._opened)  # when no request uses this index any more
-        self.known_rows = lru_cache(maxsize=128)(self.rows)
+        self.known_rows = lru_cache(maxsize=512)(self.rows)
         """The same as `rows`, kept for the next who asks: for what costs much and is asked often. Nobody may change them."""
         about = {row["name"]: row["value"] for row in self.rows("SELECT name, value FROM about")}
         self.key: str = about["head"]

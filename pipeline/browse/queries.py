@@ -176,19 +176,19 @@ def facets(index: Index, filters: Mapping[str, str]) -> dict[str, list[dict[str,
 
 def record(index: Index, code: str) -> dict[str, Any] | None:
     """One project or indicator, as its last state was."""
-    return index.row("SELECT * FROM records WHERE code = ?", code)
+    return next(iter(index.known_rows("SELECT * FROM records WHERE code = ?", code)), None)
 
 
 def names(index: Index, codes: Collection[str]) -> dict[str, str]:
     """The names of records, by code."""
     chosen = sorted(codes)
     query = f"SELECT code, name FROM records WHERE code IN ({', '.join('?' * len(chosen))})"  # noqa: S608 - marks alone
-    return {row["code"]: row["name"] for row in index.rows(query, *chosen)}
+    return {row["code"]: row["name"] for row in index.known_rows(query, *chosen)}
 
 
 def supporting(index: Index, kpi_code: str) -> list[dict[str, Any]]:
     """The projects that support an indicator."""
-    return index.rows(
+    return index.known_rows(
         "SELECT code, name FROM records WHERE code IN (SELECT project_code FROM supports WHERE kpi_code = ?) ORDER BY code",
         kpi_code,
     )
@@ -196,7 +196,7 @@ def supporting(index: Index, kpi_code: str) -> list[dict[str, Any]]:
 
 def pages_around(index: Index, code: str, harvest_id: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """The looks whose stored pages show a record before a night, and that night; None where no page did."""
-    rows = index.rows(
+    rows = index.known_rows(
         "SELECT * FROM looks WHERE code = ? AND harvest_id <= ? AND page_sha256 IS NOT NULL ORDER BY harvest_id DESC",
         *(code, harvest_id),
     )
@@ -206,11 +206,11 @@ def pages_around(index: Index, code: str, harvest_id: str) -> tuple[dict[str, An
 
 def looks(index: Index, code: str) -> list[dict[str, Any]]:
     """The looks at a record's pages that brought something new, newest first, each with its night's changes."""
-    rows = index.rows("SELECT * FROM looks WHERE code = ? ORDER BY harvest_id DESC, page_key", code)
+    rows = index.known_rows("SELECT * FROM looks WHERE code = ? ORDER BY harvest_id DESC, page_key", code)
     if not rows:
         return []
     by_night: dict[str, list[dict[str, Any]]] = {}
-    found = index.rows(
+    found = index.known_rows(
         "SELECT * FROM changes WHERE own = 1 AND project_code = ?1 "
         "UNION ALL SELECT * FROM changes WHERE own = 1 AND project_code IS NULL AND kpi_code = ?1",
         code,

@@ -124,14 +124,17 @@ def _files(
     known = _known(index, [row["harvest_id"] for row in rows[:nights]])
     pages: list[str] = []
     base = f"{url.rstrip('/')}/" if url else ""
+    sites = []
     for language in LANGUAGES:
         folder = "" if language == "th" else f"{language}/"
         links = FileLinks(folder, known)
         site = Site(archive, index, Words(language), contacts, f"{base}{folder}" if base else "", links, since)
-        for path, answer in _answers(index, site, known, since):
+        sites.append((folder, links, site))
+    for path, answer in _answers(index, known, since):
+        for folder, links, site in sites:  # both at once: what was asked for one is known for the other
             links.here = f"{folder}{path}"
             pages += [links.here] if path.endswith(".html") else []
-            yield links.here, answer().body
+            yield links.here, answer(site).body
     yield "style.css", style_sheet()
     data = dict(_data(index, site, since))
     yield from data.items()
@@ -160,33 +163,31 @@ def _known(index: Index, nights: list[str]) -> frozenset[str]:
     return frozenset([*records, *agencies, *(f"nights/{night}" for night in nights)])
 
 
-def _answers(
-    index: Index, site: Site, known: frozenset[str], since: str | None
-) -> Iterator[tuple[str, Callable[[], Answer]]]:
-    """The pages of one language: the path of each file, and what makes it."""
-    yield "index.html", lambda: site.home({})
-    yield "agencies.html", lambda: site.agencies({})
-    yield "dictionary.html", site.dictionary
-    yield "changes.atom", lambda: site.feed("atom", {})
-    yield "changes.json", lambda: site.feed("json", {})
+def _answers(index: Index, known: frozenset[str], since: str | None) -> Iterator[tuple[str, Callable[[Site], Answer]]]:
+    """The pages of a language: the path of each file, and what makes it."""
+    yield "index.html", lambda site: site.home({})
+    yield "agencies.html", lambda site: site.agencies({})
+    yield "dictionary.html", Site.dictionary
+    yield "changes.atom", lambda site: site.feed("atom", {})
+    yield "changes.json", lambda site: site.feed("json", {})
     for name, filters in RECORD_LISTS.items():
         for page, path in _pages(name, queries.search(index, filters, 1).total):
-            yield path, lambda filters=filters, page=page: site.search({**filters, "page": page})  # type: ignore[misc]
+            yield path, lambda site, filters=filters, page=page: site.search({**filters, "page": page})  # type: ignore[misc]
     for page, path in _pages("flags", queries.flags(index, {}, 1).total):
-        yield path, lambda page=page: site.flags({"page": page})  # type: ignore[misc]
+        yield path, lambda site, page=page: site.flags({"page": page})  # type: ignore[misc]
     bounds = {"from": since} if since else {}
     for page, path in _pages("changes", queries.changes(index, bounds, 1).total):
-        yield path, lambda page=page: site.changes({"page": page})  # type: ignore[misc]
+        yield path, lambda site, page=page: site.changes({"page": page})  # type: ignore[misc]
     for name in sorted(known):
         kind, _, code = name.partition("/")
         if kind in ("projects", "kpis"):
-            yield f"{name}.html", lambda code=code, kind=kind: site.record(code, kind[:-1], {})  # type: ignore[misc]
+            yield f"{name}.html", lambda site, code=code, kind=kind: site.record(code, kind[:-1], {})  # type: ignore[misc]
         elif kind == "agencies":
             for page, path in _pages(name, queries.search(index, {"agency": code}, 1).total):
-                yield path, lambda code=code, page=page: site.agency(code, {"page": page})  # type: ignore[misc]
+                yield path, lambda site, code=code, page=page: site.agency(code, {"page": page})  # type: ignore[misc]
         else:
             for page, path in _pages(name, queries.changes(index, {"night": code}, 1).total):
-                yield path, lambda code=code, page=page: site.changes({"night": code, "page": page})  # type: ignore[misc]
+                yield path, lambda site, code=code, page=page: site.changes({"night": code, "page": page})  # type: ignore[misc]
 
 
 def _pages(name: str, total: int) -> Iterator[tuple[str, str]]:

@@ -43,8 +43,6 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "rewritten": ("Nights rewritten", "คืนที่แก้ประวัติ"),
     "ended": ("no longer shown by the portal", "เว็บไซต์ไม่แสดงแล้ว"),
     "timeline": ("Timeline", "ลำดับเหตุการณ์"),
-    "reports": ("Progress reports", "รายงานความคืบหน้า"),
-    "steps": ("Plan", "แผนการดำเนินงาน"),
     "all_rows": ("All rows", "ข้อมูลทั้งหมด"),
     "before": ("Before", "เดิม"),
     "after": ("After", "ใหม่"),
@@ -108,22 +106,15 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "night_hint": ("a day such as 2026-11-22, or a harvest", "วันที่ เช่น 2026-11-22 หรือรหัสการเก็บ"),
     "plan_line": ("plan", "แผน"),
     "reported_line": ("reported", "รายงาน"),
-    "why": ("Why it matters", "เหตุผล"),
-    "indicators": ("Indicators", "ตัวชี้วัด"),
-    "quarters": ("Quarters", "ผลรายไตรมาส"),
     "unclaimed": ("Lines that no rule reads", "บรรทัดที่ไม่มีกฎใดอ่าน"),
     "bytes": ("Bytes", "ไบต์"),
     "bytes_file": ("The bytes as served", "ไบต์ตามที่ได้รับ"),
-    "found_in": ("Found in", "พบใน"),
     "not_found_help": (
         "The address may be mistyped, or the record was never shown by the portal. Search for its code or name.",
         "ที่อยู่อาจพิมพ์ผิด หรือเว็บไซต์ไม่เคยแสดงรายการนี้ โปรดค้นหาด้วยรหัสหรือชื่อ",
     ),
-    "unprovable": ("its page could not be read that night", "อ่านหน้าเว็บไม่ได้ในคืนนั้น"),
     "last_nights": ("The changes of the last nights", "การเปลี่ยนแปลงของคืนล่าสุด"),
-    "details": ("Details", "รายละเอียด"),
     "days": ("days ago", "วันก่อน"),
-    "nights_unit": ("nights", "คืน"),
 }
 
 _TABLES: Final = {

@@ -38,8 +38,9 @@ class Chart(NamedTuple):
 def draw(before: Lines, after: Lines, fiscal_year_ce: int, *, label: str) -> Chart | None:
     """The chart of one project; None where neither snapshot has a plan or report with a date."""
     first, last = fiscal_year_end(fiscal_year_ce - 1) + timedelta(days=1), fiscal_year_end(fiscal_year_ce)
-    curves = [planned_curve(lines.steps) for lines in (before, after)]
-    reports = [_reported(lines.reports) for lines in (before, after)]
+    sides = [after] if before is after else [before, after]
+    curves = [planned_curve(lines.steps) for lines in sides]
+    reports = [_reported(lines.reports) for lines in sides]
     days = [day for line in (*curves, *reports) for day, _ in line]
     if not days:
         return None
@@ -48,11 +49,11 @@ def draw(before: Lines, after: Lines, fiscal_year_ce: int, *, label: str) -> Cha
     reported = [scale.points(_steps(line)) for line in reports]
     return Chart(
         label=label,
-        planned=planned[1],
-        planned_before=planned[0] if planned[0] != planned[1] else "",
-        reported=reported[1],
-        reported_before=reported[0] if reported[0] != reported[1] else "",
-        dots=[scale.point(day, percent) for day, percent in reports[1] if scale.first <= day <= scale.last],
+        planned=planned[-1],
+        planned_before=planned[0] if planned[0] != planned[-1] else "",
+        reported=reported[-1],
+        reported_before=reported[0] if reported[0] != reported[-1] else "",
+        dots=[scale.point(day, percent) for day, percent in reports[-1] if scale.first <= day <= scale.last],
         months=[(scale.x(day), MONTHS_TH[day.month - 1]) for day in _quarters(first)],
         grid=[(scale.y(percent), percent) for percent in (0, 25, 50, 75, 100)],
     )
