@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
 
 from pipeline.errors import StoreError
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
@@ -23,6 +24,8 @@ _ROWS_IN_GROUP: Final = {"bodies": 100, "projects": 500, "kpis": 500, "kpi_quart
 _USUAL_ROWS_IN_GROUP: Final = 5_000
 _BODY_PAGE: Final = 8 << 20  # neighbouring pages of a portal share their template: compress them together
 _NO_DICTIONARY: Final = frozenset(("page_sha256", "facts_sha256", "body", "base_sha256"))
+_FORMAT: Final = ds.ParquetFileFormat()
+_DISK: Final = LocalFileSystem()
 _LOOKED_UP: Final = frozenset(("page_key", "project_code", "kpi_code", "agency_code"))
 """Columns by which rows of a harvest's files are looked up; of no other column the files note the range of values."""
 
@@ -111,8 +114,10 @@ def read_as(file: Folder | None, schema: pa.Schema, chosen: ds.Expression | None
     if file is None:
         return schema.empty_table()
     if isinstance(file, Path):
-        stored = ds.dataset(file)
-        there = [name for name in schema.names if name in stored.schema.names]
+        stored = _FORMAT.make_fragment(str(file), _DISK)  # a dataset would open the file once more
+        if not stored.metadata.num_rows:
+            return schema.empty_table()
+        there = [name for name in schema.names if name in stored.physical_schema.names]
         # no reading ahead: only one block of rows has to fit into memory
         table = stored.to_table(columns=there, filter=chosen, batch_readahead=1, fragment_readahead=1)
     else:
