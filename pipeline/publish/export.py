@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from pipeline.compare.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.errors import BmaProgressError, damaged_table
 from pipeline.progress import counted
-from pipeline.publish.extras import import_duckdb, import_extra
+from pipeline.publish.excel import write_excel, xlsxwriter
+from pipeline.publish.extras import import_duckdb
 from pipeline.schema.columns import TABLES, Table, arrow_schema
 from pipeline.schema.relations import RELATIONS
 from pipeline.store.archive import Archive
@@ -25,12 +26,7 @@ from pipeline.store.data_package import write_data_package, write_index
 from pipeline.store.durable import new_folder
 from pipeline.store.parquet import write_parquet
 
-EXCEL_CELL: Final = 32_767
-"""Excel holds no longer text in a cell."""
-EXCEL_ROWS: Final = 1_048_575
-"""Excel holds no more rows below a heading."""
 _BLOCK: Final = 2_000
-_EXCEL_FIRST_YEAR: Final = 1900
 _APOSTROPHES: Final = (
     "in the CSV files a text that begins like a formula has an apostrophe before it, and one that begins with an apostrophe"
     " has one more: remove the first apostrophe of a text to get the original"
@@ -47,12 +43,12 @@ def export_state(
     """
     id_ = store.resolve(when)
     if form == "xlsx":  # fail before anything is written
-        _xlsxwriter()
+        xlsxwriter()
     if form == "duckdb":
         import_duckdb()
     try:
         with new_folder(out) as staged, tempfile.TemporaryDirectory(prefix="bma-progress-export-") as spare:
-            tables = _Tables(store.state_folder(id_, Path(spare)), contacts=contacts)
+            tables = _Tables(store, store.state_folder(id_, Path(spare)), contacts=contacts)
             notes = WRITERS[form](tables, id_, staged)
             if form in ("parquet", "csv"):
                 write_data_package(staged, id_, store.portal, form=form)
@@ -69,7 +65,8 @@ def export_state(
 class _Tables:
     """The tables of one state in a folder of Parquet files."""
 
-    def __init__(self, folder: Path, *, contacts: bool) -> None:
+    def __init__(self, archive: Archive, folder: Path, *, contacts: bool) -> None:
+        self.archive = archive
         self._folder, self._contacts = folder, contacts
 
     def copy(self, name: str, out: Path) -> None:
@@ -117,55 +114,6 @@ def _csv(tables: _Tables, id_: str, out: Path) -> list[str]:
             file.write(BYTE_ORDER_MARK)
             write_csv(tables.blocks(name), file)
     return [_APOSTROPHES]
-
-
-def _xlsxwriter() -> Any:
-    return import_extra("xlsxwriter", "XlsxWriter", "excel")
-
-
-def _xlsx(tables: _Tables, id_: str, out: Path) -> list[str]:
-    for name in TABLES:
-        if (number := tables.number(name)) > EXCEL_ROWS:
-            raise BmaProgressError(f"{name} has {number:,} rows, more than Excel holds; take --format csv or duckdb")
-    notes: list[str] = []
-    book = _xlsxwriter().Workbook(out / f"bma-progress-{id_}.xlsx", {"constant_memory": True, "remove_timezone": True})
-    styles = {
-        "heading": book.add_format({"bold": True}),
-        "date": book.add_format({"num_format": "yyyy-mm-dd"}),
-        "instant": book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"}),
-    }
-    for table in counted(TABLES.values(), "tables written"):
-        if cut := _write_sheet(book.add_worksheet(table.name), table, tables.rows(table.name), styles):
-            notes.append(
-                f"{table.name}: {cut:,} texts are longer than an Excel cell and were cut; the other formats have them whole"
-            )
-    book.close()
-    return notes
-
-
-def _write_sheet(sheet: Any, table: Table, rows: Iterator[tuple[Any, ...]], styles: dict[str, Any]) -> int:
-    """Write one table; returns how many texts were cut."""
-    sheet.freeze_panes(1, len(table.key))
-    for place, column in enumerate(table.columns):
-        sheet.write_string(0, place, column.name, styles["heading"])
-    cut = 0
-    for number, row in enumerate(rows, 1):
-        for place, (column, value) in enumerate(zip(table.columns, row, strict=True)):
-            if value is None:
-                continue
-            if isinstance(value, date):
-                if value.year < _EXCEL_FIRST_YEAR:
-                    sheet.write_string(number, place, value.isoformat())
-                else:
-                    sheet.write_datetime(number, place, value, styles[column.type])
-            elif isinstance(value, str):  # write_string never makes a formula or a link
-                cut += len(value) > EXCEL_CELL
-                sheet.write_string(number, place, value[:EXCEL_CELL])
-            elif isinstance(value, bool):
-                sheet.write_boolean(number, place, value)
-            else:
-                sheet.write_number(number, place, value)
-    return cut
 
 
 def _sqlite(tables: _Tables, id_: str, out: Path) -> list[str]:
@@ -223,7 +171,7 @@ def _duckdb(tables: _Tables, id_: str, out: Path) -> list[str]:
 WRITERS: Final[dict[str, Callable[[_Tables, str, Path], list[str]]]] = {
     "parquet": _parquet,
     "csv": _csv,
-    "xlsx": _xlsx,
+    "xlsx": write_excel,
     "sqlite": _sqlite,
     "duckdb": _duckdb,
 }

@@ -4,6 +4,8 @@ It lies beside the tables as `datapackage.json`: in every snapshot, and so under
 """
 
 import json
+from collections import Counter
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +18,12 @@ from pipeline.store.layout import harvest_day
 
 FILE: Final = "datapackage.json"
 INDEX: Final = "index.json"
+
+LICENCE: Final = (
+    "The portal states no licence; its texts and figures are the Bangkok Metropolitan Administration's: "
+    "name it as the source."
+)
+LICENCE_TH: Final = "เว็บไซต์ไม่ได้ระบุสัญญาอนุญาต ข้อความและตัวเลขเป็นของกรุงเทพมหานคร โปรดอ้างอิงเป็นแหล่งที่มา"
 
 _TYPES: Final[dict[ColumnType, str]] = {
     "string": "string",
@@ -40,6 +48,7 @@ def data_package(folder: Path, harvest_id: str, portal: str, *, form: str = "par
         "description": "What the portal said on one night. Columns marked `personal` hold personal data.",
         "version": harvest_id,
         "created": f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}Z",
+        "licenses": [{"name": "notspecified", "title": LICENCE}],
         "sources": [{"title": "Project-progress portal, Bangkok Metropolitan Administration", "path": portal}],
         "resources": [
             _resource(folder / f"{name}.{form}", name, form) for name in TABLES if (folder / f"{name}.{form}").is_file()
@@ -69,8 +78,35 @@ def index_of(folder: Path, harvest_id: str, portal: str, hashes: FileHashes | No
     tables = {
         file.stem: {"file": file.name, "rows": pq.read_metadata(file).num_rows, **hashes[file.name]} for file in files
     }
-    content = {"portal": portal, "harvest_id": harvest_id, "night": f"{harvest_day(harvest_id)}", "tables": tables}
+    content: dict[str, Any] = {
+        "portal": portal,
+        "harvest_id": harvest_id,
+        "night": f"{harvest_day(harvest_id)}",
+        "tables": tables,
+    }
+    if (file := folder / "changes.parquet") in files:
+        content["changes"] = _nights_of_changes(file)
     return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _nights_of_changes(file: Path) -> list[dict[str, Any]]:
+    """The nights that changed something, oldest first, with how many rows of `changes` each has, and the next one."""
+    with pq.ParquetFile(file) as stored:
+        counts = Counter(
+            id_
+            for group in range(stored.num_row_groups)
+            for id_ in stored.read_row_group(group, columns=["harvest_id"]).column(0).to_pylist()
+        )
+    ids = sorted(counts)
+    return [
+        {"harvest_id": id_, "night": f"{harvest_day(id_)}", "rows": counts[id_], "next": following}
+        for id_, following in zip_longest(ids, ids[1:])
+    ]
+
+
+def says_of_tables(index: dict[str, Any]) -> dict[str, Any]:
+    """What an index states of the tables beside it; a newer version may say more. Raises KeyError, TypeError."""
+    return {name: index[name] for name in ("portal", "harvest_id", "night", "tables")}
 
 
 def says_of_files(package: dict[str, Any]) -> dict[str, Any]:

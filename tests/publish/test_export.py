@@ -22,6 +22,7 @@ import pytest
 
 from pipeline.compare.csv_files import guarded, write_csv
 from pipeline.errors import BmaProgressError
+from pipeline.publish.excel import within_cell
 from pipeline.publish.export import WRITERS, export_state
 from pipeline.publish.sql import Session
 from pipeline.schema.columns import TABLES
@@ -98,7 +99,7 @@ def test_every_format_holds_every_value(three_nights: Path, exports: Path, name:
     assert [tuple(map(plain, row.values())) for row in found] == expected
 
     book = openpyxl.load_workbook(next((exports / "xlsx").iterdir()), read_only=True)
-    heading, *found_rows = book[name].iter_rows(values_only=True)
+    heading, _, *found_rows = book[name].iter_rows(values_only=True)
     book.close()
     assert list(heading) == [column.name for column in columns]
     padded = [row + (None,) * (len(columns) - len(row)) for row in found_rows]
@@ -175,7 +176,7 @@ def test_a_text_in_excel_is_a_text(hostile_store: Path, tmp_path: Path) -> None:
     book = openpyxl.load_workbook(next((tmp_path / "x").iterdir()))
     sheet = book["projects"]
     names = [cell.value for cell in sheet[1]]
-    rows = {name: [sheet.cell(row, names.index(name) + 1) for row in range(2, 6)] for name in names}
+    rows = {name: [sheet.cell(row, names.index(name) + 1) for row in range(3, 7)] for name in names}
     assert [cell.data_type for cell in rows["rationale"]] == ["s"] * 4
     assert [cell.value for cell in rows["rationale"][:3]] == [
         "=1+1", "x" * 32_767, "_x005F_x0041_"]  # fmt: skip  # as the format writes an underscore; Excel shows _x0041_
@@ -183,6 +184,36 @@ def test_a_text_in_excel_is_a_text(hostile_store: Path, tmp_path: Path) -> None:
     assert not any(cell.hyperlink for cell in rows["objectives"])
     assert [str(cell.value) for cell in rows["start_date"]] == [
         "0001-01-01", "9999-12-31 00:00:00", "None", "1899-12-31"]  # fmt: skip
+
+
+def test_an_excel_file_can_be_handed_on(three_nights: Path, exports: Path) -> None:
+    book = openpyxl.load_workbook(next((exports / "xlsx").iterdir()))
+    assert book.sheetnames == ["about", *TABLES]
+    about = "\n".join(str(cell.value) for row in book["about"].iter_rows() for cell in row if cell.value is not None)
+    store = open_archive(three_nights)
+    assert store.portal in about
+    assert "3: " in about
+    assert "name it as the source" in about
+    assert "ร้อยละที่ทำได้" in about or "percent" in about
+    for name, table in TABLES.items():
+        sheet = book[name]
+        assert sheet.freeze_panes == f"{chr(ord('A') + len(table.key))}3"
+        assert sheet.auto_filter.ref.startswith("A2:")
+    projects = book["projects"]
+    heading = {cell.value: (projects.cell(2, cell.column).value, projects.cell(3, cell.column)) for cell in projects[1]}
+    assert heading["progress_percent"][0].endswith("(ร้อยละ)")
+    assert heading["progress_percent"][1].data_type == "n"
+    assert heading["agency_code"][1].data_type == "s"
+    assert heading["checked_at"][1].is_date
+    widths = [projects.column_dimensions[letter].width for letter in "ABC"]
+    assert len(set(widths)) > 1
+    assert max(widths) <= 61
+
+
+def test_excel_counts_letters_in_utf_16() -> None:
+    assert within_cell("ก" * 32_767) == "ก" * 32_767
+    assert within_cell("😀" * 16_384) == "😀" * 16_383
+    assert within_cell("ก" + "😀" * 16_383) == "ก" + "😀" * 16_383
 
 
 def test_every_format_takes_hostile_values_and_a_harvest_without_snapshot(hostile_store: Path, tmp_path: Path) -> None:
