@@ -7,12 +7,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PATH = re.compile(r"`((?:bma_progress|docs|fixtures_html|flows|parsers|pipeline|tests|\.ci)/[\w./-]*)`")
-LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+LINK = re.compile(r"\]\((?!https?:|#|reference/)([^)#]+)")
 MODULE = re.compile(r"`((?:harvest|store|compare|publish|operate|schema)/\w+)`")
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md", "docs/operating.md"]
+    "name",
+    ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md", "docs/operating.md", "docs/first-hour.md"],
 )
 def test_paths_and_links_exist(name: str) -> None:
     document = ROOT / name
