@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
+from flows.cli.completion import codes, nights
 from flows.cli.options import OUT_FILE, data_option
 from flows.cli.output import complain, remark, write_file
 from flows.cli.stores import named_store
@@ -24,8 +25,8 @@ _STATES: Final = (
 @click.command(
     epilog="Exit status: 0 no difference, 1 differences, 2 trouble.", help=f"Compare two states.\n\n{_STATES}"
 )
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="B")
+@click.argument("before", metavar="A", shell_complete=nights)
+@click.argument("after", metavar="B", shell_complete=nights)
 @data_option
 @click.option(
     "--format",
@@ -116,7 +117,7 @@ def _say_what_was_compared(comparison: "Comparison") -> None:
     epilog="Exit status: 0 the report is written, 2 trouble.",
     help=f"The audit report of two states: A and B, by default previous and latest.\n\n{_STATES}",
 )
-@click.argument("states", metavar="[A B]", nargs=-1)
+@click.argument("states", metavar="[A B]", nargs=-1, shell_complete=nights)
 @click.option(
     "--out",
     required=True,
@@ -182,7 +183,7 @@ def _compare(before: str, after: str, data: Path | None, *, contacts: bool = Tru
 
 
 @click.command()
-@click.argument("code")
+@click.argument("code", shell_complete=codes)
 @data_option
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def history(code: str, data: Path | None, style: str) -> None:

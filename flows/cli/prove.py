@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from flows.cli.completion import codes
 from flows.cli.options import (
     OUT_FILE,
     AdvancedCommand,
@@ -161,7 +162,7 @@ def _stamp(line: "HeadLine", address: str, ca: Path | None) -> str:
 
 
 @click.command()
-@click.argument("code")
+@click.argument("code", shell_complete=codes)
 @click.option("--out", required=True, type=OUT_FILE, help="New folder for the bundle.")
 @data_option
 def evidence(code: str, out: Path, data: Path | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flows.cli.completion import nights, queries
 from flows.cli.options import OUT_FILE, data_option
 from flows.cli.output import complain, readable, remark
 from flows.cli.stores import named_store
@@ -126,7 +127,7 @@ def _notify(store: "Archive", found: "Condition", settings: "Settings") -> None:
 
 
 @click.command()
-@click.argument("when")
+@click.argument("when", shell_complete=nights)
 @click.option("--out", required=True, type=OUT_FILE, help="New folder for the files.")
 @click.option(
     "--format",
@@ -148,8 +149,14 @@ def export(when: str, out: Path, form: str, data: Path | None) -> None:
 
 
 @click.command()
-@click.argument("query", required=False)
-@click.option("--when", default="latest", show_default=True, help="A harvest's id, a day, latest or previous.")
+@click.argument("query", required=False, shell_complete=queries)
+@click.option(
+    "--when",
+    default="latest",
+    shell_complete=nights,
+    show_default=True,
+    help="A harvest's id, a day, latest or previous.",
+)
 @click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", show_default=True)
 @data_option
 def sql(query: str | None, when: str, form: str, data: Path | None) -> None:

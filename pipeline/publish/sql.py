@@ -157,7 +157,7 @@ class Session(AbstractContextManager["Session"]):
 
 
 def read_statements(read_line: Callable[[str], str]) -> Iterator[str]:
-    """The statements of a session, each up to a semicolon at the end of a line; `exit` or `quit` ends it.
+    """The statements of a session, each up to a semicolon at the end of a line. `exit` ends it, `.tables` lists the tables.
 
     read_line: shows a prompt and returns the next line, or an empty text at the end of input
     """
@@ -165,6 +165,9 @@ def read_statements(read_line: Callable[[str], str]) -> Iterator[str]:
     while line := read_line("...> " if pending else "sql> "):
         if not pending and line.strip().removesuffix(";").lower() in ("exit", "quit"):
             return
+        if not pending and line.strip().removesuffix(";").lower() == ".tables":
+            yield "SHOW TABLES"
+            continue
         pending = (pending + line).lstrip()
         if pending.rstrip().endswith(";"):
             yield pending

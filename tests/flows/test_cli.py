@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from support.command import run
 
 from flows.cli import cli
@@ -120,3 +121,23 @@ def test_a_bar_is_drawn_on_a_terminal_after_two_seconds(monkeypatch: pytest.Monk
     bar("pages", 1, 9)
     bar("pages", 2, 9)
     assert drawn == [("pages", 2, 9)]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("history 24000000-30", {"24000000-3051"}),
+        ("export pre", {"previous"}),
+        ("diff latest 2", set()),
+        ("sql project_o", {"FROM project_overview"}),
+        ("export --data {nowhere} l", {"latest"}),
+    ],
+)
+def test_the_shell_completes_nights_codes_and_tables(
+    three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, expected: set[str]
+) -> None:
+    words = ["bma-progress", *line.format(nowhere=tmp_path).split()]
+    monkeypatch.setenv("BMA_PROGRESS_DATA", str(three_nights))
+    completed = ShellComplete(cli, {}, "bma-progress", "_BMA_PROGRESS_COMPLETE").get_completions(words[1:-1], words[-1])
+    ids = {path.name for path in (three_nights / "harvests").iterdir()}
+    assert {one.value for one in completed} == (expected or ids)

@@ -14,6 +14,7 @@ _SAID_BY = {
     "_at_most": 4,
     "BoundResult": 4,
     "complain": 0,
+    "remark": 0,
     "_say": 0,
 }
 _SAID_BY |= {"HarvestOutcome": 1, "Condition": 1, "Uncompared": 2}
