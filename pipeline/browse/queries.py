@@ -16,6 +16,7 @@ _MOST_FOUND: Final = 5_000
 """Of the changes that hold a word, only so many are looked at, the newest: a common word is in nearly all."""
 _LONGEST_YEAR: Final = 4
 SILENT_DAYS: Final = 90
+"""Days without a report after which an unfinished project counts as silent."""
 BEHIND_POINTS: Final = -10.0
 """Percentage points against the plan from which a project counts as behind."""
 
@@ -34,7 +35,7 @@ _SORTS: Final = {
 FACETS: Final = {
     "behind": f"variance <= {BEHIND_POINTS}",
     "flagged": "flags > 0",
-    "silent": f"silent_days > {SILENT_DAYS}",
+    "silent": f"(silent_days > {SILENT_DAYS} AND progress < 100)",
     "rewritten": "rewritten > 0",
     "ended": "ended = 1",
 }
@@ -164,7 +165,7 @@ def facets(index: Index, filters: Mapping[str, str]) -> dict[str, list[dict[str,
             f"SELECT '{name}' AS facet, {column} AS value, {label} AS label, count(*) AS number FROM hits "  # noqa: S608
             f"WHERE {conditions} GROUP BY 2"
         )
-    columns = "code, agency_code, agency_name, fiscal_year_be, variance, flags, silent_days, rewritten, ended"
+    columns = "code, agency_code, agency_name, fiscal_year_be, progress, variance, flags, silent_days, rewritten, ended"
     query = f"WITH hits AS MATERIALIZED (SELECT {columns} FROM records WHERE {where}) {' UNION ALL '.join(parts)}"  # noqa: S608
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("agency", "year", *FACETS)}
     for row in index.known_rows(query, *values):
@@ -249,7 +250,7 @@ def agencies(index: Index, code: str | None = None) -> list[dict[str, Any]]:
     return index.known_rows(
         "SELECT r.agency_code, coalesce(max(a.name_th), max(r.agency_name)) AS name_th, max(a.name_en) AS name_en, "
         "count(*) AS projects, sum(r.rewritten > 0) AS rewritten, round(100.0 * sum(r.rewritten) / count(*), 1) AS trend, "
-        "sum(r.silent_days > ?1) AS silent, sum(r.variance <= ?2) AS behind, sum(r.flags) AS flags "
+        "sum(r.silent_days > ?1 AND r.progress < 100) AS silent, sum(r.variance <= ?2) AS behind, sum(r.flags) AS flags "
         "FROM records r LEFT JOIN agencies a USING (agency_code) WHERE r.kind = 'project' AND r.ended = 0 "
         "AND (?3 IS NULL OR r.agency_code = ?3) GROUP BY r.agency_code ORDER BY trend DESC, flags DESC, r.agency_code",
         *(SILENT_DAYS, BEHIND_POINTS, code),

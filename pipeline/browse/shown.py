@@ -15,10 +15,11 @@ from pipeline.schema.columns import TABLES
 _CUT: Final = 400  # letters of a value in a list of changes
 _BUDDHIST: Final = 543
 _ORDER: Final = (
-    *("progress_reports", "plan_steps", "kpi_quarters", "project_kpis", "project_kpi_quarters", "projects", "kpis"),
-    *("project_strategies", "contacts", "plan_vs_actual"),
+    *("progress_reports", "plan_steps", "kpis", "kpi_quarters", "project_kpis"),
+    *("project_kpi_quarters", "projects", "project_strategies", "contacts", "plan_vs_actual"),
 )
 """The tables of a record's page, in the order shown."""
+_OPEN: Final = 5  # of them the first are shown open
 _REPEATED: Final = frozenset(("project_overview",))
 """Tables that say again what the head of the page says."""
 _UPRIGHT: Final = frozenset(("projects", "kpis"))
@@ -59,7 +60,7 @@ def _shown_table(name: str, rows: list[dict[str, Any]], words: Words, without: f
     ordered = list(reversed(rows)) if name == "progress_reports" else rows
     cells = [[_cell(row.get(one), types.get(one, "string")) for one in columns] for row in ordered]
     titles = [words.column(name, one) for one in columns]
-    return ShownTable(name, titles, cells, name in _UPRIGHT and len(rows) == 1, name in _ORDER[:4])
+    return ShownTable(name, titles, cells, name in _UPRIGHT and len(rows) == 1, name in _ORDER[:_OPEN])
 
 
 def _cell(value: Any, kind: str) -> str:

@@ -256,16 +256,16 @@ class Site:
     def not_found(self) -> Answer:
         """The page of an address that shows nothing."""
         return self._page(
-            "refused", "/", status=404, sentence=self.words("not_found"), help=self.words("not_found_help")
+            "refused", "", status=404, sentence=self.words("not_found"), help=self.words("not_found_help")
         )
 
     def withheld(self) -> Answer:
         """The page in place of what shows contact lines, where those are withheld."""
-        return self._page("refused", "/", status=403, help="", sentence=self.words("withheld"))
+        return self._page("refused", "", status=403, help="", sentence=self.words("withheld"))
 
     def refused(self, error: BmaProgressError) -> Answer:
         """The page of a question that cannot be answered, with its sentence."""
-        return self._page("refused", "/", status=400, help="", sentence=str(error))
+        return self._page("refused", "", status=400, help="", sentence=str(error))
 
     # --- parts ---------------------------------------------------------------------------------------------------------
 

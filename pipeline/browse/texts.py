@@ -67,7 +67,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "fetched": ("Fetched", "เวลาที่เก็บ"),
     "address": ("Address", "ที่อยู่เว็บ"),
     "behind": ("Behind plan", "ล่าช้ากว่าแผน"),
-    "silent": ("Silent", "ไม่มีรายงาน"),
+    "silent": ("Unfinished, 90 days without report", "ยังไม่เสร็จและไม่มีรายงาน 90 วัน"),
     "trend": ("Rewrites per 100 projects", "การแก้ประวัติต่อ 100 โครงการ"),
     "reason": ("What was seen", "สิ่งที่พบ"),
     "calendar": ("Calendar", "ปฏิทิน"),
