@@ -19,6 +19,7 @@ from pipeline.store.layout import HARVEST_ID, Folder
 PACK: Final = re.compile(r"([0-9]{4})-([0-9]{2})\.zip", re.ASCII)
 _MEMBER: Final = re.compile(rf"{HARVEST_ID.pattern}/([A-Za-z0-9_]+(\.[a-z0-9]+)+)?", re.ASCII)
 """A file of a harvest, or the folder that `zipfile.Path` adds for it."""
+_MOST_MEMBERS: Final = 50_000  # a month of a harvest an hour has a third of it
 _LOCAL_HEADER: Final = 30  # bytes before a member's name, by the ZIP specification
 _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)  # the same harvests give the same pack
 
@@ -65,10 +66,7 @@ def write_pack(folders: list[Path], out: Path, former: Path | None = None) -> No
 
 
 def _names(pack: Path) -> list[str]:
-    names = _open(pack, _version(pack)).namelist()
-    if not all(_MEMBER.fullmatch(name) for name in names):
-        raise unreadable(pack)  # other names could lead out of the folder they are unpacked or named in
-    return names
+    return _open(pack, _version(pack)).namelist()
 
 
 def _member(file: zipfile.Path) -> memoryview:
@@ -92,7 +90,11 @@ def _open(pack: Path, version: tuple[int, int]) -> zipfile.ZipFile:
         opened = zipfile.ZipFile(pack)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError):
         raise unreadable(pack) from None
-    for member in opened.infolist():  # one that is compressed could unfold without an end: ours never are
+    members = opened.infolist()
+    if len(members) > _MOST_MEMBERS:
+        raise unreadable(pack)
+    for member in members:
+        # one that is compressed could unfold without an end; other names could lead out of the folder they are unpacked in
         if member.compress_type != zipfile.ZIP_STORED or not _MEMBER.fullmatch(member.filename):
             raise unreadable(pack)
     return opened

@@ -231,7 +231,7 @@ def _document(file: Path, chance: random.Random) -> None:
     """Another value somewhere in a JSON document; other files get other bytes."""
     try:
         document = json.loads(file.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return _bytes(file, chance)
     place = document
     while isinstance(place, dict) and place:
@@ -271,7 +271,7 @@ INJURIES: tuple[Injury, ...] = (*(_document, _document, _document), _bytes, _ano
 def _agree(given: Path) -> None:
     """Make the manifests name the bytes that are there, so that they are read."""
     for manifest in (given / "harvests").glob("2*/manifest.json"):
-        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError, KeyError):
+        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError):
             document = json.loads(manifest.read_bytes()) if manifest.is_file() and not manifest.is_symlink() else {}
             for name, about in document["files"].items():
                 about["sha256"] = file_sha256(manifest.parent / name)

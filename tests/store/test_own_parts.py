@@ -56,6 +56,10 @@ def pipe_for_a_manifest(given: Path, papers: Path) -> None:
     os.mkfifo(file)
 
 
+def harvest_of_no_instant(given: Path, papers: Path) -> None:
+    (given / "harvests" / "20260230T006100Z").mkdir()
+
+
 def device_for_a_log(given: Path, papers: Path) -> None:
     file = next((given / "runs").glob("2*/log.jsonl"))
     file.unlink()
@@ -92,7 +96,7 @@ def pack_that_leads_out(given: Path, papers: Path) -> None:
 CRAFTED = (
     *(link_to_papers(name) for name in ("tmp", "harvests", "snapshots", "runs", "store.json")),
     *(linked_harvest, named_pipe, brackets, list_for_a_manifest, pack_that_leads_out),
-    *(pipe_in_a_snapshot, pipe_for_a_manifest, device_for_a_log, pack_that_unfolds),
+    *(pipe_in_a_snapshot, pipe_for_a_manifest, harvest_of_no_instant, device_for_a_log, pack_that_unfolds),
     *(document("snapshots/2*/snapshot.json", content) for content in ("[" * 200_000, '{"files": []}')),
     *(document("head.json", content) for content in ("[" * 200_000, "NaN")),
     *(document("runs/2*/log.jsonl", content) for content in ("[]", '{"event": "failed", "reason": []}')),
