@@ -86,7 +86,8 @@ def run_replay(store: Path | str, since: str | None, settings: Settings) -> "Fin
         from flows.replay import replay
     except ImportError:
         raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
-    return replay(str(store), since, settings.dask_address)
+    place = store if isinstance(store, str) and "://" in store else Path(store).resolve()  # workers have other folders
+    return replay(str(place), since, settings.dask_address)
 
 
 def _say(sentence: str) -> None:

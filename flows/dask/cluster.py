@@ -15,12 +15,13 @@ import distributed
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from pipeline.errors import BmaProgressError, error_text
-from pipeline.harvest.batches import Batch, BatchFiles, for_one_worker, process_batch
+from pipeline.harvest.batches import Batch, BatchFiles, for_one_worker, process_batch, software
 from pipeline.harvest.client_state import ClientState
 from pipeline.harvest.rate_limit import Limiter
 from pipeline.harvest.run import HarvestRun
 from pipeline.plain_text import say
 
+_PATIENCE: Final = 8.0  # seconds for an answer of the scheduler, and of all workers
 _HANDLER: Final = "bma_progress_slot"
 _WORKER_TIMEOUT: Final = 300.0  # seconds without any worker, as when all machines of a cluster restart
 _STOP_CHECK: Final = 0.5  # seconds between two checks of whether a stop was requested
@@ -30,17 +31,48 @@ _STOP_CHECK: Final = 0.5  # seconds between two checks of whether a stop was req
 def cluster_client(address: str | None) -> Iterator[distributed.Client]:
     """A client of a cluster, or without an address of processes of this machine for the harvest's time.
 
-    Raises BmaProgressError where no scheduler answers.
+    Raises BmaProgressError where no scheduler answers, and where a worker has other software than this process.
     """
     if address and not address.startswith("tls://"):
         say(f"bma-progress: {address} has no TLS: anyone who reaches it can have its workers run code", err=True)
     with ExitStack() as stack:
         cluster = address or stack.enter_context(distributed.LocalCluster(**_here()))  # type: ignore[no-untyped-call]
         try:
-            client = distributed.Client(cluster, set_as_default=False)  # type: ignore[no-untyped-call]
+            client = distributed.Client(cluster, set_as_default=False, timeout=_PATIENCE)  # type: ignore[no-untyped-call]
         except OSError as error:
             raise BmaProgressError(f"no Dask scheduler answers at {address} ({error}); start it first") from None
-        yield stack.enter_context(client)
+        stack.enter_context(client)
+        client.sync(_check_workers, client)  # type: ignore[no-untyped-call]
+        yield client
+
+
+async def _check_workers(client: "distributed.Client") -> None:
+    """Raise BmaProgressError where a worker lacks this package or has another version of it.
+
+    One that does not answer in time is busy or gone: each batch asks again, see `check_software`.
+    """
+    asked = "(__import__('importlib.metadata').metadata.version('bma-progress'), __import__('parsers').PARSER_VERSION)"
+
+    async def answer_of(worker: str) -> Any:
+        # without this package a worker could not read a function of ours
+        answers = client._run(eval, asked, workers=[worker], on_error="return")
+        return (await asyncio.wait_for(answers, _PATIENCE))[worker]
+
+    workers = list(await client.scheduler.ncores())  # type: ignore[union-attr]
+    answers = await asyncio.gather(*map(answer_of, workers), return_exceptions=True)
+    wanted = software()
+    for worker, answer in zip(workers, answers, strict=True):
+        if isinstance(answer, TimeoutError):
+            continue
+        if isinstance(answer, BaseException):
+            raise BmaProgressError(
+                f"the worker {worker} cannot run bma-progress ({error_text(answer)}); install {wanted[0]} there too"
+            )
+        if tuple(answer) != wanted:
+            raise BmaProgressError(
+                f"the worker {worker} has bma-progress {answer[0]} with parser {answer[1]}, not {wanted[0]} with parser "
+                f"{wanted[1]}; install the same everywhere"
+            )
 
 
 def _here() -> dict[str, Any]:

@@ -31,6 +31,12 @@ from pipeline.settings import load_settings
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer
 
+WITHOUT_PACKAGE = """
+import sys
+sys.modules["parsers"] = sys.modules["pipeline"] = sys.modules["flows"] = None
+from distributed.cli.dask_worker import main
+main(sys.argv[1:])
+"""
 PROJECTS = 400
 RATE = 90.0
 BLOCK_PAGE = b"<html><body><h1>Request Rejected</h1><p>The requested URL was rejected. Support ID: 1</p></body></html>"
@@ -170,10 +176,24 @@ def test_stored_pages_are_read_again_on_the_cluster_as_they_are_here(
     here, read, unreadable = parser_changes(open_archive(data), "2026-01-01")
     assert unreadable == []
     with cluster(tmp_path, 2) as (address, _):
-        command = [sys.executable, "-c", "from flows.cli import main; main()", "replay", "--data", str(data)]
+        command = [sys.executable, "-c", "from flows.cli import main; main()", "replay", "--data", "store"]
         command += ["--since", "2026-01-01", "--runner", "dask", "--dask-address", address]
-        done = subprocess.run(command, env=prefect_environment, capture_output=True, timeout=180, check=False)
+
+        def replay() -> subprocess.CompletedProcess[bytes]:
+            return subprocess.run(
+                command, cwd=tmp_path, env=prefect_environment, capture_output=True, timeout=180, check=False
+            )
+
+        done = replay()  # the workers run in another folder
+        alien = [sys.executable, "-c", WITHOUT_PACKAGE, address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        with subprocess.Popen(alien, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as worker:
+            assert worker.stdout
+            assert any(b"Registered to" in line for line in worker.stdout)
+            refused = replay()
+            worker.kill()
     assert done.returncode == 1, done.stderr
     assert done.stdout == format_changes(here, "table"), done.stderr
     assert f"{read:,} stored pages were read again." in done.stderr.decode()
     assert len(here) > 5
+    assert refused.returncode == 2
+    assert b"cannot run bma-progress (import of parsers halted" in refused.stderr
