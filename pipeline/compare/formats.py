@@ -106,7 +106,7 @@ def _listed(changes: pa.Table) -> list[dict[str, Any]]:
 
 def _cells(row: dict[str, Any], longest: int) -> tuple[str, ...]:
     """The cells of one line, in the order of _HEADINGS. longest: columns of the changed value"""
-    changed = excerpt(row, longest) if row["column"] else one_line(row["after"] or row["before"], longest)
+    changed = excerpt(row, longest) if row["column"] else one_line(_values(row["after"] or row["before"]), longest)
     key = "/".join(str(part) for part in json.loads(row["key"]).values())
     notes = [row["detail"] or "", "our parser, not the portal" if row["cause"] == "parser" else ""]
     return (
@@ -117,6 +117,11 @@ def _cells(row: dict[str, Any], longest: int) -> tuple[str, ...]:
         changed,
         "; ".join(filter(None, notes)),
     )
+
+
+def _values(whole_row: str | None) -> str | None:
+    """The values of an added or removed row, the first ones first: the rest of a line is cut."""
+    return whole_row and ", ".join(f"{name} {value}" for name, value in json.loads(whole_row).items())
 
 
 def _plain_text(changes: pa.Table) -> str:

@@ -187,8 +187,9 @@ class Summary:
         )
         return [
             self.words.t(
-                f"In B {silent:,} projects are silent, {behind:,} are behind their plan, and there are {flags:,} red flags.",
-                f"ใน B มีโครงการที่เงียบ {silent:,} โครงการ ล่าช้ากว่าแผน {behind:,} โครงการ และมีข้อสังเกต {flags:,} เรื่อง",
+                f"In B {silent:,} unfinished projects have long not reported, {behind:,} are behind their plan, and there are "
+                f"{flags:,} red flags.",
+                f"ใน B มีโครงการที่ไม่รายงานมานาน {silent:,} โครงการ ล่าช้ากว่าแผน {behind:,} โครงการ และมีข้อสังเกต {flags:,} เรื่อง",
             )
         ]
 
