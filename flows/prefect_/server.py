@@ -99,7 +99,7 @@ class _Server:
         self._is_wanted = True
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(  # noqa: S603 - a program of ours
             self._command,
             env=self._environment,
             stdout=self._log,

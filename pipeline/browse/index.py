@@ -447,5 +447,5 @@ def _insert(connection: sqlite3.Connection, table: str, rows: Iterable[tuple[Any
     """Insert rows; one whose key is there already is left out. table: a constant of this module"""
     rows = iter(rows)
     for first in rows:
-        query = f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(first))})"  # noqa: S608
+        query = f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(first))})"  # noqa: S608 - names of ours
         connection.executemany(query, chain([first], rows))

@@ -100,7 +100,7 @@ def changes(index: Index, filters: Mapping[str, str], page: int) -> Rows:
     if text := filters.get("q"):
         text = clean(text)
         if len(text) >= _SHORTEST:
-            rows = f"SELECT rowid FROM change_words WHERE change_words MATCH ? ORDER BY rowid DESC LIMIT {_MOST_FOUND}"  # noqa: S608
+            rows = f"SELECT rowid FROM change_words WHERE change_words MATCH ? ORDER BY rowid DESC LIMIT {_MOST_FOUND}"  # noqa: S608 - names of ours
             found = f"SELECT harvest_id, change_no FROM change_texts WHERE id IN ({rows})"  # noqa: S608 - a constant
             where.add(f"(harvest_id, change_no) IN ({found})", _quoted(text))
         else:
@@ -162,11 +162,11 @@ def facets(index: Index, filters: Mapping[str, str]) -> dict[str, list[dict[str,
         conditions = " AND ".join([f"({condition})", *(text for text, _ in others)])
         values += [value for _, bound in others for value in bound]
         parts.append(
-            f"SELECT '{name}' AS facet, {column} AS value, {label} AS label, count(*) AS number FROM hits "  # noqa: S608
+            f"SELECT '{name}' AS facet, {column} AS value, {label} AS label, count(*) AS number FROM hits "  # noqa: S608 - names of ours
             f"WHERE {conditions} GROUP BY 2"
         )
     columns = "code, agency_code, agency_name, fiscal_year_be, progress, variance, flags, silent_days, rewritten, ended"
-    query = f"WITH hits AS MATERIALIZED (SELECT {columns} FROM records WHERE {where}) {' UNION ALL '.join(parts)}"  # noqa: S608
+    query = f"WITH hits AS MATERIALIZED (SELECT {columns} FROM records WHERE {where}) {' UNION ALL '.join(parts)}"  # noqa: S608 - names of ours
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("agency", "year", *FACETS)}
     for row in index.known_rows(query, *values):
         found[row["facet"]].append(row)
@@ -274,9 +274,9 @@ def stored_page(index: Index, sha256: str) -> dict[str, Any] | None:
 
 def _page(index: Index, table: str, where: _Where, order: str, page: int) -> Rows:
     """One page of a list. table, order: constants of this module"""
-    number = index.known_rows(f"SELECT count(*) AS number FROM {table} WHERE {where}", *where.values)[0]["number"]  # noqa: S608
+    number = index.known_rows(f"SELECT count(*) AS number FROM {table} WHERE {where}", *where.values)[0]["number"]  # noqa: S608 - names of ours
     rows = index.rows(
-        f"SELECT * FROM {table} WHERE {where} ORDER BY {order} LIMIT {PER_PAGE} OFFSET ?",  # noqa: S608
+        f"SELECT * FROM {table} WHERE {where} ORDER BY {order} LIMIT {PER_PAGE} OFFSET ?",  # noqa: S608 - names of ours
         *where.values,
         (page - 1) * PER_PAGE,
     )

@@ -33,7 +33,7 @@ def pdf_of(html: str) -> bytes:
         page.write_text(html, encoding="utf-8")
         command = [browser, *_OPTIONS, *as_root, f"--user-data-dir={folder / 'browser'}", f"--print-to-pdf={printed}"]
         try:
-            subprocess.run([*command, page.as_uri()], check=True, capture_output=True, timeout=_SECONDS)  # noqa: S603
+            subprocess.run([*command, page.as_uri()], check=True, capture_output=True, timeout=_SECONDS)  # noqa: S603 - a program of ours
         except (OSError, subprocess.SubprocessError):
             raise BmaProgressError(f"{browser} could not print the report; write .html and print that") from None
         if not printed.is_file():

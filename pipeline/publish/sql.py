@@ -151,7 +151,7 @@ class Session(AbstractContextManager["Session"]):
                 for column in table.columns
             )
             file = str(tables / f"{name}.parquet").replace("'", "''")
-            view = f"SELECT {columns} FROM read_parquet('{file}')"  # noqa: S608
+            view = f"SELECT {columns} FROM read_parquet('{file}')"  # noqa: S608 - names of ours
             self._connection.execute(f'CREATE VIEW "{schema}"."{name}" AS {view}')
         self._schemas.add(schema)
 

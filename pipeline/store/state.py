@@ -277,7 +277,7 @@ class State:
 
     def _from_base(self, owner: str, name: str, codes: Sequence[str]) -> pa.Table:
         """The facts of some codes, in order of code, from the base snapshot."""
-        assert self._base is not None  # noqa: S101
+        assert self._base is not None  # noqa: S101 - asked only with a base
         inside = (ds.field(owner) >= codes[0]) & (ds.field(owner) <= codes[-1])
         chosen = inside & ds.field(owner).isin(pa.array(codes, pa.string()))
         return read_as(self._base / f"{name}.parquet", arrow_schemas(facts_only=True)[name], chosen)

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.cli import main as command_line
+from pipeline.errors import BmaProgressError
 from pipeline.harvest.bounded_parser import PARSED_HERE
 from pipeline.harvest.client import PortalClient
 from pipeline.harvest.demo_portal import DemoPortal
@@ -271,7 +272,9 @@ INJURIES: tuple[Injury, ...] = (*(_document, _document, _document), _bytes, _ano
 def _agree(given: Path) -> None:
     """Make the manifests name the bytes that are there, so that they are read."""
     for manifest in (given / "harvests").glob("2*/manifest.json"):
-        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError):
+        with contextlib.suppress(
+            BmaProgressError, OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError
+        ):
             document = json.loads(manifest.read_bytes()) if manifest.is_file() and not manifest.is_symlink() else {}
             for name, about in document["files"].items():
                 about["sha256"] = file_sha256(manifest.parent / name)
