@@ -65,5 +65,6 @@ def _show_store(store: Archive, data: Path) -> None:
     say(f'  import pandas as pd; pd.read_parquet("{data}/latest/projects.parquet")')
     say(
         f"\nAnd then:\n\n  bma-progress report {first} {last} --out report.html --data {data}\n"
-        f"  bma-progress history 24000000-3051 --data {data}\n  bma-progress verify --deep --data {data}"
+        f"  bma-progress browse --data {data}\n  bma-progress history 24000000-3051 --data {data}\n"
+        f"  bma-progress verify --deep --data {data}"
     )
