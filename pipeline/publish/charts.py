@@ -11,7 +11,7 @@ from pipeline.schema.plan_vs_actual import planned_curve
 WIDTH: Final = 360
 HEIGHT: Final = 176
 _LEFT, _RIGHT, _TOP, _BOTTOM = 30, 8, 8, 26
-_NIGHTS_WIDTH, _NIGHTS_HEIGHT, _NIGHTS_LEFT = 600, 200, 44
+_NIGHTS_WIDTH, _NIGHTS_HEIGHT, _NIGHTS_LEFT, _NIGHTS_TOP = 600, 200, 44, 18
 _MARGIN: Final = timedelta(days=92)  # how far outside its fiscal year a plan or report is drawn: a quarter
 
 
@@ -90,13 +90,13 @@ def draw_nights(periods: Sequence[str], counts: Mapping[str, Sequence[int]]) -> 
     totals = [sum(counts[severity][place] for severity in severities) for place in range(len(periods))]
     most = _round_up(max(totals))
     step = (_NIGHTS_WIDTH - _NIGHTS_LEFT) / len(periods)
-    room = _NIGHTS_HEIGHT - _TOP - _BOTTOM
+    room = _NIGHTS_HEIGHT - _NIGHTS_TOP - _BOTTOM
     bars = []
     for place in range(len(periods)):
         base = 0
         for severity in severities:
             number = counts[severity][place]
-            top = _TOP + room * (1 - (base + number) / most)
+            top = _NIGHTS_TOP + room * (1 - (base + number) / most)
             bar = _NIGHTS_LEFT + step * (place + 0.15), top, min(step * 0.7, 60), room * number / most
             if number:
                 bars.append(Bar(severity, *(f"{value:.1f}" for value in bar)))
@@ -104,7 +104,7 @@ def draw_nights(periods: Sequence[str], counts: Mapping[str, Sequence[int]]) -> 
     labels = [(f"{_NIGHTS_LEFT}", periods[0], "start")]
     if len(periods) > 1:
         labels.append((f"{_NIGHTS_WIDTH}", periods[-1], "end"))
-    grid = [(f"{_TOP + room * (1 - share):.1f}", round(most * share)) for share in (0, 0.5, 1)]
+    grid = [(f"{_NIGHTS_TOP + room * (1 - share):.1f}", round(most * share)) for share in (0, 0.5, 1)]
     rows = [(period, [counts[severity][place] for severity in severities]) for place, period in enumerate(periods)]
     return NightChart(_NIGHTS_WIDTH, _NIGHTS_HEIGHT, _NIGHTS_LEFT, severities, bars, grid, labels, rows)
 
