@@ -109,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> Any:
     ):  # a console without Thai letters shows another sign for them, and no traceback
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    os.umask(os.umask(0o022) | 0o002)  # others may never write what is made here, such as folders of caches
     try:
         return cli.main(args=arguments, standalone_mode=False)
     except click.exceptions.Exit as done:

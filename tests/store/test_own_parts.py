@@ -148,12 +148,14 @@ def test_a_note_beside_a_folder_from_elsewhere_leads_nowhere(three_nights: Path,
 def test_what_names_people_is_for_its_maker_only(three_nights: Path, tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        run("export", "latest", "--data", three_nights, "--out", tmp_path / "out")
+        run("export", "latest", "--data", three_nights, "--out", tmp_path / "new" / "out")
         run("evidence", "24000000-3051", "--data", three_nights, "--out", tmp_path / "evidence")
         run("report", "--data", three_nights, "--out", tmp_path / "report.html")
     finally:
         os.umask(before)
-    for name in ("out", "evidence", "report.html"):
+    made = [path for path in tmp_path.rglob("*") if not path.is_symlink()]
+    assert [path for path in made if path.stat().st_mode & 0o002] == []
+    for name in ("new/out", "evidence", "report.html"):
         assert (tmp_path / name).stat().st_mode & 0o077 == 0, name
 
 
