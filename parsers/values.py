@@ -4,11 +4,10 @@ A value that cannot be read is null and a finding, never a guess. Blank and `-` 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
 from math import isinf
-from typing import Any, Final
+from typing import Final
 
 from parsers.findings import Scope
 from parsers.thai import ARABIC_DIGITS
@@ -36,10 +35,6 @@ _ONLY_SEPARATORS: Final = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*
 _TYPED_DATE: Final = re.compile(
     "(?<![0-9๐-๙/])([0-9๐-๙]{1,2}) ?/ ?([0-9๐-๙]{1,2}) ?/ ?([0-9๐-๙]{2}|[0-9๐-๙]{4})(?![0-9๐-๙/])"
 )
-
-
-Reader = Callable[[str | None, Scope, str], Any]
-"""Reads one printed value, and reports what is odd about it."""
 
 # --- values with their findings ---------------------------------------------------------------------------------------
 
@@ -92,23 +87,11 @@ def day(printed: str | None, scope: Scope, column: str) -> str | None:
     return value
 
 
-def read_columns(
-    records: Iterable[Mapping[str, str | None]], scopes: Iterable[Scope], readers: Mapping[str, Reader]
-) -> list[dict[str, Any]]:
-    """Read some columns of all records of a block: name of the column → how it is read. One row for each record."""
-    return [
-        {column: read(printed.get(column), scope, column) for column, read in readers.items()}
-        for printed, scope in zip(records, scopes, strict=True)
-    ]
+def read_note(text: str, reported: str | None, scope: Scope) -> tuple[str | None, str | None]:
+    """The one typed date that leads a note, and the note without it; a date that cannot be stays in the note.
 
-
-def read_notes(notes: Iterable[tuple[str, str | None, Scope]]) -> list[tuple[str | None, str | None]]:
-    """Read notes of reports: text, day in the report's heading, where findings go. Gives the day of each note, and its text."""
-    return [_read_note(*note) for note in notes]
-
-
-def _read_note(text: str, reported: str | None, scope: Scope) -> tuple[str | None, str | None]:
-    """The one typed date that leads a note, and the note without it; a date that cannot be stays in the note."""
+    reported: the day in the report's heading
+    """
     dates = typed_dates(text)
     if not dates:
         rule = "note_date_absent"

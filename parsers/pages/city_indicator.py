@@ -3,14 +3,13 @@
 import re
 from typing import Final
 
-from parsers.boilerplate import NAVIGATION
 from parsers.findings import Scope
-from parsers.grammar import DIGIT, Block, Label, Page, Section, Text, cut
+from parsers.grammar import DIGIT, Block, Label, Page, Section, Text
 from parsers.pages.shared import (
     TARGET,
     TARGET_LABEL,
     TARGET_LINE,
-    find_title,
+    begin,
     require,
     strategy,
     strategy_rows,
@@ -41,25 +40,18 @@ SECTIONS: Final = (
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a city indicator into `page.tables`; without a title there is no record, and no row."""
-    sections = cut(SECTIONS, page.lines, page)
-    below = sections.below
-    titles = tuple(line for line in sections.head if _YEARS.fullmatch(line))
-    title = find_title(page, sections.head, _TITLE_END, titles, TARGET_LINE)
-    if title is None:
-        for lines in below.values():
-            page.leave(lines)
+    titles = [line for line in page.lines if _YEARS.fullmatch(line)]
+    begun = begin(page, SECTIONS, "city_indicators", _TITLE_END, titles, TARGET_LINE)
+    if begun is None:
         return
-    page.code = title.code
-    scope = page.findings.of("city_indicators", page.code)
-    for heading in sections.missing:
-        page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
-    (head,), _ = _HEAD.read([line for line in title.below if line not in NAVIGATION], page)
+    title, below, scope = begun
+    (head,), _ = _HEAD.read(title.below, page)
     require(head, scope, {"target_value": TARGET, "data_kind": "ลักษณะข้อมูล"})
     records, _ = _STRATEGIES.read(below.get("strategies", []), page)
     page.tables["city_indicator_strategies"] = strategy_rows(
         records, page.findings.of("city_indicator_strategies", page.code), {"indicator_no": page.code}
     )
-    years = _YEARS.fullmatch(titles[-1]) if titles else None
+    years = _YEARS.fullmatch(titles[0]) if titles else None
     printed_no, name = _number_and_name(title.name, scope)
     (source,), _ = _SOURCE.read(below.get("source", []), page)
     page.tables["city_indicators"].append(

@@ -2,16 +2,15 @@
 
 from typing import Any, Final
 
-from parsers.boilerplate import NAVIGATION
-from parsers.grammar import Block, Label, Page, Section, Value, cut
+from parsers.grammar import Block, Label, Page, Section, Value
 from parsers.pages.shared import (
     KPI_CODE,
     MEASURE_LABELS,
     MEASURES,
     TARGET_LINE,
+    begin,
     check_last_quarter,
     evaluation,
-    find_title,
     measures,
     read_evaluation,
     require,
@@ -33,10 +32,7 @@ _HEAD: Final = Block(
 )
 SECTIONS: Final = (
     Section("quarters", "ผลงานเทียบกับเป้าหมายรายไตรมาส"),
-    Section("narrative_1", "รายงานผลฯ ไตรมาสที่ 1"),
-    Section("narrative_2", "รายงานผลฯ ไตรมาสที่ 2"),
-    Section("narrative_3", "รายงานผลฯ ไตรมาสที่ 3"),
-    Section("narrative_4", "รายงานผลฯ ไตรมาสที่ 4"),
+    *(Section(f"narrative_{quarter}", f"รายงานผลฯ ไตรมาสที่ {quarter}") for quarter in range(1, 5)),
     Section("summary", "** สรุปผลการดำเนินงาน **"),
     Section("definition", "นิยาม หรือความหมายของตัวชี้วัด"),
 )
@@ -44,27 +40,19 @@ SECTIONS: Final = (
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a KPI page into `page.tables`; without a title there is no record, and no row."""
-    sections = cut(SECTIONS, page.lines, page)
-    below = sections.below
-    title = find_title(page, sections.head, _TITLE_END, PAGE_TITLES, TARGET_LINE)
-    if title is None:
-        for lines in below.values():
-            page.leave(lines)
+    begun = begin(page, SECTIONS, "kpis", _TITLE_END, PAGE_TITLES, TARGET_LINE)
+    if begun is None:
         return
-    page.code = title.code
-    scope = page.findings.of("kpis", page.code)
-    for heading in sections.missing:
-        page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
-    (head,), _ = _HEAD.read([line for line in title.below if line not in NAVIGATION], page)
+    title, below, scope = begun
+    (head,), _ = _HEAD.read(title.below, page)
     require(head, scope, {**MEASURE_LABELS, "links": "รายละเอียดตัวชี้วัดฯ"})
     columns = measures(head, scope)
     quarters: list[dict[str, Any]] = []
+    about = page.findings.of("kpi_quarters", page.code)
     if (table := table_in(below.get("quarters", []), tables, page)) is None:
-        page.findings.of("kpi_quarters", page.code).add(
-            "part_missing", None, None, "The page has no table of quarters."
-        )
+        about.add("part_missing", None, None, "The page has no table of quarters.")
     else:
-        quarters = quarter_rows(table, page.findings.of("kpi_quarters", page.code), {"kpi_code": page.code})
+        quarters = quarter_rows(table, about, {"kpi_code": page.code})
     narratives = {quarter: page.text(below.get(f"narrative_{quarter}", [])) for quarter in range(1, 5)}
     page.tables["kpis"].append(
         {

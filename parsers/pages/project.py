@@ -4,19 +4,20 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from parsers.boilerplate import NAVIGATION, TO_TOP
+from parsers.boilerplate import TO_TOP
 from parsers.contact import split_contact
 from parsers.findings import Scope
-from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Section, Text, Value, compiled, cut
+from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Section, Text, Value, compiled
 from parsers.pages.shared import (
     KPI_CODE,
     MEASURE_LABELS,
     MEASURES,
     PROJECT_CODE,
     QUARTERS,
+    Title,
+    begin,
     check_last_quarter,
     evaluation,
-    find_title,
     measures,
     read_evaluation,
     require,
@@ -36,15 +37,11 @@ from parsers.values import (
     parse_integer,
     parse_number,
     percent,
-    read_columns,
-    read_notes,
+    read_note,
     typed_dates,
 )
 
 Row = dict[str, Any]
-
-_REPORT_COLUMNS: Final = {"report_no": integer, "progress_percent": percent, "reported_on_date": day}
-_STEP_COLUMNS: Final = {"weight_percent": percent, "start_date": day, "end_date": day}
 
 TABLES: Final = (
     "projects",
@@ -141,30 +138,24 @@ SECTIONS: Final = (
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a project page into `page.tables`; without a title there is no record, and no row."""
-    sections = cut(SECTIONS, page.lines, page)
-    title = find_title(page, sections.head, _TITLE_END, PAGE_TITLES, _AGENCY_LINE)
-    if title is None:
-        for lines in sections.below.values():
-            page.leave(lines)
+    begun = begin(page, SECTIONS, "projects", _TITLE_END, PAGE_TITLES, _AGENCY_LINE)
+    if begun is None:
         return
-    page.code = title.code
-    scope = page.findings.of("projects", title.code)
-    for heading in sections.missing:
-        page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
-    project = _read_head(page, scope, title.name, [line for line in title.below if line not in NAVIGATION])
-    below = sections.below
+    title, below, scope = begun
+    project = _read_head(page, scope, title)
     if "rationale" in below:
         _read_rationale(page, scope, project, _without_links_to_top(below["rationale"]))
     for column in ("objectives", "targets"):
         project[column] = page.text(_without_links_to_top(below.get(column, [])))
     records, _ = _STRATEGIES.read(below.get("strategies", []), page)
-    page.tables["project_strategies"] = strategy_rows(
-        records, page.findings.of("project_strategies", page.code), {"project_code": page.code}
-    )
+    about = page.findings.of("project_strategies", page.code)
+    page.tables["project_strategies"] = strategy_rows(records, about, {"project_code": page.code})
     records, _ = _REPORTS.read(below.get("reports", []), page)
     page.tables["progress_reports"] = _report_rows(page, records)
     records, tail = _STEPS.read(below.get("plan", []), page)
-    _check_links(tail, scope)
+    for link in ("link_shown", "link_clicked"):  # their code must be this project's
+        if (code := tail.get(link)) and arabic_digits(code) != page.code:
+            scope.add("code_contradicts", "project_code", code)
     page.tables["plan_steps"] = _step_rows(page, records)
     records, _ = _KPIS.read(below.get("kpis", []), page)
     _read_kpis(page, records, tables)
@@ -180,8 +171,8 @@ def _without_links_to_top(lines: list[str]) -> list[str]:
     return lines
 
 
-def _read_head(page: Page, scope: Scope, name: str | None, lines: list[str]) -> Row:
-    (head,), _ = _HEAD.read(lines, page)
+def _read_head(page: Page, scope: Scope, title: Title) -> Row:
+    (head,), _ = _HEAD.read(title.below, page)
     require(head, scope, _HEAD_PARTS)
     year = fiscal_year(head.get("fiscal_year_be"), scope, "fiscal_year_be")
     if year is None and "agency" not in head.missing and not head.get("fiscal_year_be"):
@@ -192,7 +183,7 @@ def _read_head(page: Page, scope: Scope, name: str | None, lines: list[str]) -> 
     _read_contact(page, head.lines("contact"))
     return {
         "project_code": page.code,
-        "name": name,
+        "name": title.name,
         "agency_code": page.code[:8],
         "agency_name": without_mark(head.get("agency_name")),
         "fiscal_year_be": year,
@@ -227,30 +218,28 @@ def _read_rationale(page: Page, scope: Scope, project: Row, lines: list[str]) ->
 
 
 def _report_rows(page: Page, records: list[Record]) -> list[Row]:
-    if not records:
-        return []
-    _check_numbers(page, records)
-    places = range(len(records), 0, -1)  # printed newest first, counted from the oldest
-    scopes = [Scope(page.findings, "progress_reports", f"{page.code}/{place}") for place in places]
-    printed = [record.values for record in records]
-    columns = read_columns(printed, scopes, _REPORT_COLUMNS)
-    again = [parse_number(text) if (text := values.get("again")) else None for values in printed]
-    own = [_own_note(page, record) for record in records]
-    notes = read_notes(zip(own, [row["reported_on_date"] for row in columns], scopes, strict=True))
+    numbers = [parse_integer(record.values["report_no"] or "") for record in records]
+    if numbers != list(range(1, len(numbers) + 1)):
+        scope = page.findings.of("progress_reports", page.code)
+        scope.add("report_numbers_gap", "report_no", ", ".join(map(str, numbers)))
     rows: list[Row] = []
-    for place, record, scope, row, repeated, (note_date, note) in zip(
-        places, records, scopes, columns, again, notes, strict=True
-    ):
-        progress = row["progress_percent"]
-        if record.values.get("again") and progress is not None and repeated != progress:
-            scope.add("progress_printed_twice", "progress_percent", f"{record.values['again']} | {progress}")
+    for place, record in zip(range(len(records), 0, -1), records, strict=True):  # newest first, counted from the oldest
+        scope = Scope(page.findings, "progress_reports", f"{page.code}/{place}")
+        printed = record.values
+        progress = percent(printed["progress_percent"], scope, "progress_percent")
+        if (again := printed.get("again")) and progress is not None and parse_number(again) != progress:
+            scope.add("progress_printed_twice", "progress_percent", f"{again} | {progress}")
         if record.missing:
             require(record, scope, {"problems": "ปัญหาของโครงการ", "obstacles": "อุปสรรคของโครงการ"})
+        reported = day(printed["reported_on_date"], scope, "reported_on_date")
+        note_date, note = read_note(_own_note(page, record), reported, scope)
         rows.append(
             {
                 "project_code": page.code,
                 "report_index": place,
-                **row,
+                "report_no": integer(printed["report_no"], scope, "report_no"),
+                "progress_percent": progress,
+                "reported_on_date": reported,
                 "note_date": note_date,
                 "note": note,
                 "problems": _unless_none(page, record, "problems"),
@@ -258,13 +247,6 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
             }
         )
     return rows[::-1]
-
-
-def _check_numbers(page: Page, records: list[Record]) -> None:
-    numbers = [parse_integer(record.values["report_no"] or "") for record in records]
-    if numbers != list(range(1, len(numbers) + 1)):
-        scope = page.findings.of("progress_reports", page.code)
-        scope.add("report_numbers_gap", "report_no", ", ".join(map(str, numbers)))
 
 
 def _unless_none(page: Page, record: Record, name: str) -> str | None:
@@ -288,34 +270,30 @@ def _own_note(page: Page, record: Record) -> str:
     return record.values.get("note") or ""
 
 
-def _check_links(tail: Record, scope: Scope) -> None:
-    """The two links below the plan, whose code must be this project's."""
-    for group in ("link_shown", "link_clicked"):
-        code = tail.get(group)
-        if code and arabic_digits(code) != scope.key:
-            scope.add("code_contradicts", "project_code", code)
-
-
 def _step_rows(page: Page, records: list[Record]) -> list[Row]:
     _STEPS.check_series(records, page.findings.of("plan_steps", page.code))
-    printed = [record.values for record in records]
-    numbers = [parse_integer(values.get("step_no") or "") or place for place, values in enumerate(printed, 1)]
-    scopes = [Scope(page.findings, "plan_steps", f"{page.code}/{number}") for number in numbers]
-    columns = read_columns(printed, scopes, _STEP_COLUMNS)
-    rows: list[Row] = []
-    for record, step_no, scope, row in zip(records, numbers, scopes, columns, strict=True):
-        taken = {earlier["step_no"] for earlier in rows}
-        if step_no in taken:
-            step_no = max(taken) + 1
-            scope.add("step_renumbered", "step_no", record.values.get("step_no"))
+    rows: dict[int, Row] = {}
+    for place, record in enumerate(records, 1):
+        printed = record.values
+        step_no = parse_integer(printed["step_no"] or "") or place
+        scope = Scope(page.findings, "plan_steps", f"{page.code}/{step_no}")
+        if step_no in rows:
+            step_no = max(rows) + 1
+            scope.add("step_renumbered", "step_no", printed["step_no"])
         if record.missing:
             require(record, scope, {"weight": "น้ำหนัก", "start_date": "เริ่มต้น", "end_date": "สิ้นสุด"})
-        start, end = row["start_date"], row["end_date"]
+        start, end = (day(printed.get(column), scope, column) for column in ("start_date", "end_date"))
         if start and end and end < start:
             scope.add("step_ends_before_start", "end_date", f"{start} | {end}")
-        description = record.values.get("description") or None
-        rows.append({"project_code": page.code, "step_no": step_no, "description": description, **row})
-    return sorted(rows, key=lambda row: int(row["step_no"]))
+        rows[step_no] = {
+            "project_code": page.code,
+            "step_no": step_no,
+            "description": record.get("description"),
+            "weight_percent": percent(printed.get("weight_percent"), scope, "weight_percent"),
+            "start_date": start,
+            "end_date": end,
+        }
+    return [rows[step_no] for step_no in sorted(rows)]
 
 
 def _read_kpis(page: Page, records: list[Record], tables: list[QuarterTable]) -> None:

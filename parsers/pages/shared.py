@@ -1,11 +1,12 @@
 """What several kinds of page print alike: titles, codes, the measures of an indicator, strategies, the line of สยป."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from parsers.boilerplate import BOILERPLATE, NAVIGATION, is_boilerplate
 from parsers.findings import Scope
-from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record, compiled
+from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record, Section, compiled, cut
 from parsers.quarters import TABLE
 from parsers.thai import ARABIC_DIGITS, arabic_digits
 from parsers.values import number, parse_integer
@@ -24,22 +25,46 @@ def title_end(code: str) -> re.Pattern[str]:
 
 
 class Title(NamedTuple):
-    """What a title says, and the lines of the head below it."""
+    """What a title says, and the lines of the head below it, without navigation."""
 
     name: str | None
     code: str
     below: list[str]
 
 
-def find_title(
-    page: Page, head: list[str], ends: re.Pattern[str], page_titles: tuple[str, ...], behind: re.Pattern[str]
+def begin(
+    page: Page,
+    declared: Sequence[Section],
+    table: str,
+    ends: re.Pattern[str],
+    page_titles: Sequence[str],
+    behind: re.Pattern[str],
+) -> tuple[Title, dict[str, list[str]], Scope] | None:
+    """Cut a page at its headings and read its title: also the lines below each heading, and where findings go.
+
+    Without a title there is no record: None, and all lines are unclaimed.
+
+    table: the record's; ends: the pattern of a line that ends in the code (see `title_end`); page_titles: what the portal
+        prints above every record; behind: the pattern of the line below the title
+    """
+    sections = cut(declared, page.lines, page)
+    title = _find_title(page, sections.head, ends, page_titles, behind)
+    if title is None:
+        for lines in sections.below.values():
+            page.leave(lines)
+        return None
+    page.code = title.code
+    for heading in sections.missing:
+        page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
+    return title, sections.below, page.findings.of(table, title.code)
+
+
+def _find_title(
+    page: Page, head: list[str], ends: re.Pattern[str], page_titles: Sequence[str], behind: re.Pattern[str]
 ) -> Title | None:
     """Find `<name> : <code>` in a page's head. The name may have several lines, and quote titles and codes.
 
     It begins below the page's own title and boilerplate, and ends at the last ` : ` before the code.
-
-    ends: the pattern of a line that ends in the code (see `title_end`); page_titles: what the portal prints above every
-        record; behind: the pattern of the line below the title
     """
     end = _end_of_title(head, ends, behind)
     start = end or 0
@@ -58,10 +83,11 @@ def find_title(
     name = " ".join(line for line in lines if line not in foreign).rstrip(" :")
     if not name:
         page.findings.add("part_missing", printed=head[end], message="The title has no name.")
-    return Title(name or None, arabic_digits(printed_code.strip()), head[end + 1 :])
+    below = [line for line in head[end + 1 :] if line not in NAVIGATION]
+    return Title(name or None, arabic_digits(printed_code.strip()), below)
 
 
-def _is_above_title(line: str, page: Page, page_titles: tuple[str, ...]) -> bool:
+def _is_above_title(line: str, page: Page, page_titles: Sequence[str]) -> bool:
     return line in BOILERPLATE or line in page_titles or line in page.headings or (line != ":" and is_boilerplate(line))
 
 
