@@ -1,13 +1,8 @@
 """The contact line: free text that mixes names (of people or of a unit) and telephone numbers.
 
-A telephone number is, in this order of certainty,
-
-1. a number behind label words: `โทร. 7033`, `โทร.6541`, `/ โทร.6375`, `หรือโทร. 2599`, `เบอร์โทรติดต่อ 081 234 5678`
-2. a number of three digits or more alone in parentheses: `(3027)`
-3. a bare number of four digits or more: `6914`, `0 2643 3159`
-
-It may be a range (`5636-5638`), a list (`5884,5885`, `6541 และ 6542`), may hold blanks and hyphens, and may go on with an
-extension (`022257612 ต่อ 111`). What is left is the name: honorifics and job titles stay, two people stay together.
+A telephone number is, in this order of certainty, one behind label words (`โทร. 7033`, `หรือโทร. 2599`), one of three
+digits or more alone in parentheses (`(3027)`), or a bare one of four or more (`0 2643 3159`). It may be a range, a list
+(`6541 และ 6542`), and go on with an extension (`022257612 ต่อ 111`). What is left is the name, with honorifics and titles.
 """
 
 import re

@@ -39,9 +39,8 @@ _PORTAL_WORDS: Final = ("โครงการ", "ตัวชี้วัด")
 class Decoded:
     """The text of a page.
 
-    source: the whole source in UTF-8, without a byte order mark; bytes that are no text are U+FFFD
+    source: in UTF-8, without a byte order mark; bytes that are no text are U+FFFD, `undecodable` of them
     encoding: the charset the bytes were in, a Python codec name
-    undecodable: how many characters of the source could not be read
     misread_as: the codec in which the server had misread its own text before it sent it; undone in `source`
     """
 

@@ -1,15 +1,11 @@
 """The engine that reads declared pages: lines in, records out. It knows nothing of the portal.
 
-A page kind declares its sections (`Section`: a heading, and what stands below it) and its records (`Block`: labels in the
-order in which they are printed). Two rules read all layouts:
+A page kind declares its sections (`Section`) and its records (`Block`: labels in the order in which they are printed).
+Two rules read all layouts: **a label counts only where it is next in order**, so what a text quotes stays text; and **a
+label and its value in the next cell are one line**: a blank in a pattern stands for any white space or none, line ends too.
 
-- **A label counts only where it is next in order.** What a text quotes of other labels stays text.
-- **A label and its value in the next cell are one line.** A blank in a pattern stands for any white space or none, line
-  ends too.
-
-Their companions keep the two from being believed too much: a line that is exactly a heading, or begins with a label of its
-block, and is not next in order is a finding, and what stands below it is unclaimed until the next label in order. What
-stands between two records is unclaimed. A required label that is missing is in the record's `missing`.
+A heading, or a label of its block, that is not next in order is a finding; what stands below it is unclaimed until the next
+label in order, as is what stands between two records. A required label that is missing is in the record's `missing`.
 """
 
 import re
@@ -40,10 +36,9 @@ _LABEL_IN_TEXT: Final = "A line that reads like a part of the page; it stands in
 class Label:
     """A printed label. Its value is what follows on its line, or else below it; named groups are values of their own.
 
-    lines: how many lines the value has. `none`: it has no value, what follows on its line is read like a line of its
-        own; `word`: one line, and none that reads like a label and its value; `one`: one line that every page prints, whatever
-        it reads like; `name`: the same, and below it those that do not read like a label and its value; `many`: all up to
-        the next label in order
+    lines: of the value. `none`: there is none, what follows is read like a line of its own; `word`: one that does not read
+        like a label and its value; `one`: one, whatever it reads like; `name`: one, and below it those that do not read
+        like a label and its value; `many`: all up to the next label in order
     """
 
     name: str
@@ -53,13 +48,10 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class Value(Label):
     """A value without a label, known by its shape where it is next in order and nowhere else."""
 
-    name: str
-    pattern: str
     lines: Lines = "none"
-    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +65,11 @@ class Text:
     mixed: bool = False
 
 
-Item = Label | Value | Text
+Item = Label | Text
+
+
+def _is_label(item: Item) -> bool:
+    return not isinstance(item, Text | Value)
 
 
 class Record:
@@ -156,8 +152,8 @@ class Page:
 class Block:
     """A record that repeats (or, with `repeats=False`, is there once), declared by its items in their printed order.
 
-    table: where its rows go; tail: labels below the last record; series: the group that numbers the records;
-    ordered: whether the order of labels is known. Where it is not, each counts once, wherever it stands
+    tail: labels below the last record; series: the group that numbers the records; ordered: whether the order of labels is
+        known: where it is not, each counts once, wherever it stands
     """
 
     def __init__(
@@ -182,7 +178,7 @@ class Block:
         self.item_of: dict[int, int] = {}  # group number of the one expression → item
         group = 1
         for number, (item, pattern) in enumerate(zip(self.items, self.patterns, strict=True)):
-            if isinstance(item, Label) and pattern:
+            if _is_label(item) and pattern:
                 alternatives.append(f"({pattern.pattern})")
                 self.item_of[group] = number
                 group += 1 + pattern.groups
@@ -237,7 +233,7 @@ class Block:
 
         starts: the lines in which records may begin, where the first label alone does not tell
         """
-        if starts is None and self.ordered and page.headings.isdisjoint(lines) and (read := self._read_usual(lines)):
+        if self.ordered and page.headings.isdisjoint(lines) and (read := self._read_usual(lines, starts)):
             return read
         run = _Run(self, lines, page.headings, starts).run()
         if run.records and (parted := self._parted(lines, run.met)):
@@ -255,7 +251,7 @@ class Block:
             record.missing = [self.items[number].name for number in self.required if number not in record.met]
         return run.records, run.tail
 
-    def _read_usual(self, lines: list[str]) -> tuple[list[Record], Record] | None:
+    def _read_usual(self, lines: list[str], starts: frozenset[int] | None) -> tuple[list[Record], Record] | None:
         """The records where each is printed as usual: the same result by one expression a record. None where one is not."""
         text = "\n".join([*lines, ""])
         records: list[Record] = []
@@ -272,6 +268,8 @@ class Block:
         below = self.usual_tail.match(text, end)
         if not below or below.end() != len(text) or not (records or self.repeats):
             return None
+        if starts is not None and _offsets(lines, starts) != {record.first_place for record in records}:
+            return None
         return records, Record(text, end, below.groupdict())
 
     def _parted(self, lines: list[str], met: set[int]) -> list[str] | None:
@@ -282,9 +280,9 @@ class Block:
         parted = lines
         for number in self.required:
             pattern = self.patterns[number]
-            if number not in met and number and pattern and isinstance(self.items[number], Label):
+            if number not in met and number and pattern and _is_label(self.items[number]):
                 inside = re.compile(f"(.*) (?={pattern.pattern})", re.MULTILINE)
-                above = self.patterns[number - 1] if isinstance(self.items[number - 1], Label) else None
+                above = self.patterns[number - 1] if _is_label(self.items[number - 1]) else None
                 parted = ["\n".join(_part(piece, inside, above) for piece in line.split("\n")) for line in parted]
         return parted if parted != lines else None
 

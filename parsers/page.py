@@ -42,6 +42,7 @@ _BLOCKS = (
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
     "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
 ).split()
+_BLANKS = f" {BREAK}"
 _NEAR = 12  # nodes beside and inside a box that are looked at for a text, and boxes around a link: it is never farther
 _ICONS = 1_000  # links without text, at most: a page of more is no list
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
@@ -78,10 +79,7 @@ class PrintedPage:
 
     lines: the printed lines, cleaned (see `parsers.thai.clean`), never blank; `EMPTY_CELL` where a cell has no text
     record_end: how many of the lines stand above the `<footer>` and `<nav>` that end the page
-    links: the links of the page, scripted ones too, in page order
-    decoded: the page's source and its charset
-    small: the source in small letters
-    base: see `parsers.leads.base_address`
+    small: the source in small letters; base: see `parsers.leads.base_address`
     """
 
     lines: list[str]
@@ -175,7 +173,8 @@ def _shows(text: str) -> bool:
 def _mark_empty(cells: list[LexborNode]) -> None:
     for cell in reversed(cells):  # a cell that holds cells is not empty
         child = cell.first_child
-        if child is None or not (((text := child.text_content) and _shows(text)) or not _is_empty(cell)):
+        text = (child.text_content or "") if child is not None else ""
+        if not (text and text[0] not in _BLANKS and text[0].isprintable()) and _is_empty(cell):
             cell.insert_child(EMPTY_CELL)
 
 

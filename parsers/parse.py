@@ -14,15 +14,15 @@ from parsers.boilerplate import is_boilerplate, record_end
 from parsers.encoding import binary_kind
 from parsers.findings import Finding, Findings
 from parsers.grammar import Page
-from parsers.labels import RESULT_LIST_TITLE
 from parsers.leads import leads
 from parsers.page import EMPTY_CELL, PrintedPage, read_page
 from parsers.pages import PAGE_KINDS, PageKind
 from parsers.quarters import QuarterTable, take_tables
+from parsers.server_messages import message_verdict, server_message_places, unseen_verdict
 from parsers.text_damage import latin_text, put_back_references, text_damage
 from parsers.thai import BANGKOK
 from parsers.truncation import is_cut_off, is_open
-from parsers.verdict import Kind, Verdict, is_cut_title, kind_of, message_verdict, server_message_places, unseen_verdict
+from parsers.verdict import RESULT_LIST_TITLE, Kind, Verdict, is_cut_title, kind_of
 
 PARSER_VERSION: Final = "4"
 """Changes whenever the same bytes can give other rows."""
@@ -50,14 +50,9 @@ _BY_CODE: Final = ("project_kpis", "project_kpi_quarters")
 class ParsedPage:
     """What one page says.
 
-    kind, verdict: see `parsers.verdict`
-    tables: table name → rows; values are str, int, float or None, days are ISO strings. All tables that the kind
-        feeds are there, each row has all columns the page can give
-    findings: the remarks, see `parsers.findings`
-    unclaimed: printed lines that no rule read
-    links: the targets of the page's links, as written
-    base: what its links are relative to, where that is not its own address
-    source: its text in UTF-8, with its markup
+    tables: table name → rows, for all tables that the kind feeds; values are str, int, float or None, days ISO strings
+    unclaimed: printed lines that no rule read; links: the targets of the page's links, as written
+    base: what its links are relative to, where that is not its own address; source: its source in UTF-8
     encoding: the charset the bytes were read in
     evaluation_quarter: the quarter in the line of สยป.; a setting of the portal on the day, not a fact of the record
     code: the project's, indicator's or agency's code that the page shows
@@ -266,8 +261,7 @@ def _without_record(printed: PrintedPage, kind: Kind, verdict: Verdict, findings
 def _recordless_verdict(declared: PageKind, lines: list[str], has_errors: bool, page: Page) -> Verdict:
     """A template without a record: an error's page, the portal's word that there is none, cut off, or just empty.
 
-    In a template with texts, a message stands above them: what they say is no word of the portal. A link to log in is
-    none either, where the template's own parts are there.
+    In a template with texts a message stands above them; a link to log in is none where the template's own parts are there.
     """
     if has_errors:
         return "blocked"

@@ -5,29 +5,24 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Final, Literal
 
-from parsers.labels import (
-    ACHIEVED_LABEL,
-    DIGIT,
-    KPI_HEADINGS,
-    KPI_PAGE_TITLE,
-    PROGRESS_LABEL,
-    PROJECT_HEADINGS,
-    PROJECT_PAGE_TITLE,
-    RESULT_LIST_TITLE,
-    RESULT_LIST_WAITS,
-    TARGET_LABEL,
-    YII_CODE_LABEL,
-    YII_CODE_LINE,
-)
+from parsers.grammar import DIGIT
 from parsers.page import EMPTY_CELL
-from parsers.server_messages import message_verdict, server_message_places, unseen_verdict
-
-__all__ = ["Kind", "Verdict", "is_cut_title", "kind_of", "message_verdict", "server_message_places", "unseen_verdict"]
+from parsers.pages import kpi, project
+from parsers.pages.city_indicator import PAGE_TITLE as CITY_INDICATOR_TITLE
+from parsers.pages.shared import PROJECT_CODE, TARGET
 
 Kind = Literal["project", "kpi", "result_list", "city_indicator", "yii_project", "unknown"]
 Verdict = Literal["ok", "suspect", "blocked", "empty", "not_found"]
 
-CITY_INDICATOR_TITLE: Final = "โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง"
+PROJECT_HEADINGS: Final = {section.key: section.heading for section in project.SECTIONS}
+KPI_HEADINGS: Final = {section.key: section.heading for section in kpi.SECTIONS}
+RESULT_LIST_TITLE: Final = "ผลการปฏิบัติราชการประจำปี"
+_PROJECT_PAGE_TITLE: Final = project.PAGE_TITLES[0]
+_KPI_PAGE_TITLE: Final = kpi.PAGE_TITLES[0]
+_PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
+_RESULT_LIST_WAITS: Final = re.compile(rf"{RESULT_LIST_TITLE}\s*:?\s*(?:ของหน่วยงาน)?\s*:")  # for an agency's code
+_YII_CODE_LABEL: Final = "รหัสโครงการ"
+_YII_CODE_LINE: Final = re.compile(rf"{_YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
 _CITY_TITLE_LINE: Final = re.compile(rf"{CITY_INDICATOR_TITLE}\s?(?:\([^()]{{0,40}}\))?")  # a project may have the name
 _CITY_LABELS: Final = {
     "ลักษณะข้อมูล": re.compile(r"\nลักษณะข้อมูล\s?:"),
@@ -41,7 +36,7 @@ _KPI_LABELS: Final = frozenset(KPI_HEADINGS.values())
 _EIGHT_DIGITS: Final = re.compile(f"(?<!{DIGIT}){DIGIT}{{8}}(?!{DIGIT}|-)")
 _ANYBODYS: Final = frozenset(PROJECT_HEADINGS[key] for key in ("rationale", "objectives", "targets", "reports"))
 """Headings that any paper about a project may have."""
-_FIRST_LINES: Final = (PROJECT_PAGE_TITLE, KPI_PAGE_TITLE, RESULT_LIST_TITLE, CITY_INDICATOR_TITLE, YII_CODE_LABEL)
+_FIRST_LINES: Final = (_PROJECT_PAGE_TITLE, _KPI_PAGE_TITLE, RESULT_LIST_TITLE, CITY_INDICATOR_TITLE, _YII_CODE_LABEL)
 
 
 def kind_of(lines: list[str], text: str) -> Kind:
@@ -50,14 +45,14 @@ def kind_of(lines: list[str], text: str) -> Kind:
     A page that has lost its title is known by two of the headings of its kind; an indicator's also by the lines that
     only it prints.
     """
-    if PROJECT_PAGE_TITLE in lines and _shows_progress(text):  # by far the most
+    if _PROJECT_PAGE_TITLE in lines and _shows_progress(text):  # by far the most
         return "project"
     titles: dict[Kind, bool] = {
-        "project": PROJECT_PAGE_TITLE in lines,
-        "kpi": KPI_PAGE_TITLE in lines or _KPI_QUARTERS in lines,
+        "project": _PROJECT_PAGE_TITLE in lines,
+        "kpi": _KPI_PAGE_TITLE in lines or _KPI_QUARTERS in lines,
         "result_list": f"\n{RESULT_LIST_TITLE}" in text and _names_agency(lines),
         "city_indicator": CITY_INDICATOR_TITLE in text and any(map(_CITY_TITLE_LINE.fullmatch, lines)),
-        "yii_project": f"\n{YII_CODE_LABEL}" in text,
+        "yii_project": f"\n{_YII_CODE_LABEL}" in text,
     }
     titled = [kind for kind, found in titles.items() if found]
     if len(titled) > 1:
@@ -73,11 +68,11 @@ def _untitled_kind(printed: frozenset[str], text: str) -> Kind:
         return "kpi"
     if _shows_city_indicator(text):
         return "city_indicator"
-    return "kpi" if f"\n{TARGET_LABEL}" in text and f"\n{ACHIEVED_LABEL}" in text else "unknown"
+    return "kpi" if f"\n{TARGET}" in text and "\nผลงานที่ทำได้" in text else "unknown"
 
 
 def _shows_progress(text: str) -> bool:
-    return f"\n{PROGRESS_LABEL}" in text
+    return f"\n{_PROGRESS_LABEL}" in text
 
 
 def _shows_indicator(text: str) -> bool:
@@ -89,7 +84,7 @@ def _shows_city_indicator(text: str) -> bool:
 
 
 def _shows_code(text: str) -> bool:
-    return bool(YII_CODE_LINE.search(text.replace(EMPTY_CELL, "")))
+    return bool(_YII_CODE_LINE.search(text.replace(EMPTY_CELL, "")))
 
 
 _SHOWS: Final[dict[Kind, Callable[[str], bool]]] = {
@@ -107,7 +102,7 @@ def _names_agency(lines: list[str]) -> bool:
     for place, line in enumerate(lines):
         if line.startswith(RESULT_LIST_TITLE):
             title = _next_lines(lines, place, 2)[: 1 + (":" in lines[place + 1 : place + 2])]
-            if RESULT_LIST_WAITS.fullmatch("".join(title)):
+            if _RESULT_LIST_WAITS.fullmatch("".join(title)):
                 return True
             if _EIGHT_DIGITS.search(" ".join(_next_lines(lines, place, 5))):
                 return True

@@ -210,25 +210,19 @@ def _strategy(page: Page, record: Record) -> str | None:
 
 
 def _read_quarters(page: Page, record: Record, identity: Row, scope: Scope, tables: list[QuarterTable]) -> None:
-    names = {quarter: f"narrative_{quarter}" for quarter in range(1, 5)}
-    narratives = {quarter: record.get(name) for quarter, name in names.items() if record.values.get(name) is not None}
+    printed = {quarter: record.values.get(f"narrative_{quarter}") for quarter in range(1, 5)}
+    narratives = {quarter: text or None for quarter, text in printed.items() if text is not None}
     quarters: list[Row] = []
-    if narratives and (lacking := [row[0] for row in _rows(record, tables) if parse_integer(row[0]) not in narratives]):
-        scope.add(
-            "part_missing", "report", ", ".join(lacking), "Some of the headings of the quarters' reports are missing."
-        )
     if "quarters" not in record.missing:
         table = tables[int(record.values["quarters"] or 0)]
+        if narratives and (lacking := [row[0] for row in table.rows if int(row[0]) not in narratives]):
+            message = "Some of the headings of the quarters' reports are missing."
+            scope.add("part_missing", "report", ", ".join(lacking), message)
         if table.unit and table.unit != record.get("unit"):
             scope.add("units_differ", "unit", f"{record.get('unit')} | {table.unit}")
         about = page.findings.of("result_list_quarters", scope.key)
         quarters = quarter_rows(table, about, identity)
     page.tables["result_list_quarters"] += join_narratives(quarters, narratives, identity)
-
-
-def _rows(record: Record, tables: list[QuarterTable]) -> list[tuple[str, ...]]:
-    number_of_table = record.get("quarters")
-    return tables[int(number_of_table)].rows if number_of_table else []
 
 
 def _linked_codes(page: Page, start: int, end: int) -> list[tuple[str, str]]:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from parsers import facts_sha256, parse_page
-from parsers.labels import KPI_HEADINGS, PROJECT_HEADINGS
 from parsers.page import EMPTY_CELL, read_page
+from parsers.verdict import KPI_HEADINGS, PROJECT_HEADINGS
 
 FIXTURES = Path(__file__).parents[2] / "fixtures_html"
 PAGES = [

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from parsers.labels import KPI_HEADINGS, PROJECT_HEADINGS
+from parsers.verdict import KPI_HEADINGS, PROJECT_HEADINGS
 from parsers.values import BUDDHIST_OFFSET
 
 Row = dict[str, Any]
