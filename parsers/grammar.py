@@ -39,12 +39,14 @@ class Label:
     lines: of the value. `none`: there is none, what follows is read like a line of its own; `word`: one that does not read
         like a label and its value; `one`: one, whatever it reads like; `name`: one, and below it those that do not read
         like a label and its value; `many`: all up to the next label in order
+    shown: what a finding says is missing, where a required label is; nothing is said of one without
     """
 
     name: str
     pattern: str
     lines: Lines = "word"
     required: bool = True
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,12 @@ class Block:
                 above = self.patterns[number - 1] if _is_label(self.items[number - 1]) else None
                 parted = ["\n".join(_part(piece, inside, above) for piece in line.split("\n")) for line in parted]
         return parted if parted != lines else None
+
+    def report_missing(self, record: Record, scope: Scope) -> None:
+        """Report the labels that every such record has, and this one lacks."""
+        for item in self.items if record.missing else ():
+            if item.name in record.missing and isinstance(item, Label) and item.shown:
+                scope.add("part_missing", item.name, item.shown, f"The record has no {item.shown}.")
 
     def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
         """Report gaps and repeats in the records' numbers."""

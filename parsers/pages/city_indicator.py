@@ -5,17 +5,7 @@ from typing import Final
 
 from parsers.findings import Scope
 from parsers.grammar import DIGIT, Block, Label, Page, Section, Text
-from parsers.pages.shared import (
-    TARGET,
-    TARGET_LABEL,
-    TARGET_LINE,
-    begin,
-    require,
-    strategy,
-    strategy_rows,
-    title_end,
-    unit_of,
-)
+from parsers.pages import shared
 from parsers.quarters import QuarterTable
 from parsers.thai import arabic_digits
 
@@ -24,9 +14,11 @@ PAGE_TITLE: Final = "โครงการจัดทำฐานข้อม�
 
 _YEARS: Final = re.compile(rf"{PAGE_TITLE}\s*(?:\(\s*([^()]*?)\s*\))?")
 _NUMBERED: Final = re.compile(rf"({DIGIT}+)\s*\.\s*(.*)")
-_TITLE_END: Final = title_end(f"{DIGIT}{{1,4}}")
-_HEAD: Final = Block("city_indicators", TARGET_LABEL, Label("data_kind", "ลักษณะข้อมูล :"), repeats=False)
-_STRATEGIES: Final = Block("city_indicator_strategies", strategy("ด้านที่", "มิติที่", "เป้าหมายที่", "ยุทธศาสตร์ที่"))
+_TITLE_END: Final = shared.title_end(f"{DIGIT}{{1,4}}")
+_HEAD: Final = Block(
+    "city_indicators", shared.TARGET_LABEL, Label("data_kind", "ลักษณะข้อมูล :", shown="ลักษณะข้อมูล"), repeats=False
+)
+_STRATEGIES: Final = Block("city_indicator_strategies", shared.strategy("ด้านที่", "มิติที่", "เป้าหมายที่", "ยุทธศาสตร์ที่"))
 _SOURCE: Final = Block(  # a fourth part exists, and was never seen whole
     "city_indicators", Text("source"), Label("fourth", rf"[4๔] ?\.(?!{DIGIT})", "none", required=False), repeats=False
 )
@@ -41,14 +33,14 @@ SECTIONS: Final = (
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a city indicator into `page.tables`; without a title there is no record, and no row."""
     titles = [line for line in page.lines if _YEARS.fullmatch(line)]
-    begun = begin(page, SECTIONS, "city_indicators", _TITLE_END, titles, TARGET_LINE)
+    begun = shared.begin(page, SECTIONS, "city_indicators", _TITLE_END, titles, shared.TARGET_LINE)
     if begun is None:
         return
     title, below, scope = begun
     (head,), _ = _HEAD.read(title.below, page)
-    require(head, scope, {"target_value": TARGET, "data_kind": "ลักษณะข้อมูล"})
+    _HEAD.report_missing(head, scope)
     records, _ = _STRATEGIES.read(below.get("strategies", []), page)
-    page.tables["city_indicator_strategies"] = strategy_rows(
+    page.tables["city_indicator_strategies"] = shared.strategy_rows(
         records, page.findings.of("city_indicator_strategies", page.code), {"indicator_no": page.code}
     )
     years = _YEARS.fullmatch(titles[0]) if titles else None
@@ -60,7 +52,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             "printed_no": printed_no,
             "fiscal_years": years[1] if years else None,
             "name": name,
-            "unit": unit_of(head, "unit"),
+            "unit": shared.unit_of(head, "unit"),
             "target": head.get("target_value"),
             "data_kind": head.get("data_kind"),
             "definition": page.text(below.get("definition", [])),

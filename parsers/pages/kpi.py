@@ -3,31 +3,19 @@
 from typing import Any, Final
 
 from parsers.grammar import Block, Label, Page, Section, Value
-from parsers.pages.shared import (
-    KPI_CODE,
-    MEASURE_LABELS,
-    MEASURES,
-    TARGET_LINE,
-    begin,
-    check_last_quarter,
-    evaluation,
-    measures,
-    read_evaluation,
-    require,
-    title_end,
-)
+from parsers.pages import shared
 from parsers.quarters import QuarterTable, join_narratives, quarter_rows, table_in
 
 TABLES: Final = ("kpis", "kpi_quarters")
 PAGE_TITLES: Final = ("รายละเอียดตัวชี้วัด",)
 
-_TITLE_END: Final = title_end(KPI_CODE)
+_TITLE_END: Final = shared.title_end(shared.KPI_CODE)
 _HEAD: Final = Block(
     "kpis",
-    *MEASURES,
+    *shared.MEASURES,
     Value("dead_chart", r"0(?:\.0+)?$", required=False),
-    Label("links", r"รายละเอียดตัวชี้วัดฯ :? (?:พิมพ์ข้อมูล)?(?=\s|$)", "none"),
-    evaluation("ตรวจประเมินตัวชี้วัด"),
+    Label("links", r"รายละเอียดตัวชี้วัดฯ :? (?:พิมพ์ข้อมูล)?(?=\s|$)", "none", shown="รายละเอียดตัวชี้วัดฯ"),
+    shared.evaluation("ตรวจประเมินตัวชี้วัด"),
     repeats=False,
 )
 SECTIONS: Final = (
@@ -40,13 +28,13 @@ SECTIONS: Final = (
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a KPI page into `page.tables`; without a title there is no record, and no row."""
-    begun = begin(page, SECTIONS, "kpis", _TITLE_END, PAGE_TITLES, TARGET_LINE)
+    begun = shared.begin(page, SECTIONS, "kpis", _TITLE_END, PAGE_TITLES, shared.TARGET_LINE)
     if begun is None:
         return
     title, below, scope = begun
     (head,), _ = _HEAD.read(title.below, page)
-    require(head, scope, {**MEASURE_LABELS, "links": "รายละเอียดตัวชี้วัดฯ"})
-    columns = measures(head, scope)
+    _HEAD.report_missing(head, scope)
+    columns = shared.measures(head, scope)
     quarters: list[dict[str, Any]] = []
     about = page.findings.of("kpi_quarters", page.code)
     if (table := table_in(below.get("quarters", []), tables, page)) is None:
@@ -59,10 +47,10 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             "kpi_code": page.code,
             "name": title.name,
             **columns,
-            "evaluation_score": read_evaluation(head, page, scope),
+            "evaluation_score": shared.read_evaluation(head, page, scope),
             "definition": page.text(below.get("definition", [])),
             "summary": page.text(below.get("summary", [])),
         }
     )
     page.tables["kpi_quarters"] = join_narratives(quarters, narratives, {"kpi_code": page.code})
-    check_last_quarter(columns["achieved_value"], quarters, scope)
+    shared.check_last_quarter(columns["achieved_value"], quarters, scope)

@@ -4,42 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from parsers import values
 from parsers.boilerplate import TO_TOP
 from parsers.contact import split_contact
 from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Section, Text, Value, compiled
-from parsers.pages.shared import (
-    KPI_CODE,
-    MEASURE_LABELS,
-    MEASURES,
-    PROJECT_CODE,
-    QUARTERS,
-    Title,
-    begin,
-    check_last_quarter,
-    evaluation,
-    measures,
-    read_evaluation,
-    require,
-    strategy,
-    strategy_rows,
-    title_end,
-    without_mark,
-)
+from parsers.pages import shared
 from parsers.quarters import QuarterTable, quarter_rows
 from parsers.thai import arabic_digits
-from parsers.values import (
-    BUDDHIST_OFFSET,
-    NONE_WORDS,
-    day,
-    fiscal_year,
-    integer,
-    parse_integer,
-    parse_number,
-    percent,
-    read_note,
-    typed_dates,
-)
 
 Row = dict[str, Any]
 
@@ -58,29 +30,24 @@ PAGE_TITLES: Final = ("ความคืบหน้าโครงการ/�
 
 _AGENCY: Final = rf"(?P<agency_name>[^\n]*?) : \( (?P<fiscal_year_be>{DIGIT}{{4}})? \)$"
 _AGENCY_LINE: Final = compiled(_AGENCY)
-_TITLE_END: Final = title_end(PROJECT_CODE)
+_TITLE_END: Final = shared.title_end(shared.PROJECT_CODE)
 _HEAD: Final = Block(
     "projects",
-    Value("agency", _AGENCY),
+    Value("agency", _AGENCY, shown="agency and fiscal year"),
     Value("alone", rf"(?P<alone>{NUMBER}) %?$", required=False),
-    Label("progress_percent", "ความคืบหน้าโครงการ ร้อยละ(?: :)?", "word"),
+    Label("progress_percent", "ความคืบหน้าโครงการ ร้อยละ(?: :)?", shown="ความคืบหน้าโครงการ ร้อยละ"),
     Text("contact", mixed=True),
-    Label("links", r"ดูโครงการแผนปีฯ :? (?:พิมพ์ข้อมูล)?(?=\s|$)", "none"),
-    evaluation("ประเมินโครงการ"),
+    Label("links", r"ดูโครงการแผนปีฯ :? (?:พิมพ์ข้อมูล)?(?=\s|$)", "none", shown="ดูโครงการแผนปีฯ"),
+    shared.evaluation("ประเมินโครงการ"),
     repeats=False,
 )
-_HEAD_PARTS: Final = {
-    "agency": "agency and fiscal year",
-    "progress_percent": "ความคืบหน้าโครงการ ร้อยละ",
-    "links": "ดูโครงการแผนปีฯ",
-}
 _UNIT_PAIR: Final = Block(
     "projects",
     Text("rationale"),
     Label("unit", rf"(?P<unit_code>{DIGIT}{{8}})? / (?P<unit_code_second>{DIGIT}{{8}})?$", "none", required=False),
     repeats=False,
 )
-_STRATEGIES: Final = Block("project_strategies", strategy("ด้านที่", "ยุทธศาสตร์ที่"))
+_STRATEGIES: Final = Block("project_strategies", shared.strategy("ด้านที่", "ยุทธศาสตร์ที่"))
 _REPORTS: Final = Block(
     "progress_reports",
     Label(
@@ -91,24 +58,24 @@ _REPORTS: Final = Block(
     ),
     Value("again", rf"(?P<again>{NUMBER})(?=\s|%|$)(?: %)?"),
     Text("note"),
-    Label("problems", r"\*+ ปัญหาของโครงการ :", "many"),
-    Label("obstacles", r"\*+ อุปสรรคของโครงการ :", "many"),
+    Label("problems", r"\*+ ปัญหาของโครงการ :", "many", shown="ปัญหาของโครงการ"),
+    Label("obstacles", r"\*+ อุปสรรคของโครงการ :", "many", shown="อุปสรรคของโครงการ"),
     Label("rule", "-{3,} &+ -{3,}$", "none", required=False),
     series="report_no",
 )
 
 
 def _step_link(name: str, words: str) -> Label:
-    return Label(name, rf"{words}(?: :)? (?P<{name}>{PROJECT_CODE})?(?=\s*\(|$)", "none", required=False)
+    return Label(name, rf"{words}(?: :)? (?P<{name}>{shared.PROJECT_CODE})?(?=\s*\(|$)", "none", required=False)
 
 
 _STEPS: Final = Block(
     "plan_steps",
     Label("step", f"ขั้นตอน (?P<step_no>{DIGIT}+)(?= :| ?$)", "none"),
     Value("description", f":(?! {NUMBER} %$)", "many", required=False),
-    Label("weight", r": (?P<weight_percent>[^\s%:]*) %(?=\s|$)", "none"),
-    Label("start_date", "เริ่มต้น :", "word"),
-    Label("end_date", "สิ้นสุด :", "word"),
+    Label("weight", r": (?P<weight_percent>[^\s%:]*) %(?=\s|$)", "none", shown="น้ำหนัก"),
+    Label("start_date", "เริ่มต้น :", shown="เริ่มต้น"),
+    Label("end_date", "สิ้นสุด :", shown="สิ้นสุด"),
     tail=(
         _step_link("link_shown", r"\( ทดสอบ \) แสดงขั้นตอนการดำเนินงานโครงการ"),
         _step_link("link_clicked", r"\( คลิก \) ขั้นตอนการปฏิบัติงานของโครงการ"),
@@ -118,9 +85,9 @@ _STEPS: Final = Block(
 _KPIS: Final = Block(
     "project_kpis",
     Label("kpi", rf"รายละเอียดเกี่ยวกับตัวชี้วัด :? (?P<kpi_code>{DIGIT}[0-9๐-๙-]*)?", "none"),
-    Label("name", "ตัวชี้วัด :", "name"),
-    *MEASURES,
-    QUARTERS,
+    Label("name", "ตัวชี้วัด :", "name", shown="ตัวชี้วัด"),
+    *shared.MEASURES,
+    shared.QUARTERS,
 )
 SECTIONS: Final = (
     Section("rationale", "หลักการและเหตุผล"),
@@ -138,7 +105,7 @@ SECTIONS: Final = (
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a project page into `page.tables`; without a title there is no record, and no row."""
-    begun = begin(page, SECTIONS, "projects", _TITLE_END, PAGE_TITLES, _AGENCY_LINE)
+    begun = shared.begin(page, SECTIONS, "projects", _TITLE_END, PAGE_TITLES, _AGENCY_LINE)
     if begun is None:
         return
     title, below, scope = begun
@@ -149,7 +116,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
         project[column] = page.text(_without_links_to_top(below.get(column, [])))
     records, _ = _STRATEGIES.read(below.get("strategies", []), page)
     about = page.findings.of("project_strategies", page.code)
-    page.tables["project_strategies"] = strategy_rows(records, about, {"project_code": page.code})
+    page.tables["project_strategies"] = shared.strategy_rows(records, about, {"project_code": page.code})
     records, _ = _REPORTS.read(below.get("reports", []), page)
     page.tables["progress_reports"] = _report_rows(page, records)
     records, tail = _STEPS.read(below.get("plan", []), page)
@@ -171,25 +138,25 @@ def _without_links_to_top(lines: list[str]) -> list[str]:
     return lines
 
 
-def _read_head(page: Page, scope: Scope, title: Title) -> Row:
+def _read_head(page: Page, scope: Scope, title: shared.Title) -> Row:
     (head,), _ = _HEAD.read(title.below, page)
-    require(head, scope, _HEAD_PARTS)
-    year = fiscal_year(head.get("fiscal_year_be"), scope, "fiscal_year_be")
+    _HEAD.report_missing(head, scope)
+    year = values.fiscal_year(head.get("fiscal_year_be"), scope, "fiscal_year_be")
     if year is None and "agency" not in head.missing and not head.get("fiscal_year_be"):
         scope.add("part_missing", "fiscal_year_be", None, "The agency's line has no fiscal year.")
-    progress = percent(head.get("progress_percent"), scope, "progress_percent")
-    if (alone := head.get("alone")) and parse_number(alone) != progress:
+    progress = values.percent(head.get("progress_percent"), scope, "progress_percent")
+    if (alone := head.get("alone")) and values.parse_number(alone) != progress:
         scope.add("progress_printed_twice", "progress_percent", f"{alone} | {head.get('progress_percent') or ''}")
     _read_contact(page, head.lines("contact"))
     return {
         "project_code": page.code,
         "name": title.name,
         "agency_code": page.code[:8],
-        "agency_name": without_mark(head.get("agency_name")),
+        "agency_name": shared.without_mark(head.get("agency_name")),
         "fiscal_year_be": year,
-        "fiscal_year_ce": year - BUDDHIST_OFFSET if year else None,
+        "fiscal_year_ce": year - values.BUDDHIST_OFFSET if year else None,
         "progress_percent": progress,
-        "evaluation_score": read_evaluation(head, page, scope),
+        "evaluation_score": shared.read_evaluation(head, page, scope),
         **dict.fromkeys(("unit_code", "unit_code_second", "rationale", "objectives", "targets")),
         **dict.fromkeys(("budget_received_baht", "budget_spent_baht", "start_date", "finish_date")),
         **dict.fromkeys(("policy_id", "branch_id")),
@@ -218,7 +185,7 @@ def _read_rationale(page: Page, scope: Scope, project: Row, lines: list[str]) ->
 
 
 def _report_rows(page: Page, records: list[Record]) -> list[Row]:
-    numbers = [parse_integer(record.values["report_no"] or "") for record in records]
+    numbers = [values.parse_integer(record.values["report_no"] or "") for record in records]
     if numbers != list(range(1, len(numbers) + 1)):
         scope = page.findings.of("progress_reports", page.code)
         scope.add("report_numbers_gap", "report_no", ", ".join(map(str, numbers)))
@@ -226,18 +193,17 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
     for place, record in zip(range(len(records), 0, -1), records, strict=True):  # newest first, counted from the oldest
         scope = Scope(page.findings, "progress_reports", f"{page.code}/{place}")
         printed = record.values
-        progress = percent(printed["progress_percent"], scope, "progress_percent")
-        if (again := printed.get("again")) and progress is not None and parse_number(again) != progress:
+        progress = values.percent(printed["progress_percent"], scope, "progress_percent")
+        if (again := printed.get("again")) and progress is not None and values.parse_number(again) != progress:
             scope.add("progress_printed_twice", "progress_percent", f"{again} | {progress}")
-        if record.missing:
-            require(record, scope, {"problems": "ปัญหาของโครงการ", "obstacles": "อุปสรรคของโครงการ"})
-        reported = day(printed["reported_on_date"], scope, "reported_on_date")
-        note_date, note = read_note(_own_note(page, record), reported, scope)
+        _REPORTS.report_missing(record, scope)
+        reported = values.day(printed["reported_on_date"], scope, "reported_on_date")
+        note_date, note = values.read_note(_own_note(page, record), reported, scope)
         rows.append(
             {
                 "project_code": page.code,
                 "report_index": place,
-                "report_no": integer(printed["report_no"], scope, "report_no"),
+                "report_no": values.integer(printed["report_no"], scope, "report_no"),
                 "progress_percent": progress,
                 "reported_on_date": reported,
                 "note_date": note_date,
@@ -253,7 +219,7 @@ def _unless_none(page: Page, record: Record, name: str) -> str | None:
     """A text where "none" is null; nothing goes on behind "none"."""
     text = record.values.get(name) or None
     lines = record.pieces.get(name)
-    if (lines[0] if lines else text) in NONE_WORDS:
+    if (lines[0] if lines else text) in values.NONE_WORDS:
         if lines and len(lines) > 1:
             page.leave(lines[1:])
         return None
@@ -263,7 +229,7 @@ def _unless_none(page: Page, record: Record, name: str) -> str | None:
 def _own_note(page: Page, record: Record) -> str:
     """The note, without lines that read like labels above the line that its date leads."""
     lines = record.pieces.get("note") or ()
-    dated = next((place for place, line in enumerate(lines) if typed_dates(line)), 0) if len(lines) > 1 else 0
+    dated = next((place for place, line in enumerate(lines) if values.typed_dates(line)), 0) if len(lines) > 1 else 0
     if dated and all(map(LABELLED.match, lines[:dated])):
         page.leave(lines[:dated])
         return " ".join(lines[dated:])
@@ -275,21 +241,20 @@ def _step_rows(page: Page, records: list[Record]) -> list[Row]:
     rows: dict[int, Row] = {}
     for place, record in enumerate(records, 1):
         printed = record.values
-        step_no = parse_integer(printed["step_no"] or "") or place
+        step_no = values.parse_integer(printed["step_no"] or "") or place
         scope = Scope(page.findings, "plan_steps", f"{page.code}/{step_no}")
         if step_no in rows:
             step_no = max(rows) + 1
             scope.add("step_renumbered", "step_no", printed["step_no"])
-        if record.missing:
-            require(record, scope, {"weight": "น้ำหนัก", "start_date": "เริ่มต้น", "end_date": "สิ้นสุด"})
-        start, end = (day(printed.get(column), scope, column) for column in ("start_date", "end_date"))
+        _STEPS.report_missing(record, scope)
+        start, end = (values.day(printed.get(column), scope, column) for column in ("start_date", "end_date"))
         if start and end and end < start:
             scope.add("step_ends_before_start", "end_date", f"{start} | {end}")
         rows[step_no] = {
             "project_code": page.code,
             "step_no": step_no,
             "description": record.get("description"),
-            "weight_percent": percent(printed.get("weight_percent"), scope, "weight_percent"),
+            "weight_percent": values.percent(printed.get("weight_percent"), scope, "weight_percent"),
             "start_date": start,
             "end_date": end,
         }
@@ -305,7 +270,7 @@ def _read_kpis(page: Page, records: list[Record], tables: list[QuarterTable]) ->
             scope.add("part_missing", "kpi_code", record.first_line, "An indicator without a code.")
             page.leave(line for name in record.values for line in record.lines(name))
             continue
-        if not re.fullmatch(KPI_CODE, code):
+        if not re.fullmatch(shared.KPI_CODE, code):
             scope.add("code_shape", "kpi_code", code)
         if code in seen:
             scope.add("duplicate_key", None, record.first_line)
@@ -316,8 +281,8 @@ def _read_kpis(page: Page, records: list[Record], tables: list[QuarterTable]) ->
 
 def _read_kpi(page: Page, record: Record, code: str, scope: Scope, tables: list[QuarterTable]) -> None:
     identity = {"project_code": page.code, "kpi_code": code}
-    require(record, scope, {"name": "ตัวชี้วัด", **MEASURE_LABELS, "quarters": "ไตรมาสที่ (1 - 4)"})
-    columns = measures(record, scope)
+    _KPIS.report_missing(record, scope)
+    columns = shared.measures(record, scope)
     page.tables["project_kpis"].append({**identity, "name": record.get("name"), **columns})
     if "quarters" in record.missing:
         return
@@ -326,7 +291,7 @@ def _read_kpi(page: Page, record: Record, code: str, scope: Scope, tables: list[
         scope.add("units_differ", "unit", f"{columns['unit']} | {table.unit}")
     quarters = quarter_rows(table, page.findings.of("project_kpi_quarters", scope.key), identity)
     page.tables["project_kpi_quarters"] += quarters
-    check_last_quarter(columns["achieved_value"], quarters, scope)
+    shared.check_last_quarter(columns["achieved_value"], quarters, scope)
 
 
 # --- the page against itself ------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus, urlsplit
 from parsers.boilerplate import is_boilerplate
 from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, Block, Label, Page, Record, Text, Value
-from parsers.pages.shared import FIRST_LEVELS, KPI_CODE, PROJECT_CODE, QUARTERS, require
+from parsers.pages.shared import FIRST_LEVELS, KPI_CODE, PROJECT_CODE, QUARTERS
 from parsers.quarters import QuarterTable, join_narratives, quarter_rows
 from parsers.thai import arabic_digits
 from parsers.values import number, parse_integer
@@ -32,11 +32,11 @@ _HEAD: Final = Block(
 _ITEM: Final = Block(
     "result_list_items",
     Label("name", rf"\( (?P<item_no>{DIGIT}+) \)", "name"),
-    Value("brackets", r"\[ (?P<heading>[^\[\]]*?) \]$"),
+    Value("brackets", r"\[ (?P<heading>[^\[\]]*?) \]$", shown="[มิติที่ …]"),
     Text("between", mixed=True),
-    Label("unit", "หน่วยนับ :"),
-    Label("target_value", "เป้าหมาย :"),
-    Label("achieved_value", "ผลงาน :"),
+    Label("unit", "หน่วยนับ :", shown="หน่วยนับ"),
+    Label("target_value", "เป้าหมาย :", shown="เป้าหมาย"),
+    Label("achieved_value", "ผลงาน :", shown="ผลงาน"),
     QUARTERS,
     Text("report"),
     *(Label(f"narrative_{n}", rf"รายงานผลฯ ไตรมาสที่ [{n}{'๐๑๒๓๔'[n]}]$", "many", required=False) for n in range(1, 5)),
@@ -44,7 +44,6 @@ _ITEM: Final = Block(
     Value("level_2", f"(?={_LEVEL})", "one", required=False),
     series="item_no",
 )
-_PARTS: Final = {"unit": "หน่วยนับ", "target_value": "เป้าหมาย", "achieved_value": "ผลงาน", "quarters": "ไตรมาสที่ (1 - 4)"}
 _LEVEL_LINE: Final = re.compile(_LEVEL.replace(" ", r"\s*") + r"\s*")
 _NUMBERED: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)\s*(.*)")
 _MEASURE_LABELS: Final = ("หน่วยนับ", "เป้าหมาย", "ผลงาน")
@@ -160,7 +159,7 @@ def _read_item(
     scope: Scope,
     links: list[tuple[str, str]],
 ) -> None:
-    require(record, scope, {"brackets": "[มิติที่ …]", **_PARTS})
+    _ITEM.report_missing(record, scope)
     heading = record.get("heading")
     dimension = _DIMENSION.match(heading or "")
     if heading and not dimension:

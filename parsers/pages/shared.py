@@ -113,7 +113,7 @@ def without_mark(agency: str | None) -> str | None:
 def _measure(name: str, label: str, unit: str) -> Label:
     """A label with its unit in it, up to the line's last colon (units may have colons), or up to the value's cell."""
     ends = rf"(?:(?P<{unit}>[^\n]*)(?:\n:|:(?=[^:\n]*$))|(?P<{unit}_alone>[^:\n]*)(?=\n{NUMBER}$))"
-    return Label(name, label + ends, "word")
+    return Label(name, label + ends, "word", shown=label)
 
 
 LEVEL: Final = (
@@ -125,17 +125,10 @@ TARGET_LINE: Final = compiled(TARGET_LABEL.pattern)
 MEASURES: Final[tuple[Item, ...]] = (
     TARGET_LABEL,
     _measure("achieved_value", "ผลงานที่ทำได้", "unit_achieved"),
-    Label("kpi_type", "ประเภทตัวชี้วัด :", "word"),
-    Label("kpi_level", LEVEL, "none"),
+    Label("kpi_type", "ประเภทตัวชี้วัด :", shown="ประเภทตัวชี้วัด"),
+    Label("kpi_level", LEVEL, "none", shown="ตัวชี้วัดระดับ…"),
 )
-MEASURE_LABELS: Final = {
-    "target_value": TARGET,
-    "achieved_value": "ผลงานที่ทำได้",
-    "kpi_type": "ประเภทตัวชี้วัด",
-    "kpi_level": "ตัวชี้วัดระดับ…",
-}
-"""The measures that every indicator has, and their labels."""
-QUARTERS: Final = Label("quarters", TABLE, "none")
+QUARTERS: Final = Label("quarters", TABLE, "none", shown="ไตรมาสที่ (1 - 4)")
 _LEVEL_WORDS: Final = {"ผลผลิต": "output", "ผลลัพธ์": "outcome"}
 
 
@@ -248,10 +241,3 @@ def strategy_rows(records: list[Record], scope: Scope, identity: Row) -> list[Ro
             }
         )
     return rows
-
-
-def require(record: Record, scope: Scope, parts: dict[str, str]) -> None:
-    """Report the parts of a record that every such record has: name → what is printed."""
-    for name, printed in parts.items():
-        if name in record.missing:
-            scope.add("part_missing", name, printed, f"The record has no {printed}.")

@@ -18,33 +18,23 @@ _RECORD: Final = Block(
     "projects",
     Label("project_code", f"รหัสโครงการ :? (?={PROJECT_CODE}$)"),
     Label("name", "ชื่อโครงการ(?: :)?", "name", required=False),
-    Label("fiscal_year_be", rf"ปี(?:งบประมาณ)?(?= :? (?:{DIGIT}{{4}}$|{_NOT_SET}$)|$)(?: :)?"),
-    Label("budget_received_baht", r"งบฯ ที่ได้รับ \(บาท\)(?: :)?"),
-    Label("budget_spent_baht", r"งบฯ ที่ใช้ไป \(บาท\)(?: :)?"),
-    Label("progress_percent", "คืบหน้าล่าสุด(?: :)?"),
-    Label("agency_name", "หน่วยงาน(?!ที่)(?: :)?"),
-    Label("start_date", "Start Date(?: :)?"),
-    Label("finish_date", "Finish Date(?: :)?"),
-    Label("kpi_code", "Kpi ID(?: :)?"),
+    Label("fiscal_year_be", rf"ปี(?:งบประมาณ)?(?= :? (?:{DIGIT}{{4}}$|{_NOT_SET}$)|$)(?: :)?", shown="ปี"),
+    Label("budget_received_baht", r"งบฯ ที่ได้รับ \(บาท\)(?: :)?", shown="งบฯ ที่ได้รับ (บาท)"),
+    Label("budget_spent_baht", r"งบฯ ที่ใช้ไป \(บาท\)(?: :)?", shown="งบฯ ที่ใช้ไป (บาท)"),
+    Label("progress_percent", "คืบหน้าล่าสุด(?: :)?", shown="คืบหน้าล่าสุด"),
+    Label("agency_name", "หน่วยงาน(?!ที่)(?: :)?", shown="หน่วยงาน"),
+    Label("start_date", "Start Date(?: :)?", shown="Start Date"),
+    Label("finish_date", "Finish Date(?: :)?", shown="Finish Date"),
+    Label("kpi_code", "Kpi ID(?: :)?", shown="Kpi ID"),
     Label("policy_id", "Policy ID(?: :)?", required=False),
     Label("branch_id", "Branch ID(?: :)?", required=False),
-    Label("rationale", "หลักการและเหตุผล(?: :)?", "many"),
+    Label("rationale", "หลักการและเหตุผล(?: :)?", "many", shown="หลักการและเหตุผล"),
     Label("objectives", "วัตถุประสงค์ของโครงการ(?: :)?", "many", required=False),
     Label("targets", "เป้าหมายของโครงการ(?: :)?", "many", required=False),
     repeats=False,
     ordered=False,
 )
-ON_EVERY_PAGE: Final[dict[str, str]] = {
-    "fiscal_year_be": "ปี",
-    "budget_received_baht": "งบฯ ที่ได้รับ (บาท)",
-    "budget_spent_baht": "งบฯ ที่ใช้ไป (บาท)",
-    "progress_percent": "คืบหน้าล่าสุด",
-    "agency_name": "หน่วยงาน",
-    "start_date": "Start Date",
-    "finish_date": "Finish Date",
-    "kpi_code": "Kpi ID",
-    "rationale": "หลักการและเหตุผล",
-}
+ON_EVERY_PAGE: Final = {item.name: item.shown for item in _RECORD.items if isinstance(item, Label) and item.shown}
 """What has no value is printed too, as not set."""
 _ABOVE: Final = re.compile(  # above the record: the code, and progress once more
     rf"รายละเอียดโครงการ/กิจกรรม\s*:?\s*({PROJECT_CODE})?|คืบหน้าล่าสุด\s*:\s*ร้อยละ\s*(\S*)|ข้อมูลโครงการ/กิจกรรม(?:\s*พิมพ์ PDF)?"
@@ -65,9 +55,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
         return
     page.code = arabic_digits(code)
     scope = page.findings.of("projects", page.code)
-    for name, label in ON_EVERY_PAGE.items():
-        if name in record.missing:
-            scope.add("part_missing", name, label, f"The page has no label {label}.")
+    _RECORD.report_missing(record, scope)
     values = {item.name: _value(record.get(item.name)) for item in _RECORD.items}
     project = _project(page, values, scope)
     page.tables["projects"].append(project)
@@ -97,16 +85,9 @@ def _project(page: Page, values: dict[str, str | None], scope: Scope) -> dict[st
         "fiscal_year_be": year,
         "fiscal_year_ce": year - BUDDHIST_OFFSET if year else None,
         "progress_percent": percent(values["progress_percent"], scope, "progress_percent"),
-        "evaluation_score": None,
-        "unit_code": None,
-        "unit_code_second": None,
-        "rationale": values["rationale"],
-        "objectives": values["objectives"],
-        "targets": values["targets"],
-        "budget_received_baht": number(values["budget_received_baht"], scope, "budget_received_baht"),
-        "budget_spent_baht": number(values["budget_spent_baht"], scope, "budget_spent_baht"),
-        "start_date": day(values["start_date"], scope, "start_date"),
-        "finish_date": day(values["finish_date"], scope, "finish_date"),
-        "policy_id": values["policy_id"],
-        "branch_id": values["branch_id"],
+        **dict.fromkeys(("evaluation_score", "unit_code", "unit_code_second")),
+        **{column: values[column] for column in ("rationale", "objectives", "targets")},
+        **{column: number(values[column], scope, column) for column in ("budget_received_baht", "budget_spent_baht")},
+        **{column: day(values[column], scope, column) for column in ("start_date", "finish_date")},
+        **{column: values[column] for column in ("policy_id", "branch_id")},
     }
