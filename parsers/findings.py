@@ -95,16 +95,9 @@ class Findings(list[Finding]):
     ) -> None:
         """Record one finding by the name of its declared rule; an undeclared name is a programming error (KeyError)."""
         severity, standard = RULES[rule]
+        text = message or standard
         self.append(
-            {
-                "rule": rule,
-                "severity": severity,
-                "table": table,
-                "key": key,
-                "column": column,
-                "printed": printed,
-                "message": message or standard,
-            }
+            Finding(rule=rule, severity=severity, table=table, key=key, column=column, printed=printed, message=text)
         )
 
     def of(self, table: str, key: str) -> "Scope":

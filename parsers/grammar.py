@@ -10,7 +10,7 @@ label in order, as is what stands between two records. A required label that is 
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 from itertools import accumulate, compress, count
 from typing import Any, Final, Literal
 
@@ -102,30 +102,26 @@ class Record:
         return self.pieces.get(name) or ([value] if value else [])
 
 
+@dataclass(eq=False)
 class Page:
     """One page while it is read; `tables`, `unclaimed` and the findings are what comes of it.
 
-    links: for each line the targets of the links that begin in it
+    links: for each line the targets of the links that begin in it; replaced: lines that stand for others, and those
     """
 
-    def __init__(
-        self,
-        tables: Sequence[str],
-        lines: list[str],
-        links: Mapping[int, list[str]],
-        findings: Findings,
-        url: str | None,
-    ) -> None:
-        self.tables: dict[str, list[Row]] = {table: [] for table in tables}
-        self.lines = lines
-        self.links = links
-        self.findings = findings
-        self.url = url
-        self.unclaimed: list[str] = []
-        self.replaced: dict[str, list[str]] = {}  # lines that stand for others, and those
-        self.code = ""
-        self.evaluation_quarter: int | None = None
-        self.headings: frozenset[str] = frozenset()
+    table_names: InitVar[Sequence[str]]
+    lines: list[str]
+    links: Mapping[int, list[str]]
+    findings: Findings
+    url: str | None
+    unclaimed: list[str] = field(default_factory=list)
+    replaced: dict[str, list[str]] = field(default_factory=dict)
+    code: str = ""
+    evaluation_quarter: int | None = None
+    headings: frozenset[str] = frozenset()
+
+    def __post_init__(self, table_names: Sequence[str]) -> None:
+        self.tables: dict[str, list[Row]] = {table: [] for table in table_names}
 
     def leave(self, lines: Iterable[str]) -> None:
         """Report lines that no rule read."""
@@ -492,8 +488,11 @@ def cut(sections: Sequence[Section], lines: list[str], page: Page) -> Sections:
     if not all(places):
         lines = _respelt(sections, lines, places)
         places = _places(sections, lines)
-    chosen = _choose(sections, lines, places)
-    _find_glued(sections, lines, chosen, page)
+    chosen: list[int | None] = [found[0] if len(found) == 1 else None for found in places]
+    alone = [place for place in chosen if place is not None]
+    if len(alone) < len(sections) or alone != sorted(alone):
+        chosen = _choose(sections, lines, places)
+        _find_glued(sections, lines, chosen, page)
     starts = sorted((place, number) for number, place in enumerate(chosen) if place is not None)
     bounds = [*(place for place, _ in starts), len(lines)]
     below: dict[str, list[str]] = {}

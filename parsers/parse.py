@@ -13,7 +13,7 @@ import orjson
 from parsers.boilerplate import is_boilerplate, record_end
 from parsers.encoding import binary_kind
 from parsers.findings import Finding, Findings
-from parsers.grammar import Page
+from parsers.grammar import Page, Row
 from parsers.leads import leads
 from parsers.page import EMPTY_CELL, PrintedPage, read_page
 from parsers.pages import PAGE_KINDS, PageKind
@@ -26,8 +26,6 @@ from parsers.verdict import RESULT_LIST_TITLE, Kind, Verdict, is_cut_title, kind
 
 PARSER_VERSION: Final = "4"
 """Changes whenever the same bytes can give other rows."""
-
-Row = dict[str, Any]
 
 _CODE_IN_URL: Final = re.compile(
     r"[?&](?:(?:pid|project_id)=([0-9]{8}-[0-9]{4}|[0-9]{4}-[0-9]{3,4}|[0-9]{1,4})|selDEP=([0-9]{8}))(?![0-9-])",

@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import compress, count, repeat
 from operator import and_, eq
-from typing import Any, Final
+from typing import Final
 
 from parsers.findings import Scope
-from parsers.grammar import Page
+from parsers.grammar import Page, Row
 from parsers.page import EMPTY_CELL
 from parsers.values import number
-
-Row = dict[str, Any]
 
 TABLE: Final = "␁(?P<quarters>[0-9]+)$"
 """The pattern of the line that a table leaves."""

@@ -32,7 +32,7 @@ SECTIONS: Final = (
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a city indicator into `page.tables`; without a title there is no record, and no row."""
-    titles = [line for line in page.lines if _YEARS.fullmatch(line)]
+    titles = [line for line in page.lines if line.startswith(PAGE_TITLE) and _YEARS.fullmatch(line)]
     begun = shared.begin(page, SECTIONS, "city_indicators", _TITLE_END, titles, shared.TARGET_LINE)
     if begun is None:
         return

@@ -2,18 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from parsers import values
 from parsers.boilerplate import TO_TOP
 from parsers.contact import split_contact
 from parsers.findings import Scope
-from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Section, Text, Value, compiled
+from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Row, Section, Text, Value, compiled
 from parsers.pages import shared
 from parsers.quarters import QuarterTable, quarter_rows
 from parsers.thai import arabic_digits
-
-Row = dict[str, Any]
 
 TABLES: Final = (
     "projects",

@@ -2,18 +2,16 @@
 
 import re
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote_plus, urlsplit
 
 from parsers.boilerplate import is_boilerplate
 from parsers.findings import Scope
-from parsers.grammar import DIGIT, LABELLED, Block, Label, Page, Record, Text, Value
+from parsers.grammar import DIGIT, LABELLED, Block, Label, Page, Record, Row, Text, Value
 from parsers.pages.shared import FIRST_LEVELS, KPI_CODE, PROJECT_CODE, QUARTERS
 from parsers.quarters import QuarterTable, join_narratives, quarter_rows
 from parsers.thai import arabic_digits
 from parsers.values import number, parse_integer
-
-Row = dict[str, Any]
 
 TABLES: Final = ("result_list_items", "result_list_links", "result_list_quarters")
 

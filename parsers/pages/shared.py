@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from parsers.boilerplate import BOILERPLATE, NAVIGATION, is_boilerplate
 from parsers.findings import Scope
-from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record, Section, compiled, cut
+from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record, Row, Section, compiled, cut
 from parsers.quarters import TABLE
 from parsers.thai import ARABIC_DIGITS, arabic_digits
 from parsers.values import number, parse_integer
-
-Row = dict[str, Any]
 
 PROJECT_CODE: Final = f"{DIGIT}{{8}}-{DIGIT}{{4}}"
 KPI_CODE: Final = f"{DIGIT}{{4}}-{DIGIT}{{3,4}}"
