@@ -256,17 +256,20 @@ class Block:
         end = 0
         while (found := self.usual.match(text, end)) and found.end() > end:
             records.append(record := Record(text, end, found.groupdict()))
-            for name in self.texts:
-                if (value := record.values[name]) and "\n" in value:
-                    record.pieces[name] = value.split("\n")
-                    record.values[name] = value.replace("\n", " ")
+            for name, value in record.values.items():
+                if value and "\n" in value:
+                    if name in self.texts:
+                        record.pieces[name] = value.split("\n")
+                    record.values[name] = " ".join(value.split())
             end = found.end()
             if not self.repeats:
                 break
         below = self.usual_tail.match(text, end)
         if not below or below.end() != len(text) or not (records or self.repeats):
             return None
-        if starts is not None and _offsets(lines, starts) != {record.first_place for record in records}:
+        if starts is not None and _offsets(lines, starts) != {
+            record.first_place for record in records if record.get(self.items[0].name)
+        }:
             return None
         return records, Record(text, end, below.groupdict())
 
