@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from json import JSONDecodeError
 from pathlib import Path
@@ -53,6 +54,11 @@ class _LazyCommands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            close = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            raise click.UsageError(
+                f"there is no command {args[0]!r}{f'; did you mean {close[0]}?' if close else ''}", ctx
+            )
         name, command, rest = super().resolve_command(ctx, args)
         if name in _READING:
             _limit_memory()

@@ -29,6 +29,7 @@ from pipeline.settings import Settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, harvest_id_at
 from pipeline.store.parquet import version_rows, write_parquet
+from pipeline.store.points_in_time import end_of
 from pipeline.store.state import FAMILIES, LivePage, State
 from pipeline.store.writer import StoreWriter
 
@@ -145,6 +146,7 @@ def _since(store: Archive, when: str) -> list[str]:
     """All harvests from a harvest or a day (Bangkok time) on."""
     try:
         first = harvest_id_at(datetime.combine(date.fromisoformat(when), time(), BANGKOK))
+        end_of(when)  # refuses years of the Buddhist era and days to come
     except ValueError:
         first = store.resolve(when)
     return [id_ for id_ in store.harvest_ids() if id_ >= first]

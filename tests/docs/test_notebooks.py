@@ -121,6 +121,19 @@ def test_an_audit(three_nights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_from_a_red_flag_to_the_evidence(three_nights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = run("newsroom", three_nights, monkeypatch)
+    text = text_of(outputs)
+    assert "24000000-3051" in text
+    whole = re.search(r"24000000-3051: หลักฐาน 2 หน้า ไฟล์ที่ค่าแฮชตรง (\d+) จาก (\d+) ไฟล์", text)
+    assert whole
+    assert whole[1] == whole[2] != "0"
+    assert figures_of(outputs) == 2
+    assert not [output for output in outputs if output.get("name") == "stderr" and "Glyph" in output["text"]]
+    no_one_is_named(text, three_nights)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_first_look_at_another_portal(another_portal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = run("first_look", another_portal, monkeypatch)
     text = text_of(outputs)

@@ -141,3 +141,15 @@ def test_the_shell_completes_nights_codes_and_tables(
     completed = ShellComplete(cli, {}, "bma-progress", "_BMA_PROGRESS_COMPLETE").get_completions(words[1:-1], words[-1])
     ids = {path.name for path in (three_nights / "harvests").iterdir()}
     assert {one.value for one in completed} == (expected or ids)
+
+
+def test_a_mistyped_command_is_told_the_nearest_name() -> None:
+    done = run("statsu")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no command 'statsu'; did you mean status?" in done.stderr
+
+
+def test_a_buddhist_year_is_refused_by_replay_too(three_nights: Path) -> None:
+    done = run("replay", "--since", "2569-11-20", "--data", three_nights)
+    assert done.returncode == 2
+    assert "write 2026-11-20" in done.stderr
