@@ -75,16 +75,20 @@ _COUNTS: Final = _map_of(_count)
 _HASHED: Final = _object({"sha256": _text}, {"bytes": _count, "rows": _count})
 
 is_manifest: Final = _object(
-    {"files": _map_of(_HASHED, _FILE), "published": _flag, "previous": _none_or(_id)},
     {
+        "files": _map_of(_HASHED, _FILE),
+        "published": _flag,
+        "previous": _none_or(_id),
         "held_back": _none_or(_text),
         "cause": _text,
         "parser_version": _text,
         "portal": _text,
-        "schema_version": _text,
         "rows": _COUNTS,
         "outcomes": _COUNTS,
         "changes": _COUNTS,
+    },
+    {
+        "schema_version": _text,
         "report": _none_or(_any_object),
         "withheld": _texts,
         "run_sha256": _none_or(_text),
