@@ -14,7 +14,7 @@ from pipeline.errors import StoreDamagedError, first_line
 from pipeline.schema.columns import arrow_schema, page_columns
 
 _PIECE: Final = 1 << 20  # bytes
-_BATCH: Final = 2_000  # rows decoded at once
+_BATCH: Final = 1_000  # rows decoded at once
 
 
 class Part(NamedTuple):
@@ -88,16 +88,21 @@ class TableFile:
         return self.rows(part, [column])[column]
 
     def rows(self, part: Part, names: list[str]) -> pa.Table:
-        """Some columns of a part's rows; no more of them are decoded at once than a batch."""
-        inside, start, batches = self._inside(part), 0, []
+        """Some columns of a part's rows."""
+        return pa.concat_tables(list(self.batches(part, names)) or [self._table(names, ())])
+
+    def batches(self, part: Part, names: list[str]) -> Iterator[pa.Table]:
+        """The same, batch by batch: new memory for all of them costs more than their decoding."""
+        inside, start = self._inside(part), 0
         for batch in self._batches(names, part.groups):
             if isinstance(inside, slice):
                 first, last = max(inside.start - start, 0), min(inside.stop - start, len(batch))
-                batches.append(batch.slice(first, max(last - first, 0)))
+                chosen = batch.slice(first, max(last - first, 0))
             else:
-                batches.append(batch.filter(inside.slice(start, len(batch))))
+                chosen = batch.filter(inside.slice(start, len(batch)))
             start += len(batch)
-        return pa.concat_tables([batch for batch in batches if len(batch)] or [self._table(names, ())])
+            if len(chosen):
+                yield chosen
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
