@@ -99,7 +99,7 @@ class Session(AbstractContextManager["Session"]):
                     blocks = (pa.Table.from_batches([batch]) for batch in reader)
                     write_csv(chain([reader.schema.empty_table()], blocks), out)
                 else:
-                    out.write(f"{printable(str(rows).rstrip())}\n".encode())
+                    out.write(f"{_aligned(printable(str(rows).rstrip()))}\n".encode())
                 out.flush()
         except self._duckdb.Error as error:
             raise BmaProgressError(f"the query failed: {self._one_line(error)}") from None
@@ -154,6 +154,18 @@ class Session(AbstractContextManager["Session"]):
             view = f"SELECT {columns} FROM read_parquet('{file}')"  # noqa: S608 - names of ours
             self._connection.execute(f'CREATE VIEW "{schema}"."{name}" AS {view}')
         self._schemas.add(schema)
+
+
+def _aligned(box: str) -> str:
+    """DuckDB's table with its borders below each other: it counts the vowel sara am, which takes a column, as a mark."""
+    lines = []
+    for line in box.split("\n"):
+        cells = line.split("│")
+        for place, cell in enumerate(cells):
+            padding = len(cell) - len(cell.rstrip(" ")) - 1
+            cells[place] = cell[: len(cell) - max(0, min(padding, cell.count("ำ")))]
+        lines.append("│".join(cells))
+    return "\n".join(lines)
 
 
 def read_statements(read_line: Callable[[str], str]) -> Iterator[str]:

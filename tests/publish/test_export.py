@@ -19,6 +19,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.cells import cell_len
 
 from pipeline.compare.csv_files import guarded, write_csv
 from pipeline.errors import BmaProgressError
@@ -351,6 +352,12 @@ def test_sql_reads_earlier_and_current_states(three_nights: Path) -> None:
     pivoted = run("sql", "PIVOT progress_reports ON report_index USING count(*) GROUP BY project_code",
                   "--data", three_nights)  # fmt: skip
     assert pivoted.returncode == 0, pivoted.stderr
+
+
+def test_borders_of_a_table_stand_below_each_other(three_nights: Path) -> None:
+    shown = run("sql", "SELECT project_code, name FROM projects", "--data", three_nights).stdout
+    assert "ำ" in shown
+    assert len({cell_len(line) for line in shown.splitlines() if line.startswith(("│", "┌"))}) == 1
 
 
 def test_a_session_continues_after_an_error_and_keeps_its_tables(three_nights: Path) -> None:
