@@ -14,7 +14,7 @@ is checked against its manifest. Objects are never changed, but `head.json`, `la
 import hashlib
 import json
 import shutil
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ import orjson
 from pipeline.errors import StoreBusyError, StoreDamagedError
 from pipeline.location import mirrored_url
 from pipeline.store.archive import Archive
+from pipeline.store.document_shapes import is_manifest
 from pipeline.store.durable import file_sha256
 from pipeline.store.harvests import Harvests
 from pipeline.store.layout import FOLDERS, HARVEST_ID, MANIFEST
@@ -95,22 +96,33 @@ class Mirror:
         missing: list[str] = []
         id_, sha256 = head.get("harvest_id"), head.get("manifest_sha256")
         while id_ is not None and id_ not in here:
-            content = self.objects.read(f"harvests/{id_}/{MANIFEST}")
-            if content is None or hashlib.sha256(content).hexdigest() != sha256:
-                raise StoreDamagedError(
-                    f"{self.url}/harvests/{id_}/manifest.json is missing or altered; restore it from a copy"
-                )
-            manifest = json.loads(content)
+            content, manifest = self._manifest(id_)
+            if hashlib.sha256(content).hexdigest() != sha256:
+                raise self._altered(id_)
             missing.append(id_)
             id_, sha256 = manifest["previous"], manifest["previous_manifest_sha256"]
         return missing[::-1]
+
+    def _manifest(self, harvest_id: str) -> tuple[bytes, dict[str, Any]]:
+        """A manifest there, its bytes and what they say. Raises StoreDamagedError for any other document: its names are paths."""
+        is_id = isinstance(harvest_id, str) and HARVEST_ID.fullmatch(harvest_id)
+        content = self.objects.read(f"harvests/{harvest_id}/{MANIFEST}") if is_id else None
+        with suppress(ValueError, RecursionError):
+            if content is not None and is_manifest(manifest := json.loads(content)):
+                return content, manifest
+        raise self._altered(harvest_id)
+
+    def _altered(self, harvest_id: str) -> StoreDamagedError:
+        return StoreDamagedError(
+            f"{self.url}/harvests/{harvest_id}/manifest.json is missing or altered; restore it from a copy"
+        )
 
     def _pull_harvest(self, harvest_id: str) -> None:
         staged = self.root / "tmp" / f"pulled-{harvest_id}"
         shutil.rmtree(staged, ignore_errors=True)
         staged.mkdir(parents=True)
-        content = self.objects.read(f"harvests/{harvest_id}/{MANIFEST}") or b"{}"
-        for name, about in json.loads(content).get("files", {}).items():
+        content, manifest = self._manifest(harvest_id)
+        for name, about in manifest["files"].items():
             self._pull_file(f"harvests/{harvest_id}/{name}", staged / name, about["sha256"])
         (staged / MANIFEST).write_bytes(content)
         run = self.root / "runs" / harvest_id
