@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from parsers.verdict import KPI_HEADINGS, PROJECT_HEADINGS
 from parsers.values import BUDDHIST_OFFSET
+from parsers.verdict import KPI_HEADINGS, PROJECT_HEADINGS
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
