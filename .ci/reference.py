@@ -9,7 +9,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.utils import get_relative_url
 
 ROOT = Path(__file__).parents[1]
-_SHIM = "https://unpkg.com/iframe-worker/shim"
+_SHIM = re.compile(r"https://[^\s\"]+/iframe-worker/shim")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -36,12 +36,12 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:
     """What lets search work in pages opened from a folder comes with the site, not from another host."""
-    return output.replace(_SHIM, get_relative_url("assets/iframe-worker.js", page.url))
+    return _SHIM.sub(get_relative_url("assets/iframe-worker.js", page.url), output)
 
 
 def on_post_template(output_content: str, **_: Any) -> str:
     """The same for the page of wrong addresses."""
-    return output_content.replace(_SHIM, "assets/iframe-worker.js")
+    return _SHIM.sub("assets/iframe-worker.js", output_content)
 
 
 def commands() -> str:
