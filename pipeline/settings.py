@@ -464,7 +464,7 @@ def _read_file() -> dict[str, Any]:
 
 def _file_values(file: Path) -> dict[str, Any]:
     try:
-        if file.exists() and not file.is_file():  # a named pipe would be waited for without an end
+        if file.exists() and not (file.is_file() or file.is_dir()):  # a named pipe would be waited for without an end
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

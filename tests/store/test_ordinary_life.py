@@ -579,7 +579,7 @@ def test_a_new_night_is_shown_between_two_reads_and_not_within_one(tmp_path: Pat
     reader = threading.Thread(target=read)
     reader.start()
     shown: list[float] = []
-    for _ in range(4):
+    for _ in range(2):
         with Readers(tmp_path) as readers:
             readers.between(lambda: shown.append(time.monotonic()))
     over.set()
