@@ -237,8 +237,9 @@ class Words:
         return name if rule is None else rule.title_th if self._place else rule.title
 
     def reason(self, name: str) -> str:
-        """Why a red flag's rule matters; in English, as the rules are written."""
-        return RULES[name].reason if name in RULES else ""
+        """Why a red flag's rule matters."""
+        rule = RULES.get(name)
+        return "" if rule is None else rule.reason_th if self._place else rule.reason
 
     def detail(self, key: str | None) -> str:
         """A detail; empty where there is none."""

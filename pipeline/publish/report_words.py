@@ -10,7 +10,6 @@ from pipeline.compare.timeline import OUTCOMES
 from pipeline.publish.report_texts import (
     COLUMN_NAMES_TH,
     DETAILS_TH,
-    FLAG_REASONS_TH,
     KEY_NAMES,
     MEANINGS_TH,
     MONTHS_TH,
@@ -71,7 +70,7 @@ class Words:
 
     def flag_reason(self, rule: str) -> str:
         """Why a rule matters."""
-        return self.t(RULES[rule].reason, FLAG_REASONS_TH[rule])
+        return self.t(RULES[rule].reason, RULES[rule].reason_th)
 
     def date(self, day: date | None) -> str:
         """A day in both eras; empty where it is not known."""

@@ -68,6 +68,7 @@ class Rule:
     title: str
     title_th: str
     reason: str
+    reason_th: str
     find: Callable[["Facts"], Iterator[Flag]]
 
 
@@ -75,10 +76,10 @@ RULES: Final[dict[str, Rule]] = {}
 """Every rule by name."""
 
 
-def _rule(severity: str, title_th: str, reason: str) -> Callable[[Any], Any]:
+def _rule(severity: str, title_th: str, reason: str, reason_th: str) -> Callable[[Any], Any]:
     def register(find: Callable[["Facts"], Iterator[Flag]]) -> Callable[["Facts"], Iterator[Flag]]:
         title = (find.__doc__ or "").removesuffix(".")
-        RULES[find.__name__] = Rule(severity, title, title_th, reason, find)
+        RULES[find.__name__] = Rule(severity, title, title_th, reason, reason_th, find)
         return find
 
     return register
@@ -160,6 +161,7 @@ def red_flags(tables: list[pa.Table], day: date) -> pa.Table:
     "major",
     "ลงวันที่รายงานย้อนหลัง",
     "Work is made to look reported in time. The store has the portal as it was that night, without the report.",
+    "ทำให้งานดูเหมือนรายงานทันเวลา แต่ข้อมูลที่เก็บไว้ในคืนนั้นไม่มีรายงานนี้",
 )
 def backdated_report(facts: Facts) -> Iterator[Flag]:
     """A report was dated before a night that did not show it."""
@@ -173,6 +175,7 @@ def backdated_report(facts: Facts) -> Iterator[Flag]:
     "major",
     "ความคืบหน้าเพิ่มขึ้นโดยไม่มีรายงาน",
     "A percentage that nobody accounts for: the figure was typed over, and no report says what was done.",
+    "ตัวเลขที่ไม่มีผู้อธิบาย มีการแก้ตัวเลขโดยไม่มีรายงานว่าทำสิ่งใด",
 )
 def progress_without_report(facts: Facts) -> Iterator[Flag]:
     """Progress rose without a report."""
@@ -184,6 +187,7 @@ def progress_without_report(facts: Facts) -> Iterator[Flag]:
     "major",
     "ลงรายงานทั้งหมดภายในคืนเดียว",
     "Reports of a whole year that appear together were not written as the work went on.",
+    "รายงานทั้งปีที่ปรากฏพร้อมกัน ไม่ได้เขียนขึ้นตามการทำงานจริง",
 )
 def reports_in_one_night(facts: Facts) -> Iterator[Flag]:
     """All of a project's reports were entered in one night."""
@@ -199,6 +203,7 @@ def reports_in_one_night(facts: Facts) -> Iterator[Flag]:
     "major",
     "ปรับเป้าหมายให้เท่ากับผลงาน",
     "A target that follows the result is always reached.",
+    "เป้าหมายที่ปรับตามผลงานย่อมบรรลุเสมอ",
 )
 def target_moved_to_result(facts: Facts) -> Iterator[Flag]:
     """A target was moved to the result."""
@@ -222,6 +227,7 @@ def target_moved_to_result(facts: Facts) -> Iterator[Flag]:
     "minor",
     "ข้อความรายงานซ้ำกันหลายโครงการ",
     f"The same {SHORTEST_NOTE} letters or more in {SAME_NOTE_PROJECTS} projects were copied, not written about each.",
+    f"ข้อความเดียวกันตั้งแต่ {SHORTEST_NOTE} ตัวอักษรใน {SAME_NOTE_PROJECTS} โครงการขึ้นไปเป็นการคัดลอก ไม่ได้เขียนถึงแต่ละโครงการ",
 )
 def same_note_in_projects(facts: Facts) -> Iterator[Flag]:
     """The same note stands in several projects."""
@@ -241,6 +247,7 @@ def same_note_in_projects(facts: Facts) -> Iterator[Flag]:
     "minor",
     "ข้อความรายงานซ้ำต่อเนื่อง",
     f"{SAME_NOTE_REPORTS} reports in a row that say the same say nothing of what was done between them.",
+    f"รายงาน {SAME_NOTE_REPORTS} ครั้งติดต่อกันที่มีข้อความเดียวกัน ไม่ได้บอกว่าทำสิ่งใดในระหว่างนั้น",
 )
 def same_note_in_running_reports(facts: Facts) -> Iterator[Flag]:
     """The same note stands in running reports."""
@@ -258,6 +265,7 @@ def same_note_in_running_reports(facts: Facts) -> Iterator[Flag]:
     "major",
     "คืบหน้าร้อยละ 100 แต่ยังเบิกจ่ายไม่หมด",
     f"At 100 % more than {UNSPENT_SHARE:.0%} of the budget is not spent: the work may be unpaid, or not done.",
+    f"คืบหน้าร้อยละ 100 แต่งบประมาณเหลือเกินร้อยละ {UNSPENT_SHARE * 100:.0f} อาจยังไม่จ่ายเงินหรือยังทำไม่เสร็จ",
 )
 def complete_with_unspent_budget(facts: Facts) -> Iterator[Flag]:
     """Complete, and budget is left."""
@@ -274,6 +282,7 @@ def complete_with_unspent_budget(facts: Facts) -> Iterator[Flag]:
     "minor",
     "แล้วเสร็จหลังสิ้นสุดแผน",
     "The plan's last day passed before 100 % was reported: it was late, whatever the percentage says today.",
+    "รายงานร้อยละ 100 หลังวันสิ้นสุดแผน จึงล่าช้าไม่ว่าวันนี้จะแสดงร้อยละเท่าใด",
 )
 def complete_after_plan(facts: Facts) -> Iterator[Flag]:
     """Complete only after the plan had ended."""
@@ -292,6 +301,7 @@ def complete_after_plan(facts: Facts) -> Iterator[Flag]:
     "major",
     "ไม่มีรายงานช่วงปลายปีงบประมาณ",
     f"An unfinished project without a report in the last {SILENT_DAYS} days of its fiscal year.",
+    f"โครงการที่ยังไม่เสร็จและไม่มีรายงานใน {SILENT_DAYS} วันสุดท้ายของปีงบประมาณ",
 )
 def silent_before_year_end(facts: Facts) -> Iterator[Flag]:
     """Silent before the fiscal year ends."""
@@ -310,6 +320,7 @@ def silent_before_year_end(facts: Facts) -> Iterator[Flag]:
     "minor",
     "น้ำหนักขั้นตอนรวมไม่เท่ากับ 100",
     "Progress is computed from these weights: another sum makes every percentage of the plan wrong.",
+    "ความคืบหน้าคำนวณจากน้ำหนักเหล่านี้ ถ้าผลรวมไม่เท่ากับ 100 ร้อยละตามแผนย่อมผิด",
 )
 def weights_not_100(facts: Facts) -> Iterator[Flag]:
     """The plan's weights do not add up to 100."""
@@ -323,6 +334,7 @@ def weights_not_100(facts: Facts) -> Iterator[Flag]:
     "minor",
     "ความคืบหน้าลดลงแล้วกลับขึ้น",
     "A percentage that falls and returns was wrong once, or work was counted that was not done.",
+    "ร้อยละที่ลดลงแล้วกลับขึ้น แสดงว่าเคยผิด หรือเคยนับงานที่ยังไม่ได้ทำ",
 )
 def progress_fell_and_returned(facts: Facts) -> Iterator[Flag]:
     """Progress fell and came back."""
