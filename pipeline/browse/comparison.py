@@ -14,8 +14,8 @@ from pipeline.store.archive import Archive
 _MOST: Final = 20_000  # rows of two nights that are compared on request
 
 
-def compared(archive: Archive, filters: Mapping[str, str], page: int, *, contacts: bool) -> queries.Rows:
-    """One page of what differs between the nights `from` and `to`; filters: as of `queries.changes`.
+def compared(archive: Archive, filters: Mapping[str, str], page: int | None, *, contacts: bool) -> queries.Rows:
+    """One page, or all, of what differs between the nights `from` and `to`; filters: as of `queries.changes`.
 
     Raises StoreError where it is too much for a page.
     """
@@ -28,6 +28,8 @@ def compared(archive: Archive, filters: Mapping[str, str], page: int, *, contact
         and filters.get("code") in (None, row["project_code"], row["kpi_code"])
         and filters.get("q", "").lower() in f"{row['before']} {row['after']}".lower()
     ]
+    if page is None:
+        return queries.Rows(chosen, len(chosen), None)
     first = (page - 1) * queries.PER_PAGE
     return queries.Rows(chosen[first : first + queries.PER_PAGE], len(chosen), page)
 

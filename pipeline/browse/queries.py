@@ -13,7 +13,8 @@ _SHORTEST: Final = 3
 """Letters of a word that trigrams can find."""
 _MOST_WORDS: Final = 10
 _MOST_FOUND: Final = 5_000
-"""Of the changes that hold a word, only so many are looked at, the newest: a common word is in nearly all."""
+"""Of the changes that hold a word, a page looks at so many, the newest: a common word is in nearly all. The page says so."""
+_NO_LIMIT: Final = -1
 _LONGEST_YEAR: Final = 4
 SILENT_DAYS: Final = 90
 """Days without a report after which an unfinished project counts as silent."""
@@ -43,16 +44,20 @@ FACETS: Final = {
 
 
 class Rows(NamedTuple):
-    """A page of a list: its rows, how many rows the list has, the number of this page from 1."""
+    """A page of a list, or the whole list: its rows, how many rows the list has, the number of this page from 1.
+
+    is_cut: only the newest `_MOST_FOUND` of the changes that hold a word were looked at
+    """
 
     rows: list[dict[str, Any]]
     total: int
-    page: int
+    page: int | None
+    is_cut: bool = False
 
     @property
     def has_next(self) -> bool:
         """Whether another page follows."""
-        return self.page * PER_PAGE < self.total
+        return self.page is not None and self.page * PER_PAGE < self.total
 
 
 class _Where:
@@ -80,9 +85,12 @@ def nights(index: Index) -> list[dict[str, Any]]:
     return [{**row, "severities": counts.get(row["harvest_id"], {})} for row in rows]
 
 
-def changes(index: Index, filters: Mapping[str, str], page: int) -> Rows:
-    """Changes of published nights, newest night first; filters: from, to, meaning, severity, agency, code, q, night."""
-    where = _Where()
+def changes(index: Index, filters: Mapping[str, str], page: int | None) -> Rows:
+    """Changes of published nights, newest night first; filters: from, to, meaning, severity, agency, code, q, night.
+
+    page: None for all of them
+    """
+    where, is_cut = _Where(), False
     where.add("own = 1")
     if night := filters.get("night"):
         where.add("harvest_id = ?", night)
@@ -100,13 +108,15 @@ def changes(index: Index, filters: Mapping[str, str], page: int) -> Rows:
     if text := filters.get("q"):
         text = clean(text)
         if len(text) >= _SHORTEST:
-            rows = f"SELECT rowid FROM change_words WHERE change_words MATCH ? ORDER BY rowid DESC LIMIT {_MOST_FOUND}"  # noqa: S608 - names of ours
+            # cut before other filters, older changes that they leave would be missed
+            is_cut = page is not None and len(where.conditions) == 1 and _is_common(index, text)
+            rows = "SELECT rowid FROM change_words WHERE change_words MATCH ? ORDER BY rowid DESC LIMIT ?"
             found = f"SELECT harvest_id, change_no FROM change_texts WHERE id IN ({rows})"  # noqa: S608 - a constant
-            where.add(f"(harvest_id, change_no) IN ({found})", _quoted(text))
+            where.add(f"(harvest_id, change_no) IN ({found})", _quoted(text), _MOST_FOUND if is_cut else _NO_LIMIT)
         else:
             pattern = f"%{_escaped(text)}%"
             where.add("(before LIKE ? ESCAPE '\\' OR after LIKE ? ESCAPE '\\')", pattern, pattern)
-    return _page(index, "changes", where, "harvest_id DESC, change_no", page)
+    return _page(index, "changes", where, "harvest_id DESC, change_no", page)._replace(is_cut=is_cut)
 
 
 def change(index: Index, harvest_id: str, number: str) -> dict[str, Any] | None:
@@ -114,21 +124,36 @@ def change(index: Index, harvest_id: str, number: str) -> dict[str, Any] | None:
     return index.row("SELECT * FROM changes WHERE harvest_id = ? AND change_no = ?", harvest_id, number)
 
 
-def search(index: Index, filters: Mapping[str, str], page: int) -> Rows:
-    """Records whose code, name, agency, notes or changed texts hold all words; filters: q, agency, year, kind, facets, sort."""
-    where = _matching(index, filters)
+def search(index: Index, filters: Mapping[str, str], page: int | None) -> Rows:
+    """Records whose code, name, agency, notes or changed texts hold all words; filters: q, agency, year, kind, facets, sort.
+
+    page: None for all of them
+    """
+    where = _matching(index, filters, _NO_LIMIT if page is None else _MOST_FOUND)
     for condition, values in _narrowing(filters).values():
         where.add(condition, *values)
     order = _SORTS.get(filters.get("sort", ""), _SORTS["code"])
-    return _page(index, "records", where, order, page)
+    is_cut = any(_is_common(index, word) for word in _words(filters) if len(word) >= _SHORTEST)
+    return _page(index, "records", where, order, page)._replace(is_cut=is_cut)
 
 
-def _matching(index: Index, filters: Mapping[str, str]) -> _Where:
-    """The conditions of a search but for its facets."""
+def _words(filters: Mapping[str, str]) -> list[str]:
+    return clean(filters.get("q", "")).split()[:_MOST_WORDS]
+
+
+def _is_common(index: Index, word: str) -> bool:
+    """Whether more changes hold a word than a page looks at."""
+    query = "SELECT count(*) AS number FROM (SELECT 1 FROM change_words WHERE change_words MATCH ? LIMIT ?)"
+    found: int = index.known_rows(query, _quoted(word), _MOST_FOUND + 1)[0]["number"]
+    return found > _MOST_FOUND
+
+
+def _matching(index: Index, filters: Mapping[str, str], most: int = _MOST_FOUND) -> _Where:
+    """The conditions of a search but for its facets. most: changes with a word that are looked at"""
     where = _Where()
-    for word in clean(filters.get("q", "")).split()[:_MOST_WORDS]:
+    for word in _words(filters):
         if len(word) >= _SHORTEST:
-            codes = [row["code"] for row in index.known_rows(_HOLDING, _quoted(word), _quoted(word), _MOST_FOUND)]
+            codes = [row["code"] for row in index.known_rows(_HOLDING, _quoted(word), _quoted(word), most)]
             where.add("code IN (SELECT value FROM json_each(?))", json.dumps(codes))
         else:
             pattern = f"%{_escaped(word)}%"
@@ -231,8 +256,8 @@ def change_order(row: Mapping[str, Any]) -> tuple[int, int, int]:
     return severities.index(row["severity"]), meaning, row["change_no"] or 0
 
 
-def flags(index: Index, filters: Mapping[str, str], page: int) -> Rows:
-    """Red flags, the most severe first; filters: rule, severity, agency, code."""
+def flags(index: Index, filters: Mapping[str, str], page: int | None) -> Rows:
+    """Red flags, the most severe first; filters: rule, severity, agency, code. page: None for all of them"""
     where = _Where()
     for name in ("rule", "severity"):
         if filters.get(name):
@@ -272,13 +297,14 @@ def stored_page(index: Index, sha256: str) -> dict[str, Any] | None:
     )
 
 
-def _page(index: Index, table: str, where: _Where, order: str, page: int) -> Rows:
-    """One page of a list. table, order: constants of this module"""
+def _page(index: Index, table: str, where: _Where, order: str, page: int | None) -> Rows:
+    """One page of a list, or all of it. table, order: constants of this module"""
     number = index.known_rows(f"SELECT count(*) AS number FROM {table} WHERE {where}", *where.values)[0]["number"]  # noqa: S608 - names of ours
     rows = index.rows(
-        f"SELECT * FROM {table} WHERE {where} ORDER BY {order} LIMIT {PER_PAGE} OFFSET ?",  # noqa: S608 - names of ours
+        f"SELECT * FROM {table} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",  # noqa: S608 - names of ours
         *where.values,
-        (page - 1) * PER_PAGE,
+        _NO_LIMIT if page is None else PER_PAGE,
+        (page - 1) * PER_PAGE if page else 0,
     )
     return Rows(rows, number, page)
 

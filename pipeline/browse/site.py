@@ -46,11 +46,12 @@ Policy = Literal["site", "inert"]
 
 
 class _Pager(NamedTuple):
-    """Where in a list a page is: its number from 1, the rows of the list, how many a page has."""
+    """Where in a list a page is: its number from 1, the rows of the list, how many a page has; see `queries.Rows`."""
 
     page: int
     total: int
     per_page: int
+    is_cut: bool = False
 
     @property
     def has_next(self) -> bool:
@@ -103,7 +104,7 @@ class Site:
 
     def search(self, query: Mapping[str, str]) -> Answer:
         """Projects and indicators that hold the words, narrowed by facets."""
-        found = queries.search(self.index, query, _page_number(query))
+        found = queries.search(self.index, query, _part(query))
         names = ("q", "agency", "year", "kind", "sort", *queries.FACETS)
         facets = {} if query.get("format") or not self.links.live else queries.facets(self.index, query)
         return self._list("search", "/search", found, query, names=names, facets=facets)
@@ -142,13 +143,13 @@ class Site:
         about = queries.agency(self.index, code)
         if about is None:
             return self.not_found()
-        found = queries.search(self.index, {**query, "agency": code}, _page_number(query))
+        found = queries.search(self.index, {**query, "agency": code}, _part(query))
         return self._list("agency", f"/agencies/{code}", found, query, names=("sort",), about=about)
 
     def changes(self, query: Mapping[str, str]) -> Answer:
         """Every change of every night; with `from` and `to`, what differs between those two nights."""
         filters = self._filters(query)
-        number = _page_number(query)
+        number = _part(query)
         if filters.get("from") and filters.get("to"):
             found = compared(self.archive, filters, number, contacts=self.contacts)
         else:
@@ -175,7 +176,7 @@ class Site:
 
     def flags(self, query: Mapping[str, str]) -> Answer:
         """Red flags, the most severe first."""
-        found = queries.flags(self.index, query, _page_number(query))
+        found = queries.flags(self.index, query, _part(query))
         rules = self.index.known_rows("SELECT rule AS value, count(*) AS number FROM flags GROUP BY 1 ORDER BY 1")
         if query.get("format") not in _FORMATS:
             names = queries.names(self.index, {row["project_code"] for row in found.rows})
@@ -294,11 +295,11 @@ class Site:
         kept = {name: query[name] for name in names if query.get(name)}
         style = query.get("format", "")
         if style in _FORMATS:
-            following = urlencode({**kept, "page": found.page + 1}) if found.has_next else None
+            following = urlencode({**kept, "page": found.page + 1}) if found.page and found.has_next else None
             return self.data(found.rows, found.total, following, style, template)
         rows = self._shown(found.rows) if template == "changes" else found.rows
         asked = {name: query.get(name, "") for name in names}
-        pager = _Pager(found.page, found.total, queries.PER_PAGE)
+        pager = _Pager(found.page or 1, found.total, queries.PER_PAGE, found.is_cut)
         return self._page(template, path, rows=rows, pager=pager, query=asked, kept=kept, **values)
 
     def data(self, rows: list[dict[str, Any]], total: int, following: str | None, style: str, name: str) -> Answer:
@@ -371,6 +372,11 @@ def _json(content: Any) -> Answer:
 
 def _cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+
+
+def _part(query: Mapping[str, str]) -> int | None:
+    """The page of a list that is asked for; None for a file, which holds all of it."""
+    return None if query.get("format") in ("csv", "parquet") else _page_number(query)
 
 
 def _page_number(query: Mapping[str, str]) -> int:

@@ -56,6 +56,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "download": ("Download", "ดาวน์โหลด"),
     "next": ("Next page", "หน้าถัดไป"),
     "rows": ("rows", "รายการ"),
+    "newest_only": (
+        "These words stand in very many changes: this page looked at the newest 5,000. The downloads look at all.",
+        "คำนี้อยู่ในรายการเปลี่ยนแปลงจำนวนมาก หน้านี้จึงค้นเฉพาะ 5,000 รายการล่าสุด ไฟล์ดาวน์โหลดค้นทั้งหมด",
+    ),
     "none_found": ("Nothing found.", "ไม่พบข้อมูล"),
     "evidence": ("Evidence (ZIP)", "หลักฐาน (ZIP)"),
     "as_served": ("The page as it was served", "หน้าเว็บตามที่ได้รับ"),

@@ -1,5 +1,7 @@
 """The history in a browser: every address of a store of three nights, asked as a browser asks."""
 
+import io
+import json
 import os
 import re
 import signal
@@ -13,9 +15,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 import httpx
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 import pytest
 
+from pipeline.browse import queries
 from pipeline.browse.index import index_folder, open_index
+from pipeline.browse.site import Site
+from pipeline.browse.texts import Words
 from pipeline.compare.diff import states_differ
 from pipeline.store.writer import open_archive
 
@@ -214,3 +221,35 @@ def test_a_damaged_index_is_made_again_and_an_old_one_extended(three_nights: Pat
     assert {row["harvest_id"] for row in extended.rows("SELECT harvest_id FROM nights")} == set(archive.harvest_ids())
     assert extended.rows("SELECT count(*) AS n FROM changes WHERE harvest_id = ?", newest)[0]["n"] > 0
     assert index_folder(archive).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("address", ["search", "changes", "flags"])
+def test_a_downloaded_file_holds_the_whole_list(
+    address: str, three_nights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "PER_PAGE", 2)
+    archive = open_archive(three_nights)
+    site = Site(archive, open_index(archive, contacts=True), Words("en"), contacts=True)
+    show = getattr(site, address)
+    page = json.loads(show({"format": "json"}).body)
+    assert len(page["rows"]) == 2 < page["total"]
+    assert page["next"] == "page=2"
+    assert len(pq.read_table(io.BytesIO(show({"format": "parquet"}).body))) == page["total"]
+    assert pa_csv.read_csv(io.BytesIO(show({"format": "csv"}).body)).num_rows == page["total"]
+
+
+def test_a_page_that_looked_at_few_changes_says_so(three_nights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = open_archive(three_nights)
+    site = Site(archive, open_index(archive, contacts=True), Words("en"), contacts=True)
+    said = "this page looked at the newest"
+    word = {"q": "แล้ว"}
+    everything = json.loads(site.changes({**word, "format": "json"}).body)["total"]
+    assert everything > 1
+    assert said not in site.changes(word).body.decode()
+    monkeypatch.setattr(queries, "_MOST_FOUND", 1)
+    assert json.loads(site.changes({**word, "format": "json"}).body)["total"] == 1
+    assert said in site.changes(word).body.decode()
+    assert said in site.search(word).body.decode()
+    assert pa_csv.read_csv(io.BytesIO(site.changes({**word, "format": "csv"}).body)).num_rows == everything
+    chosen = {**word, "meaning": "report_edited", "format": "json"}
+    assert json.loads(site.changes(chosen).body)["total"] == 1, "what another filter leaves is not missed"
