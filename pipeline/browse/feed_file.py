@@ -1,14 +1,16 @@
-"""The newest changes as an Atom feed in a file, `latest/changes.atom`, for whoever serves or syncs the folder."""
+"""The newest changes as an Atom feed in a file, `latest/changes.atom`, so that a served or copied folder has one."""
 
-import uuid
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import pyarrow.compute as pc
 
-from pipeline.browse.feeds import Feed, atom, change_path
+from pipeline.browse.feeds import Feed, atom, change_name
 from pipeline.browse.texts import Words
+from pipeline.schema.columns import arrow_schema
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_day, harvest_start
+from pipeline.store.parquet import read_as
 from pipeline.store.snapshots import add_to_snapshot
 
 FEED_FILE: Final = "changes.atom"
@@ -19,14 +21,10 @@ _ENTRIES: Final = 500
 def write_feed(store: Archive, harvest_id: str) -> None:
     """Write the feed of a published harvest and the nights before it beside its tables, without contact lines."""
     nights = [id_ for id_ in store.harvest_ids() if id_ <= harvest_id][-_NIGHTS:]
-    changes = store.arrow("changes", harvest_id)
-    recent = pc.and_(pc.greater_equal(changes["harvest_id"], nights[0]), pc.not_equal(changes["table"], "contacts"))
-    rows = sorted(changes.filter(recent).to_pylist(), key=lambda row: row["harvest_id"], reverse=True)
-
-    def name(row: dict[str, Any]) -> str:
-        return uuid.uuid5(uuid.NAMESPACE_URL, f"{store.portal}{change_path(row)}").urn
-
+    recent = (pc.field("harvest_id") >= nights[0]) & (pc.field("table") != "contacts")
+    changes = read_as(store.snapshot_file("changes", harvest_id), arrow_schema("changes"), recent)
+    rows = sorted(changes.to_pylist(), key=lambda row: row["harvest_id"], reverse=True)
     entries = [{**row, "day": harvest_day(row["harvest_id"]).isoformat()} for row in rows[:_ENTRIES]]
     began = harvest_start(harvest_id).isoformat()
-    feed = Feed(FEED_FILE, store.portal, None, began, lambda row: store.portal, name)
+    feed = Feed(FEED_FILE, store.portal, None, began, lambda row: store.portal, partial(change_name, store.portal))
     add_to_snapshot(store, harvest_id, FEED_FILE, atom(entries, feed, Words("th")))

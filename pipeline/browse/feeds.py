@@ -1,6 +1,7 @@
 """Changes as Atom and as JSON Feed."""
 
 import json
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
@@ -39,6 +40,11 @@ class Feed(NamedTuple):
 def change_path(row: Mapping[str, Any]) -> str:
     """The path of one change."""
     return f"/changes/{row['harvest_id']}/{row['change_no']}"
+
+
+def change_name(portal: str, row: Mapping[str, Any]) -> str:
+    """What names one change of a portal for ever, wherever its page lies."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{portal}{change_path(row)}").urn
 
 
 def atom(rows: Iterable[dict[str, Any]], feed: Feed, words: Words) -> bytes:

@@ -40,7 +40,7 @@ def notify_watched(store: Archive, settings: Settings, log: Path, newest: str | 
     """
     if not settings.watch:
         return []
-    published = [id_ for id_ in store.harvest_ids() if store.manifest(id_)["published"]]
+    published = store.harvest_ids(published_only=True)
     sent = read_log(log)
     problems: list[str] = []
     for way, send in ways_of(settings).items():

@@ -4,7 +4,6 @@ It lies beside the tables as `datapackage.json`: in every snapshot, and so under
 """
 
 import json
-from collections import Counter
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
@@ -92,11 +91,8 @@ def index_of(folder: Path, harvest_id: str, portal: str, hashes: FileHashes | No
 def _nights_of_changes(file: Path) -> list[dict[str, Any]]:
     """The nights that changed something, oldest first, with how many rows of `changes` each has, and the next one."""
     with pq.ParquetFile(file) as stored:
-        counts = Counter(
-            id_
-            for group in range(stored.num_row_groups)
-            for id_ in stored.read_row_group(group, columns=["harvest_id"]).column(0).to_pylist()
-        )
+        found = stored.read(columns=["harvest_id"])["harvest_id"].value_counts().to_pylist()
+    counts = {one["values"]: one["counts"] for one in found}
     ids = sorted(counts)
     return [
         {"harvest_id": id_, "night": f"{harvest_day(id_)}", "rows": counts[id_], "next": following}
