@@ -1,11 +1,11 @@
-"""How a harvest went, in one line for the journal of whoever runs it."""
+"""How a harvest went, in one line for the operator's journal."""
 
 from contextlib import suppress
 from typing import Final
 
 from flows.events import Changes
 from flows.run_control import HarvestOutcome, StateName
-from pipeline.plain_text import say
+from pipeline.plain_text import complain, say
 
 _HOW: Final[dict[StateName, str]] = {
     "CouldNotRun": "could not run",
@@ -30,11 +30,11 @@ def journal_line(portal: str, outcome: HarvestOutcome, changes: Changes | None) 
 
 
 def write_journal(outcome: HarvestOutcome) -> None:
-    """Print a harvest's line, and what else an operator should know. Nobody may be left to read it."""
+    """Print a harvest's line and its warnings; a closed pipe is no error."""
     with suppress(OSError):
         say(outcome.line)
         for warning in outcome.warnings:
-            say(f"bma-progress: {warning}", err=True)
+            complain(warning)
 
 
 def _one_line(text: str) -> str:

@@ -15,7 +15,7 @@ from flows.run_control import HarvestOutcome
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.result import HarvestResult
-from pipeline.plain_text import say
+from pipeline.plain_text import complain
 from pipeline.settings import Settings
 from pipeline.store.lock import check_free
 from pipeline.store.writer import create_store
@@ -37,7 +37,7 @@ class HarvestRunner:
         """
         (outcome,) = self._run("harvest", [request], 1)
         for warning in outcome.warnings:
-            _say(warning)
+            complain(warning)
         if outcome.result is None:
             raise BmaProgressError(outcome.message)
         return outcome.result, outcome.line
@@ -76,7 +76,7 @@ def harvest_runner(settings: list[Settings]) -> Iterator[HarvestRunner]:
     if first.orchestrator == "none":
         yield HarvestRunner(None)
     else:
-        with PrefectReporter(first, _say) as reporter:
+        with PrefectReporter(first, complain) as reporter:
             yield HarvestRunner(reporter)
 
 
@@ -88,7 +88,3 @@ def run_replay(store: Path | str, since: str | None, settings: Settings) -> "Fin
         raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
     place = store if isinstance(store, str) and "://" in store else Path(store).resolve()  # workers have other folders
     return replay(str(place), since, settings.dask_address)
-
-
-def _say(sentence: str) -> None:
-    say(f"bma-progress: {sentence}", err=True)

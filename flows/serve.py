@@ -18,7 +18,7 @@ from flows.systemd import notify_systemd
 from pipeline.errors import SettingsError
 from pipeline.harvest.request import HarvestRequest
 from pipeline.operate.notify import unencrypted
-from pipeline.plain_text import say
+from pipeline.plain_text import complain, say
 from pipeline.settings import PREFIX
 from pipeline.store.lock import service_lock
 from pipeline.store.writer import create_store
@@ -40,7 +40,7 @@ def serve(request: HarvestRequest, cron: str, port: int) -> None:
     with _settings_in_environment(request) as own:
         settings, _ = own.load()
         for sentence in unencrypted(settings):
-            say(f"bma-progress: {sentence}", err=True)
+            complain(sentence)
         store = create_store(settings.data, settings.portal)
         home = prefect_setup.prepare(settings.data)
         schedule = _schedule(cron)  # an invalid one is refused before the server starts

@@ -16,7 +16,7 @@ from pipeline.errors import BmaProgressError, first_line
 from pipeline.harvest.due import answered_until
 from pipeline.harvest.old_runs import is_too_old
 from pipeline.harvest.run_folder import killed_run, unfinished_run
-from pipeline.plain_text import say
+from pipeline.plain_text import complain, say
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
 from pipeline.store.lock import is_locked
@@ -108,5 +108,5 @@ class Supervisor:
     def _say(self, *problems: str) -> None:
         for problem in problems:
             if problem != self._said:  # not every five seconds
-                say(f"bma-progress: {problem}", err=True)
+                complain(problem)
             self._said = problem

@@ -4,8 +4,8 @@ A page kind declares its sections (`Section`) and its records (`Block`: labels i
 Two rules read all layouts: **a label counts only where it is next in order**, so what a text quotes stays text; and **a
 label and its value in the next cell are one line**: a blank in a pattern stands for any white space or none, line ends too.
 
-A heading, or a label of its block, that is not next in order is a finding; what stands below it is unclaimed until the next
-label in order, as is what stands between two records. A required label that is missing is in the record's `missing`.
+A heading or label that is out of order is a finding. The lines below it are unclaimed up to the next label that is in order;
+so are the lines between two records. A required label that is missing is in the record's `missing`.
 """
 
 import re

@@ -20,9 +20,8 @@ _UNSAFE: Final = re.compile(f"[{UNSAFE}\ud800-\udfff]")  # and halves of letters
 
 def printable(text: str) -> str:
     """The text with `�` for control and direction characters: a page or a folder could hold some, and a terminal obeys them."""
-    return (
-        text if text.isprintable() else _UNSAFE.sub("�", text)
-    )  # most texts: searching one letter by letter costs more
+    # most texts are: searching one letter by letter costs more
+    return text if text.isprintable() else _UNSAFE.sub("�", text)
 
 
 def json_printable(document: str) -> str:
@@ -37,6 +36,11 @@ def _escape(letter: str) -> str:
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Write text to standard output or standard error, made plain. nl: with a line break at its end"""
     click.echo(printable(text), err=err, nl=nl)
+
+
+def complain(sentence: str) -> None:
+    """Write a sentence of this program to standard error."""
+    say(f"bma-progress: {sentence}", err=True)
 
 
 def say_utf8(text: str) -> None:

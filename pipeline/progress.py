@@ -1,4 +1,4 @@
-"""How far long work is: what works through many things says so here, and whoever shows it listens."""
+"""Progress of long tasks: what works through many items reports here, and a listener shows it."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager

@@ -13,9 +13,8 @@ from typing import Any, Final
 import click
 
 from flows.cli.options import EPILOG, VERBOSITY, verbosity_options
-from flows.cli.output import complain
 from pipeline.errors import BmaProgressError, damaged_table, first_line, refused_by_machine
-from pipeline.plain_text import say
+from pipeline.plain_text import complain, say
 
 MODULES: Final = {
     "harvest": ("harvest", "backfill", "serve", "demo"),
@@ -109,10 +108,8 @@ def cli(context: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line; a user's mistake ends in one sentence on standard error and exit status 2."""
-    for stream in (
-        sys.stdout,
-        sys.stderr,
-    ):  # a console without Thai letters shows another sign for them, and no traceback
+    # a console without Thai letters shows another sign for them, and no traceback
+    for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     os.umask(os.umask(0o022) | 0o002)  # others may never write what is made here, such as folders of caches

@@ -7,20 +7,18 @@ from typing import Final
 import click
 
 from flows.cli.options import data_option
-from flows.cli.output import complain, remark
+from flows.cli.output import remark
 from flows.cli.stores import named_store
 from pipeline.errors import BmaProgressError
-from pipeline.plain_text import say
+from pipeline.plain_text import complain, say
 
 _LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 
 
 @click.command(epilog="Exit status: 0 ended by Ctrl-C, 2 trouble.")
 @data_option
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 for any free port.")
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to answer on; loopback is this machine only."
-)
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, help="0 for any free port.")
+@click.option("--host", default="127.0.0.1", help="Address to answer on; loopback is this machine only.")
 def browse(data: Path | None, port: int, host: str) -> None:
     """Show the history in a browser: search, timelines, changes, red flags, stored pages. Nothing can be changed there."""
     from pipeline.settings import load_settings

@@ -8,10 +8,10 @@ import click
 
 from flows.cli.completion import codes, nights
 from flows.cli.options import OUT_FILE, data_option
-from flows.cli.output import complain, remark, write_file
+from flows.cli.output import remark, write_file
 from flows.cli.stores import named_store
 from pipeline.errors import BmaProgressError
-from pipeline.plain_text import say, say_bytes, say_json
+from pipeline.plain_text import complain, say, say_bytes, say_json
 
 if TYPE_CHECKING:
     from pipeline.compare.diff import Comparison
@@ -33,7 +33,6 @@ _STATES: Final = (
     "style",
     type=click.Choice(["table", "json", "csv", "parquet", "html"]),
     default="table",
-    show_default=True,
     help="html is the page that `report` writes.",
 )
 @click.option("--out", type=OUT_FILE, help="Write to this file instead of standard output.")
@@ -130,7 +129,7 @@ def _say_what_was_compared(comparison: "Comparison") -> None:
     type=click.IntRange(min=1),
     help="List the projects not reported for more than so many days; 90 where not given.",
 )
-@click.option("--lang", type=click.Choice(["th", "en"]), default="th", show_default=True, help="Its language.")
+@click.option("--lang", type=click.Choice(["th", "en"]), default="th", help="Its language.")
 @data_option
 def report(
     states: tuple[str, ...], out: Path, silent_days: int | None, lang: Literal["th", "en"], data: Path | None
@@ -156,7 +155,8 @@ def _one_page(comparison: "Comparison") -> bytes:
 def _write_report(comparison: "Comparison", out: Path, silent_days: int | None, lang: Literal["th", "en"]) -> int:
     """Write the report as HTML or, where the file's name says so, as PDF; returns how many files."""
     from pipeline.publish.pdf import pdf_of
-    from pipeline.publish.report import SILENT_DAYS, first_page, report_pages
+    from pipeline.publish.report import first_page, report_pages
+    from pipeline.schema.project_overview import SILENT_DAYS
 
     days = SILENT_DAYS if silent_days is None else silent_days
     if out.suffix.lower() == ".pdf":
@@ -185,7 +185,7 @@ def _compare(before: str, after: str, data: Path | None, *, contacts: bool = Tru
 @click.command()
 @click.argument("code", shell_complete=codes)
 @data_option
-@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table")
 def history(code: str, data: Path | None, style: str) -> None:
     """Every version of one project or KPI, with what changed."""
     from pipeline.compare.timeline import timeline_json, timeline_text

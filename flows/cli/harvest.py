@@ -17,8 +17,8 @@ from flows.cli.options import (
     portal_option,
     runner_option,
 )
-from flows.cli.output import complain, counts_text
-from pipeline.plain_text import say
+from flows.cli.output import counts_text
+from pipeline.plain_text import complain, say
 
 if TYPE_CHECKING:
     from pipeline.harvest.request import HarvestRequest
@@ -157,7 +157,7 @@ def _show_plan(request: "HarvestRequest") -> None:
 
 @click.command(epilog="Exit status: 0 all published, 1 some held back, 2 some could not run.")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--hosts", default=4, show_default=True, type=click.IntRange(min=1), help="Hosts harvested at once.")
+@click.option("--hosts", default=4, type=click.IntRange(min=1), help="Hosts harvested at once.")
 def backfill(file: Path, hosts: int) -> None:
     """Harvest several portals, each into its own store, as one flow of flows.
 
@@ -188,11 +188,10 @@ def backfill(file: Path, hosts: int) -> None:
 @click.command(epilog=f"Exit status: 0 stopped, 2 could not run. {EPILOG}")
 @portal_option
 @data_option
-@click.option("--cron", default="0 2 * * *", show_default=True, help="When to harvest: five fields, Bangkok time.")
+@click.option("--cron", default="0 2 * * *", help="When to harvest: five fields, Bangkok time.")
 @click.option(
     "--port",
     default=4200,
-    show_default=True,
     type=click.IntRange(1, 65_535),
     help="Of the embedded Prefect server on this machine.",
 )

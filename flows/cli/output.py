@@ -6,12 +6,7 @@ from pathlib import Path
 
 from flows.cli.options import verbosity
 from pipeline.errors import BmaProgressError
-from pipeline.plain_text import say
-
-
-def complain(sentence: str) -> None:
-    """Write a sentence to standard error."""
-    say(f"bma-progress: {sentence}", err=True)
+from pipeline.plain_text import complain
 
 
 def remark(sentence: str) -> None:

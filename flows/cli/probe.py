@@ -19,11 +19,9 @@ _LINES = 5  # findings, and unclaimed lines, that are printed of a page; the JSO
     epilog="Exit status: 0 a harvest may follow, 1 something has to be looked at first, 2 the portal could not be asked."
 )
 @portal_option
-@click.option(
-    "--count", type=click.IntRange(1, 500), default=20, show_default=True, help="Pages with records to look at."
-)
+@click.option("--count", type=click.IntRange(1, 500), default=20, help="Pages with records to look at.")
 @click.option("--out", type=OUT_FILE, help="Folder that keeps the bytes of the pages for `parse`, and probe.json.")
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text")
 def probe(portal: str | None, count: int, out: Path | None, style: str) -> None:
     """A first look at a portal: it harvests nothing, and no store is written.
 

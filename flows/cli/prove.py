@@ -16,10 +16,10 @@ from flows.cli.options import (
     data_option,
     runner_option,
 )
-from flows.cli.output import complain, write_file
+from flows.cli.output import write_file
 from flows.cli.stores import named_store, store_place
 from pipeline.errors import BmaProgressError, StoreDamagedError
-from pipeline.plain_text import say
+from pipeline.plain_text import complain, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

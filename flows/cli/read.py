@@ -9,10 +9,10 @@ import click
 
 from flows.cli.completion import nights, queries
 from flows.cli.options import OUT_FILE, data_option
-from flows.cli.output import complain, readable, remark
+from flows.cli.output import readable, remark
 from flows.cli.stores import named_store
 from pipeline.errors import BmaProgressError
-from pipeline.plain_text import say, say_json, say_utf8
+from pipeline.plain_text import complain, say, say_json, say_utf8
 
 if TYPE_CHECKING:
     from pipeline.operate.status import Condition
@@ -84,7 +84,7 @@ def _read_page_file(file: Path) -> bytes:
 @click.command(
     epilog="Exit status: 0 the last harvest is good; 1 it was held back, failed, or what is published is too old; 2 trouble."
 )
-@click.option("--format", "style", type=click.Choice(["text", "json", "prometheus"]), default="text", show_default=True)
+@click.option("--format", "style", type=click.Choice(["text", "json", "prometheus"]), default="text")
 @click.option("--late-hours", type=float, help="How old the last published harvest may be; else as the setting says.")
 @click.option("--notify", is_flag=True, help="Also notify every way that the settings name, once for each event.")
 @click.option("--verbose", is_flag=True, help="All of the newest report: coverage by agency, oddities, failures.")
@@ -134,7 +134,6 @@ def _notify(store: "Archive", found: "Condition", settings: "Settings") -> None:
     "form",
     type=click.Choice(["parquet", "csv", "xlsx", "sqlite", "duckdb"]),
     default="parquet",
-    show_default=True,
 )
 @data_option
 def export(when: str, out: Path, form: str, data: Path | None) -> None:
@@ -154,10 +153,9 @@ def export(when: str, out: Path, form: str, data: Path | None) -> None:
     "--when",
     default="latest",
     shell_complete=nights,
-    show_default=True,
     help="A harvest's id, a day, latest or previous.",
 )
-@click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table", show_default=True)
+@click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table")
 @data_option
 def sql(query: str | None, when: str, form: str, data: Path | None) -> None:
     """Query the tables as they stood at WHEN in SQL (DuckDB): one QUERY, or without one a session.

@@ -19,7 +19,7 @@ from pipeline.harvest.batches import Batch, BatchFiles, for_one_worker, process_
 from pipeline.harvest.client_state import ClientState
 from pipeline.harvest.rate_limit import Limiter
 from pipeline.harvest.run import HarvestRun
-from pipeline.plain_text import say
+from pipeline.plain_text import complain
 
 _PATIENCE: Final = 8.0  # seconds for an answer of the scheduler, and of all workers
 _HANDLER: Final = "bma_progress_slot"
@@ -34,7 +34,7 @@ def cluster_client(address: str | None) -> Iterator[distributed.Client]:
     Raises BmaProgressError where no scheduler answers, and where a worker has other software than this process.
     """
     if address and not address.startswith("tls://"):
-        say(f"bma-progress: {address} has no TLS: anyone who reaches it can have its workers run code", err=True)
+        complain(f"{address} has no TLS: anyone who reaches it can have its workers run code")
     with ExitStack() as stack:
         cluster = address or stack.enter_context(distributed.LocalCluster(**_here()))  # type: ignore[no-untyped-call]
         try:

@@ -29,9 +29,9 @@ def compared(archive: Archive, filters: Mapping[str, str], page: int | None, *, 
         and filters.get("q", "").lower() in f"{row['before']} {row['after']}".lower()
     ]
     if page is None:
-        return queries.Rows(chosen, len(chosen), None)
+        return queries.Rows(chosen, len(chosen), None, queries.PER_PAGE)
     first = (page - 1) * queries.PER_PAGE
-    return queries.Rows(chosen[first : first + queries.PER_PAGE], len(chosen), page)
+    return queries.Rows(chosen[first : first + queries.PER_PAGE], len(chosen), page, queries.PER_PAGE)
 
 
 @lru_cache(maxsize=4)

@@ -107,7 +107,7 @@ class Index:
         self._opened: list[sqlite3.Connection] = []
         weakref.finalize(self, _close, self._opened)  # when no request uses this index any more
         self.known_rows = lru_cache(maxsize=512)(self.rows)
-        """The same as `rows`, kept for the next who asks: for what costs much and is asked often. Nobody may change them."""
+        """`rows`, cached: for queries that cost much and are asked often. The rows must not be changed."""
         about = {row["name"]: row["value"] for row in self.rows("SELECT name, value FROM about")}
         self.key: str = about["head"]
         self.harvest_id: str = about["harvest_id"]

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from parsers.thai import clean
 from pipeline.browse.index import Index
 from pipeline.compare.classify import MEANINGS, SEVERITIES
+from pipeline.schema.project_overview import BEHIND_POINTS, SILENT_DAYS
 
 PER_PAGE: Final = 50
 _SHORTEST: Final = 3
@@ -16,10 +17,6 @@ _MOST_FOUND: Final = 5_000
 """Of the changes that hold a word, a page looks at so many, the newest: a common word is in nearly all. The page says so."""
 _NO_LIMIT: Final = -1
 _LONGEST_YEAR: Final = 4
-SILENT_DAYS: Final = 90
-"""Days without a report after which an unfinished project counts as silent."""
-BEHIND_POINTS: Final = -10.0
-"""Percentage points against the plan from which a project counts as behind."""
 
 _HOLDING: Final = (
     "SELECT code FROM texts WHERE id IN (SELECT rowid FROM words WHERE words MATCH ?) UNION SELECT code FROM change_texts "
@@ -46,18 +43,20 @@ FACETS: Final = {
 class Rows(NamedTuple):
     """A page of a list, or the whole list: its rows, how many rows the list has, the number of this page from 1.
 
+    page: None for the whole list; per_page: rows of a page
     is_cut: only the newest `_MOST_FOUND` of the changes that hold a word were looked at
     """
 
     rows: list[dict[str, Any]]
     total: int
     page: int | None
+    per_page: int
     is_cut: bool = False
 
     @property
     def has_next(self) -> bool:
         """Whether another page follows."""
-        return self.page is not None and self.page * PER_PAGE < self.total
+        return self.page is not None and self.page * self.per_page < self.total
 
 
 class _Where:
@@ -133,7 +132,7 @@ def search(index: Index, filters: Mapping[str, str], page: int | None) -> Rows:
     for condition, values in _narrowing(filters).values():
         where.add(condition, *values)
     order = _SORTS.get(filters.get("sort", ""), _SORTS["code"])
-    is_cut = any(_is_common(index, word) for word in _words(filters) if len(word) >= _SHORTEST)
+    is_cut = page is not None and any(_is_common(index, word) for word in _words(filters) if len(word) >= _SHORTEST)
     return _page(index, "records", where, order, page)._replace(is_cut=is_cut)
 
 
@@ -306,7 +305,7 @@ def _page(index: Index, table: str, where: _Where, order: str, page: int | None)
         _NO_LIMIT if page is None else PER_PAGE,
         (page - 1) * PER_PAGE if page else 0,
     )
-    return Rows(rows, number, page)
+    return Rows(rows, number, page, PER_PAGE)
 
 
 def _quoted(word: str) -> str:

@@ -2,13 +2,12 @@
 
 import io
 import json
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 from urllib.parse import urlencode, urljoin
 
 import jinja2
@@ -43,19 +42,6 @@ _MONTHS: Final = 14  # of the calendar: 400 nights
 _OFFERED: Final = 60  # nights that a form offers
 
 Policy = Literal["site", "inert"]
-
-
-class _Pager(NamedTuple):
-    """Where in a list a page is: its number from 1, the rows of the list, how many a page has; see `queries.Rows`."""
-
-    page: int
-    total: int
-    per_page: int
-    is_cut: bool = False
-
-    @property
-    def has_next(self) -> bool:
-        return self.page * self.per_page < self.total
 
 
 @dataclass(frozen=True)
@@ -97,10 +83,15 @@ class Site:
             return self.data(rows, len(rows), None, query["format"], "nights")
         newest = queries.changes(self.index, self._filters({}), 1).rows[:_NEWEST] if number == 1 else []
         first = (number - 1) * _NIGHTS
+        pager = queries.Rows(rows[first : first + _NIGHTS], len(rows), number, _NIGHTS)
         return self._page(
-            "home", "/", newest=self._shown(newest), calendar=shown_calendar(rows, _MONTHS), shown=rows[first : first + _NIGHTS],
-            pager=_Pager(number, len(rows), _NIGHTS),
-        )  # fmt: skip
+            "home",
+            "/",
+            newest=self._shown(newest),
+            calendar=shown_calendar(rows, _MONTHS),
+            shown=pager.rows,
+            pager=pager,
+        )
 
     def search(self, query: Mapping[str, str]) -> Answer:
         """Projects and indicators that hold the words, narrowed by facets."""
@@ -232,7 +223,7 @@ class Site:
         feed = feeds.Feed(
             here=self._absolute(f"/changes.{style}", **kept), home=self._absolute("/changes", **kept), following=following,
             updated=queries.nights(self.index)[0]["started_at"],
-            address=self._address_of, id=self._address_of if self.links.live else self._name_of,
+            address=self._address_of, id=self._address_of if self.links.live else partial(feeds.change_name, self.archive.portal),
         )  # fmt: skip
         if style == "atom":
             return Answer(feeds.atom(found.rows, feed, self.words), "application/atom+xml; charset=utf-8")
@@ -249,10 +240,6 @@ class Site:
         )
         found = self.links(path) or self.links(f"{record}#c-{harvest_id}-{number}")
         return urljoin(self.base, found or self.links("/changes", night=harvest_id) or "")
-
-    def _name_of(self, change: dict[str, Any]) -> str:
-        """What names a change wherever the site lies."""
-        return uuid.uuid5(uuid.NAMESPACE_URL, f"{self.archive.portal}{feeds.change_path(change)}").urn
 
     def not_found(self) -> Answer:
         """The page of an address that shows nothing."""
@@ -299,8 +286,7 @@ class Site:
             return self.data(found.rows, found.total, following, style, template)
         rows = self._shown(found.rows) if template == "changes" else found.rows
         asked = {name: query.get(name, "") for name in names}
-        pager = _Pager(found.page or 1, found.total, queries.PER_PAGE, found.is_cut)
-        return self._page(template, path, rows=rows, pager=pager, query=asked, kept=kept, **values)
+        return self._page(template, path, rows=rows, pager=found, query=asked, kept=kept, **values)
 
     def data(self, rows: list[dict[str, Any]], total: int, following: str | None, style: str, name: str) -> Answer:
         """A list as `json`, `csv` or `parquet`. following: the query of the next rows; total: rows of the whole list"""

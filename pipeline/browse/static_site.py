@@ -79,9 +79,8 @@ class _Files:
                 raise BmaProgressError(
                     f"{file} is there and not of this site; name an empty folder, or one that `site` wrote, with --out"
                 )
-            with self._list.open(
-                "a", encoding="utf-8"
-            ) as stream:  # first, so that a site cut short is known as its own
+            # first, so that a site cut short is known as its own
+            with self._list.open("a", encoding="utf-8") as stream:
                 stream.write(f"{path}\n")
         elif file.is_file() and file.read_bytes() == body:
             return

@@ -1,12 +1,10 @@
-"""What the pages say in English and in Thai. Meanings, details and severities have their texts with the report."""
+"""What the pages say in English and in Thai. Meanings, details, severities and red flags have the texts of the report."""
 
 from typing import Final
 
-from pipeline.compare.classify import DETAILS, MEANINGS, SEVERITIES
+from pipeline.publish import report_words
 from pipeline.publish.charts import MONTHS_TH
-from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, SEVERITIES_TH
 from pipeline.schema.columns import TABLES
-from pipeline.schema.red_flags import RULES
 
 LANGUAGES: Final = ("th", "en")
 
@@ -202,12 +200,11 @@ _OUTCOMES: Final = {
 }
 
 
-class Words:
-    """The texts of one language: `words("nights")`. An unknown key is its own text."""
+class Words(report_words.Words):
+    """The texts of one language: `words("nights")`, and what the report says. An unknown key is its own text."""
 
     def __init__(self, language: str) -> None:
-        self.language = language
-        self._place = 1 if language == "th" else 0
+        super().__init__("th" if language == "th" else "en")
 
     def __call__(self, key: str) -> str:
         """A text of the pages."""
@@ -216,10 +213,6 @@ class Words:
     def outcome(self, key: str) -> str:
         """What became of a page."""
         return _OUTCOMES[key][self._place] if key in _OUTCOMES else key
-
-    def meaning(self, key: str) -> str:
-        """A meaning of `pipeline.compare.classify`."""
-        return MEANINGS_TH.get(key, key) if self._place else MEANINGS.get(key, key)
 
     def table(self, name: str) -> str:
         """A row of a table, in a few words."""
@@ -234,24 +227,6 @@ class Words:
         label = _LABELS.get((table, name), "") if self._place else ""
         plain = name.removesuffix("_percent").removesuffix("_date").removesuffix("_baht").replace("_", " ")
         return label or plain[:1].upper() + plain[1:]
-
-    def rule(self, name: str) -> str:
-        """The title of a red flag's rule."""
-        rule = RULES.get(name)
-        return name if rule is None else rule.title_th if self._place else rule.title
-
-    def reason(self, name: str) -> str:
-        """Why a red flag's rule matters."""
-        rule = RULES.get(name)
-        return "" if rule is None else rule.reason_th if self._place else rule.reason
-
-    def detail(self, key: str | None) -> str:
-        """A detail; empty where there is none."""
-        return (DETAILS_TH if self._place else DETAILS).get(key or "", "")
-
-    def severity(self, key: str) -> str:
-        """A severity's title."""
-        return (SEVERITIES_TH if self._place else SEVERITIES).get(key, key)
 
     def month(self, month: str) -> str:
         """A month such as 2026-11 as a heading."""

@@ -11,10 +11,8 @@ import pyarrow.compute as pc
 from pipeline.compare.classify import REWRITES, SEVERITIES, severity_of
 from pipeline.compare.inputs import Snapshot, StoreSnapshot
 from pipeline.compare.trends import SILENT_COLUMNS, silent_projects
+from pipeline.schema.project_overview import BEHIND_POINTS
 from pipeline.store.layout import harvest_day
-
-BEHIND_POINTS: Final = -10.0
-"""Percentage points against its plan from which a project counts as behind."""
 
 MOST_NIGHTS: Final = 60
 """Nights that a chart shows one by one; of more, months."""

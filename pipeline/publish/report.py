@@ -24,7 +24,7 @@ from pipeline.compare.changes import record_of
 from pipeline.compare.classify import DETAILS, MEANINGS, SEVERITIES, meaning_order
 from pipeline.compare.diff import Comparison
 from pipeline.compare.inputs import Snapshot, StoreSnapshot
-from pipeline.compare.league import BEHIND_POINTS, league, nights_of, silent_frame
+from pipeline.compare.league import league, nights_of, silent_frame
 from pipeline.compare.trends import most_rewritten
 from pipeline.progress import counted
 from pipeline.publish.charts import draw_nights, sparkline
@@ -34,9 +34,7 @@ from pipeline.publish.report_records import RecordBuilder
 from pipeline.publish.report_summary import Summary
 from pipeline.publish.report_words import Language, Words
 from pipeline.schema.columns import TABLES
-
-SILENT_DAYS: Final = 90
-"""Days without a report after which a project is listed: a quarter."""
+from pipeline.schema.project_overview import BEHIND_POINTS, SILENT_DAYS
 
 MOST_STANDINGS: Final = 15
 """Agencies of the league table that are shown at once; the others can be opened."""

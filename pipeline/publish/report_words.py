@@ -58,7 +58,7 @@ class Words:
 
     def severity(self, severity: str) -> str:
         """The title of a severity."""
-        return self.t(SEVERITIES[severity], SEVERITIES_TH[severity])
+        return self.t(SEVERITIES.get(severity, severity), SEVERITIES_TH.get(severity, severity))
 
     def outcome(self, outcome: str) -> str:
         """What became of a page."""
@@ -69,8 +69,8 @@ class Words:
         return self.t(RULES[rule].title, RULES[rule].title_th) if rule in RULES else rule
 
     def flag_reason(self, rule: str) -> str:
-        """Why a rule matters."""
-        return self.t(RULES[rule].reason, RULES[rule].reason_th)
+        """Why a rule matters; empty for an unknown one."""
+        return self.t(RULES[rule].reason, RULES[rule].reason_th) if rule in RULES else ""
 
     def date(self, day: date | None) -> str:
         """A day in both eras; empty where it is not known."""

@@ -11,6 +11,11 @@ from pipeline.schema.columns import arrow_schemas
 from pipeline.schema.kpi_targets import attainment_percent
 from pipeline.schema.plan_vs_actual import STEP_COLUMNS, planned_by_code
 
+BEHIND_POINTS: Final = -10.0
+"""Percentage points against its plan from which a project counts as behind."""
+SILENT_DAYS: Final = 90
+"""Days without a report, a quarter, after which an unfinished project counts as silent."""
+
 _OF_PROJECT: Final = (
     *("project_code", "name", "agency_code", "agency_name", "fiscal_year_be", "progress_percent"),
     *("budget_received_baht", "budget_spent_baht"),

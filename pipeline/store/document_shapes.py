@@ -7,13 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from pipeline.store.layout import HARVEST_ID
+from pipeline.store.layout import HARVEST_ID, PACK
 
 LARGEST: Final = 64 << 20
 """Bytes of the largest document that is read."""
 
 _FILE: Final = re.compile(r"[A-Za-z0-9_]+\.[a-z0-9.]+", re.ASCII)
-_PACK: Final = re.compile(r"[0-9]{4}-[0-9]{2}\.zip", re.ASCII)
 
 Check = Callable[[Any], bool]
 
@@ -107,7 +106,7 @@ is_snapshot: Final = _object({"harvest_id": _id, "schema_version": _text, "files
 
 is_head: Final = _object(
     {"harvest_id": _none_or(_id)},
-    {"harvests": _map_of(_flag, HARVEST_ID), "packs": _map_of(lambda _: True, _PACK), "portal": _text},
+    {"harvests": _map_of(_flag, HARVEST_ID), "packs": _map_of(lambda _: True, PACK), "portal": _text},
 )
 """Whether a document is a `head.json`."""
 

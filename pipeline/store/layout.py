@@ -24,6 +24,7 @@ FORMAT: Final = 1
 """Version of the store's layout; a newer one is refused."""
 
 FOLDERS: Final = ("harvests", "snapshots", "runs", "tmp")
+PACK: Final = re.compile(r"([0-9]{4})-([0-9]{2})\.zip", re.ASCII)
 HARVEST_ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
 BANGKOK: Final = ZoneInfo("Asia/Bangkok")
 CLOCKS_DIFFER: Final = timedelta(hours=1)

@@ -14,9 +14,8 @@ from typing import Final
 import pyarrow as pa
 
 from pipeline.store.durable import unreadable
-from pipeline.store.layout import HARVEST_ID, Folder
+from pipeline.store.layout import HARVEST_ID, PACK, Folder
 
-PACK: Final = re.compile(r"([0-9]{4})-([0-9]{2})\.zip", re.ASCII)
 _MEMBER: Final = re.compile(rf"{HARVEST_ID.pattern}/([A-Za-z0-9_]+(\.[a-z0-9]+)+)?", re.ASCII)
 """A file of a harvest, or the folder that `zipfile.Path` adds for it."""
 _MOST_MEMBERS: Final = 50_000  # a month of a harvest an hour has a third of it

@@ -154,40 +154,30 @@ def read_records(files: Mapping[str, Folder | None], page_keys: Iterable[str]) -
 def parquet_writers(
     folder: Path, schemas: Mapping[str, pa.Schema], *, lean: bool = False
 ) -> Iterator[dict[str, pq.ParquetWriter]]:
-    """A writer for the file of each table, by name; each table written is a row group. lean: see `_lean_writer`"""
-    writer = _lean_writer if lean else _writer
+    """A writer for the file of each table, by name; each table written is a row group. lean: see `_writer`"""
     with ExitStack() as files:
-        yield {name: files.enter_context(writer(folder / f"{name}.parquet", name, schemas[name])) for name in schemas}
+        yield {
+            name: files.enter_context(_writer(folder / f"{name}.parquet", name, schema, lean=lean))
+            for name, schema in schemas.items()
+        }
 
 
-def _writer(path: Path, name: str, schema: pa.Schema) -> pq.ParquetWriter:
-    """A writer of one file with the settings measured best for this data."""
-    return pq.ParquetWriter(
-        path,
-        schema,
-        compression="zstd",
-        compression_level=3,
-        use_dictionary=[column for column in schema.names if column not in _NO_DICTIONARY],
-        write_statistics=[column for column in schema.names if column != "body"],
-        data_page_size=_BODY_PAGE if name == "bodies" else None,
-    )
+def _writer(path: Path, name: str, schema: pa.Schema, *, lean: bool) -> pq.ParquetWriter:
+    """A writer of one file with the settings measured best for this data.
 
-
-def _lean_writer(path: Path, name: str, schema: pa.Schema) -> pq.ParquetWriter:
-    """A writer of one file of a harvest: without what describes its columns, half of the bytes of a usual night.
-
-    The published tables have the descriptions.
+    lean: as a file of a harvest, without what describes its columns, half of the bytes of a usual night; the published
+        tables have the descriptions
     """
-    numbers = [field.name for field in schema if name == "pages" and _is_number_of_its_own(field)]
+    numbers = [field.name for field in schema if lean and name == "pages" and _is_number_of_its_own(field)]
     return pq.ParquetWriter(
         path,
-        pa.schema([field.remove_metadata() for field in schema]),
+        pa.schema([field.remove_metadata() for field in schema]) if lean else schema,
         compression="zstd",
         compression_level=3,
         use_dictionary=[column for column in schema.names if column not in _NO_DICTIONARY and column not in numbers],
         column_encoding=dict.fromkeys(numbers, "DELTA_BINARY_PACKED") or None,
-        write_statistics=[column for column in schema.names if column in _LOOKED_UP],
-        store_schema=False,
+        write_statistics=[column for column in schema.names if (column in _LOOKED_UP if lean else column != "body")],
+        store_schema=not lean,
         data_page_size=_BODY_PAGE if name == "bodies" else None,
     )
 
@@ -199,8 +189,7 @@ def _is_number_of_its_own(field: pa.Field) -> bool:
 
 def write_parquet(table: pa.Table, path: Path, name: str, *, lean: bool = False) -> None:
     """Write one whole table as one file. lean: as one of a harvest"""
-    writer = _lean_writer if lean else _writer
-    with writer(path, name, table.schema) as file:
+    with _writer(path, name, table.schema, lean=lean) as file:
         file.write_table(table.replace_schema_metadata() if lean else table, row_group_size=ROW_GROUP)
 
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 from pipeline.errors import StoreDamagedError
 from pipeline.store.archive import contradicts, read_snapshot
 from pipeline.store.durable import canonical_json, file_sha256, unseal
-from pipeline.store.layout import FORMAT, HARVEST_ID, HEAD, MANIFEST, README, SNAPSHOT, SPOOL, Folder, ids_in
-from pipeline.store.packs import PACK, harvest_folder, packed_ids, packs
+from pipeline.store.layout import FORMAT, HARVEST_ID, HEAD, MANIFEST, PACK, README, SNAPSHOT, SPOOL, Folder, ids_in
+from pipeline.store.packs import harvest_folder, packed_ids, packs
 from pipeline.store.run_files import LATER, LATER_SUMS, PRUNED, REPORTS, REPORTS_KEPT, SUMS
 
 _EXPECTED: Final = frozenset(
