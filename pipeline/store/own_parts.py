@@ -43,11 +43,16 @@ def _odd_inside(folder: Path, depth: int) -> Path | None:
                 if entry.is_dir(follow_symlinks=False):
                     if depth and (odd := _odd_inside(folder / entry.name, depth - 1)):
                         return odd
-                elif not entry.is_file(follow_symlinks=False):
+                elif not entry.is_file(follow_symlinks=False) and not _is_swap(folder, entry):
                     return folder / entry.name
     except OSError:
         pass  # what cannot be listed is said by anyone who needs it
     return None
+
+
+def _is_swap(folder: Path, entry: "os.DirEntry[str]") -> bool:
+    """The link that the writer is about to put in the place of `latest`; nothing reads it where it is."""
+    return folder.name == "tmp" and entry.name == "latest" and entry.is_symlink()
 
 
 def _not_own(path: Path, what: str) -> StoreError:

@@ -640,3 +640,8 @@ def test_a_file_system_without_links_has_a_folder_latest(
     night(portal, data)
     assert (data / "latest").is_symlink()
     assert verify_store(data) == []
+
+
+def test_a_link_about_to_be_put_in_place_is_no_damage(copy: Path) -> None:
+    (copy / "tmp" / "latest").symlink_to(copy / "latest")
+    assert verify_store(copy) == []
