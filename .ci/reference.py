@@ -87,13 +87,13 @@ def _described(heading: str, value: Any) -> str:
 
 def settings() -> str:
     """Every setting with its default and reason."""
-    from pipeline.settings import PREFIX, Settings
+    from pipeline.settings import PREFIX, SETTINGS
 
     rows = [
         f"| `{name}`{{ #{name} }} | `{field.default!s}` | {_cell(field.description or '')} |"
         if str(field.default)
         else f"| `{name}` | | {_cell(field.description or '')} |"
-        for name, field in Settings.model_fields.items()
+        for name, field in SETTINGS.items()
     ]
     return (
         "# Settings\n\nEach is a key of `bma-progress.toml` and an environment variable "

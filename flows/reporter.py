@@ -14,11 +14,10 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
-from pydantic import SecretStr
-
 from flows.events import Event, Listener, Message, Opened
 from flows.prefect_ import environment as prefect_setup
 from pipeline.harvest.request import HarvestRequest
+from pipeline.setting_values import SecretStr
 from pipeline.settings import Settings
 
 _START: Final = 300.0  # seconds for Prefect's server to start; a new home needs a database first
@@ -168,4 +167,4 @@ class _Told(Listener):
         if secret is None:
             cause = self._reporter.why_lost or "it gave none"
             return settings, [f"the Prefect block {settings.notify_webhook_block!r} cannot be read ({cause})"]
-        return settings.model_copy(update={"notify_webhook": SecretStr(secret)}), []
+        return settings.changed(notify_webhook=SecretStr(secret)), []

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import SettingsError
-from pipeline.settings import PREFIX, Settings, load_settings
+from pipeline.settings import PREFIX, SETTINGS, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -162,6 +162,6 @@ def test_the_portal_has_one_spelling(given: str, kept: str) -> None:
 
 
 def test_every_setting_has_a_description() -> None:
-    for name, field in Settings.model_fields.items():
+    for name, field in SETTINGS.items():
         assert field.description, name
         assert field.description.endswith("."), name

@@ -148,7 +148,8 @@ def head(
 
 def _stamp(line: "HeadLine", address: str, ca: Path | None) -> str:
     from pipeline.operate.anchor import ask_for_timestamp
-    from pipeline.settings import is_web_address, load_settings
+    from pipeline.setting_values import is_web_address
+    from pipeline.settings import load_settings
     from pipeline.store.kept_lines import stamp_block
 
     if not is_web_address(address):

@@ -3,8 +3,8 @@
 from typing import Any
 
 from prefect.blocks.system import Secret
-from pydantic import SecretStr
 
+from pipeline.setting_values import SecretStr
 from pipeline.settings import Settings
 
 
@@ -17,7 +17,7 @@ async def with_secrets(settings: Settings) -> tuple[Settings, list[str]]:
         secret = await secret_of(name)
     except Exception as error:  # noqa: BLE001 - no block, no server, another type: notifying must not fail a harvest
         return settings, [f"the Prefect block {name!r} cannot be read ({type(error).__name__})"]
-    return settings.model_copy(update={"notify_webhook": SecretStr(secret)}), []
+    return settings.changed(notify_webhook=SecretStr(secret)), []
 
 
 async def secret_of(name: str) -> str:

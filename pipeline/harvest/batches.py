@@ -192,4 +192,4 @@ def _unpacked(values: dict[str, Any]) -> tuple[SpooledPage, list[PageRef]]:
 def for_one_worker(options: FetchOptions, concurrency: int) -> FetchOptions:
     """The options for one of several workers, without secrets. concurrency: its share of the requests at once"""
     changed = {"concurrency": concurrency, "notify_webhook": None, "notify_urls": (), "ping_url": None}
-    return replace(options, settings=options.settings.model_copy(update=changed))
+    return replace(options, settings=options.settings.changed(**changed))

@@ -52,7 +52,7 @@ async def probe(settings: Settings, count: int, out: Path | None = None) -> Prob
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BmaProgressError(f"{out} cannot be written ({error.strerror}); name another folder") from None
-    look = _Look(settings.model_copy(update=_SETTINGS), count, out)
+    look = _Look(settings.changed(**_SETTINGS), count, out)
     with tempfile.TemporaryDirectory() as folder:
         async with portal_client(look.settings, Path(folder) / "rate") as client:
             result = await look.run(client)

@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from pipeline.errors import SettingsError
-from pipeline.settings import Settings, is_web_address
+from pipeline.setting_values import is_web_address
+from pipeline.settings import Settings
 
 
 def proxy_of(settings: Settings) -> str | None:

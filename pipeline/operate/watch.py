@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from pipeline.operate.notify import Event, read_log, ways_of, write_log
 from pipeline.schema.agencies import agency
-from pipeline.settings import Settings, Watch
+from pipeline.setting_values import Watch
+from pipeline.settings import Settings
 from pipeline.store.archive import Archive
 from pipeline.store.parquet import read_as
 

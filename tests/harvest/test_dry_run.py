@@ -54,7 +54,7 @@ def test_an_unfinished_harvest_is_known_and_counted_whole(tmp_path: Path) -> Non
         chosen = settings(portal.url, data)
         with open_writer(create_store(data, portal.url).root) as store:
             # slowly: pages are saved together within a tenth of a second
-            run = HarvestRun.begin(chosen.model_copy(update={"rate": 8, "concurrency": 1}), store, ONE_AGENCY)
+            run = HarvestRun.begin(chosen.changed(rate=8, concurrency=1), store, ONE_AGENCY)
             run_harvest(run, lambda: setattr(run, "stop_requested", run.counts.total() >= 3))
             fetched = run.counts.total()
             run.close()
