@@ -46,7 +46,6 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "quarters_missing": ("note", "The table of quarters has fewer than four rows."),
     "cell_missing": ("note", "A row of quarters has one number instead of two; it is taken for the result."),
     "heading_glued": ("note", "A heading and its text stand in one line."),
-    "label_inside_line": ("note", "A label stands inside a line, behind the value above it."),
     "title_unclear": ("error", "What stands above the title cannot be told from its first line."),
     "line_not_understood": ("note", "No rule read this line."),
     "number_unreadable": ("warning", "Not a number; the value is null."),

@@ -9,9 +9,10 @@ so are the lines between two records. A required label that is missing is in the
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
-from itertools import accumulate, compress, count
+from functools import cache
+from itertools import accumulate, compress, count, takewhile
 from typing import Any, Final, Literal
 
 from parsers.findings import Findings, Scope
@@ -29,7 +30,6 @@ OUT_OF_PLACE: Final = re.compile(
     rf"[^\W\d_][^\n:0-9๐-๙]{{1,60}} :.*|\[.*\]$|:? ?[^\s:]{{2,14}}ที่ {DIGIT}[0-9๐-๙.]* (?:[-–—].*|.*%$)|{_NUMBERS.pattern}"
 )
 """A line inside a text that reads like a part of the page: a label and its value, brackets, a numbered level, a number."""
-_LABEL_IN_TEXT: Final = "A line that reads like a part of the page; it stands in the text above it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +70,16 @@ class Text:
 Item = Label | Text
 
 
-def _is_label(item: Item) -> bool:
-    return not isinstance(item, Text | Value)
-
-
 class Record:
     """What one block says: name → printed text; and the names of required items that it lacks."""
 
-    __slots__ = ("first_place", "met", "missing", "pieces", "source", "values")
+    __slots__ = ("first_line", "missing", "pieces", "values")
 
-    def __init__(self, source: str, first_place: int = 0, values: dict[str, str | None] | None = None) -> None:
-        self.source = source
-        self.first_place = first_place
-        self.values: dict[str, str | None] = {} if values is None else values
+    def __init__(self, first_line: str = "") -> None:
+        self.first_line = first_line
+        self.values: dict[str, str | None] = {}
         self.pieces: dict[str, list[str]] = {}
-        self.met: set[int] = set()
         self.missing: Sequence[str] = ()
-
-    @property
-    def first_line(self) -> str:
-        """The line in which the record begins."""
-        return self.source[self.first_place :].partition("\n")[0]
 
     def get(self, name: str) -> str | None:
         """What is printed under a name; None where it is not printed, or blank."""
@@ -134,6 +123,11 @@ class Page:
         """Report a heading or a label that is not next in order."""
         self.findings.add("out_of_order", printed=" ".join(self.replaced.get(line, [line])))
 
+    def doubt(self, line: str, table: str | None = None) -> None:
+        """Report a line in a text that reads like a part of the page."""
+        message = "A line that reads like a part of the page; it stands in the text above it."
+        self.findings.add("line_not_understood", printed=line, table=table, message=message)
+
     def text(self, lines: list[str]) -> str | None:
         """The text of a section; what stands below a heading that does not belong there is unclaimed."""
         if not self.headings.isdisjoint(lines):
@@ -143,7 +137,7 @@ class Page:
             lines = lines[:place]
         for line in lines if len(lines) > 1 else ():
             if OUT_OF_PLACE.match(line) and (line != lines[0] or not LABELLED.match(line)):
-                self.findings.add("line_not_understood", printed=line, message=_LABEL_IN_TEXT)
+                self.doubt(line)
         return " ".join(lines) or None
 
 
@@ -169,48 +163,23 @@ class Block:
         self.ordered = ordered
         self.series = series
         self.tail_at = len(items)
-        self.required = [n for n, item in enumerate(items) if not isinstance(item, Text) and item.required]
-        self.patterns = [None if isinstance(item, Text) else compiled(item.pattern) for item in self.items]
+        self.required = [item.name for item in items if isinstance(item, Label) and item.required]
+        self.last_required = max((at for at, item in enumerate(items) if item.name in self.required), default=0)
+        self.patterns = [compiled(item.pattern) if isinstance(item, Label) else None for item in self.items]
         self.groups = [tuple(pattern.groupindex) if pattern else () for pattern in self.patterns]
+        self.is_value = [isinstance(item, Value) for item in self.items]
+        self.reach = {at: self._reachable(at) for at in range(-1, len(self.items))}
         alternatives: list[str] = []
         self.item_of: dict[int, int] = {}  # group number of the one expression → item
         group = 1
-        for number, (item, pattern) in enumerate(zip(self.items, self.patterns, strict=True)):
-            if _is_label(item) and pattern:
+        for number in sorted(range(len(self.items)), key=self.is_value.__getitem__):  # labels first
+            if pattern := self.patterns[number]:
                 alternatives.append(f"({pattern.pattern})")
                 self.item_of[group] = number
                 group += 1 + pattern.groups
-        self.labels = re.compile("|".join(alternatives), re.MULTILINE)
-        self.reach = {at: self._reachable(at) for at in range(-1, len(self.items))}
-        self.last_required = max(self.required, default=0)
-        self.no_label = re.sub(r"\(\?P<\w+>", "(?:", f"{self.labels.pattern}|:?\n|$")
-        self.texts = [item.name for item in items if isinstance(item, Text)]
-        self.usual = re.compile("".join(map(self._usual, range(self.tail_at))), re.MULTILINE)
-        self.usual_tail = re.compile("".join(map(self._usual, range(self.tail_at, len(self.items)))), re.MULTILINE)
-
-    def _usual(self, number: int) -> str:
-        """The expression of one item as it is mostly printed: on one line, or its value on the next, then the next item."""
-        item, pattern = self.items[number], self.patterns[number]
-        values = [value.pattern for at in self.reach[number][0] if (value := self.patterns[at])]
-        no_label = re.sub(r"\(\?P<\w+>", "(?:", "|".join((self.no_label, *values)))
-        if isinstance(item, Text):
-            first, more = (f"{no_label}|{odd.pattern}" for odd in (_NUMBERS, OUT_OF_PLACE))
-            if item.mixed:
-                more = no_label
-                if not self.repeats:  # a contact may be a telephone number alone
-                    first = rf"{no_label}|(?!{DIGIT}{{4,}}$){_NUMBERS.pattern}"
-            return rf"(?:(?!{first})(?P<{item.name}>[^\n]*(?:\n(?!{more})[^\n]*)*)\n)?"
-        printed, end = r"[ ]*", r"\n"
-        if item.lines == "none":
-            end = r"(?:\n|(?<=\n))"  # a blank at the pattern's end may have taken the line's
-        else:
-            guard = f"(?!{LABELLED.pattern})" if item.lines == "word" else ""
-            no_label = no_label if item.lines == "many" else self.no_label
-            ahead = r"(?!:?\n)" if item.lines in ("one", "name") else f"(?!{no_label}){guard}"
-            above_text = isinstance(self.items[min(number + 1, self.tail_at - 1)], Text)  # then a value must be there
-            printed += rf"(?:\n{ahead})?(?P<{item.name}>[^\n]{'+' if above_text else '*'})"
-        expression = rf"(?>{pattern.pattern if pattern else ''}){printed}{end}"
-        return expression if item.required else f"(?:{expression})?"
+        self.any_item = "|".join(alternatives)
+        self.first = re.compile(self.any_item, re.MULTILINE)
+        self.next = re.compile(f"\n(?:{self.any_item})", re.MULTILINE)
 
     def _reachable(self, at: int) -> tuple[list[int], int | None]:
         """The values without a label, and the text, that may come next."""
@@ -220,72 +189,29 @@ class Block:
             item = self.items[number]
             if isinstance(item, Text):
                 text = number if text is None else text
-            elif isinstance(item, Value):
+                continue
+            if isinstance(item, Value):
                 values.append(number)
-            if not isinstance(item, Text) and item.required:
+            if item.required:
                 break
         return values, text
+
+    @cache  # noqa: B019 - blocks are declared once, and there are a few sets of headings
+    def among(self, headings: frozenset[str]) -> re.Pattern[str]:
+        """The expression for the next item, or heading, of lines that hold headings."""
+        return re.compile(f"\n(?:(?:{'|'.join(map(re.escape, headings))})$|{self.any_item})", re.MULTILINE)
 
     def read(self, lines: list[str], page: Page, starts: frozenset[int] | None = None) -> tuple[list[Record], Record]:
         """The records in the lines, and what the tail says. Lines that are no part of them are reported to the page.
 
         starts: the lines in which records may begin, where the first label alone does not tell
         """
-        if self.ordered and page.headings.isdisjoint(lines) and (read := self._read_usual(lines, starts)):
-            return read
-        run = _Run(self, lines, page.headings, starts).run()
-        if run.records and (parted := self._parted(lines, run.met)):
-            page.findings.add("label_inside_line", table=self.table)
-            if starts is not None:
-                counts = [line.count("\n") for line in parted]
-                starts = frozenset(place + sum(counts[:place]) for place in starts)
-            run = _Run(self, "\n".join(parted).split("\n"), page.headings, starts).run()
-        page.leave(run.left)
-        for line in run.strays:
-            page.stray(line)
-        for line in run.doubtful:
-            page.findings.add("line_not_understood", printed=line, table=self.table, message=_LABEL_IN_TEXT)
+        search = (self.next if page.headings.isdisjoint(lines) else self.among(page.headings)).search
+        run = _Run(self, lines, page, starts)
+        run.read(search)
         for record in run.records:
-            record.missing = [self.items[number].name for number in self.required if number not in record.met]
+            record.missing = [name for name in self.required if name not in record.values]
         return run.records, run.tail
-
-    def _read_usual(self, lines: list[str], starts: frozenset[int] | None) -> tuple[list[Record], Record] | None:
-        """The records where each is printed as usual: the same result by one expression a record. None where one is not."""
-        text = "\n".join([*lines, ""])
-        records: list[Record] = []
-        end = 0
-        while (found := self.usual.match(text, end)) and found.end() > end:
-            records.append(record := Record(text, end, found.groupdict()))
-            for name, value in record.values.items():
-                if value and "\n" in value:
-                    if name in self.texts:
-                        record.pieces[name] = value.split("\n")
-                    record.values[name] = " ".join(value.split())
-            end = found.end()
-            if not self.repeats:
-                break
-        below = self.usual_tail.match(text, end)
-        if not below or below.end() != len(text) or not (records or self.repeats):
-            return None
-        if starts is not None and _offsets(lines, starts) != {
-            record.first_place for record in records if record.get(self.items[0].name)
-        }:
-            return None
-        return records, Record(text, end, below.groupdict())
-
-    def _parted(self, lines: list[str], met: set[int]) -> list[str] | None:
-        """The lines parted before required labels that begin no line at all but stand inside some; None if none does.
-
-        A label stands behind the value of the one before it, and is the last of its kind there: others are quoted.
-        """
-        parted = lines
-        for number in self.required:
-            pattern = self.patterns[number]
-            if number not in met and number and pattern and _is_label(self.items[number]):
-                inside = re.compile(f"(.*) (?={pattern.pattern})", re.MULTILINE)
-                above = self.patterns[number - 1] if _is_label(self.items[number - 1]) else None
-                parted = ["\n".join(_part(piece, inside, above) for piece in line.split("\n")) for line in parted]
-        return parted if parted != lines else None
 
     def report_missing(self, record: Record, scope: Scope) -> None:
         """Report the labels that every such record has, and this one lacks."""
@@ -302,63 +228,76 @@ class Block:
 
 
 class _Run:
-    """One pass over the lines of a block."""
+    """One pass over the lines of a block, from label to label."""
 
-    def __init__(self, block: Block, lines: list[str], headings: frozenset[str], starts: frozenset[int] | None) -> None:
+    def __init__(self, block: Block, lines: list[str], page: Page, starts: frozenset[int] | None) -> None:
         self.block = block
-        self.text = "\n".join(lines)
-        self.headings = headings
+        self.page = page
+        self.text = "\n".join(("", *lines, ""))  # a line break before each line, and after
         self.starts = None if starts is None else _offsets(lines, starts)
-        self.records: list[Record] = []
-        self.tail = Record(self.text)
-        self.left: list[str] = []
-        self.strays: list[str] = []
-        self.doubtful: list[str] = []
+        self.tail = Record()
+        self.record = None if block.repeats else Record()
+        self.records = [self.record] if self.record else []
         self.met: set[int] = set()
-        self.record: Record | None = None
-        if not block.repeats:
-            self.record = Record(self.text)
-            self.records.append(self.record)
-        self.at = -1
-        self.pieces: list[str] | None = None  # where the next line goes
-        self.lines: Lines = "none"
+        self.at = -1  # the item read last
+        self.target = self.tail  # the record that it belongs to
+        self.lines: Lines = "none"  # how many of the next lines are its value
+        self.pieces: list[str] = []  # those that were
         self.lost = False  # below a label that is not next in order
 
-    def run(self) -> "_Run":
-        text, headings, match = self.text, self.headings, self.block.labels.match
-        pos, end = 0, len(text)
-        while pos < end:
-            stop = text.find("\n", pos)
-            stop = end if stop < 0 else stop
-            line = text[pos:stop]
-            if self.pieces == [] and self.lines in ("one", "name"):
-                self._take_line(line)
-                pos = stop + 1
+    def read(self, search: Callable[[str, int], re.Match[str] | None]) -> None:
+        text, first, item_of = self.text, self.block.first.match, self.block.item_of
+        begin, end = 1, 0  # of what is not yet given to an item; of the lines that were looked at
+        is_rest = False  # whether what begins there is a line's end, behind a label
+        while True:
+            found = first(text, begin) if is_rest else search(text, end)
+            if found is None and not is_rest:
+                break
+            if found is None:
+                is_rest, end = False, text.find("\n", begin)
                 continue
-            found = None if line in headings else match(text, pos)
-            number = self.block.item_of[found.lastindex or 0] if found else 0
-            if found and self._is_next(number, found):
-                pos = self._take(number, found)
-                continue
-            if line in headings or (found and (number or self.starts is None)):
-                self._stray(line)
-            elif (taken := self._take_value(pos)) is not None:
-                pos = taken
-                continue
-            else:
-                self._take_line(line)
-            pos = stop + 1
-        for record in (*self.records, self.tail):
-            for name, pieces in record.pieces.items():
-                record.values[name] = " ".join(pieces)
-        return self
+            start = begin if is_rest else found.start() + 1
+            if begin < start:
+                self._give(text[begin : start - 1].split("\n"))
+                begin = start
+            number = item_of.get(found.lastindex or 0)
+            if number is None or self._is_stray(number, found, start):
+                end = text.find("\n", start)
+                self._stray(text[start:end])
+                begin, is_rest = end + 1, False
+            elif taken := self._next(number, found, start):
+                begin = self._take(*taken, start)
+                end = begin - 1
+                is_rest = text[end] != "\n"
+            else:  # a line of a text
+                is_rest, end = False, text.find("\n", start)
+        if begin < len(text):
+            self._give(text[begin:-1].split("\n"))
 
     def _stray(self, line: str) -> None:
-        self.strays.append(line)
-        self.left.append(line)
-        self.pieces, self.lost = None, True
+        self.page.stray(line)
+        self.page.leave((line,))
+        self.lines, self.lost = "none", True
 
-    def _is_next(self, number: int, found: re.Match[str]) -> bool:
+    def _is_stray(self, number: int, found: re.Match[str], start: int) -> bool:
+        """Whether a label is not next in order; a value without a label never is."""
+        if self.block.is_value[number] or self._is_next(number, found, start):
+            return False
+        return number > 0 or self.starts is None
+
+    def _next(self, number: int, found: re.Match[str], start: int) -> tuple[int, re.Match[str]] | None:
+        """The item that begins here: the label that was found, or a value that may come next."""
+        if not self.block.is_value[number] and self._is_next(number, found, start):
+            return number, found
+        if self.record is None or self.lost or (self.lines == "word" and not self.pieces):
+            return None
+        for number in self.block.reach[self.at][0]:
+            pattern = self.block.patterns[number]
+            if pattern and (value := pattern.match(self.text, start)):
+                return number, value
+        return None
+
+    def _is_next(self, number: int, found: re.Match[str], start: int) -> bool:
         block = self.block
         if not block.ordered:
             return number not in self.met
@@ -367,7 +306,7 @@ class _Run:
         if number or not block.repeats:
             return self.record is not None and number > self.at
         if self.starts is not None:
-            return found.start() in self.starts
+            return start in self.starts
         if self.at >= block.tail_at:
             return False
         if self.record is None or self.at >= block.last_required or not block.series:
@@ -375,78 +314,78 @@ class _Run:
         numbers = arabic_digits(f"{self.record.values.get(block.series)} {found[block.series]}").split()
         return all(map(str.isdigit, numbers)) and int(numbers[0]) + 1 == int(numbers[-1])
 
-    def _take(self, number: int, found: re.Match[str]) -> int:
-        """Take a label, or a value, that is next in order; returns where to read on."""
-        block, item = self.block, self.block.items[number]
-        if number == 0 and block.repeats:
-            self.record = Record(self.text, found.start())
+    def _take(self, number: int, found: re.Match[str], start: int) -> int:
+        """Take an item that is next in order; returns where to read on."""
+        text, item = self.text, self.block.items[number]
+        if number == 0 and self.block.repeats:
+            self.record = Record(text[start : text.find("\n", start)])
             self.records.append(self.record)
-        record = self.tail if number >= block.tail_at or self.record is None else self.record
-        for group in block.groups[number]:
-            value = found[group]
-            record.values[group] = " ".join(value.split()) if value and "\n" in value else value
-        self.at = number
-        self.lost = False
+        record = self.tail if number >= self.block.tail_at or self.record is None else self.record
+        self.at, self.target, self.lost = number, record, False
         self.met.add(number)
-        record.met.add(number)
-        stop = self.text.find("\n", found.end())
-        stop = len(self.text) if stop < 0 else stop
-        rest = self.text[found.end() : stop].strip()
-        self.lines = "many" if isinstance(item, Text) else item.lines
+        end = found.end() - (text[found.end() - 1] == "\n")  # a blank at the pattern's end may have taken it
+        stop = text.find("\n", end)
+        rest = text[end:stop].strip()
+        values = record.values
+        values[item.name] = rest
+        self.lines = item.lines if isinstance(item, Label) else "many"
+        self.pieces = [rest] if rest else []
         if self.lines == "none":
-            self.pieces = None
-            return stop - len(rest) if rest else stop + 1
-        self.pieces = record.pieces[item.name] = [rest] if rest else []
-        return stop + 1
+            values[item.name] = None
+        while not self.pieces and self.lines in ("one", "name") and stop + 1 < len(text):
+            line = text[stop + 1 : text.find("\n", stop + 1)]  # whatever it reads like
+            stop += len(line) + 1
+            self._add([line])
+        for group in self.block.groups[number]:
+            value = found[group]
+            values[group] = " ".join(value.split()) if value and "\n" in value else value
+        return stop - len(rest) if rest and self.lines == "none" else stop + 1
 
-    def _take_value(self, pos: int) -> int | None:
-        if self.record is None or self.lost or (self.pieces == [] and self.lines == "word"):
-            return None
-        for number in self.block.reach[self.at][0]:
-            pattern = self.block.patterns[number]
-            if pattern and (found := pattern.match(self.text, pos)):
-                return self._take(number, found)
-        return None
+    def _give(self, lines: list[str]) -> None:
+        """Give lines between two labels to the item above, to the text that may stand there, or to nobody."""
+        own = self._own(lines)
+        if own:
+            self._add(lines[:own])
+            lines = lines[own:]
+        if not lines:
+            return
+        number = self.block.reach[self.at][1]
+        if self.record is None or self.lost or number is None:
+            self.page.leave(lines)
+            return
+        self.at, self.target, self.lines, self.pieces = number, self.record, "many", []
+        if _NUMBERS.match(lines[0]):
+            self.page.doubt(lines[0], self.block.table)
+        self._add(lines)
 
-    def _take_line(self, line: str) -> None:
-        pieces = self.pieces
-        if pieces is not None:
-            if self.lines == "many":
-                item = self.block.items[self.at]
-                if pieces and OUT_OF_PLACE.match(line) and not (isinstance(item, Text) and item.mixed):
-                    self.doubtful.append(line)
-                if pieces or line != ":":
-                    pieces.append(line)
-                return
-            guarded = self.lines == "word" or pieces
-            if (self.lines == "name" or not pieces) and not (guarded and LABELLED.match(line)):
-                if pieces and (line == pieces[-1] or OUT_OF_PLACE.match(line)):
-                    self.doubtful.append(line)
-                if line != ":":
-                    pieces.append(line)
-                return
-        if self.record is not None and not self.lost:
-            number = self.block.reach[self.at][1]
-            if number is not None:
-                self.at = number
-                self.lines = "many"
-                if _NUMBERS.match(line):
-                    self.doubtful.append(line)
-                self.pieces = self.record.pieces[self.block.items[number].name] = [line] if line != ":" else []
-                return
-        self.left.append(line)
+    def _own(self, lines: list[str]) -> int:
+        """How many lines are the value of the item above."""
+        if self.lines == "many":
+            return len(lines)
+        if self.lines == "name":
+            return sum(1 for _ in takewhile(lambda line: not LABELLED.match(line), lines))
+        if self.lines == "word" and not self.pieces:
+            first = next((place for place, line in enumerate(lines) if line != ":"), 0)
+            return 0 if LABELLED.match(lines[first]) else first + 1
+        return 0
 
-
-def _part(line: str, inside: re.Pattern[str], above: re.Pattern[str] | None) -> str:
-    if above is not None and not above.search(line):
-        return line
-    found = inside.match(line)
-    return f"{found[1]}\n{line[found.end() :]}" if found else line
+    def _add(self, lines: list[str]) -> None:
+        item, pieces = self.block.items[self.at], self.pieces
+        for line in lines:
+            if not pieces:
+                pieces += [line] if line != ":" else []
+                continue
+            is_odd = OUT_OF_PLACE.match(line) or (self.lines == "name" and line == pieces[-1])
+            if is_odd and not (isinstance(item, Text) and item.mixed):
+                self.page.doubt(line, self.block.table)
+            pieces.append(line)
+        self.target.pieces[item.name] = pieces
+        self.target.values[item.name] = " ".join(pieces)
 
 
 def _offsets(lines: list[str], starts: frozenset[int]) -> frozenset[int]:
     """Where some lines begin in the text of all."""
-    above = list(accumulate(map(len, lines), initial=0))
+    above = list(accumulate(map(len, lines), initial=1))
     return frozenset(above[number] + number for number in starts)
 
 

@@ -24,7 +24,7 @@ from parsers.thai import BANGKOK
 from parsers.truncation import is_cut_off, is_open
 from parsers.verdict import RESULT_LIST_TITLE, Kind, Verdict, is_cut_title, kind_of
 
-PARSER_VERSION: Final = "4"
+PARSER_VERSION: Final = "5"
 """Changes whenever the same bytes can give other rows."""
 
 _CODE_IN_URL: Final = re.compile(

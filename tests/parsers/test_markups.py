@@ -26,7 +26,7 @@ HEADINGS = {*PROJECT_HEADINGS.values(), *KPI_HEADINGS.values()}
 Block = str | list[list[str]]
 """A printed line, or the rows of a quarter table."""
 
-_OF_THE_MARKUP = ("heading_glued", "label_inside_line", "cell_missing")
+_OF_THE_MARKUP = ("heading_glued", "cell_missing")
 """What is said where a page's lines and cells cannot be told for certain."""
 
 NEEDS_CELLS = {"5004-903"}  # has a score but no result in a row: only cells can tell the two apart

@@ -940,26 +940,10 @@ def _in_steps(page: Printed, sizes: tuple[int, ...]) -> Printed:
     return glued
 
 
-def _with_types(page: Printed) -> Printed:
-    """An indicator's type and level."""
-    glued: Printed = []
-    for line in page:
-        above = glued[-1] if glued else None
-        if isinstance(line, Line) and isinstance(above, Line) and above.label == "ประเภทตัวชี้วัด":
-            glued[-1] = _joined([above, line])
-        else:
-            glued.append(line)
-    return glued
-
-
 GLUES: dict[str, Callable[[Printed], Printed]] = {
     "none": lambda page: page,
     "headings": _with_headings,
-    "types": _with_types,
-    "dates of steps": lambda page: _in_steps(page, (1, 1, 1, 2)),
-    "steps in three": lambda page: _in_steps(page, (2, 1, 2)),
-    "steps in two": lambda page: _in_steps(page, (3, 2)),
-    "steps": lambda page: _in_steps(page, (5,)),
+    "steps": lambda page: _in_steps(page, (2, 1, 1, 1)),
 }
 
 
