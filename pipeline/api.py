@@ -22,6 +22,7 @@ from pipeline.publish.extras import import_extra
 from pipeline.schema.columns import frame_attributes
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_start
+from pipeline.store.looks import looks_at
 from pipeline.store.points_in_time import When
 from pipeline.store.verify import verify_store
 from pipeline.store.verify_bytes import VerifyProblem
@@ -123,7 +124,7 @@ class Store:
 
     def history(self, code: str) -> pd.DataFrame:
         """Every look at one project's or indicator's pages that was not skipped, oldest first, with its outcome."""
-        return pd.DataFrame(self._archive.looks(code))
+        return pd.DataFrame(looks_at(self._archive, code))
 
     def diff(self, before: When, after: When) -> pd.DataFrame:
         """What differs between two states, one row a difference with its meaning: `store.diff("2026-10-01", "latest")`.

@@ -15,6 +15,7 @@ from pipeline.plain_text import printable
 from pipeline.schema.codes import PROJECT_CODE
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, harvest_day
+from pipeline.store.looks import runs_of_looks
 from pipeline.store.parquet import read_as
 from pipeline.terminal import one_line
 
@@ -58,16 +59,18 @@ def timeline(store: Archive, code: str, *, contacts: bool = True) -> list[Entry]
     """
     entries: list[Entry] = []
     newest: dict[str, Entry] = {}
-    for fetch in store.looks(code):
-        id_, published = fetch["harvest_id"], bool(store.manifest(fetch["harvest_id"])["published"])
-        ended, page = fetch["ended_at"] is not None, fetch["page_key"]
+    for run in runs_of_looks(store, code):
+        look, published = run.first, run.published
+        id_, ended, page = look["harvest_id"], look["ended_at"] is not None, look["page_key"]
         last = newest.get(page)
-        same = last is not None and (last.outcome, last.published, last.ended) == (fetch["outcome"], published, ended)
-        if last is not None and same and fetch["outcome"] not in ("new", "changed"):
-            last.nights, last.last_harvest_id = last.nights + 1, id_
+        same = last is not None and (last.outcome, last.published, last.ended) == (look["outcome"], published, ended)
+        if last is not None and same and look["outcome"] not in ("new", "changed"):
+            last.nights, last.last_harvest_id = last.nights + run.nights, run.last_harvest_id
             continue
-        told = (fetch["fetched_at"], fetch["page_sha256"])
-        entry = Entry(fetch["kind"], fetch["outcome"], id_, id_, *told, published, ended, error=fetch["error"])
+        entry = Entry(
+            *(look["kind"], look["outcome"], id_, run.last_harvest_id, look["fetched_at"], look["page_sha256"]),
+            *(published, ended, run.nights, look["error"]),
+        )
         newest[page] = entry
         entries.append(entry)
     column = "project_code" if PROJECT_CODE.fullmatch(code) else "kpi_code"

@@ -48,8 +48,27 @@ def next_page_row(
     say "not found" or show a blank end a record; a record that comes back is new again.
     """
     row = _begin_row(previous, page, harvest_id)
-    if page is None:
-        return row
+    if page is not None:
+        _take_answer(row, previous, page, harvest_id, suspect_nights)
+    row["outcome_since"] = outcome_since(previous, row)
+    return row
+
+
+def outcome_since(previous: Mapping[str, Any] | None, row: Mapping[str, Any]) -> str:
+    """The first of the published harvests running that had this outcome of a page, as far as its former row knows.
+
+    previous: the page's row in the last published harvest. A new version begins anew, and so does the end of a record.
+    """
+    if previous is None or row["outcome"] in ("new", "changed") or previous["outcome"] != row["outcome"]:
+        return str(row["harvest_id"])
+    if (previous["ended_at"] is None) != (row["ended_at"] is None):
+        return str(row["harvest_id"])
+    return str(previous["outcome_since"] or previous["harvest_id"])
+
+
+def _take_answer(
+    row: PageRow, previous: Mapping[str, Any] | None, page: SpooledPage, harvest_id: str, suspect_nights: int | None
+) -> None:
     row["fetched_at"] = page.fetched_at
     row["http_status"] = page.http_status
     row["error"] = page.error
@@ -83,7 +102,6 @@ def next_page_row(
         row["error"] = why
     else:
         _new_version(row, page, harvest_id, live=live)
-    return row
 
 
 def _kept_in(previous: Mapping[str, Any] | None, page: SpooledPage, harvest_id: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Final
 
 import pyarrow.parquet as pq
 
+from pipeline.harvest.page_status import outcome_since
 from pipeline.harvest.row_differences import value_differs
 from pipeline.store.archive import Archive
 from pipeline.store.layout import MANIFEST
@@ -15,21 +16,27 @@ from pipeline.store.verify_bytes import RESTORE, VerifyProblem
 
 _BEFORE: Final = "the harvest before"
 _TAKEN_OVER: Final = ("version_harvest_id", "first_seen_at", "changed_at")
+_OUTCOME: Final = ("harvest_id", "outcome", "outcome_since", "ended_at")
 
 
 def taken_over(state: State, published: State | None) -> Iterator[str]:
-    """Rows of `pages` whose version, or since when it is known and changed, does not follow from the harvest before.
+    """Rows of `pages` whose version, or one of whose "since when", does not follow from the harvest before.
 
     published: the state of the last published harvest before it
     """
-    rows = [] if published is None else published.pages.select(["page_key", *_TAKEN_OVER]).to_pylist()
+    columns = ["page_key", "fetched_at", *_OUTCOME, *_TAKEN_OVER]
+    rows = [] if published is None else published.pages.select(columns).to_pylist()
     previous = {row["page_key"]: row for row in rows}
-    for row in state.pages.select(["page_key", "outcome", "fetched_at", *_TAKEN_OVER]).to_pylist():
+    has_since = state.pages["outcome_since"].null_count < len(state.pages)  # an older version wrote none
+    for row in state.pages.select(columns).to_pylist():
         where, is_version = f"page_key={row['page_key']}", row["version_harvest_id"] == state.harvest_id
         if is_version != (row["outcome"] in ("new", "changed")):
             yield f"{where}: outcome is {row['outcome']}, but its version is of {row['version_harvest_id']}"
             continue
-        before = previous.get(row["page_key"], dict.fromkeys(_TAKEN_OVER))
+        since = outcome_since(previous.get(row["page_key"]), row)
+        if has_since and row["outcome_since"] != since:
+            yield value_differs(where, "outcome_since", row["outcome_since"], since, _BEFORE)
+        before = previous.get(row["page_key"], dict.fromkeys(columns))
         expected = dict(before)
         if is_version:
             first_seen = before["first_seen_at"] or row["fetched_at"]

@@ -39,6 +39,7 @@ from pipeline.store.durable import canonical_json, new_folder, sha256_lines
 from pipeline.store.harvests import page_hashes
 from pipeline.store.head_line import head_line
 from pipeline.store.layout import MANIFEST
+from pipeline.store.looks import looks_at
 from pipeline.store.parquet import read_as, version_schemas
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -51,7 +52,7 @@ def write_evidence(store: Archive, code: str, out: Path) -> int:
 
     Raises StoreError for an unknown code or a folder that is not empty.
     """
-    looks = store.looks(code)
+    looks = looks_at(store, code)
     with new_folder(out) as staged:
         for folder in ("pages", "manifests", "page-hashes"):
             (staged / folder).mkdir()

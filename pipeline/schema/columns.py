@@ -562,6 +562,7 @@ _ALL: Final = (
             ("project_code", "string", "Code of the project, on pages of projects.", False),
             ("kpi_code", "string", "Code of the indicator, on pages of indicators.", False),
             ("outcome", "string", "new, changed, unchanged, not_found, blank, blocked, failed or skipped.", True),
+            ("outcome_since", "string", "The first of the published harvests running with this outcome.", False),
             ("verdict", "string", "The parser's verdict; null where nothing came.", False),
             ("http_status", "int", "Status of the answer; null where nothing came.", False),
             ("page_sha256", "string", "SHA-256 of the bytes served; null where nothing came.", False),

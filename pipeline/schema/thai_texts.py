@@ -192,6 +192,7 @@ COLUMNS_TH: Final[dict[str, str]] = {
     "Status of the answer; null where nothing came.": "รหัสสถานะ HTTP ของคำตอบ ว่างหากไม่ได้รับอะไร",
     "SHA-256 of the bytes served; null where nothing came.": "ค่า SHA-256 ของไฟล์ที่ได้รับ ว่างหากไม่ได้รับอะไร",
     "SHA-256 of the record's values; in harvests/ of new versions only.": "ค่า SHA-256 ของข้อมูลในรายการ ใน harvests/ มีเฉพาะรุ่นใหม่",
+    "The first of the published harvests running with this outcome.": "รอบแรกของรอบที่เผยแพร่ติดต่อกันซึ่งได้ผลนี้",
     "The harvest that holds this version's rows.": "รอบการเก็บข้อมูลที่เก็บแถวของรุ่นนี้ไว้",
     "The harvest that holds the bytes of page_sha256.": "รอบการเก็บข้อมูลที่เก็บไฟล์ของ page_sha256 ไว้",
     "SHA-256 of the bytes last served with this record.": "ค่า SHA-256 ของไฟล์ล่าสุดที่มีข้อมูลรายการนี้",

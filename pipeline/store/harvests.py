@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import zstandard
 
 from pipeline.errors import MissingPageError, StoreDamagedError, StoreError
-from pipeline.schema.codes import KPI_CODE, PROJECT_CODE
 from pipeline.store.document_shapes import is_manifest
 from pipeline.store.durable import is_unaltered, read_document
 from pipeline.store.index import committed_ids, listed_harvests, read_head
@@ -134,28 +133,6 @@ class Harvests:
         """The harvest that holds the version of a page that was in force as of a harvest, or None."""
         return _versions(self.root / "harvests", harvest_id).get(page_key)
 
-    def looks(self, code: str) -> list[dict[str, Any]]:
-        """Every look at one project's or indicator's pages that was not skipped, oldest first, with its outcome.
-
-        Raises StoreError for a text that is no code, and for a code of which no page is known.
-        """
-        if not (PROJECT_CODE.fullmatch(code) or KPI_CODE.fullmatch(code)):
-            raise StoreError(f"{code!r} is no project's or indicator's code, such as 24000000-2964 or 2400-1013")
-        column = "project_code" if PROJECT_CODE.fullmatch(code) else "kpi_code"
-        self.check_chain()
-        found: list[dict[str, Any]] = []
-        hashes: dict[tuple[str, str], str] = {}  # page, harvest → the hash that this harvest was the first to see
-        for id_ in self.harvest_ids():
-            for row in _rows_where(_source(self.root / "harvests", id_, "pages"), column, code):
-                if row["page_sha256"] is None:
-                    row["page_sha256"] = hashes.get((row["page_key"], row["body_harvest_id"]))
-                else:
-                    hashes[row["page_key"], id_] = row["page_sha256"]
-                found.append(row)
-        if not found:
-            raise StoreError(f"{self.root} knows no page of {code}")
-        return [row for row in found if row["outcome"] != "skipped"]
-
     # --- bytes ----------------------------------------------------------------------------------------------------
 
     def body(self, harvest_id: str, sha256: str) -> bytes:
@@ -242,7 +219,7 @@ def _checked_file(harvests: Path, harvest_id: str, name: str) -> Folder | None:
     return file
 
 
-def _source(harvests: Path, harvest_id: str, name: str) -> Path | pa.BufferReader:
+def source_of(harvests: Path, harvest_id: str, name: str) -> Path | pa.BufferReader:
     """What pyarrow reads a file from that every harvest has."""
     file = _checked_file(harvests, harvest_id, name)
     if file is None:
@@ -252,14 +229,14 @@ def _source(harvests: Path, harvest_id: str, name: str) -> Path | pa.BufferReade
 
 @lru_cache(maxsize=64)
 def _hashes(harvests: Path, harvest_id: str, name: str) -> tuple[pa.Array, pa.Array]:
-    pages = _read(_source(harvests, harvest_id, "pages"), ["page_key", name])
+    pages = _read(source_of(harvests, harvest_id, "pages"), ["page_key", name])
     pages = pages.filter(pc.is_valid(pages[name]))
     return pages["page_key"].combine_chunks(), pages[name].combine_chunks()
 
 
 @lru_cache(maxsize=8)
 def _versions(harvests: Path, harvest_id: str) -> dict[str, str]:
-    pages = _read(_source(harvests, harvest_id, "pages"), ["page_key", "version_harvest_id"])
+    pages = _read(source_of(harvests, harvest_id, "pages"), ["page_key", "version_harvest_id"])
     return dict(zip(*(column.to_pylist() for column in pages.columns), strict=True))
 
 
@@ -269,22 +246,11 @@ def _read(source: Path | pa.BufferReader, columns: list[str] | None = None) -> p
         return stored.read(columns)
 
 
-def _rows_where(source: Path | pa.BufferReader, column: str, value: str) -> list[dict[str, Any]]:
-    """The rows of a file that have a value in a column; only the groups of rows that have one are read whole."""
-    rows: list[dict[str, Any]] = []
-    with pq.ParquetFile(source) as stored:
-        for group in range(stored.num_row_groups):
-            here = pc.equal(stored.read_row_group(group, columns=[column]).column(0), value)
-            if pc.any(here).as_py():
-                rows += stored.read_row_group(group).filter(here).to_pylist()
-    return rows
-
-
 @lru_cache(maxsize=64)
 def _body_places(harvests: Path, harvest_id: str) -> dict[str, tuple[int, int]]:
     """SHA-256 of each stored page → its row group and row."""
     places = {}
-    with pq.ParquetFile(_source(harvests, harvest_id, "bodies")) as stored:
+    with pq.ParquetFile(source_of(harvests, harvest_id, "bodies")) as stored:
         for group in range(stored.num_row_groups):
             hashes = stored.read_row_group(group, columns=["page_sha256"]).column(0).to_pylist()
             places.update({sha256: (group, row) for row, sha256 in enumerate(hashes)})
@@ -293,6 +259,6 @@ def _body_places(harvests: Path, harvest_id: str) -> dict[str, tuple[int, int]]:
 
 @lru_cache(maxsize=2)  # some 8 MB each; pages are asked for in order of their keys
 def _row_group(harvests: Path, harvest_id: str, group: int) -> list[dict[str, Any]]:
-    with pq.ParquetFile(_source(harvests, harvest_id, "bodies")) as stored:
+    with pq.ParquetFile(source_of(harvests, harvest_id, "bodies")) as stored:
         rows: list[dict[str, Any]] = stored.read_row_group(group).to_pylist()
     return rows

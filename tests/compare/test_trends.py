@@ -15,6 +15,8 @@ from pipeline.compare.timeline import timeline, timeline_text
 from pipeline.compare.trends import most_rewritten, not_reported, silent_projects
 from pipeline.errors import StoreError
 from pipeline.harvest.demo_portal import DemoPortal
+from pipeline.harvest.portal import code_ref
+from pipeline.harvest.result import Scope
 from pipeline.store.writer import open_archive
 
 
@@ -44,8 +46,13 @@ def test_harvests_that_only_confirm_are_one_entry(tmp_path: Path) -> None:
     with DemoPortal() as portal:
         for _ in range(4):
             assert harvest(portal, tmp_path / "store").published
-    store = open_archive(tmp_path / "store")
-    assert [(entry.outcome, entry.nights) for entry in timeline(store, SEED)] == [("new", 1), ("unchanged", 3)]
+        store = open_archive(tmp_path / "store")
+        assert [(entry.outcome, entry.nights) for entry in timeline(store, SEED)] == [("new", 1), ("unchanged", 3)]
+        of_seed = Scope(pages=(code_ref(SEED, portal.url),), sample=1)
+        assert not harvest(portal, tmp_path / "store", of_seed).published
+        assert harvest(portal, tmp_path / "store").published
+    apart = timeline(open_archive(tmp_path / "store"), SEED)  # a harvest that was held back lies between
+    assert [(entry.published, entry.nights) for entry in apart[1:]] == [(True, 3), (False, 1), (True, 1)]
     assert "confirmed in 3 harvests until" in timeline_text(store, SEED)
     assert most_rewritten(store).empty
 

@@ -20,6 +20,7 @@ from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.harvest.spool import COMMIT_INTERVAL, Spool
 from pipeline.operate.status import condition
 from pipeline.settings import load_settings
+from pipeline.store.looks import looks_at
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer
 
@@ -63,7 +64,7 @@ def test_a_record_ends_at_the_second_miss_only(three_nights: Path) -> None:
     ids = store.harvest_ids()
     codes = [store.arrow("projects", id_)["project_code"].to_pylist() for id_ in ids]
     assert ["50500000-0745" in found for found in codes] == [True, True, False]
-    looks = store.looks("50500000-0745")
+    looks = looks_at(store, "50500000-0745")
     assert [look["outcome"] for look in looks] == ["new", "blank", "blank"]
     assert [look["ended_at"] is None for look in looks] == [True, True, False]
 
@@ -87,7 +88,7 @@ def test_export_of_any_night_is_what_was_published(three_nights: Path, tmp_path:
 
 def test_bytes_are_stored_as_served(three_nights: Path, fixtures_html: Path) -> None:
     store = open_archive(three_nights)
-    page = store.looks("24000000-2964")[0]
+    page = looks_at(store, "24000000-2964")[0]
     assert (
         store.body(page["body_harvest_id"], page["page_sha256"]) == (fixtures_html / "24000000-2964.html").read_bytes()
     )

@@ -5,6 +5,7 @@ import threading
 from collections import Counter
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -15,6 +16,8 @@ from pipeline.compare.diff import states_differ
 from pipeline.harvest.result import Scope
 from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
+from pipeline.store import looks
+from pipeline.store.harvests import source_of
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer
 
@@ -81,6 +84,36 @@ def test_what_each_night_changed_is_what_the_portal_edited(
         assert found - ended - came_back == edited - dropped - came_back, f"night {night}"
         meanings = Counter(changes["meaning"]) if len(changes) else Counter()
         assert bool(meanings["project_back"]) == bool(came_back), f"night {night}"
+
+
+def test_runs_of_looks_are_the_looks_and_open_few_files(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, _ = nights
+    store = open_archive(data)
+    opened: list[str] = []
+    monkeypatch.setattr(looks, "source_of", lambda *file: (opened.append(file[1]), source_of(*file))[1])
+    for number in range(PROJECTS):
+        expected: list[list[Any]] = []
+        every = looks.looks_at(store, code_of(number))
+        for look in sorted(every, key=lambda look: look["page_key"]):
+            same = [look["page_key"], look["outcome"], look["ended_at"] is None]
+            if expected and expected[-1][:3] == same and look["outcome"] not in ("new", "changed"):
+                expected[-1][4] += 1
+            else:
+                expected.append([*same, look["fetched_at"], 1, look["page_sha256"]])
+        opened.clear()
+        runs = sorted(looks.runs_of_looks(store, code_of(number)), key=lambda run: run.first["page_key"])
+        assert [
+            [
+                look["page_key"],
+                look["outcome"],
+                look["ended_at"] is None,
+                look["fetched_at"],
+                count,
+                look["page_sha256"],
+            ]
+            for look, _, _, count in runs
+        ] == expected
+        assert len(opened) <= 3 * len(runs)
 
 
 def test_stored_bytes_prove_every_version(nights: Nights) -> None:
