@@ -25,7 +25,7 @@ def compared(archive: Archive, filters: Mapping[str, str], page: int | None, *, 
         for row in _comparison(archive, filters["from"], filters["to"], contacts=contacts)
         if all(row[name] == value for name, value in wanted.items())
         and filters.get("agency") in (None, row["agency_code"])
-        and filters.get("code") in (None, row["project_code"], row["kpi_code"])
+        and filters.get("code") in (None, row["project_code"], row["kpi_code"], _earlier_code(row))
         and filters.get("q", "").lower() in f"{row['before']} {row['after']}".lower()
     ]
     if page is None:
@@ -54,3 +54,8 @@ def _comparison(archive: Archive, before: str, after: str, *, contacts: bool) ->
         if row["detail"] != "part_of_record"
     ]
     return sorted(rows, key=queries.change_order)
+
+
+def _earlier_code(row: Mapping[str, Any]) -> str | None:
+    """The earlier code of a record that got another one."""
+    return row["before"] if row["detail"] == "recoded" else None

@@ -29,7 +29,7 @@ MEANINGS: Final[dict[str, str]] = {
 }
 """Every meaning of a difference, most severe first, with the sentence that reports quote."""
 
-COMPARISON_VERSION: Final = 2
+COMPARISON_VERSION: Final = 3
 """Version of the rules that compare two states. A store's changes written by another version are not held against these.
 
 Raise it with every change of a rule that gives other rows of changes; manifests without it were written by version 1.
@@ -76,6 +76,7 @@ DETAILS: Final[dict[str, str]] = {
     "indicator_linked": "an indicator was added to the project's page",
     "indicator_unlinked": "an indicator was removed from the project's page",
     "indicator_recoded": "an indicator of the project's page has another code: the same indicator, or one put in its place",
+    "recoded": "the same project or indicator has another code, and everything it says is the same",
     "responsible_unit_changed": "the code of the responsible unit changed",
     "order_turned": "the whole portal prints these lists from the other end; no row moved",
     "strategy_changed": "the place in the city's plan changed",
@@ -101,8 +102,9 @@ QUARTERS: Final = frozenset(("project_kpi_quarters", "kpi_quarters", "result_lis
 LISTS: Final = frozenset(("result_list_items", "result_list_links", "result_list_quarters"))
 TEXTS: Final = frozenset(
     "name name_en rationale objectives targets description definition summary narrative strategy heading report "
-    "method source data_kind".split()
+    "method source data_kind dimension_name".split()
 )
+_STRATEGIES: Final = frozenset(("project_strategies", "city_indicator_strategies"))
 REPORT_TEXTS: Final = frozenset(("note", "problems", "obstacles"))
 
 
@@ -137,7 +139,7 @@ def meaning_of_value(table: str, column: str, before: Any, after: Any) -> Meanin
         return Meaning(meaning)
     if column in TEXTS:
         return Meaning("text_edited", "text_added" if before is None else "text_removed" if after is None else None)
-    if table == "project_strategies" or column == "strategy_code":
+    if table in _STRATEGIES or column == "strategy_code":
         return Meaning("other", "strategy_changed")
     return Meaning("other", "list_changed" if column in _LIST_LINKS and table in LISTS else _OTHERS.get(column))
 
@@ -165,7 +167,7 @@ _OF_COLUMN: Final = {
     "kpi_level": "level_changed",
     "kpi_type": "level_changed",
 }
-_LIST_LINKS: Final = frozenset(("kpi_code", "project_code", "linked_kind", "linked_code", "item_no"))
+_LIST_LINKS: Final = frozenset(("kpi_code", "project_code", "linked_kind", "linked_code", "item_no", "dimension_no"))
 _OTHERS: Final = {
     "budget_received_baht": "budget_changed",
     "budget_spent_baht": "budget_changed",
@@ -198,7 +200,7 @@ def meaning_of_row(table: str, change: str, row: Mapping[str, Any]) -> Meaning:
         return Meaning("other", "result_reported")
     if table == "project_kpis":
         return Meaning("other", "indicator_linked" if added else "indicator_unlinked")
-    if table == "project_strategies":
+    if table in _STRATEGIES:
         return Meaning("other", "strategy_changed")
     return Meaning("other", "list_changed" if table in LISTS else None)
 

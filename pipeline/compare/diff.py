@@ -1,7 +1,8 @@
 """Compare two snapshots: their changes, and what could not be compared."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,10 +10,11 @@ import pyarrow.compute as pc
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.files import compare_files
 from pipeline.compare.inputs import Snapshot, StoreSnapshot
+from pipeline.compare.recoded import tell_recoded
 from pipeline.compare.states import compare_states
-from pipeline.compare.table_file import TableFile
+from pipeline.compare.table_file import ChosenRows, TableFile
 from pipeline.compare.uncompared import Uncompared, not_confirmed, other_parsers, without_unread
-from pipeline.schema.columns import RECORD_TABLES
+from pipeline.schema.columns import RECORD_TABLES, page_columns
 from pipeline.store.archive import Archive
 
 
@@ -37,11 +39,13 @@ def compare_snapshots(before: Snapshot, after: Snapshot, *, contacts: bool = Tru
     if isinstance(before, StoreSnapshot) and isinstance(after, StoreSnapshot) and _same_store(before, after):
         if before.harvest_id != after.harvest_id:
             gone = before.state.ended_codes()
-            comparison.changes = compare_states(before.state, after.state, gone_before=gone)
+            changes = compare_states(before.state, after.state, gone_before=gone)
+            comparison.changes = tell_recoded(changes, before.state.facts, after.state.facts)
     else:
         old, new = _comparable(comparison)
-        changes, unread = without_unread(compare_files(old, new, before.day), comparison.snapshots)
-        comparison.changes = changes
+        compared = compare_files(old, new, before.day)
+        changes, unread = without_unread(compared, comparison.snapshots)
+        comparison.changes = tell_recoded(changes, *(partial(_facts_in_files, tables) for tables in (old, new)))
         comparison.uncompared += [*other_parsers(comparison.snapshots), *unread]
     for name, snapshot in comparison.snapshots.items():
         comparison.uncompared += not_confirmed(name, snapshot)
@@ -95,6 +99,16 @@ def _comparable(comparison: Comparison) -> tuple[dict[str, TableFile], dict[str,
             note(Uncompared(name, "contacts", why, there["contacts"].number, why_th=thai))
             del old["contacts"], new["contacts"]
     return old, new
+
+
+def _facts_in_files(
+    files: Mapping[str, TableFile], owner: str, names: Sequence[str], codes: Sequence[str]
+) -> dict[str, pa.Table]:
+    """The facts of some records in those of the tables that there are."""
+    owners = pa.array(codes, pa.string())
+    return {
+        name: ChosenRows(files[name], owner, owners).select(list(page_columns(name))) for name in names if name in files
+    }
 
 
 def _contacts_withheld(tables: Mapping[str, TableFile]) -> bool:

@@ -44,7 +44,6 @@ class _ListTable(NamedTuple):
     owner: the key columns of one list; place: the column with the place in the list
     affinity: of rows at any places, where `text` names no column that says which row it is
     not_compared: further columns that are no facts of the row
-    day: the column with the row's day, where the portal fills it
     """
 
     owner: tuple[str, ...]
@@ -53,7 +52,6 @@ class _ListTable(NamedTuple):
     text: str | None = None
     affinity: Similarity = lambda before, after: 0.0
     not_compared: tuple[str, ...] = ()
-    day: str | None = None
 
     def facts(self, columns: Iterable[str]) -> tuple[str, ...]:
         """Those of the columns that are compared."""
@@ -77,11 +75,13 @@ LIST_TABLES: Final[dict[str, _ListTable]] = {
         report_similarity,
         text="note",
         not_compared=("report_no",),
-        day="reported_on_date",
     ),
     "plan_steps": _ListTable(("project_code",), "step_no", step_similarity, text="description"),
     "project_strategies": _ListTable(
         ("project_code",), "position", level_similarity, affinity=at_least(1.0, level_similarity)
+    ),
+    "city_indicator_strategies": _ListTable(
+        ("indicator_no",), "position", level_similarity, affinity=at_least(1.0, level_similarity)
     ),
     "result_list_items": _ListTable(
         ("agency_code", "list_name"), "item_no", item_similarity, affinity=at_least(1.5, item_similarity)
@@ -163,7 +163,7 @@ class _OneList:
         self._before, self._after = before[::-1] if self._is_turned else before, after
         self._facts = spec.facts(states.columns(table))
         affinity = spec.affinity_in(before, after, self._facts)
-        self._matches = match_rows(self._before, after, self._facts, spec.similarity, affinity, spec.day)
+        self._matches = match_rows(self._before, after, self._facts, spec.similarity, affinity)
 
     def record_item_numbers(self, owner: tuple[Any, ...]) -> None:
         """Record the items' new numbers in `states` where an item moved or was removed."""
@@ -200,18 +200,25 @@ class _OneList:
         return self._renumbered_steps() if self._table == "plan_steps" and not self._is_turned else frozenset()
 
     def _renumbered_reports(self) -> frozenset[int]:
-        """Reports whose printed number changed its rank.
+        """Reports whose printed number changed its rank, or otherwise than the others' and than the changes explain.
 
         All numbers change when a report is added or removed. Then the ranks stay. They are reversed where the portal
         counts from the other end: neither is a renumbering.
         """
         kept = [(place, old, new) for place, (old, new, moved) in enumerate(self._matched()) if not moved]
-        if any(row["report_no"] is None for _, old, new in kept for row in (old, new)):
-            return frozenset()
-        before = _ranks([old["report_no"] for _, old, _ in kept])
-        after = _ranks([new["report_no"] for _, _, new in kept])
+        numbers = [(old["report_no"], new["report_no"]) for _, old, new in kept]
+        if any(number is None for pair in numbers for number in pair):
+            lost = [new is None for old, new in numbers if old is not None]  # all of them: the portal prints none
+            emptied = (old is not None and new is None and not all(lost) for old, new in numbers)
+            return frozenset(kept[at][0] for at, is_emptied in enumerate(emptied) if is_emptied)
+        before, after = (_ranks([pair[side] for pair in numbers]) for side in (0, 1))
         if before and self._states.order.is_turned(self._table, "report_no"):
             before = [max(before) - rank for rank in before]
+        elif (
+            before == after and len(kept) == len(self._matches) > 0
+        ):  # the same reports: all numbers rise alike, or none
+            after = [new - old for old, new in numbers]
+            before = [Counter(after).most_common(1)[0][0]] * len(kept)
         return frozenset(kept[at][0] for at, (old, new) in enumerate(zip(before, after, strict=True)) if old != new)
 
     def _renumbered_steps(self) -> frozenset[int]:

@@ -7,7 +7,8 @@ matched rows, the most similar ones, in order.
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -29,13 +30,19 @@ class Match(NamedTuple):
     moved: bool = False
 
 
+class _Rest(NamedTuple):
+    """Places of rows that are matched with none, in both lists."""
+
+    old: list[int]
+    new: list[int]
+
+
 def match_rows(
     before: Sequence[Row],
     after: Sequence[Row],
     facts: Sequence[str],
     similarity: Similarity,
     affinity: Similarity,
-    day: str | None = None,
 ) -> list[Match]:
     """Match the rows of two lists.
 
@@ -43,15 +50,17 @@ def match_rows(
     similarity: of two rows that stand between the same neighbours
     affinity: 0 for two rows that are the same row only where their places agree; positive pairs are matched across the
         whole list, so that a row that was edited and moved is still the same row
-    day: a column that the portal fills; rows whose texts were exchanged are told apart by it
     """
     equal = equal_rows(before, after, facts)
     kept = {middle for middle, old in equal if middle == old} if _is_reversal(equal) else set()
     fixed = [pair for pair in equal if pair[0] in kept] or _in_order(equal)
     matched_old, matched_new = {old for _, old in equal}, {new for new, _ in equal}
     edited = _edited_rows(before, after, matched_old, matched_new, affinity)
-    if day is not None:
-        edited = _by_day(before, after, edited, day)
+    rest = _Rest(
+        [place for place in range(len(before)) if place not in matched_old | {old for _, old in edited}],
+        [place for place in range(len(after)) if place not in matched_new | {new for new, _ in edited}],
+    )
+    edited = _uncrossed(before, after, edited, facts, rest)
     # an edited row that moved is said to have moved, not the equal rows that it passed
     fixed = sorted([*fixed, *_in_order([pair for pair in edited if all(_is_uncrossed(pair, one) for one in fixed)])])
     in_order = frozenset(fixed)
@@ -63,7 +72,7 @@ def match_rows(
         gap_old = [place for place in range(from_old, to_old) if place not in matched_old]
         gap_new = [place for place in range(from_new, to_new) if place not in matched_new]
         if gap_old or gap_new:
-            matches += _match_gap(before, after, gap_old, gap_new, similarity)
+            matches += _rewritten(_match_gap(before, after, gap_old, gap_new, similarity), len(after) - 1)
         from_old, from_new = to_old + 1, to_new + 1
     return sorted(matches, key=lambda one: (one.new if one.new is not None else one.old or 0, one.new is not None))
 
@@ -95,19 +104,35 @@ def _edited_rows(
     return sorted(pairs.items())
 
 
-def _by_day(
-    before: Sequence[Row], after: Sequence[Row], pairs: list[tuple[int, int]], day: str
+def _uncrossed(
+    before: Sequence[Row], after: Sequence[Row], pairs: list[tuple[int, int]], facts: Sequence[str], rest: _Rest
 ) -> list[tuple[int, int]]:
-    """The pairs, those of exchanged texts matched by their days instead, where the days are in order as they were."""
-    crossed = [(new, old) for new, old in pairs if before[old][day] != after[new][day]]
-    olds = {before[old][day]: old for _, old in crossed}
-    news = {after[new][day]: new for new, _ in crossed}
-    if len(crossed) < 2 or len(olds) < len(crossed) or olds.keys() != news.keys() or None in olds:
-        return pairs
-    by_day = sorted((new, olds[one]) for one, new in news.items())
-    if _in_order(by_day) != by_day:
-        return pairs
-    return sorted([*(pair for pair in pairs if pair not in crossed), *by_day])
+    """The pairs; those that cross each other are matched in order instead where that gives fewer differences.
+
+    So texts exchanged between two rows are two edited texts, not two rows that moved and got each other's days.
+
+    rest: places in both lists of the rows in no pair; of as many in both, each may be one row of such an exchange
+    """
+
+    def differences(some: Iterable[tuple[int, int]]) -> int:
+        some = list(some)
+        other = [column for new, old in some for column in facts if before[old][column] != after[new][column]]
+        return len(some) - len(_in_order(some)) + len(other)
+
+    possible = set(zip(rest.new, rest.old, strict=True)) if len(rest.old) == len(rest.new) else set()
+    found: list[tuple[int, int]] = []
+    block: list[tuple[int, int]] = []
+    olds = sorted(old for _, old in (*pairs, *possible))
+    for new, old in sorted((*pairs, *possible)):
+        block.append((new, old))
+        own = olds[: len(block)]
+        if max(old for _, old in block) == own[-1]:  # no later pair crosses one of these
+            in_order = list(zip((new for new, _ in block), own, strict=True))
+            kept = [pair for pair in block if pair not in possible]
+            cost = differences(kept) + 2 * (len(block) - len(kept))  # one removed and one added
+            found += in_order if kept and differences(in_order) < cost else kept
+            block, olds = [], olds[len(own) :]
+    return found
 
 
 def _is_uncrossed(one: tuple[int, int], other: tuple[int, int]) -> bool:
@@ -180,3 +205,17 @@ def _match_gap(
             matches.append(Match(None, new[b]))
             b += 1
     return matches + [Match(place, None) for place in old[a:]] + [Match(None, place) for place in new[b:]]
+
+
+def _rewritten(gap: Sequence[Match], end: int) -> Iterator[Match]:
+    """The matches of a gap, in order. One row left over in each list between the same neighbours is one row: rewritten.
+
+    end: the last new place; a row there can be a new one, because lists grow at their end
+    """
+    for is_matched, found in groupby(gap, key=lambda match: None not in (match.old, match.new)):
+        rest = list(found)
+        old = [match.old for match in rest if match.old is not None]
+        new = [match.new for match in rest if match.new is not None]
+        if not is_matched and len(old) == len(new) == 1 and new[0] < end:
+            rest = [Match(old[0], new[0])]
+        yield from rest

@@ -40,6 +40,12 @@ def select(
             chosen = pc.is_in(changes[columns[0]], value_set=values)
             for column in columns[1:]:
                 chosen = pc.or_(chosen, pc.is_in(changes[column], value_set=values))
+            if "project_code" in columns:  # a record with another code is found by its earlier one, too
+                earlier = pc.and_(
+                    pc.is_in(changes["before"], value_set=values),
+                    pc.fill_null(pc.equal(changes["detail"], "recoded"), False),
+                )
+                chosen = pc.or_(chosen, earlier)
             changes = changes.filter(chosen)
     return changes
 

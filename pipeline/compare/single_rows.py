@@ -12,11 +12,13 @@ DERIVED: Final[dict[tuple[str, str], str]] = {
     ("contacts", "contact_name"): "contact",
     ("contacts", "contact_phone"): "contact",
     ("project_strategies", "level"): "strategy_code",
+    ("city_indicator_strategies", "level"): "strategy_code",
 }
 """Table and column → the column of the same row that it follows from."""
 
 PRINTED_ONCE: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("project_strategies", "plan"): ("project_code",),
+    ("city_indicator_strategies", "plan"): ("indicator_no",),
     ("result_list_items", "dimension_no"): ("agency_code", "list_name"),
     ("result_list_items", "dimension_name"): ("agency_code", "list_name"),
 }

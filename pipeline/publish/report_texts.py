@@ -58,6 +58,7 @@ DETAILS_TH: Final[dict[str, str]] = {
     "indicator_linked": "เพิ่มตัวชี้วัด",
     "indicator_unlinked": "ถอนตัวชี้วัด",
     "indicator_recoded": "เปลี่ยนรหัสตัวชี้วัด",
+    "recoded": "รายการเดิมเปลี่ยนรหัส ข้อมูลอื่นเหมือนเดิมทั้งหมด",
     "responsible_unit_changed": "เปลี่ยนหน่วยงานย่อยที่รับผิดชอบ",
     "order_turned": "เว็บไซต์พิมพ์ลำดับกลับด้าน",
     "strategy_changed": "เปลี่ยนยุทธศาสตร์",

@@ -28,6 +28,7 @@ from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.plain_text import printable
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store.parquet import write_parquet
+from pipeline.store.state import FAMILIES
 from pipeline.store.writer import open_archive
 
 
@@ -386,3 +387,32 @@ def test_the_table_shows_the_words_that_changed_and_fits_the_terminal() -> None:
         assert all(cell_len(line.rstrip()) <= width for line in lines)
         assert "[-ติดตาม-]{+เร่งรัด+}" in out.getvalue()
     assert "[-ติดตาม-]{+เร่งรัด+}" in format_changes(changes, "table").decode()
+
+
+@pytest.mark.parametrize("edit", ["none", "edited", "doubled", "other_agency"])
+def test_a_record_with_another_code_is_told_once_where_that_is_certain(tmp_path: Path, edit: str) -> None:
+    later, state = ("50240000-9999" if edit == "other_agency" else "24000000-9999"), State()
+    kpi = str(state.rows["kpis"][-1]["kpi_code"])
+    for rows in state.rows.values():
+        for row in rows:
+            if row.get("project_code") == SEED:
+                row["project_code"] = later
+            if row.get("kpi_code") == kpi and "project_code" not in row:
+                row["kpi_code"] = f"{kpi[:5]}9998"
+    if edit == "edited":
+        state.of("progress_reports", project_code=later)[2]["note"] = "ข้อความอื่น"
+    if edit == "doubled":
+        for name in FAMILIES["project_code"]:
+            rows = state.of(name, project_code=later)
+            state.rows[name] += [{**row, "project_code": "24000000-9998"} for row in rows]
+    before, after = write(State(), tmp_path / "before"), write(state, tmp_path / "after")
+    rows = json.loads(run("diff", before, after, "--format", "json", "--code", SEED, "--code", later).stdout)
+    whole = [(row["meaning"], row["detail"], row["before"], row["after"]) for row in rows if row["table"] == "projects"]
+    if edit == "none":
+        assert [row["detail"] for row in rows] == ["recoded"], "and no row of another table"
+        assert whole == [("other", "recoded", SEED, later)]
+        assert json.loads(run("diff", before, after, "--format", "json", "--code", SEED).stdout) == rows
+        recoded = json.loads(run("diff", before, after, "--format", "json", "--meaning", "recoded").stdout)
+        assert {(row["table"], row["before"]) for row in recoded} == {("projects", SEED), ("kpis", kpi)}
+    else:
+        assert {meaning for meaning, *_ in whole} == {"project_gone", "project_new"}

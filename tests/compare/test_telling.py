@@ -245,6 +245,49 @@ def test_a_step_rescheduled_and_moved_keeps_its_gravity() -> None:
     ]
 
 
+def test_descriptions_exchanged_between_two_steps_are_two_edited_texts() -> None:
+    def exchange(tables: Tables) -> None:
+        one, other = tables["plan_steps"][1], tables["plan_steps"][3]
+        one["description"], other["description"] = other["description"], one["description"]
+
+    assert told(exchange) == [("text_edited", None, "description")] * 2
+
+    def exchange_notes_of_which_one_stands_twice(tables: Tables) -> None:
+        one, other = tables["progress_reports"][1], tables["progress_reports"][4]
+        one["note"], other["note"] = other["note"], one["note"]
+
+    before = portal()
+    before["progress_reports"][1]["note"] = NOTES[0]
+    assert told(exchange_notes_of_which_one_stands_twice, before) == [("report_edited", "text_rewritten", "note")] * 2
+
+
+REWRITTEN = {"progress_percent": 33.0, "reported_on_date": "2020-03-03", "note": "ยกเลิกสัญญาเดิมและจัดหาผู้รับจ้างรายใหม่"}
+REWRITTEN_TOLD = [
+    ("report_edited", "date_rewritten", "reported_on_date"),
+    ("report_edited", "percent_rewritten", "progress_percent"),
+    ("report_edited", "text_rewritten", "note"),
+]
+
+
+@pytest.mark.parametrize("place", [0, 3, 4])
+def test_a_report_rewritten_in_all_its_columns_is_the_same_report(place: int) -> None:
+    assert told(report(place, **REWRITTEN)) == REWRITTEN_TOLD
+
+    def rewrite_and_add(tables: Tables) -> None:
+        report(place, **REWRITTEN)(tables)
+        add_report("2020-08-31")(tables)
+
+    assert told(rewrite_and_add) == [("new_report", None, "added"), *REWRITTEN_TOLD]
+
+
+def test_printed_numbers_of_reports_are_compared_where_the_reports_stayed() -> None:
+    renumbered = ("report_edited", "report_renumbered", "report_no")
+    assert told(report(0, report_no=20)) == [renumbered]
+    assert told(report(2, report_no=None)) == [renumbered]
+    assert told(lambda tables: [row.update(report_no=row["report_no"] + 1) for row in tables["progress_reports"]]) == []
+    assert told(lambda tables: [row.update(report_no=None) for row in tables["progress_reports"]]) == []
+
+
 def test_one_mistyped_year_does_not_make_later_reports_rewritten_history() -> None:
     before = portal(reports=5)
     later = {**before["progress_reports"][0], "reported_on_date": "2020-08-20", "note": "ส่งมอบงานงวดสุดท้ายแล้ว",
@@ -419,4 +462,4 @@ def test_the_rules_of_comparing_have_a_version() -> None:
 
     rows = changes(all_of_them, seen_on=date(2020, 9, 25))
     digest = hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()[:12]
-    assert (COMPARISON_VERSION, len(rows), digest) == (2, 10, "729c76341099")
+    assert (COMPARISON_VERSION, len(rows), digest) == (3, 10, "729c76341099")
