@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreDamagedError, first_line
 from pipeline.schema.columns import arrow_schema, page_columns
+from pipeline.store.parquet import check_unfolding
 
 _PIECE: Final = 1 << 20  # bytes
 _BATCH: Final = 1_000  # rows decoded at once
@@ -39,6 +40,7 @@ class TableFile:
         try:
             self._stored = pq.ParquetFile(file)
             self._metadata = self._stored.metadata
+            check_unfolding(file, self._metadata)
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from None
         self.number = int(self._metadata.num_rows)

@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreDamagedError, StoreError
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.store.layout import Folder
 from pipeline.store.packs import parquet_source
@@ -24,6 +24,8 @@ _ROWS_IN_GROUP: Final = {"bodies": 100, "projects": 500, "kpis": 500, "kpi_quart
 _USUAL_ROWS_IN_GROUP: Final = 5_000
 _BODY_PAGE: Final = 8 << 20  # neighbouring pages of a portal share their template: compress them together
 _NO_DICTIONARY: Final = frozenset(("page_sha256", "facts_sha256", "body", "base_sha256"))
+_LARGE: Final = 64 << 20
+_DENSEST: Final = 100  # the pages of one portal share their template and shrink to a tenth; texts to a third
 _FORMAT: Final = ds.ParquetFileFormat()
 _DISK: Final = LocalFileSystem()
 _LOOKED_UP: Final = frozenset(("page_key", "project_code", "kpi_code", "agency_code"))
@@ -106,6 +108,19 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind)
 
 
+def check_unfolding(file: object, metadata: pq.FileMetaData) -> None:
+    """Raise StoreDamagedError where a column would unfold to what no file of this program holds: it may fill the memory."""
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    for group in (group for group in groups if group.total_byte_size > _LARGE):
+        for column in map(group.column, range(group.num_columns)):
+            size, kept = column.total_uncompressed_size, column.total_compressed_size
+            if size > max(_LARGE, _DENSEST * kept):
+                raise StoreDamagedError(
+                    f"{file}: the column {column.path_in_schema} unfolds from {kept} bytes to {size}, which no table of "
+                    "this program does; it is not read"
+                )
+
+
 def read_as(file: Folder | None, schema: pa.Schema, chosen: ds.Expression | None = None) -> pa.Table:
     """Read a file's rows by today's schema: what an older version did not write yet is null; no file is no row.
 
@@ -117,11 +132,13 @@ def read_as(file: Folder | None, schema: pa.Schema, chosen: ds.Expression | None
         stored = _FORMAT.make_fragment(str(file), _DISK)  # a dataset would open the file once more
         if not stored.metadata.num_rows:
             return schema.empty_table()
+        check_unfolding(file, stored.metadata)
         there = [name for name in schema.names if name in stored.physical_schema.names]
         # no reading ahead: only one block of rows has to fit into memory
         table = stored.to_table(columns=there, filter=chosen, batch_readahead=1, fragment_readahead=1)
     else:
         source = parquet_source(file)
+        check_unfolding(file, pq.read_metadata(source))
         there = [name for name in schema.names if name in pq.read_schema(source).names]
         table = pq.read_table(source, columns=there, filters=chosen)
     for place, column in enumerate(schema):

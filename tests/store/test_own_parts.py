@@ -6,13 +6,17 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support.command import run
+from support.forging import redo_hashes
 
 from flows.prefect_.environment import prepare
-from pipeline.errors import BmaProgressError
+from pipeline.errors import BmaProgressError, StoreDamagedError
 from pipeline.location import mirrored_url
 from pipeline.store.layout import beside
 
@@ -135,6 +139,22 @@ def test_a_crafted_store_harms_nobody(three_nights: Path, tmp_path: Path, craft:
         assert "Traceback" not in result.stderr
         assert result.returncode in ((1, 2) if command == ["verify"] else (0, 1, 2)), command
     assert [(file.name, file.read_text()) for file in papers.iterdir()] == [("one.txt", "kept")]
+
+
+def test_a_column_that_would_fill_the_memory_is_named_and_not_read(three_nights: Path, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    shutil.copytree(three_nights, given, symlinks=True)
+    file = min((given / "harvests").glob("2*/projects.parquet"))
+    table = pq.read_table(file)
+    names = ["ก" * 50_000_000, *table["name"].to_pylist()[1:]]
+    table = table.set_column(table.schema.get_field_index("name"), table.schema.field("name"), pa.array(names))
+    pq.write_table(table, file, compression="zstd", use_dictionary=False)
+    with suppress(StoreDamagedError):  # manifests and head are done; the snapshots cannot be made of this
+        redo_hashes(given)
+    for command in (["verify", "--deep"], ["report", "previous", "latest", "--out", tmp_path / "x.html"]):
+        result = run(*command, "--data", given)
+        assert result.returncode == (1 if command[0] == "verify" else 2)
+        assert "the column name unfolds from 14628 bytes to 150002134" in result.stdout + result.stderr
 
 
 def test_a_note_beside_a_folder_from_elsewhere_leads_nowhere(three_nights: Path, tmp_path: Path) -> None:
