@@ -113,7 +113,7 @@ async def process_batch(batch: Batch, limiter: Limiter) -> ClientState:
     with _Part(folder, batch.name) as part:
         async with portal_client(batch.options.settings, limiter, batch.client_state) as client:
             await fetch_pages(
-                lambda: next(tasks, None), client, batch.options, part.append, lambda: not wanted.exists()
+                lambda: next(tasks, None) if wanted.exists() else None, client, batch.options, part.append
             )
             return await client.state()
 

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import filterfalse
+from operator import itemgetter
 from typing import Final
 
 from pipeline.harvest.oddities import Oddity
 from pipeline.harvest.page_status import PageRow, is_in_force, is_set_aside
-from pipeline.schema.codes import agency_of_code, code_of_page
+from pipeline.schema.codes import agency_of_page
 from pipeline.settings import Settings
 
 _SHOWN: Final = ("link", "known")
@@ -96,7 +98,7 @@ def check_harvest(
     is_first = not in_force
     expected = _promised(pages, requested) if is_first else in_force & requested.keys()
     came = [page for page in pages if page["page_key"] in expected and page["outcome"] != "skipped"]
-    outcomes = Counter(page["outcome"] for page in came if not is_set_aside(page))
+    outcomes = Counter(map(itemgetter("outcome"), filterfalse(is_set_aside, came)))
     # an indicator is named by projects whether it has a page or not, and an agency that is met need not have every list
     shown = [page for page in came if not is_first or page["kind"] not in ("kpi", "result_list")]
     gone = sum(page["outcome"] in _GONE for page in shown)
@@ -142,15 +144,16 @@ def _advice(bounds: Sequence[BoundResult]) -> list[str]:
     return [message]
 
 
-def coverage(pages: Iterable[PageRow], expected: Collection[str]) -> list[Coverage]:
+def coverage(pages: Sequence[PageRow], expected: Collection[str]) -> list[Coverage]:
     """Coverage by kind and agency.
 
     pages: the harvest's rows of the table `pages`, with `verdict` (None where nothing came)
     expected: keys of the pages that are expected to answer
     """
     counts: dict[tuple[str, str], Counter[str]] = {}
-    for page in pages:
-        group = counts.setdefault((page["kind"], agency_of(page)), Counter())
+    agencies = map(agency_of_page, [page["page_key"] for page in pages])
+    for page, agency in zip(pages, list(agencies), strict=True):
+        group = counts.setdefault((page["kind"], agency), Counter())
         group["expected"] += page["page_key"] in expected
         outcome = page["outcome"]
         if outcome == "skipped":
@@ -161,11 +164,6 @@ def coverage(pages: Iterable[PageRow], expected: Collection[str]) -> list[Covera
             group["fetched"] += 1
             group["not_found" if outcome == "not_found" else _VERDICT_OF.get(outcome) or page["verdict"] or "ok"] += 1
     return [Coverage(kind, agency, **group) for (kind, agency), group in sorted(counts.items())]
-
-
-def agency_of(page: PageRow) -> str:
-    """The agency that a page belongs to, by its code."""
-    return agency_of_code(code_of_page(page["page_key"]))
 
 
 def _page_bounds(

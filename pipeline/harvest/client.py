@@ -19,10 +19,10 @@ from pipeline.harvest.breaker import CircuitBreaker
 from pipeline.harvest.client_state import ClientState, RequestStats
 from pipeline.harvest.fetched import ErrorKind, Fetched, NoUsableAnswerError
 from pipeline.harvest.portal import same_portal
-from pipeline.harvest.rate_limit import SENDING, Limiter, RateLimiter, SendSlot
+from pipeline.harvest.rate_limit import Limiter, RateLimiter, SendSlot
 from pipeline.harvest.retry_delay import backoff, in_words, retry_after
 from pipeline.harvest.robots import MOST_BYTES, RobotsRules, robots_rules
-from pipeline.harvest.transport import explain, leads_inside, open_transport, request_headers, timeouts
+from pipeline.harvest.transport import Connections, explain, leads_inside, request_headers
 from pipeline.settings import Settings
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -85,10 +85,9 @@ class PortalClient:
         if state.robots is not None:
             self._obey(RobotsRules(state.robots, state.robots_age))
         self._headers = request_headers(settings)
-        self._timeouts = timeouts(settings)
 
     async def __aenter__(self) -> Self:
-        self._http = open_transport(self._settings)
+        self._connections = Connections(self._settings)
         try:
             await self._read_robots()
         except BaseException:
@@ -99,7 +98,7 @@ class PortalClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        self._connections.close()
         self._limiter.close()
 
     @property
@@ -262,22 +261,18 @@ class PortalClient:
     async def _send(self, target: str, headers: httpx.Headers, deadline: asyncio.Timeout) -> httpx.Response:
         """Send one request when its slot comes; returns the answer, whose body is not read yet."""
         slot = SendSlot(self._queue, self._limiter, deadline, self._settings.page_timeout)
-        request = httpx.Request("GET", target, headers=headers, extensions={"timeout": self._timeouts})
+        request = httpx.Request("GET", target, headers=headers)
         if self._cookies:
             self._cookies.set_cookie_header(request)
         deadline.reschedule(None)  # waiting for a slot does not count as the page's time
-        sending = SENDING.set(slot)
         try:
             await slot.wait()
             self.stats.requests += 1
-            response = await self._http.handle_async_request(request)
-            response.request = request
-            return response
+            return await self._connections.send(request, slot)
         except httpx.TransportError:
             await self._limiter.pause(self._limiter.interval)  # an attempt that did not get through counts as one
             raise
         finally:
-            SENDING.reset(sending)
             slot.leave()
 
     def _check_redirect(self, target: str, status: int, headers: dict[str, str]) -> None:

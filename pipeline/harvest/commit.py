@@ -17,7 +17,7 @@ from pipeline.harvest.staging import Staged
 from pipeline.schema.columns import schema_version
 from pipeline.store.durable import canonical_json, file_sha256, sync_and_hash, sync_file, sync_folder
 from pipeline.store.harvests import page_hashes
-from pipeline.store.head import write_head
+from pipeline.store.head import add_to_head
 from pipeline.store.layout import FORMAT, MANIFEST
 from pipeline.store.run_files import write_later_sums
 
@@ -83,7 +83,8 @@ def commit(
     sync_folder(folder)
     folder.rename(target)  # the commit
     sync_folder(store.root / "harvests")
-    write_head(store, store.portal, newest=(harvest_id, hashlib.sha256(content).hexdigest()))
+    sha256 = hashlib.sha256(content).hexdigest()
+    add_to_head(store, store.portal, harvest_id, sha256, published=held_back is None)
     if held_back is None:
         store.publish(harvest_id, snapshot, tables)
     elif staged.snapshot is not None:

@@ -1,57 +1,41 @@
-"""Network connections for httpcore, straight on asyncio's transports, by httpcore's public interface.
+"""One connection to the portal and the HTTP/1.1 on it: parsed by h11, straight on asyncio's transports.
 
-httpcore's own go through anyio, which serves two event loops, goes round the loop once more at every read and write, and
-asks the socket for its addresses whenever the pool looks at an idle connection: of a night's CPU 12 %, of a night without
-changes 18 % (`tests/benchmarks/harvest_scale.py`).
+httpx's own way leads through httpcore, which serves several event loops, threads and HTTP/2: it locks and traces each
+connection many times a request, and goes round the event loop for each. Of a night's CPU that was a fifth
+(`tests/benchmarks/harvest_scale.py`).
 """
 
 import asyncio
 import ssl
-from collections.abc import Iterable
-from typing import Any, Final
+import time
+from typing import Final, Self
 
-import httpcore
+import h11
+import httpx
 
 from pipeline.harvest.answer_heads import clean_start
-from pipeline.harvest.rate_limit import SENDING
+from pipeline.harvest.rate_limit import SendSlot
 
+_PIECE: Final = 65_536  # bytes read at once
 _ENOUGH: Final = 1 << 20  # bytes waiting to be read, at which the peer is asked to stop
-_FAMILY_DELAY: Final = 0.25  # seconds until the next address of a host is tried beside the first, as RFC 8305 advises
+_LONGEST_HEAD: Final = 100 * 1024  # bytes
+
+Header = tuple[bytes, bytes]
 
 
-class AsyncioBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections for httpcore's pool; see httpcore."""
+class Connection(asyncio.Protocol):
+    """One connection: what came and was not read yet, and who waits for more. One request at a time.
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> "Connection":
-        """Connect. Raises httpcore.ConnectTimeout and ConnectError."""
-        if slot := SENDING.get():
-            slot.leave()  # opening a connection may take long
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(timeout):
-                _, connection = await loop.create_connection(Connection, host, port, happy_eyeballs_delay=_FAMILY_DELAY)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout(str(error)) from error
-        except OSError as error:
-            raise httpcore.ConnectError(str(error)) from error
-        return connection
+    origin: scheme, host and port that it leads to; read_timeout: seconds without a byte at which the peer is given up
+    idle_since: the moment (`time.monotonic`) at which its last answer ended; None while it is in use, and when it is closed
+    """
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
-
-
-class Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
-    """One connection: what came and was not read yet, and who waits for more. The head of every answer is cleaned."""
-
-    def __init__(self) -> None:
+    def __init__(self, origin: tuple[str, str, int], read_timeout: float) -> None:
+        self.origin = origin
+        self.idle_since: float | None = None
+        self.is_closed = False
+        self._read_timeout = read_timeout
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._reading = True
@@ -60,7 +44,6 @@ class Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._reader: asyncio.Future[None] | None = None
         self._room = asyncio.Event()
         self._room.set()
-        self._waits_for_head = False
 
     # --- what asyncio calls -----------------------------------------------------------------------------------------
 
@@ -102,92 +85,162 @@ class Connection(asyncio.Protocol, httpcore.AsyncNetworkStream):
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 
-    # --- what httpcore calls -----------------------------------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------------------------------------
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """The next bytes, at least one; none at the end. Raises httpcore.ReadTimeout and ReadError."""
-        piece = await self._read(max_bytes, timeout)
-        if self._waits_for_head:
-            self._waits_for_head = False
-            return await clean_start(piece, lambda: self._read(max_bytes, timeout))
-        return piece
+    async def send(
+        self, request: httpx.Request, slot: SendSlot, target: bytes | None = None, added: tuple[Header, ...] = ()
+    ) -> httpx.Response:
+        """Send a request when its slot comes; the body of its answer is not read yet. Raises httpx.TransportError.
 
-    async def _read(self, max_bytes: int, timeout: float | None) -> bytes:
+        target: what the request line names, where it is not the path; added: further headers, for a proxy
+        """
+        head = await self.exchange(request.method, target or request.url.raw_path, [*added, *request.headers.raw], slot)
+        return httpx.Response(head.status_code, headers=head.headers.raw_items(), stream=_Body(self), request=request)
+
+    async def exchange(self, method: str, target: bytes, headers: list[Header], slot: SendSlot) -> h11.Response:
+        """Send the head of a request, and read that of its answer; after an error the connection is closed."""
+        self.idle_since = None
+        try:
+            try:
+                message = self._http.send(h11.Request(method=method, target=target, headers=headers)) or b""
+                self._http.send(h11.EndOfMessage())
+            except h11.LocalProtocolError as error:
+                raise httpx.LocalProtocolError(str(error)) from error
+            await slot.take()
+            await self._write(message)
+            await slot.sent()
+            return await self._head()
+        except BaseException:
+            self.close()
+            raise
+
+    async def _write(self, message: bytes) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return  # the answer may be there all the same
+        self._transport.write(message)
+        if not self._room.is_set():
+            try:
+                async with asyncio.timeout(self._read_timeout):
+                    await self._room.wait()
+            except TimeoutError as error:
+                raise httpx.WriteTimeout(str(error)) from error
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    async def _head(self) -> h11.Response:
+        self._take_in(await clean_start(await self._read(), self._read))
+        while True:
+            event = await self._event()
+            if isinstance(event, h11.Response):
+                return event
+
+    async def piece(self) -> bytes:
+        """The next piece of an answer's body; none at its end. Raises httpx.TransportError."""
+        while True:
+            event = await self._event()
+            if isinstance(event, h11.Data):
+                return bytes(event.data)
+            if event is h11.PAUSED or isinstance(event, h11.EndOfMessage):
+                return b""
+
+    async def _event(self) -> object:
+        while True:
+            try:
+                event = self._http.next_event()
+            except h11.RemoteProtocolError as error:
+                raise httpx.RemoteProtocolError(str(error)) from error
+            if event is not h11.NEED_DATA:
+                return event
+            self._take_in(await self._read())
+
+    def _take_in(self, data: bytes) -> None:
+        if not data and self._http.their_state is h11.SEND_RESPONSE:
+            raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+        self._http.receive_data(data)
+
+    async def _read(self) -> bytes:
+        """The next bytes, at least one; none at the end."""
         if not self._received and not self._ended:
             self._reader = asyncio.get_running_loop().create_future()
             try:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(self._read_timeout):
                     await self._reader
             except TimeoutError as error:
-                raise httpcore.ReadTimeout(str(error)) from error
+                raise httpx.ReadTimeout(str(error)) from error
             finally:
                 self._reader = None
         if not self._received:
             if self._error is not None:
-                raise httpcore.ReadError(str(self._error)) from self._error
+                raise httpx.ReadError(str(self._error)) from self._error
             return b""
-        data = bytes(self._received[:max_bytes])
-        del self._received[:max_bytes]
+        data = bytes(self._received[:_PIECE])
+        del self._received[:_PIECE]
         if not self._reading and self._transport and not self._transport.is_closing():
             self._reading = True
             self._transport.resume_reading()
         return data
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Send a request's bytes when its slot comes. Raises httpcore.WriteTimeout and WriteError."""
-        if not buffer:  # the end of a request without a body
-            return
-        self._waits_for_head = True  # one request at a time: what comes next is the head of its answer
-        slot = SENDING.get()
-        if slot:
-            await slot.take()
-        if self._transport is None or self._transport.is_closing():
-            raise httpcore.WriteError(str(self._error or "the connection is closed")) from self._error
-        self._transport.write(buffer)
-        if not self._room.is_set():
-            try:
-                async with asyncio.timeout(timeout):
-                    await self._room.wait()
-            except TimeoutError as error:
-                raise httpcore.WriteTimeout(str(error)) from error
-        if slot:
-            await slot.sent()
+    def finish(self) -> None:
+        """Keep the connection for the next request where its answer was read to the end, else close it."""
+        is_done = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+        if is_done and not self._http.trailing_data[0] and not self.has_something_to_read:
+            self._http.start_next_cycle()
+            self.idle_since = time.monotonic()
+        else:
+            self.close()
 
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> "Connection":
-        """Encrypt the connection. Raises httpcore.ConnectTimeout and ConnectError."""
+    # --- opening and closing ------------------------------------------------------------------------------------------
+
+    @property
+    def has_something_to_read(self) -> bool:
+        """Of an idle connection: True where the peer has closed it, or sent what nobody asked for."""
+        return bool(self._received) or self._ended or self._transport is None or self._transport.is_closing()
+
+    def begin_tunnel(self) -> None:
+        """From here on the connection leads through the proxy that has agreed to it."""
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
+
+    async def start_tls(self, context: ssl.SSLContext, host: str, timeout: float) -> None:
+        """Encrypt the connection. Raises httpx.ConnectTimeout and ConnectError."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(timeout):
                 if self._transport is None or self._transport.is_closing():
                     raise ConnectionResetError("the connection was closed")
-                encrypted = await loop.start_tls(self._transport, self, ssl_context, server_hostname=server_hostname)
+                encrypted = await loop.start_tls(self._transport, self, context, server_hostname=host)
         except TimeoutError as error:
-            await self.aclose()
-            raise httpcore.ConnectTimeout(str(error)) from error
+            self.close()
+            raise httpx.ConnectTimeout(str(error)) from error
         except OSError as error:  # among them all errors of TLS
-            await self.aclose()
-            raise httpcore.ConnectError(str(error)) from error
+            self.close()
+            raise httpx.ConnectError(str(error)) from error
         if encrypted is None:
-            raise httpcore.ConnectError("the connection was closed while TLS was being agreed")
+            raise httpx.ConnectError("the connection was closed while TLS was being agreed")
         self._transport = encrypted
+
+    def close(self) -> None:
+        """Close without waiting for the peer."""
+        self.is_closed = True
+        self.idle_since = None
+        if self._transport is not None:
+            self._transport.close()
+            asyncio.get_running_loop().call_soon(self._transport.abort)
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer as it arrives."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __aiter__(self) -> Self:
         return self
 
-    async def aclose(self) -> None:
-        """Close without waiting for the peer."""
-        if self._transport is None:
-            return
-        self._transport.close()
-        await asyncio.sleep(0)
-        self._transport.abort()
+    async def __anext__(self) -> bytes:
+        piece = await self._connection.piece()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
 
-    def get_extra_info(self, info: str) -> Any:
-        """`is_readable`: whether an idle connection has something to read or is closed; else asyncio's own items."""
-        if info == "is_readable":
-            return bool(self._received) or self._ended or self._transport is None or self._transport.is_closing()
-        names = {"client_addr": "sockname", "server_addr": "peername"}
-        return self._transport.get_extra_info(names.get(info, info)) if self._transport else None
+    async def aclose(self) -> None:
+        self._connection.finish()

@@ -64,7 +64,7 @@ async def dry_run(settings: Settings, scope: Scope, *, resume: bool = True) -> D
         if planned_scope is not None:
             words.append(f"The harvest {unfinished} of other pages is unfinished: go on with it first, or say --fresh.")
     known = known_pages(archive) if archive else {}
-    pages = list(plan(settings, scope, known))
+    pages = plan(settings, scope, known)
     pages += [("sweep", ref) for ref in planned_sweep(settings, scope, archive, known)[0]]
     return _limited(pages, 0, scope, interval, words)
 

@@ -60,14 +60,12 @@ async def fetch_pages(
     client: PortalClient,
     options: FetchOptions,
     save: SavePage,
-    stopped: Callable[[], bool] = lambda: False,
 ) -> None:
     """Fetch, parse and save pages, several at once; what was saved before an error stays.
 
     A page that waits for another try gives its place to the next one, so that no page waits for a slow one.
 
     next_task: the next page; None where there is none, or none before another page is saved
-    stopped: asked before each page; True ends the work after the pages that are being fetched
     """
     places = asyncio.Semaphore(_PAGES_PER_REQUEST * options.settings.concurrency)
     saved = asyncio.Event()
@@ -89,10 +87,10 @@ async def fetch_pages(
         async with asyncio.TaskGroup() as pages:
             while True:
                 await places.acquire()
-                while not stopped() and (task := next_task()) is None and under_way:
+                while (task := next_task()) is None and under_way:
                     saved.clear()
                     await saved.wait()
-                if stopped() or task is None:
+                if task is None:
                     return
                 under_way += 1
                 pages.create_task(fetch(task))

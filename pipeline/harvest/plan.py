@@ -1,16 +1,15 @@
 """Which pages a harvest requests first."""
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final
 
-from pipeline.harvest.checks import agency_of
 from pipeline.harvest.page_status import PageRow
 from pipeline.harvest.portal import LISTS, PageRef, agency_codes, list_ref, start_refs
 from pipeline.harvest.result import Scope
 from pipeline.harvest.sample import some_lists
-from pipeline.schema.codes import KPI_CODE, PROJECT_CODE, agency_of_code, code_of_page
+from pipeline.schema.codes import KPI_CODE, PROJECT_CODE, agency_of_code, agency_of_page, code_of_page
 from pipeline.schema.page_kinds import RECORD_KINDS
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
@@ -29,30 +28,28 @@ def known_pages(store: Archive) -> dict[str, PageRow]:
 
 def plan(
     settings: Settings, scope: Scope, known: Mapping[str, PageRow] | None = None, today: date | None = None
-) -> Iterator[tuple[str, PageRef]]:
+) -> list[tuple[str, PageRef]]:
     """The pages to begin with, each with its source: `asked`, `start`, `list`, `known` or `probe`.
 
     known: pages of the last published harvest; read from the store where not given
     today: the day in Bangkok; it decides which of the pages that the portal never had are requested
     """
     if scope.pages:
-        yield from (("asked", ref) for ref in scope.pages)
-        return
+        return [("asked", ref) for ref in scope.pages]
     if known is None:
         known = known_pages(Archive(settings.data)) if (settings.data / "store.json").exists() else {}
-    if not scope.agencies:
-        yield from (("start", ref) for ref in start_refs(settings.portal))
+    pages = [] if scope.agencies else [("start", ref) for ref in start_refs(settings.portal)]
     later = not_due(known, today)
     lists = [list_ref(settings.portal, name, code) for code in _agencies(scope, known) for name in LISTS]
     lists = [ref for ref in lists if ref.page_key not in later]
-    yield from (("list", ref) for ref in (lists if scope.sample is None else some_lists(lists, scope.sample)))
+    pages += [("list", ref) for ref in (lists if scope.sample is None else some_lists(lists, scope.sample))]
     for key, row in known.items():
         is_further_list = row["kind"] == "result_list" and "?" in key
         if key in later or not (is_further_list or row["kind"] in RECORD_KINDS):
             continue
-        if not scope.agencies or agency_of(row) in scope.agencies:
-            yield "known", PageRef(key, row["kind"], code_of_page(key), row["url"])
-    yield from (("probe", ref) for ref in scope.probe)
+        if not scope.agencies or agency_of_page(key) in scope.agencies:
+            pages.append(("known", PageRef(key, row["kind"], code_of_page(key), row["url"])))
+    return [*pages, *(("probe", ref) for ref in scope.probe)]
 
 
 def _agencies(scope: Scope, known: Mapping[str, PageRow]) -> list[str]:

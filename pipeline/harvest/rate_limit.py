@@ -5,9 +5,8 @@ import fcntl
 import os
 import struct
 import time
-from contextvars import ContextVar
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 
 class Limiter(Protocol):
@@ -133,7 +132,3 @@ class SendSlot:
         if self._is_next:
             self._is_next = False
             self._queue.release()
-
-
-SENDING: Final[ContextVar[SendSlot | None]] = ContextVar("SENDING", default=None)
-"""The slot of the request that this task is sending: its connection takes it, see `connections`."""

@@ -38,12 +38,14 @@ class RobotsRules:
     """The rules of one robots.txt for this program.
 
     text: as read, b"" where the portal has none: then everything is allowed; age: seconds since it was read
+    interval: seconds between two requests that it asks for; 0 where it asks for nothing
     """
 
     def __init__(self, text: bytes, age: float = 0.0) -> None:
         self.text = text
         self._read_at = time.monotonic() - age
         self._rules = Protego.parse(_with_tokens(text.decode("utf-8-sig", "replace"))) if text else None
+        self.interval = self._interval()
 
     @property
     def age(self) -> float:
@@ -55,12 +57,8 @@ class RobotsRules:
         """True where it must be read again."""
         return self.age > _LONGEST_AGE
 
-    @property
-    def interval(self) -> float:
-        """Seconds between two requests that it asks for, by crawl-delay or request-rate, the slower of both; else 0.
-
-        A request-rate for certain hours is kept at all hours.
-        """
+    def _interval(self) -> float:
+        """The slower of crawl-delay and request-rate. A request-rate for certain hours is kept at all hours."""
         if self._rules is None:
             return 0.0
         slowest = float(self._rules.crawl_delay(_NAME) or 0)

@@ -83,7 +83,6 @@ class HarvestRun:
         self.spool = Spool(self.folder / SPOOL)
         self.known = known
         self.counts: Counter[str] = Counter()
-        self._not_due = {key for key in not_due(known) if known[key]["kind"] == "kpi"}
         self.stop_requested = False
         self.options = FetchOptions(settings, not scope.pages, scope.agencies)
         self.client: PortalClient | None = None
@@ -93,6 +92,7 @@ class HarvestRun:
         self._passes = 0
         self._failed: int | None = None
         self._asked_again: set[str] = set()
+        self._limits: DiscoveryLimits | None = None
         self._log = (self.folder / LOG).open("ab", buffering=0)
 
     @classmethod
@@ -120,17 +120,24 @@ class HarvestRun:
         if unfinished:
             shutil.rmtree(store.root / "runs" / unfinished)
         known = known_pages(store)
-        if needs_replay(store, known):  # so that the differences of this harvest are the portal's alone
+        if known and needs_replay(store, known):  # so that the differences of this harvest are the portal's alone
             publish_replay(store, settings, new_harvest_id(store))
             known = known_pages(store)
+        pages = plan(settings, scope, known)
+        swept, sweep = planned_sweep(settings, scope, store, known) if settings.sweep else ([], {})
         run = cls(settings, store, scope, new_harvest_id(store), known, resumed=False, due=due)
-        run.spool.add(plan(settings, scope, known))
-        swept, sweep = planned_sweep(settings, scope, store, known)
-        run.spool.add(("sweep", ref) for ref in swept)
-        run.spool.set_meta(portal=settings.portal, scope=scope.fingerprint, begun_at=run._started_at.isoformat())
-        run.spool.set_meta(sweep=sweep, started_at=run._started_at.isoformat(), seconds_before=0.0)
-        run.spool.set_meta(due=due.isoformat() if due else None)
-        run.log("begun", portal=settings.portal, pending=run.spool.counts()["pending"])
+        began = run._started_at.isoformat()
+        about = {
+            "portal": settings.portal,
+            "scope": scope.fingerprint,
+            "begun_at": began,
+            "started_at": began,
+            "seconds_before": 0.0,
+            "sweep": sweep,
+            "due": due.isoformat() if due else None,
+        }
+        pending = run.spool.begin([*pages, *(("sweep", ref) for ref in swept)], about)
+        run.log("begun", portal=settings.portal, pending=pending)
         return run
 
     @classmethod
@@ -189,6 +196,8 @@ class HarvestRun:
             chosen = next_of_sample(self.scope.sample, self.spool.pending(), fetched)
         else:
             found = self.spool.pending(size + len(being_fetched))
+            if len(found) <= len(being_fetched):
+                return []
             chosen = [(ref, source) for ref, source in found if ref.page_key not in being_fetched]
         return [self._fetch_task(ref, source) for ref, source in chosen[:size]]
 
@@ -255,7 +264,7 @@ class HarvestRun:
         def next_task() -> FetchTask | None:
             if not upcoming:
                 upcoming.extend(self.next_batch(being_fetched))
-            if not upcoming:
+            if self.stop_requested or not upcoming:
                 return None
             being_fetched.add(upcoming[0].ref.page_key)
             return upcoming.popleft()
@@ -267,13 +276,12 @@ class HarvestRun:
 
         async with self.connect() as client:
             while self.next_pass():
-                await fetch_pages(next_task, client, self.options, save, lambda: self.stop_requested)
+                await fetch_pages(next_task, client, self.options, save)
 
     def save_page(self, page: SpooledPage, found: list[PageRef]) -> None:
         """Save one page and the pages its links lead to."""
-        if found and self.spool.size() >= self.settings.max_pages:
-            found = []  # an endless listing must not keep the harvest running for ever
-        found = self._limits.within([ref for ref in found if ref.page_key not in self._not_due])
+        if found:
+            found = self._allowed(found)
         if page.page_key in self._asked_again and page.error is not None and self._was_suspect(page.page_key):
             self.spool.keep(page.page_key)
         else:
@@ -281,6 +289,19 @@ class HarvestRun:
         self.counts[page.result] += 1
         about = {"page": page.page_key, "status": page.http_status, "result": page.result, "attempts": page.attempts}
         self.log("page", **about, error=page.error)
+
+    def _allowed(self, found: list[PageRef]) -> list[PageRef]:
+        """The pages that may be fetched, too."""
+        if self.spool.size() >= self.settings.max_pages:
+            return []  # an endless listing must not keep the harvest running for ever
+        if self._limits is None:
+            self._limits = DiscoveryLimits(self.settings, self.spool.sources())
+        return self._limits.within([ref for ref in found if ref.page_key not in self._not_due])
+
+    @cached_property
+    def _not_due(self) -> frozenset[str]:
+        """Keys of the indicators that are not requested today, whatever leads to them."""
+        return frozenset(key for key in not_due(self.known) if self.known[key]["kind"] == "kpi")
 
     def _was_suspect(self, page_key: str) -> bool:
         before = self.spool.get(page_key)
@@ -362,7 +383,8 @@ class HarvestRun:
 
     def _check(self, staged: Staged, requested: Mapping[str, str], held_back: str | None) -> HarvestResult:
         odd = staged.oddities
-        missing = odd.most("findings", "part_missing")
+        missing, lines = odd.most("findings", "part_missing"), odd.most("lines")
+        findings, unknown, unknown_pages = odd.most("findings"), odd.most("unknown"), odd.total("unknown")
         checks = check_harvest(
             staged.pages, self.known, requested, staged.rows_before, staged.rows, self.settings, missing
         )
@@ -370,6 +392,7 @@ class HarvestRun:
         if self.scope.sample is not None and self.store.latest_id() is not None:
             reason = "a sample never replaces what is published: it is kept as evidence."
             held_back = held_back or reason
+        interval, asked = (self.client.interval, self.client.remarks) if self.client else (1 / self.settings.rate, [])
         return HarvestResult(
             harvest_id=self.harvest_id,
             published=held_back is None,
@@ -381,23 +404,20 @@ class HarvestRun:
             bounds=checks.bounds,
             failures=checks.failures,
             seconds=round(self._seconds_before + time.monotonic() - self._started, 1),
-            requests_interval=1 / self.settings.rate if self.client is None else self.client.interval,
+            requests_interval=interval,
             resumed=self.resumed,
-            remarks=[*self._remarks(checks.coverage), *checks.advice],
+            remarks=[*self._remarks(asked, checks.coverage), *checks.advice],
             sweep=self.spool.meta().get("sweep", {}),
-            unclaimed=odd.most("lines"),
-            findings=odd.most("findings"),
-            unknown=odd.most("unknown"),
-            unknown_pages=odd.total("unknown"),
+            unclaimed=lines,
+            findings=findings,
+            unknown=unknown,
+            unknown_pages=unknown_pages,
         )
 
-    @cached_property
-    def _limits(self) -> DiscoveryLimits:
-        return DiscoveryLimits(self.settings, self.spool.sources())
-
-    def _remarks(self, groups: Iterable[Coverage]) -> list[str]:
+    def _remarks(self, asked: Iterable[str], groups: Iterable[Coverage]) -> list[str]:
+        """What else an operator should know; asked: of how the portal was asked, by the client."""
         is_whole = not (self.scope.pages or self.scope.agencies or self.scope.sample)
-        remarks = [*self.store.repairs, *(self.client.remarks if self.client else ()), *self._limits.remarks()]
+        remarks = [*self.store.repairs, *asked, *(self._limits.remarks() if self._limits else ())]
         if is_whole:
             remarks += sweep_remarks(self.settings, self.spool.meta().get("sweep", {}), groups)
         if self.spool.size() < self.settings.max_pages:
@@ -417,8 +437,10 @@ class HarvestRun:
         """Write one line into the run's log, as JSON; nothing after it was closed."""
         if self.is_open:
             line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **values}
-            text = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE).decode()
-            self._log.write(json_printable(text).encode())  # people look at it on terminals
+            text = orjson.dumps(line).decode()
+            if not text.isprintable():  # people look at it on terminals
+                text = json_printable(text)
+            self._log.write(f"{text}\n".encode())
 
 
 def run_harvest(run: HarvestRun, on_page: Callable[[], None] = lambda: None) -> HarvestResult | None:

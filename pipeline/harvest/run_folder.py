@@ -35,8 +35,8 @@ def new_harvest_id(store: Archive) -> str:
 
 def unfinished_run(store: Archive) -> str | None:
     """The newest run that has a spool and no committed harvest."""
-    committed = set(store.harvest_ids())
     runs = sorted(path.parent.name for path in (store.root / "runs").glob(f"*/{SPOOL}"))
+    committed = set(store.harvest_ids()) if runs else ()
     for id_ in reversed(runs):
         if id_ not in committed:
             return id_

@@ -154,6 +154,9 @@ class Spool:
 
     def set_meta(self, **values: Any) -> None:
         """Save facts of the run: portal, start, scope."""
+        self._set_meta(values)
+
+    def _set_meta(self, values: Mapping[str, Any]) -> None:
         self._db.executemany(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(name, json.dumps(value)) for name, value in values.items()]
         )
@@ -163,6 +166,16 @@ class Spool:
         return {name: json.loads(value) for name, value in self._db.execute("SELECT name, value FROM meta")}
 
     # --- what is to be fetched ------------------------------------------------------------------------------------
+
+    def begin(self, found: Iterable[tuple[str, PageRef]], about: Mapping[str, Any]) -> int:
+        """Plan a harvest: the pages to begin with, each with its source, and facts of the run, all or nothing.
+
+        Returns how many pages there are.
+        """
+        self._begin()
+        self._set_meta(about)
+        self.add(found)
+        return self._size
 
     def add(self, found: Iterable[tuple[str, PageRef]]) -> None:
         """Add pages to be fetched, each with its source; a page that is known already stays as it is."""

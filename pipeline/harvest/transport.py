@@ -3,22 +3,27 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+import time
+from base64 import b64encode
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-import httpcore
 import httpx
 
 from pipeline.errors import PortalError
-from pipeline.harvest.connections import AsyncioBackend
+from pipeline.harvest.connections import Connection, Header
 from pipeline.harvest.fetched import ErrorKind
 from pipeline.harvest.proxy import proxy_of, without_password
+from pipeline.harvest.rate_limit import SendSlot
 from pipeline.settings import Settings
 
+Origin = tuple[str, str, int]
+"""Scheme, host and port."""
+
+_FAMILY_DELAY: Final = 0.25  # seconds until the next address of a host is tried beside the first, as RFC 8305 advises
 _KEEPALIVE: Final = 4.0  # Apache closes an idle connection after 5 s; a request sent just then would fail
 _LEGACY_SERVER_CONNECT: Final = 0x4  # of OpenSSL 3; Python names it from 3.12 on
 _OLD_TLS: Final = frozenset(
@@ -36,82 +41,93 @@ _OLD_TLS: Final = frozenset(
 """OpenSSL's reasons where a server can only do what today's defaults refuse."""
 
 
-_ERRORS: Final = {
-    getattr(httpcore, name): getattr(httpx, name)
-    for name in (
-        *("ConnectTimeout", "ReadTimeout", "WriteTimeout", "PoolTimeout"),
-        *("ConnectError", "ReadError", "WriteError", "ProxyError"),
-        *("UnsupportedProtocol", "LocalProtocolError", "RemoteProtocolError"),
-    )
-}
-"""httpx's names of httpcore's errors."""
+class Connections:
+    """The connections to the portal, kept open from one request to the next.
 
-
-@contextmanager
-def _errors_of_httpx() -> Iterator[None]:
-    try:
-        yield
-    except tuple(_ERRORS) as error:
-        raise _ERRORS[type(error)](str(error)) from error
-
-
-class _Body(httpx.AsyncByteStream):
-    """The body of an answer as it arrives."""
-
-    def __init__(self, stream: Any) -> None:  # httpcore's streams have no public name
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _errors_of_httpx():
-            async for piece in self._stream:
-                yield piece
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-class PooledTransport(httpx.AsyncBaseTransport):
-    """httpx's requests over a pool of httpcore's connections, which may be any."""
-
-    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
-        self._connections = pool
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; its answer's body is not read yet. Raises httpx.TransportError."""
-        url = request.url
-        address = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        sent = httpcore.Request(
-            request.method, address, headers=request.headers.raw, content=request.stream, extensions=request.extensions
-        )
-        with _errors_of_httpx():
-            answer = await self._connections.handle_async_request(sent)
-        return httpx.Response(
-            answer.status, headers=answer.headers, stream=_Body(answer.stream), extensions=answer.extensions
-        )
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self._connections.aclose()
-
-
-def open_transport(settings: Settings) -> httpx.AsyncBaseTransport:
-    """A transport for httpx, without its client: cookies, redirects and decoding are done in this package or not at all,
-    and a page costs a fifth less CPU. Raises PortalError for certificates that cannot be read, SettingsError for a proxy
-    that cannot be used.
+    Raises PortalError for certificates that cannot be read, SettingsError for a proxy that cannot be used.
     """
-    limits: dict[str, Any] = {
-        "ssl_context": _tls_context(settings),
-        "max_connections": settings.concurrency,
-        "max_keepalive_connections": settings.concurrency,
-        "keepalive_expiry": _KEEPALIVE,
-        "network_backend": AsyncioBackend(),
-    }
-    proxy = proxy_of(settings)
-    if proxy is None:
-        return PooledTransport(httpcore.AsyncConnectionPool(**limits))
-    address = httpx.Proxy(proxy)
-    host = httpcore.URL(scheme=address.url.raw_scheme, host=address.url.raw_host, port=address.url.port, target=b"/")
-    return PooledTransport(httpcore.AsyncHTTPProxy(proxy_url=host, proxy_auth=address.raw_auth, **limits))
+
+    def __init__(self, settings: Settings) -> None:
+        self._tls = _tls_context(settings)
+        self._most = settings.concurrency
+        self._connect_timeout = settings.connect_timeout
+        self._read_timeout = settings.read_timeout
+        self._open: list[Connection] = []
+        proxy = proxy_of(settings)
+        self._proxy = httpx.Proxy(proxy) if proxy else None
+        self._for_proxy: tuple[Header, ...] = ()
+        if self._proxy and self._proxy.raw_auth:
+            self._for_proxy = ((b"Proxy-Authorization", b"Basic " + b64encode(b":".join(self._proxy.raw_auth))),)
+
+    async def send(self, request: httpx.Request, slot: SendSlot) -> httpx.Response:
+        """Send a request when its slot comes; the body of its answer is not read yet. Raises httpx.TransportError."""
+        url = request.url
+        if url.scheme not in ("http", "https"):
+            raise httpx.UnsupportedProtocol(f"no http:// or https:// before {url}")
+        connection = self._idle(_origin(url)) or await self._opened(url, slot)
+        if self._proxy and url.scheme == "http":
+            target = b"http://" + url.netloc + url.raw_path
+            return await connection.send(request, slot, target, self._for_proxy)
+        return await connection.send(request, slot)
+
+    def _idle(self, origin: Origin) -> Connection | None:
+        """An open connection that is free; the one used last. All that cannot be used again are closed."""
+        last_used = time.monotonic() - _KEEPALIVE
+        for connection in self._open:
+            idle_since = connection.idle_since
+            if idle_since is not None and (idle_since < last_used or connection.has_something_to_read):
+                connection.close()
+        self._open = [connection for connection in self._open if not connection.is_closed]
+        free = [one for one in self._open if one.origin == origin and one.idle_since is not None]
+        return max(free, key=lambda connection: connection.idle_since or 0.0, default=None)
+
+    async def _opened(self, url: httpx.URL, slot: SendSlot) -> Connection:
+        """A new connection, through the proxy where there is one."""
+        slot.leave()  # opening a connection may take long
+        if len(self._open) >= self._most and (idle := next((one for one in self._open if one.idle_since), None)):
+            idle.close()
+        first = self._proxy.url if self._proxy else url
+        connection = await self._connected(_origin(first), _origin(url))
+        self._open.append(connection)
+        if first.scheme == "https":
+            await connection.start_tls(self._tls, first.raw_host.decode(), self._connect_timeout)
+        if self._proxy and url.scheme == "https":
+            await self._tunnel(connection, slot)
+        return connection
+
+    async def _connected(self, to: Origin, origin: Origin) -> Connection:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(origin, self._read_timeout), *to[1:], happy_eyeballs_delay=_FAMILY_DELAY
+                )
+        except TimeoutError as error:
+            raise httpx.ConnectTimeout(str(error)) from error
+        except OSError as error:
+            raise httpx.ConnectError(str(error)) from error
+        return connection
+
+    async def _tunnel(self, connection: Connection, slot: SendSlot) -> None:
+        """Have the proxy lead a connection on to its origin, and encrypt it from there."""
+        _, host, port = connection.origin
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        headers = [(b"Host", place.encode()), (b"Accept", b"*/*"), *self._for_proxy]
+        answer = await connection.exchange("CONNECT", place.encode(), headers, slot)
+        if not 200 <= answer.status_code < 300:
+            connection.close()
+            raise httpx.ProxyError(f"{answer.status_code} {answer.reason.decode('ascii', 'ignore')}")
+        connection.begin_tunnel()
+        await connection.start_tls(self._tls, host, self._connect_timeout)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self._open:
+            connection.close()
+
+
+def _origin(url: httpx.URL) -> Origin:
+    return url.scheme, url.raw_host.decode(), url.port or (443 if url.scheme == "https" else 80)
 
 
 def request_headers(settings: Settings) -> httpx.Headers:
@@ -129,16 +145,6 @@ def user_agent_of(contact: str) -> str:
     except PackageNotFoundError:  # run from its source folder, without installing
         who = "bma-progress"
     return f"{who} (+{contact})" if contact else who
-
-
-def timeouts(settings: Settings) -> dict[str, float | None]:
-    """The time-outs of each request, as httpx's transport reads them."""
-    return {
-        "connect": settings.connect_timeout,
-        "read": settings.read_timeout,
-        "write": settings.read_timeout,
-        "pool": None,  # the client limits the requests under way, so none waits for a connection
-    }
 
 
 def explain(error: httpx.InvalidURL | httpx.TransportError | OSError, settings: Settings) -> tuple[ErrorKind, str]:
@@ -196,6 +202,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _tls_context(settings: Settings) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
     if settings.allow_old_tls:
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.set_ciphers("DEFAULT:@SECLEVEL=0")

@@ -1,12 +1,13 @@
 """The table of agencies: every one that may exist, and every one whose code any page has shown."""
 
 from collections import Counter
+from datetime import date
 from typing import Any, Final
 
 import pyarrow as pa
 
 from pipeline.schema.agencies import agency_rows
-from pipeline.schema.codes import AGENCY_CODE, agency_of_code, code_of_page
+from pipeline.schema.codes import AGENCY_CODE, agency_of_code, agency_of_page
 from pipeline.schema.columns import arrow_schemas
 
 NEEDED: Final[dict[str, tuple[str, ...]]] = {
@@ -28,9 +29,15 @@ def agency_table(pages: pa.Table, projects: pa.Table, project_kpis: pa.Table, li
     """
     names = _printed_names(projects)
     shown = {code for (code,) in (*_rows(project_kpis, "project_kpis"), *_rows(links, "result_list_links"))}
-    shown |= {code_of_page(key) for key, version in _rows(pages, "pages") if version is not None}
-    seen = {code for code in map(agency_of_code, shown) if AGENCY_CODE.fullmatch(code)}
+    keys = {key for key, version in _rows(pages, "pages") if version is not None}
+    agencies = {*map(agency_of_code, shown), *map(agency_of_page, keys)}
+    seen = {code for code in agencies if AGENCY_CODE.fullmatch(code)}
     return pa.Table.from_pylist(agency_rows(seen, names), arrow_schemas()["agencies"])
+
+
+def derived(tables: list[pa.Table], day: date) -> pa.Table:
+    """The table as of any day; tables: those of NEEDED"""
+    return agency_table(*tables)
 
 
 def _printed_names(projects: pa.Table) -> dict[str, str]:

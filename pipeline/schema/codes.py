@@ -41,3 +41,8 @@ def agency_of_code(code: str) -> str:
     if CITY_INDICATOR_NO.fullmatch(code):
         return ""
     return f"{code[:4]}0000" if KPI_CODE.fullmatch(code) else code[:8]
+
+
+def agency_of_page(page_key: str) -> str:
+    """The agency that a page belongs to, by the code in its key; see `agency_of_code`."""
+    return agency_of_code(code_of_page(page_key))

@@ -24,10 +24,8 @@ class Derived:
 
 
 DERIVED: Final[dict[str, Derived]] = {
-    "plan_vs_actual": Derived(
-        plan_vs_actual.NEEDED, lambda tables, day: plan_vs_actual.plan_vs_actual(*tables, as_of=day)
-    ),
-    "agencies": Derived(agency_table.NEEDED, lambda tables, _: agency_table.agency_table(*tables)),
+    "plan_vs_actual": Derived(plan_vs_actual.NEEDED, plan_vs_actual.derived),
+    "agencies": Derived(agency_table.NEEDED, agency_table.derived),
     "red_flags": Derived(red_flags.NEEDED, red_flags.red_flags, {"changes": red_flags.CHOSEN_CHANGES}),
     "project_overview": Derived(
         project_overview.NEEDED,

@@ -32,9 +32,15 @@ def attainment_percent(unit: str | None, target: float | None, achieved: float |
     return round(100 * achieved / target, 4)
 
 
+def is_attained(unit: str | None, target: float | None, achieved: float | None) -> bool:
+    """Whether the target was reached, as far as that can be computed."""
+    share = attainment_percent(unit, target, achieved)
+    return share is not None and share >= 100
+
+
 def computed_columns(kpis: pa.Table) -> dict[str, pa.Array]:
     """The derived columns of the table `kpis`, from its facts."""
-    codes = [agency_of_code(code) for code in kpis["kpi_code"].to_pylist()]
+    codes = list(map(agency_of_code, kpis["kpi_code"].to_pylist()))
     units, targets, results = (kpis[name].to_pylist() for name in ("unit", "target_value", "achieved_value"))
     shares = [attainment_percent(*row) for row in zip(units, targets, results, strict=True)]
     return {

@@ -63,6 +63,11 @@ def plan_vs_actual(projects: pa.Table, steps: pa.Table, reports: pa.Table, *, as
     return pa.Table.from_arrays(columns, schema=schema)
 
 
+def derived(tables: list[pa.Table], day: date) -> pa.Table:
+    """The table as of a day; tables: those of NEEDED"""
+    return plan_vs_actual(*tables, as_of=day)
+
+
 def planned_percent(steps: "pd.DataFrame | pa.Table", day: date | str) -> "pd.Series[float]":
     """Planned progress of each project by the evening of a day, in percent, by project code; for notebooks.
 

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from datetime import date
+from itertools import compress
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.schema.columns import arrow_schemas
-from pipeline.schema.kpi_targets import attainment_percent
+from pipeline.schema.kpi_targets import is_attained
 from pipeline.schema.plan_vs_actual import STEP_COLUMNS, planned_by_code
 
 BEHIND_POINTS: Final = -10.0
@@ -45,7 +46,8 @@ def project_overview(tables: list[pa.Table], day: date) -> pa.Table:
     counts = {name: _counts(table) for name, table in (("reports", reports), ("steps", steps), ("kpis", kpis))}
     troubled = reports.filter(pc.or_(pc.is_valid(reports["problems"]), pc.is_valid(reports["obstacles"])))
     with_problems = frozenset(troubled["project_code"].to_pylist())
-    attained = Counter(row["project_code"] for row in kpis.to_pylist() if _is_attained(row))
+    targets = (kpis[name].to_pylist() for name in ("unit", "target_value", "achieved_value"))
+    attained = Counter(compress(kpis["project_code"].to_pylist(), map(is_attained, *targets)))
     rewritten = _nights_with_rewrites(changes)
     flagged = _counts(flags)
     rows: list[dict[str, Any]] = []
@@ -67,11 +69,6 @@ def project_overview(tables: list[pa.Table], day: date) -> pa.Table:
         }
         rows.append(row)
     return pa.Table.from_pylist(rows, arrow_schemas()["project_overview"])
-
-
-def _is_attained(row: dict[str, Any]) -> bool:
-    share = attainment_percent(row["unit"], row["target_value"], row["achieved_value"])
-    return share is not None and share >= 100
 
 
 def _nights_with_rewrites(changes: pa.Table) -> Counter[str]:

@@ -66,7 +66,7 @@ class Archive(Harvests):
         if latest.is_symlink():
             target = latest.readlink()
             return target.name if target.parent == Path("snapshots") and HARVEST_ID.fullmatch(target.name) else None
-        about = read_snapshot(latest)  # a folder where the file system has no links
+        about = read_snapshot(latest) if latest.is_dir() else None  # a folder where the file system has no links
         return str(about["harvest_id"]) if about else None
 
     def published_id(self) -> str | None:

@@ -10,8 +10,8 @@ from pipeline.progress import counted
 from pipeline.store.archive import Archive
 from pipeline.store.durable import file_sha256, sync_file, sync_folder
 from pipeline.store.head import write_head
-from pipeline.store.layout import BANGKOK, MANIFEST, ids_in
-from pipeline.store.packs import pack_of, packed_ids, packs, write_pack
+from pipeline.store.layout import BANGKOK, MANIFEST, ids_in, packs_in
+from pipeline.store.packs import pack_of, packed_ids, write_pack
 
 
 def compact(archive: Archive, today: date | None = None) -> list[Path]:
@@ -45,7 +45,7 @@ def half_done_packs(archive: Archive) -> dict[str, str]:
     harvests = archive.root / "harvests"
     return {
         pack.name: file_sha256(pack)
-        for pack in packs(harvests)
+        for pack in packs_in(harvests)
         if any((harvests / id_).is_dir() for id_ in packed_ids(pack))
     }
 

@@ -77,14 +77,10 @@ def index_of(folder: Path, harvest_id: str, portal: str, hashes: FileHashes | No
     tables = {
         file.stem: {"file": file.name, "rows": pq.read_metadata(file).num_rows, **hashes[file.name]} for file in files
     }
-    content: dict[str, Any] = {
-        "portal": portal,
-        "harvest_id": harvest_id,
-        "night": f"{harvest_day(harvest_id)}",
-        "tables": tables,
-    }
-    if (file := folder / "changes.parquet") in files:
-        content["changes"] = _nights_of_changes(file)
+    file = folder / "changes.parquet"
+    changes = {"changes": _nights_of_changes(file)} if file in files else {}
+    night = f"{harvest_day(harvest_id)}"
+    content = {"portal": portal, "harvest_id": harvest_id, "night": night, "tables": tables, **changes}
     return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
 
 
@@ -94,9 +90,10 @@ def _nights_of_changes(file: Path) -> list[dict[str, Any]]:
         found = stored.read(columns=["harvest_id"])["harvest_id"].value_counts().to_pylist()
     counts = {one["values"]: one["counts"] for one in found}
     ids = sorted(counts)
+    days = list(map(harvest_day, ids))
     return [
-        {"harvest_id": id_, "night": f"{harvest_day(id_)}", "rows": counts[id_], "next": following}
-        for id_, following in zip_longest(ids, ids[1:])
+        {"harvest_id": id_, "night": f"{day}", "rows": counts[id_], "next": following}
+        for id_, day, following in zip_longest(ids, days, ids[1:])
     ]
 
 

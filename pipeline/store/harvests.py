@@ -34,11 +34,10 @@ class Harvests:
     def harvest_ids(self, *, published_only: bool = False) -> list[str]:
         """All committed harvests, oldest first."""
         ids = committed_ids(self.root)
-        return [id_ for id_ in ids if self._is_published(id_)] if published_only else ids
-
-    def _is_published(self, harvest_id: str) -> bool:
-        known = listed_harvests(self.root).published.get(harvest_id)
-        return bool(self.manifest(harvest_id)["published"]) if known is None else known
+        if not published_only:
+            return ids
+        listed = listed_harvests(self.root).published
+        return [id_ for id_ in ids if (listed[id_] if id_ in listed else self.manifest(id_)["published"])]
 
     def check_chain(self) -> None:
         """Raise StoreDamagedError where a harvest is missing: one that another followed, or that head.json names."""

@@ -5,12 +5,12 @@ It also lists all harvests and packs, so that nobody has to open every manifest 
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 from pipeline.store.durable import file_sha256, seal, write_durably
 from pipeline.store.harvests import Harvests, newest_is_damaged
-from pipeline.store.index import listed_harvests, read_head
-from pipeline.store.layout import HEAD, MANIFEST, README
-from pipeline.store.packs import packs
+from pipeline.store.index import NOT_LISTED, listed_harvests, read_head
+from pipeline.store.layout import HEAD, MANIFEST, README, packs_in
 
 
 def write_head(
@@ -21,22 +21,46 @@ def write_head(
 ) -> None:
     """Write head.json unless it is up to date.
 
-    new_packs: the hashes of packs that were just made; newest: the harvest that was just committed, its manifest's hash
+    new_packs: the hashes of packs that were just made; newest: the last harvest of all, and its manifest's hash
     """
-    root, ids, listed = harvests.root, harvests.harvest_ids(), listed_harvests(harvests.root).published
+    root, ids = harvests.root, harvests.harvest_ids()
     if newest is None and ids:
         newest = ids[-1], file_sha256(harvests.harvest_folder(ids[-1]) / MANIFEST)
-    stated = read_head(root).get("packs")
-    known = {**(stated if isinstance(stated, dict) else {}), **(new_packs or {})}
+    listed = listed_harvests(root)
+    published = {
+        id_: listed.published[id_] if id_ in listed.published else bool(harvests.manifest(id_)["published"])
+        for id_ in ids
+        if newest and id_ <= newest[0]
+    }
+    packed = listed.packs
+    if listed is NOT_LISTED and isinstance(stated := read_head(root).get("packs"), dict):
+        packed = stated
+    _write(root, portal, newest, published, {**packed, **(new_packs or {})})
+
+
+def add_to_head(harvests: Harvests, portal: str, harvest_id: str, manifest_sha256: str, *, published: bool) -> None:
+    """Write head.json after the commit of a harvest. published: whether it is published, as its manifest says"""
+    listed = listed_harvests(harvests.root)
+    if listed is NOT_LISTED:
+        write_head(harvests, portal)
+    else:
+        newest = harvest_id, manifest_sha256
+        _write(harvests.root, portal, newest, {**listed.published, harvest_id: published}, listed.packs)
+
+
+def _write(
+    root: Path,
+    portal: str,
+    newest: tuple[str, str] | None,
+    published: Mapping[str, bool],
+    hashes: Mapping[str, str],
+) -> None:
+    """hashes: of packs, as far as they are known"""
     head = {
         "harvest_id": newest[0] if newest else None,
         "manifest_sha256": newest[1] if newest else None,
-        "harvests": {
-            id_: listed[id_] if id_ in listed else bool(harvests.manifest(id_)["published"])
-            for id_ in ids
-            if newest and id_ <= newest[0]
-        },
-        "packs": {pack.name: known.get(pack.name) or file_sha256(pack) for pack in packs(root / "harvests")},
+        "harvests": published,
+        "packs": {pack.name: hashes.get(pack.name) or file_sha256(pack) for pack in packs_in(root / "harvests")},
         "readme_sha256": hashlib.sha256(README.encode()).hexdigest(),
         "portal": portal,
     }

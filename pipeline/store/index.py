@@ -9,27 +9,28 @@ import orjson
 
 from pipeline.store.document_shapes import is_head
 from pipeline.store.durable import read_document, unseal
-from pipeline.store.layout import HEAD, ids_in
-from pipeline.store.packs import pack_of, packed_ids, packs
+from pipeline.store.layout import HEAD, ids_in, packs_in
+from pipeline.store.packs import pack_of, packed_ids
 
 
 class Listed(NamedTuple):
-    """What head.json lists. published: id of a harvest → whether it was published; packs: the names of the packs"""
+    """What head.json lists. published: id of a harvest → whether it was published; packs: their names and hashes"""
 
     published: Mapping[str, bool]
-    packs: frozenset[str]
+    packs: Mapping[str, str]
 
 
-_NOTHING: Final = Listed({}, frozenset())
+NOT_LISTED: Final = Listed({}, {})
+"""Where head.json is lost or altered, or an older version wrote it."""
 
 
 def listed_harvests(root: Path) -> Listed:
-    """The harvests and packs in head.json; none where it is lost or altered, or an older version wrote it."""
+    """The harvests and packs in head.json, or NOT_LISTED."""
     file = root / HEAD
     try:
         about = file.stat()
     except OSError:
-        return _NOTHING
+        return NOT_LISTED
     return _read_listed(file, (about.st_mtime_ns, about.st_size, about.st_ino))
 
 
@@ -38,9 +39,9 @@ def _read_listed(file: Path, version: tuple[int, int, int]) -> Listed:
     """version: what changes with the file's content"""
     try:
         head, whole = unseal(read_document(file), "head_sha256")
-        return Listed(head["harvests"], frozenset(head["packs"])) if whole and is_head(head) else _NOTHING
+        return Listed(head["harvests"], dict(head["packs"])) if whole and is_head(head) else NOT_LISTED
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return _NOTHING
+        return NOT_LISTED
 
 
 def read_head(root: Path) -> dict[str, Any]:
@@ -57,8 +58,10 @@ def committed_ids(root: Path) -> list[str]:
     listed = listed_harvests(root)  # before the folders: a writer may be adding a harvest
     folder = root / "harvests"
     ids = set(ids_in(folder))
-    there = {pack.name: pack for pack in packs(folder)}
-    ids.update(id_ for id_ in listed.published if pack_of(folder, id_).name in there)
-    for name in there.keys() - listed.packs:
-        ids.update(packed_ids(there[name]))
+    if there := packs_in(folder):
+        names = {pack.name for pack in there}
+        ids.update(id_ for id_ in listed.published if pack_of(folder, id_).name in names)
+        for pack in there:
+            if pack.name not in listed.packs:
+                ids.update(packed_ids(pack))
     return sorted(ids)

@@ -14,6 +14,7 @@ import os
 import re
 import zipfile
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -75,6 +76,7 @@ def is_in_future(harvest_id: str) -> bool:
     return harvest_start(harvest_id) > datetime.now(UTC) + CLOCKS_DIFFER
 
 
+@lru_cache(maxsize=4096)
 def harvest_day(harvest_id: str) -> date:
     """The day in Bangkok on which a harvest began."""
     return harvest_start(harvest_id).astimezone(BANGKOK).date()
@@ -91,6 +93,11 @@ def ids_in(folder: Path) -> list[str]:
             f"{folder / linked[0]} is a link, which no harvest is; restore it from a copy of the store"
         )
     return sorted(found)
+
+
+def packs_in(folder: Path) -> list[Path]:
+    """The packs of harvests in `folder`, oldest first."""
+    return sorted(path for path in folder.glob("*.zip") if PACK.fullmatch(path.name))
 
 
 def beside(root: Path, what: str) -> Path:

@@ -14,7 +14,7 @@ from typing import Final
 import pyarrow as pa
 
 from pipeline.store.durable import unreadable
-from pipeline.store.layout import HARVEST_ID, PACK, Folder
+from pipeline.store.layout import HARVEST_ID, Folder
 
 _MEMBER: Final = re.compile(rf"{HARVEST_ID.pattern}/([A-Za-z0-9_]+(\.[a-z0-9]+)+)?", re.ASCII)
 """A file of a harvest, or the folder that `zipfile.Path` adds for it."""
@@ -26,11 +26,6 @@ _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)  # the same harvests give the same pack
 def pack_of(harvests: Path, harvest_id: str) -> Path:
     """The pack that holds a harvest once its month is packed."""
     return harvests / f"{harvest_id[:4]}-{harvest_id[4:6]}.zip"
-
-
-def packs(harvests: Path) -> list[Path]:
-    """All packs, oldest first."""
-    return sorted(path for path in harvests.iterdir() if PACK.fullmatch(path.name)) if harvests.is_dir() else []
 
 
 def packed_ids(pack: Path) -> list[str]:

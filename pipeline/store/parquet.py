@@ -1,7 +1,7 @@
 """Parser rows to Arrow tables and Parquet files: one schema, one order, the same bytes for the same content."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -167,16 +167,17 @@ def read_records(files: Mapping[str, Folder | None], page_keys: Iterable[str]) -
     }
 
 
-@contextmanager
 def parquet_writers(
-    folder: Path, schemas: Mapping[str, pa.Schema], *, lean: bool = False
-) -> Iterator[dict[str, pq.ParquetWriter]]:
-    """A writer for the file of each table, by name; each table written is a row group. lean: see `_writer`"""
-    with ExitStack() as files:
-        yield {
-            name: files.enter_context(_writer(folder / f"{name}.parquet", name, schema, lean=lean))
-            for name, schema in schemas.items()
-        }
+    files: ExitStack, folder: Path, schemas: Mapping[str, pa.Schema], *, lean: bool = False
+) -> dict[str, pq.ParquetWriter]:
+    """A writer for the file of each table, by name; each table written is a row group.
+
+    files: closes them; lean: see `_writer`
+    """
+    return {
+        name: files.enter_context(_writer(folder / f"{name}.parquet", name, schema, lean=lean))
+        for name, schema in schemas.items()
+    }
 
 
 def _writer(path: Path, name: str, schema: pa.Schema, *, lean: bool) -> pq.ParquetWriter:
@@ -217,12 +218,15 @@ class HarvestFiles:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._schemas = harvest_schemas()
-        self._files = parquet_writers(folder, self._schemas, lean=True)
+        self._files = ExitStack()
         self._waiting: dict[str, list[Mapping[str, Any]]] = {name: [] for name in self._schemas}
 
     def __enter__(self) -> Self:
-        self._writers = self._files.__enter__()
+        with self._files:  # closes what is open where one of them cannot be opened
+            self._writers = parquet_writers(self._files, self._folder, self._schemas, lean=True)
+            self._files = self._files.pop_all()
         return self
 
     def __exit__(

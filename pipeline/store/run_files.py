@@ -48,7 +48,7 @@ def staging_of(folder: Path) -> Path:
 
 
 def _write(file: Path, names: tuple[str, ...] | list[str]) -> str:
-    folder = file.parent
+    folder, staging = file.parent, staging_of(file.parent)
     sums = sha256_lines([folder / name for name in names], folder).encode()
-    write_durably(file, sums, staging_of(folder))
+    write_durably(file, sums, staging)
     return hashlib.sha256(sums).hexdigest()

@@ -5,7 +5,8 @@ hand (the *base*) saves reading old harvests: only codes whose pages differ betw
 """
 
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 
 from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import PAGE_LEVEL_TABLES, RECORD_TABLES, TABLES, arrow_schemas
-from pipeline.schema.derived import COMPUTED_COLUMNS, DERIVED
+from pipeline.schema.derived import COMPUTED_COLUMNS, DERIVED, Derived
 from pipeline.schema.page_kinds import OWNER_OF_KIND
 from pipeline.store.harvests import Harvests
 from pipeline.store.layout import Folder, harvest_day
@@ -88,7 +89,7 @@ class State:
         self.withheld = frozenset() if staged else harvests.withheld(harvest_id)
         schema = arrow_schemas()["pages"]
         needed = pa.schema([schema.field(column) for column in _OF_BASE_PAGES])
-        self._base_pages = read_as(self._base / "pages.parquet" if self._base else None, needed)
+        self._base_pages = read_as(self._base / "pages.parquet", needed) if self._base else needed.empty_table()
         known = self._base_pages if before is None else before
         self.pages = self._fill(read_as(self._file(harvest_id, "pages"), schema), known)
         self.live = live_pages(self.pages)
@@ -145,7 +146,7 @@ class State:
             blocks = list(self._changes())
             return pa.concat_tables(blocks) if blocks else arrow_schemas()[name].empty_table()
         if name in DERIVED:
-            return self._derived(name, self.table)
+            return self._derived(name)
         owner = TABLES[name].key[0]
         blocks = [tables[name] for _, tables in self.blocks(owner, (name,))]
         return pa.concat_tables(blocks) if blocks else arrow_schemas()[name].empty_table()
@@ -157,10 +158,11 @@ class State:
         """
         leave_out = self.withheld if leave_out is None else leave_out
         rows = self._copy_from_base(out, leave_out)
-        written = (*RECORD_TABLES, "pages", "findings", "changes")
-        schemas = {name: arrow_schemas()[name] for name in written if name not in rows}
+        facts = [name for name in (*RECORD_TABLES, "pages", "findings", "changes") if name not in rows]
+        schemas = {name: arrow_schemas()[name] for name in (*facts, *DERIVED)}
         rows = {**dict.fromkeys((*RECORD_TABLES, "changes"), 0), **rows}
-        with parquet_writers(out, schemas) as writers:
+        with ExitStack() as files:
+            writers = parquet_writers(files, out, schemas)
             for owner, names in FAMILIES.items():
                 built = [name for name in names if name in schemas and name not in leave_out]
                 self._write_blocks(owner, built, writers, rows)
@@ -171,26 +173,20 @@ class State:
             for block in _in_groups(self._changes()):
                 writers["changes"].write_table(block)
                 rows["changes"] += len(block)
-        derived: dict[str, pa.Table] = {}
-        for name in DERIVED:  # one after the other: together their facts would be most of the state
-            derived[name] = self._derived(
-                name, lambda other: derived[other] if other in derived else ds.dataset(out / f"{other}.parquet")
-            )
-        with parquet_writers(out, {name: table.schema for name, table in derived.items()}) as writers:
-            for name, table in derived.items():
+            for name in facts:
+                writers[name].close()  # derived tables are computed from the files
+            day, derived = harvest_day(self.harvest_id), dict[str, pa.Table]()
+            for name, spec in DERIVED.items():  # one after the other: together their facts would be most of the state
+                sources = {other: derived.get(other, out / f"{other}.parquet") for other in spec.needed}
+                derived[name] = table = spec.compute(_needed(spec, sources), day)
                 writers[name].write_table(table, row_group_size=ROW_GROUP)
                 rows[name] = len(table)
         return rows
 
-    def _derived(self, name: str, rows_of: Callable[[str], pa.Table | ds.Dataset]) -> pa.Table:
-        """A derived table. rows_of: name → the rows of a table that it needs, or the file with them"""
+    def _derived(self, name: str) -> pa.Table:
         spec = DERIVED[name]
-        needed = []
-        for other, columns in spec.needed.items():
-            rows = rows_of(other)
-            source = ds.dataset(rows) if isinstance(rows, pa.Table) else rows
-            needed.append(source.to_table(columns=list(columns), filter=spec.chosen.get(other)))
-        return spec.compute(needed, harvest_day(self.harvest_id))
+        tables = {other: self.table(other) for other in spec.needed}
+        return spec.compute(_needed(spec, tables), harvest_day(self.harvest_id))
 
     def _changes(self) -> Iterator[pa.Table]:
         """The changes of every published harvest so far and of this one, a block each; without what contact lines say."""
@@ -253,7 +249,8 @@ class State:
         in_base = [name for name in names if known and name not in self._base_lacks]
         lacking = [name for name in names if name not in in_base]
         tables = self.rows(owner, lacking, {code: pages[code] for code in (*fresh, *known)})
-        tables |= self.rows(owner, in_base, {code: pages[code] for code in fresh})
+        if in_base:
+            tables |= self.rows(owner, in_base, {code: pages[code] for code in fresh})
         for name in in_base:
             tables[name] = _sorted(pa.concat_tables([self._from_base(owner, name, known), tables[name]]), name)
         return tables
@@ -343,9 +340,17 @@ class State:
         return _sorted(pa.concat_tables(parts).cast(schema), "findings") if parts else schema.empty_table()
 
 
+def _needed(spec: Derived, sources: Mapping[str, pa.Table | Path]) -> list[pa.Table]:
+    """What a derived table is computed from. sources: the tables it needs, or their files"""
+    return [
+        ds.dataset(sources[name]).to_table(columns=list(columns), filter=spec.chosen.get(name))
+        for name, columns in spec.needed.items()
+    ]
+
+
 def changes_of_harvest(file: Folder | None, harvest_id: str) -> pa.Table:
     """The rows of `changes` that one harvest brought. file: its own file of changes, None where it has none"""
-    schema = arrow_schemas()["changes"]
+    day, schema = harvest_day(harvest_id), arrow_schemas()["changes"]
     own = ("harvest_id", "change_no", "harvest_date")
     rows = read_as(file, pa.schema([field.remove_metadata() for field in schema if field.name not in own]))
     personal = pc.equal(rows["table"], "contacts")
@@ -355,7 +360,7 @@ def changes_of_harvest(file: Folder | None, harvest_id: str) -> pa.Table:
     about = {
         "harvest_id": pa.repeat(harvest_id, len(rows)),
         "change_no": pa.array(range(1, len(rows) + 1), pa.int32()),
-        "harvest_date": pa.repeat(pa.scalar(harvest_day(harvest_id), pa.date32()), len(rows)),
+        "harvest_date": pa.repeat(pa.scalar(day, pa.date32()), len(rows)),
     }
     columns = [about[field.name].cast(field.type) if field.name in own else rows[field.name] for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
@@ -414,10 +419,11 @@ def _with_column(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Tabl
 def _families(pages: pa.Table) -> dict[str, dict[str, list[LivePage]]]:
     """The live pages of each family, by its tables' owner and by code."""
     found: dict[str, dict[str, list[LivePage]]] = {owner: {} for owner in FAMILIES}
-    columns = (pages[name].to_pylist() for name in ("kind", "page_key", "version_harvest_id"))
-    for row, (kind, key, version) in enumerate(zip(*columns, strict=True)):
+    kinds, keys, versions = (pages[name].to_pylist() for name in ("kind", "page_key", "version_harvest_id"))
+    codes = list(map(code_of_page, keys))
+    for row, (kind, key, code, version) in enumerate(zip(kinds, keys, codes, versions, strict=True)):
         if owner := OWNER_OF_KIND.get(kind):
-            found[owner].setdefault(code_of_page(key), []).append(LivePage(key, version, row))
+            found[owner].setdefault(code, []).append(LivePage(key, version, row))
     return found
 
 

@@ -12,8 +12,20 @@ from typing import Any, Final
 from pipeline.errors import StoreDamagedError
 from pipeline.store.archive import contradicts, read_snapshot
 from pipeline.store.durable import canonical_json, file_sha256, unseal
-from pipeline.store.layout import FORMAT, HARVEST_ID, HEAD, MANIFEST, PACK, README, SNAPSHOT, SPOOL, Folder, ids_in
-from pipeline.store.packs import harvest_folder, packed_ids, packs
+from pipeline.store.layout import (
+    FORMAT,
+    HARVEST_ID,
+    HEAD,
+    MANIFEST,
+    PACK,
+    README,
+    SNAPSHOT,
+    SPOOL,
+    Folder,
+    ids_in,
+    packs_in,
+)
+from pipeline.store.packs import harvest_folder, packed_ids
 from pipeline.store.run_files import LATER, LATER_SUMS, PRUNED, REPORTS, REPORTS_KEPT, SUMS
 
 _EXPECTED: Final = frozenset(
@@ -118,7 +130,7 @@ def _lists_all(root: Path, ids: list[str], listed: dict[str, bool] | None) -> bo
 
 def _packs(root: Path, stated: dict[str, str]) -> Iterator[VerifyProblem]:
     """The packs are those that head.json names."""
-    there = {pack.name: pack for pack in packs(root / "harvests")}
+    there = {pack.name: pack for pack in packs_in(root / "harvests")}
     for name in sorted(stated.keys() | there.keys()):
         if name not in there:
             yield VerifyProblem(f"harvests/{name}", "missing", RESTORE)
@@ -226,7 +238,7 @@ def _manifest(root: Path, harvest_id: str) -> dict[str, Any]:
 def _ids(root: Path) -> list[str]:
     """All harvests that can be found, in a damaged store too."""
     harvests = root / "harvests"
-    return sorted({*ids_in(harvests), *(id_ for pack in packs(harvests) for id_ in _packed(pack))})
+    return sorted({*ids_in(harvests), *(id_ for pack in packs_in(harvests) for id_ in _packed(pack))})
 
 
 def _packed(pack: Path) -> list[str]:

@@ -51,7 +51,7 @@ def write_states(folders: tuple[Path, Path], projects: int, share: float) -> Non
         writers = []
         for folder in folders:
             folder.mkdir()
-            writers.append(files.enter_context(parquet_writers(folder, SCHEMAS)))
+            writers.append(parquet_writers(files, folder, SCHEMAS))
         for place, start in enumerate(range(0, projects, BLOCK)):
             codes = [code_of(number) for number in numbers[start : start + BLOCK]]
             kpis = [f"{code[:4]}-{number:06d}" for code, number in zip(codes, numbers[start:], strict=False)]

@@ -26,6 +26,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import h11
+
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.portal import project_ref
 from pipeline.harvest.result import Scope
@@ -71,9 +73,9 @@ class PathRecorder:
                     self.called.append((file, code.co_qualname))
                 if code.co_flags & _SUSPENDABLE:
                     self._suspendable.add(frame)
-        elif event == "return" and code.co_name == "_receive_response_headers" and isinstance(value, tuple):
-            # httpcore's function returns the head of an answer as a tuple; where it is suspended, what it waits for
-            if frame.f_locals["request"].url.target == self._address:
+        elif event == "return" and code.co_name == "exchange" and isinstance(value, h11.Response):
+            # the head of an answer has come; where the connection is suspended, it returns what it waits for
+            if frame.f_locals["target"] == self._address:
                 self.answered = len(self.entered)
         elif event == "return" and code.co_name == "put_in_place":
             self._published = frame.f_locals["place"].name == "latest"

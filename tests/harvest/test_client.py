@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import hashlib
 import pickle
+import re
 import socket
 import ssl
 import struct
@@ -940,6 +941,47 @@ def test_the_portal_is_asked_through_a_proxy(where: str, tmp_path: Path, monkeyp
             with pytest.raises(PortalError, match="the host was not found"):
                 with_client(portal, tmp_path, job, retries=0)
     assert [line.path for line in proxy.log] == [f"{portal}/robots.txt", f"{portal}{PATH}"]
+
+
+def test_an_encrypted_portal_is_asked_through_a_tunnel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.harvest.proxy._is_loopback", lambda host: False)
+    monkeypatch.setenv("NO_PROXY", "")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(CERTIFICATE)
+    asked: list[list[bytes]] = []
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65_536):
+            writer.write(piece)
+        writer.close()
+
+    async def proxied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n"))
+        if len(asked) == 2:
+            writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            writer.close()
+            return
+        there, back = await asyncio.open_connection(*asked[-1][0].split()[1].decode().split(":"))
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    async def job(portal: FaultyPortal) -> list[Fetched]:
+        server = await asyncio.start_server(proxied, "127.0.0.1", 0)
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:secret@127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        settings = Settings(portal=portal.url, **{**QUICK, "ca_file": CERTIFICATE, "retries": 0, "robots": False})
+        async with PortalClient(settings, tmp_path / "clock") as client:
+            found = [await client.fetch(portal.url + path) for path in (PATH, OTHER)]
+        async with server, PortalClient(settings, tmp_path / "clock") as client:
+            return [*found, await client.fetch(portal.url + PATH)]
+
+    with FaultyPortal({PATH: BODY, OTHER: BODY}, tls=tls) as portal:
+        first, second, refused = asyncio.run(job(portal))
+        place = portal.url.removeprefix("https://").encode()
+    assert (first.body, second.body) == (BODY, BODY)
+    assert asked[0][:2] == [b"CONNECT " + place + b" HTTP/1.1", b"Host: " + place]
+    assert b"Proxy-Authorization: Basic dXNlcjpzZWNyZXQ=" in asked[0]
+    assert refused.error is not None
+    assert re.search(r"the proxy http://127.0.0.1:\d+ did not let the request through \(403 Forbidden\)", refused.error)
 
 
 def test_loopback_is_never_asked_through_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
