@@ -140,7 +140,7 @@ def _sentence(error: Exception) -> str | None:
     if isinstance(error, MemoryError):
         return (
             "this machine's memory is not enough for that; a file from elsewhere may unfold to more than it should: look at it "
-            "with `bma-progress verify`"
+            "with `bma-progress verify --deep`"
         )
     if refused := refused_by_machine(error, Path.cwd()):
         return str(refused)
