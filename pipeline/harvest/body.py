@@ -1,36 +1,18 @@
 """Reading the body of an answer: content encodings undone, never more bytes than allowed."""
 
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable
 from typing import Final, Literal
 
-import httpx
-
+from pipeline.harvest.connections import Answer
 from pipeline.harvest.content_coding import decoder_of
 from pipeline.harvest.fetched import NoUsableAnswerError
-
-KEPT_HEADERS: Final = frozenset(
-    "content-type content-encoding content-length date etag last-modified location retry-after server".split()
-)
-"""The headers of an answer that matter as evidence."""
 
 _LONGEST_REDIRECT_BODY: Final = 65_536
 
 
-def kept_headers(response: httpx.Response) -> dict[str, str]:
-    """KEPT_HEADERS of an answer, names in lower case; the values of one that comes several times are joined."""
-    kept: dict[str, str] = {}
-    for raw_name, raw_value in response.headers.raw:
-        name = raw_name.lower().decode("latin-1")
-        if name in KEPT_HEADERS:
-            value = raw_value.decode("latin-1")
-            kept[name] = f"{kept[name]}, {value}" if name == "content-encoding" and name in kept else value
-    return kept
-
-
 async def read_body(
-    response: httpx.Response,
-    headers: Mapping[str, str],
+    answer: Answer,
     limit: int,
     is_complete: Callable[[bytes], bool] | None = None,
     *,
@@ -44,16 +26,17 @@ async def read_body(
     """
 
     def failed(kind: Literal["transport", "truncated", "too_large"], text: str) -> NoUsableAnswerError:
-        return NoUsableAnswerError(kind, text, response.status_code, headers)
+        return NoUsableAnswerError(kind, text, answer.status, answer.headers)
 
+    headers = answer.headers
     coding = headers.get("content-encoding")
     decoder = decoder_of(coding, limit) if coding else None
     # where the server miscounts, the rest of a page would be read as the answer to the next request
-    announced = int(headers["content-length"]) if response.status_code == 200 and "content-length" in headers else -1
+    announced = int(headers["content-length"]) if answer.status == 200 and "content-length" in headers else -1
     pieces: list[bytes] = []
     wire = size = 0
     try:
-        async for piece in _pieces(response):
+        while piece := await answer.connection.piece():
             wire += len(piece)
             decoded = decoder.decode(piece) if decoder else piece
             size += len(decoded)
@@ -80,16 +63,8 @@ async def read_body(
     return body, wire
 
 
-async def skip_body(response: httpx.Response) -> None:
+async def skip_body(answer: Answer) -> None:
     """Read the few bytes of a redirect, so that its connection can be used again; a long one is left unread."""
     left = _LONGEST_REDIRECT_BODY
-    async for piece in _pieces(response):
+    while left >= 0 and (piece := await answer.connection.piece()):
         left -= len(piece)
-        if left < 0:
-            return
-
-
-def _pieces(response: httpx.Response) -> AsyncIterator[bytes]:
-    if not isinstance(response.stream, httpx.AsyncByteStream):
-        raise TypeError("an asynchronous transport answers with an asynchronous stream")
-    return aiter(response.stream)

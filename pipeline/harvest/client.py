@@ -13,10 +13,11 @@ from urllib.parse import quote, urljoin, urlsplit
 import httpx
 
 from pipeline.errors import BmaProgressError, error_text
-from pipeline.harvest.body import kept_headers, read_body, skip_body
+from pipeline.harvest.body import read_body, skip_body
 from pipeline.harvest.bounded_parser import PARSED_HERE
 from pipeline.harvest.breaker import CircuitBreaker
 from pipeline.harvest.client_state import ClientState, RequestStats
+from pipeline.harvest.connections import Answer, Header
 from pipeline.harvest.fetched import ErrorKind, Fetched, NoUsableAnswerError
 from pipeline.harvest.portal import same_portal
 from pipeline.harvest.rate_limit import Limiter, RateLimiter, SendSlot
@@ -27,6 +28,8 @@ from pipeline.settings import Settings
 
 Sleep = Callable[[float], Awaitable[object]]
 """Waits for so many seconds."""
+
+Headers = tuple[Header, ...]
 
 Judge = Callable[[Fetched], str | None]
 """Gives the parser's verdict on an answer with a body; None where there is none, as of the menu's page."""
@@ -84,9 +87,9 @@ class PortalClient:
         self._robots_lock = asyncio.Lock()
         if state.robots is not None:
             self._obey(RobotsRules(state.robots, state.robots_age))
-        self._headers = request_headers(settings)
 
     async def __aenter__(self) -> Self:
+        self._headers = request_headers(self._settings)
         self._connections = Connections(self._settings)
         try:
             await self._read_robots()
@@ -150,24 +153,24 @@ class PortalClient:
         judge: in place of the client's own; sleep: waits for so many seconds before another try
         Raises PortalDownError when the portal is down, OutsideVisitTimeError outside the hours robots.txt allows.
         """
-        if not same_portal(url, self._settings.portal):  # such as an address in a store from elsewhere
+        portal = self._settings.portal
+        if not url.startswith(f"{portal}/") and not same_portal(url, portal):  # such as one in a store from elsewhere
             return NoUsableAnswerError("redirect", f"no address of the portal: {url[:80]}").as_fetched(url, 0)
         await self._read_robots()
         if self._robots:
             self._robots.check_visit_time()
             if not self._robots.allows(url):
                 return NoUsableAnswerError("robots", "robots.txt forbids this page").as_fetched(url, 0)
-        validators = {"If-None-Match": etag, "If-Modified-Since": last_modified}
-        # what is no ASCII cannot be sent back byte for byte; the page then comes whole
-        sent = {name: value for name, value in validators.items() if value and value.isascii() and value.isprintable()}
-        headers = httpx.Headers({**self._headers, **sent}) if sent else self._headers
-        return await self._fetch(url, headers, judge or self._judge, sleep)
+        validators: list[Header] = []
+        for name, value in ((b"If-None-Match", etag), (b"If-Modified-Since", last_modified)):
+            # what is no ASCII cannot be sent back byte for byte; the page then comes whole
+            if value and value.isascii() and value.isprintable():
+                validators.append((name, value.encode()))
+        return await self._fetch(url, (*self._headers, *validators), judge or self._judge, sleep)
 
     # --- tries --------------------------------------------------------------------------------------------------------
 
-    async def _fetch(
-        self, url: str, headers: httpx.Headers, judge: Judge | None, sleep: Sleep = asyncio.sleep
-    ) -> Fetched:
+    async def _fetch(self, url: str, headers: Headers, judge: Judge | None, sleep: Sleep = asyncio.sleep) -> Fetched:
         """Fetch an address with retries. judge: None for robots.txt, which is no page of the portal"""
         settings = self._settings
         for attempt in range(1, settings.retries + 2):
@@ -179,12 +182,13 @@ class PortalClient:
                 fetched = replace(fetched, error=f"{fetched.error}, and not to be asked again for {in_words(asked)}")
             elif asked:
                 await self._limiter.pause(asked)  # the portal asks the whole harvest to wait, not only this page
+            is_last = attempt > settings.retries or asked > settings.max_retry_after or not _is_worth_a_retry(fetched)
             if _may_mean_outage(fetched):
                 await self._breaker.record_failure(str(fetched.error), self._page_comes)
             else:
                 is_good = fetched.verdict == "ok" and not fetched.incomplete
                 self._breaker.record_success(url if is_good else None)
-            if attempt > settings.retries or asked > settings.max_retry_after or not _is_worth_a_retry(fetched):
+            if is_last:
                 return fetched
             if judge and fetched.error_kind == "timeout":
                 # each try takes a whole time-out: two in the night, then one in each further pass
@@ -195,7 +199,7 @@ class PortalClient:
             await sleep(backoff(settings.backoff, attempt))
         raise AssertionError("unreachable")
 
-    async def _try_when_allowed(self, url: str, headers: httpx.Headers, attempt: int, *, is_page: bool) -> Fetched:
+    async def _try_when_allowed(self, url: str, headers: Headers, attempt: int, *, is_page: bool) -> Fetched:
         while True:
             await self._breaker.wait_until_closed()
             async with self._under_way:
@@ -207,7 +211,7 @@ class PortalClient:
         async with self._under_way:
             return not _may_mean_outage(await self._checked(await self._try(url, self._headers, 1), self._judge))
 
-    async def _try(self, url: str, headers: httpx.Headers, attempt: int, *, is_page: bool = True) -> Fetched:
+    async def _try(self, url: str, headers: Headers, attempt: int, *, is_page: bool = True) -> Fetched:
         try:
             async with asyncio.timeout(None) as deadline:
                 return await self._request(url, headers, attempt, deadline, is_page=is_page)
@@ -225,55 +229,63 @@ class PortalClient:
         return failure.as_fetched(url, attempt)
 
     async def _request(
-        self, url: str, headers: httpx.Headers, attempt: int, deadline: asyncio.Timeout, *, is_page: bool
+        self, url: str, headers: Headers, attempt: int, deadline: asyncio.Timeout, *, is_page: bool
     ) -> Fetched:
         """One request and its redirects."""
         target = url
         for _ in range(_MAX_REDIRECTS + 1):
-            response = await self._send(target, headers, deadline)
+            answer = await self._send(target, headers, deadline)
             try:
-                kept = kept_headers(response)
-                location = kept.get("location") if response.status_code in _REDIRECTS else None
+                location = answer.headers.get("location") if answer.status in _REDIRECTS else None
                 if location or self._cookies:
-                    # what a page sets that comes without cookies is not needed, and a session may mix up pages
-                    self._cookies.extract_cookies(response)
-                    if len(self._cookies.jar) > _MOST_COOKIES:
-                        self._cookies.clear()
+                    self._keep_cookies(target, answer)
                 if not location:
-                    answer = await self._answer(target, response, kept, attempt, is_page=is_page)
+                    fetched = await self._answer(target, answer, headers, attempt, is_page=is_page)
                     sent_at = (deadline.when() or 0.0) - self._settings.page_timeout
-                    return replace(answer, url=url, seconds=asyncio.get_running_loop().time() - sent_at)
+                    return replace(fetched, url=url, seconds=asyncio.get_running_loop().time() - sent_at)
                 before, target = target, _joined(target, location)
                 if _scheme(before) == "https" and _scheme(target) == "http":
                     raise NoUsableAnswerError(
                         "redirect", "redirected from https to http, where anyone in between can alter a page",
-                        response.status_code, kept,
+                        answer.status, answer.headers,
                     )  # fmt: skip
                 if is_page:
-                    self._check_redirect(target, response.status_code, kept)
+                    self._check_redirect(target, answer.status, answer.headers)
                 else:  # the rules of a robots.txt elsewhere hold for the portal all the same (RFC 9309, 2.3.1.2)
-                    await self._check_way_out(target, response.status_code, kept)
-                await skip_body(response)
+                    await self._check_way_out(target, answer.status, answer.headers)
+                await skip_body(answer)
             finally:
-                await response.aclose()
-        raise NoUsableAnswerError("redirect", f"more than {_MAX_REDIRECTS} redirects", response.status_code, kept)
+                answer.connection.finish()
+        raise NoUsableAnswerError("redirect", f"more than {_MAX_REDIRECTS} redirects", answer.status, answer.headers)
 
-    async def _send(self, target: str, headers: httpx.Headers, deadline: asyncio.Timeout) -> httpx.Response:
+    def _keep_cookies(self, target: str, answer: Answer) -> None:
+        """Keep what an answer sets; of a page that comes without cookies it is not needed, and a session may mix up pages."""
+        request = httpx.Request("GET", target)
+        self._cookies.extract_cookies(httpx.Response(answer.status, headers=list(answer.raw_headers), request=request))
+        if len(self._cookies.jar) > _MOST_COOKIES:
+            self._cookies.clear()
+
+    async def _send(self, target: str, headers: Headers, deadline: asyncio.Timeout) -> Answer:
         """Send one request when its slot comes; returns the answer, whose body is not read yet."""
         slot = SendSlot(self._queue, self._limiter, deadline, self._settings.page_timeout)
-        request = httpx.Request("GET", target, headers=headers)
+        url = httpx.URL(target)
         if self._cookies:
+            request = httpx.Request("GET", url)
             self._cookies.set_cookie_header(request)
+            headers = (*headers, *((name, value) for name, value in request.headers.raw if name.lower() == b"cookie"))
         deadline.reschedule(None)  # waiting for a slot does not count as the page's time
         try:
             await slot.wait()
             self.stats.requests += 1
-            return await self._connections.send(request, slot)
-        except httpx.TransportError:
-            await self._limiter.pause(self._limiter.interval)  # an attempt that did not get through counts as one
+            connection = self._connections.idle(url) or await self._connections.opened(url, slot)
+            return await connection.get(url, headers, slot)
+        except BaseException as error:
+            try:
+                if isinstance(error, httpx.TransportError):  # an attempt that did not get through counts as one
+                    await self._limiter.pause(self._limiter.interval)
+            finally:
+                slot.leave()
             raise
-        finally:
-            slot.leave()
 
     def _check_redirect(self, target: str, status: int, headers: dict[str, str]) -> None:
         if not same_portal(target, self._settings.portal):
@@ -287,30 +299,28 @@ class PortalClient:
         if not same_portal(target, portal) and await leads_inside(target) and not await leads_inside(portal):
             raise NoUsableAnswerError("redirect", f"redirected into our own network, to {target[:80]}", status, headers)
 
-    async def _answer(
-        self, target: str, response: httpx.Response, headers: dict[str, str], attempt: int, *, is_page: bool
-    ) -> Fetched:
-        """The answer from an address, with its body."""
-        is_conditional = not {"if-none-match", "if-modified-since"}.isdisjoint(response.request.headers)
-        error, kind = _status_error(response.status_code, conditional=is_conditional)
+    async def _answer(self, target: str, answer: Answer, sent: Headers, attempt: int, *, is_page: bool) -> Fetched:
+        """The answer from an address, with its body. sent: the headers of the request"""
+        is_conditional = any(name in (b"If-None-Match", b"If-Modified-Since") for name, _ in sent)
+        error, kind = _status_error(answer.status, conditional=is_conditional)
         if is_page:
             is_complete = self._is_complete if self._ends_matter else None
-            body, wire_bytes = await read_body(response, headers, self._settings.max_page_bytes, is_complete)
+            body, wire_bytes = await read_body(answer, self._settings.max_page_bytes, is_complete)
         else:
-            body, wire_bytes = await read_body(response, headers, MOST_BYTES, beginning_only=True)
+            body, wire_bytes = await read_body(answer, MOST_BYTES, beginning_only=True)
         self.stats.wire_bytes += wire_bytes
         return Fetched(
             url=target,
             final_url=target,
-            status=response.status_code,
-            headers=headers,
+            status=answer.status,
+            headers=answer.headers,
             body=body,
             sha256=hashlib.sha256(body).hexdigest(),
             fetched_at=datetime.now(UTC),
             attempts=attempt,
             error=error,
             error_kind=kind,
-            not_modified=response.status_code == 304 and error is None,
+            not_modified=answer.status == 304 and error is None,
             wire_bytes=wire_bytes,
         )
 
@@ -327,6 +337,7 @@ class PortalClient:
             return fetched
         if not fetched.body:
             return replace(fetched, error="an answer without a body", error_kind="truncated")
+        is_complete = self._is_complete(fetched.body)
         if len(fetched.body) > PARSED_HERE:  # it takes long, and other pages are not to wait for it
             verdict = await asyncio.to_thread(judge, fetched)
         else:
@@ -334,7 +345,7 @@ class PortalClient:
         fetched = replace(fetched, verdict=verdict)
         if fetched.verdict == "blocked":
             return replace(fetched, error="a page that keeps us out, under status 200", error_kind="blocked")
-        if self._is_complete(fetched.body):
+        if is_complete:
             self._ends_seen = True
             return fetched
         if not self._ends_matter:

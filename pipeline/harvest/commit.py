@@ -41,7 +41,7 @@ def commit(
     ids = store.harvest_ids()
     if ids and harvest_id <= ids[-1]:
         raise StoreError(f"a harvest {harvest_id} cannot follow {ids[-1]}; check this machine's clock")
-    schema = schema_version()
+    schema, pages = schema_version(), _page_hashes(folder)
     files = sync_and_hash(sorted(folder.iterdir()))
     snapshot = staged.snapshot if held_back is None else None
     tables = sync_and_hash(sorted(snapshot.glob("*.parquet"))) if snapshot else {}
@@ -74,7 +74,7 @@ def commit(
         "report": report,
         "run_sha256": run_sha256,
         "previous_run_later_sha256": write_later_sums(store.root / "runs" / ids[-1]) if ids else None,
-        "page_hashes_sha256": hashlib.sha256(_page_hashes(folder)).hexdigest(),
+        "page_hashes_sha256": hashlib.sha256(pages).hexdigest(),
         "files": {name: {**about, "rows": pq.read_metadata(folder / name).num_rows} for name, about in files.items()},
     }
     content = canonical_json(manifest)

@@ -8,7 +8,9 @@ connection many times a request, and goes round the event loop for each. Of a ni
 import asyncio
 import ssl
 import time
-from typing import Final, Self
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import h11
 import httpx
@@ -16,22 +18,31 @@ import httpx
 from pipeline.harvest.answer_heads import clean_start
 from pipeline.harvest.rate_limit import SendSlot
 
+_KEEPALIVE: Final = 4.0  # Apache closes an idle connection after 5 s; a request sent just then would fail
 _PIECE: Final = 65_536  # bytes read at once
 _ENOUGH: Final = 1 << 20  # bytes waiting to be read, at which the peer is asked to stop
 _LONGEST_HEAD: Final = 100 * 1024  # bytes
 
 Header = tuple[bytes, bytes]
 
+KEPT_HEADERS: Final = frozenset(
+    "content-type content-encoding content-length date etag last-modified location retry-after server".split()
+)
+"""The headers of an answer that matter as evidence."""
+
 
 class Connection(asyncio.Protocol):
     """One connection: what came and was not read yet, and who waits for more. One request at a time.
 
     origin: scheme, host and port that it leads to; read_timeout: seconds without a byte at which the peer is given up
+    forwarded_to: what comes before the path in the request line, where it leads to a proxy; added_headers: what that wants
     idle_since: the moment (`time.monotonic`) at which its last answer ended; None while it is in use, and when it is closed
     """
 
     def __init__(self, origin: tuple[str, str, int], read_timeout: float) -> None:
         self.origin = origin
+        self.forwarded_to = b""
+        self.added_headers: tuple[Header, ...] = ()
         self.idle_since: float | None = None
         self.is_closed = False
         self._read_timeout = read_timeout
@@ -87,15 +98,18 @@ class Connection(asyncio.Protocol):
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
-    async def send(
-        self, request: httpx.Request, slot: SendSlot, target: bytes | None = None, added: tuple[Header, ...] = ()
-    ) -> httpx.Response:
-        """Send a request when its slot comes; the body of its answer is not read yet. Raises httpx.TransportError.
-
-        target: what the request line names, where it is not the path; added: further headers, for a proxy
-        """
-        head = await self.exchange(request.method, target or request.url.raw_path, [*added, *request.headers.raw], slot)
-        return httpx.Response(head.status_code, headers=head.headers.raw_items(), stream=_Body(self), request=request)
+    async def get(self, url: httpx.URL, headers: Sequence[Header], slot: SendSlot) -> "Answer":
+        """Send a request when its slot comes; the body of its answer is not read yet. Raises httpx.TransportError."""
+        target = self.forwarded_to + url.raw_path
+        head = await self.exchange("GET", target, [(b"Host", url.netloc), *self.added_headers, *headers], slot)
+        kept: dict[str, str] = {}
+        raw = head.headers.raw_items()
+        for raw_name, raw_value in raw:
+            name = raw_name.lower().decode("latin-1")
+            if name in KEPT_HEADERS:
+                value = raw_value.decode("latin-1")
+                kept[name] = f"{kept[name]}, {value}" if name == "content-encoding" and name in kept else value
+        return Answer(head.status_code, kept, raw, self)
 
     async def exchange(self, method: str, target: bytes, headers: list[Header], slot: SendSlot) -> h11.Response:
         """Send the head of a request, and read that of its answer; after an error the connection is closed."""
@@ -107,23 +121,22 @@ class Connection(asyncio.Protocol):
             except h11.LocalProtocolError as error:
                 raise httpx.LocalProtocolError(str(error)) from error
             await slot.take()
-            await self._write(message)
+            if self._transport is not None and not self._transport.is_closing():  # the answer may be there all the same
+                self._transport.write(message)
+            if not self._room.is_set():
+                await self._drained()
             await slot.sent()
             return await self._head()
         except BaseException:
             self.close()
             raise
 
-    async def _write(self, message: bytes) -> None:
-        if self._transport is None or self._transport.is_closing():
-            return  # the answer may be there all the same
-        self._transport.write(message)
-        if not self._room.is_set():
-            try:
-                async with asyncio.timeout(self._read_timeout):
-                    await self._room.wait()
-            except TimeoutError as error:
-                raise httpx.WriteTimeout(str(error)) from error
+    async def _drained(self) -> None:
+        try:
+            async with asyncio.timeout(self._read_timeout):
+                await self._room.wait()
+        except TimeoutError as error:
+            raise httpx.WriteTimeout(str(error)) from error
 
     # --- answers ----------------------------------------------------------------------------------------------------
 
@@ -183,7 +196,7 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """Keep the connection for the next request where its answer was read to the end, else close it."""
         is_done = self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
-        if is_done and not self._http.trailing_data[0] and not self.has_something_to_read:
+        if is_done and not (self._http.trailing_data[0] or self._received or self._ended):
             self._http.start_next_cycle()
             self.idle_since = time.monotonic()
         else:
@@ -191,10 +204,11 @@ class Connection(asyncio.Protocol):
 
     # --- opening and closing ------------------------------------------------------------------------------------------
 
-    @property
-    def has_something_to_read(self) -> bool:
-        """Of an idle connection: True where the peer has closed it, or sent what nobody asked for."""
-        return bool(self._received) or self._ended or self._transport is None or self._transport.is_closing()
+    def is_usable(self) -> bool:
+        """True where it can be used again: it is idle, not for long, and the peer has neither closed it nor sent anything."""
+        if self.idle_since is None or self.idle_since < time.monotonic() - _KEEPALIVE:
+            return False
+        return not (self._received or self._ended)
 
     def begin_tunnel(self) -> None:
         """From here on the connection leads through the proxy that has agreed to it."""
@@ -227,20 +241,15 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._transport.abort)
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body of an answer as it arrives."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The head of an answer, and the connection on which its body comes (`connection.piece`); see `Connection.finish`.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    headers: KEPT_HEADERS, names in lower case; the values of a content-encoding that comes several times are joined
+    raw_headers: all of them, as they came
+    """
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        piece = await self._connection.piece()
-        if not piece:
-            raise StopAsyncIteration
-        return piece
-
-    async def aclose(self) -> None:
-        self._connection.finish()
+    status: int
+    headers: dict[str, str]
+    raw_headers: Sequence[Header]
+    connection: Connection

@@ -87,6 +87,7 @@ def read_page(page: SpooledPage, body: bytes, parsed: ParsedPage | Exception) ->
             error=page.error or why,
             error_kind=page.error_kind or PARSER_FAILED,
         )
+    findings = [dict[str, Any](finding) for finding in parsed.findings]
     has_record = bool(parsed.tables) and (parsed.kind, parsed.code) == (page.kind, page.code)
     shows_another = bool(parsed.tables) and not has_record
     return replace(
@@ -99,7 +100,7 @@ def read_page(page: SpooledPage, body: bytes, parsed: ParsedPage | Exception) ->
         encoding=parsed.encoding,
         evaluation_quarter=parsed.evaluation_quarter,
         tables=parsed.tables if has_record else None,
-        findings=[dict[str, Any](finding) for finding in parsed.findings],
+        findings=findings,
         unclaimed=parsed.unclaimed if has_record else [],
     )
 

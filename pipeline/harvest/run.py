@@ -124,7 +124,10 @@ class HarvestRun:
             publish_replay(store, settings, new_harvest_id(store))
             known = known_pages(store)
         pages = plan(settings, scope, known)
-        swept, sweep = planned_sweep(settings, scope, store, known) if settings.sweep else ([], {})
+        sweep: dict[str, Any] = {}
+        if settings.sweep:
+            refs, sweep = planned_sweep(settings, scope, store, known)
+            pages += [("sweep", ref) for ref in refs]
         run = cls(settings, store, scope, new_harvest_id(store), known, resumed=False, due=due)
         began = run._started_at.isoformat()
         about = {
@@ -136,7 +139,7 @@ class HarvestRun:
             "sweep": sweep,
             "due": due.isoformat() if due else None,
         }
-        pending = run.spool.begin([*pages, *(("sweep", ref) for ref in swept)], about)
+        pending = run.spool.begin(pages, about)
         run.log("begun", portal=settings.portal, pending=pending)
         return run
 
@@ -361,7 +364,9 @@ class HarvestRun:
             raise PortalError(f"nothing came from {self.settings.portal} ({why}); what was published before stays")
         sources = self.spool.sources()
         # the serials at which the sweep found nothing leave no trace
-        swept = {key for key, source in sources.items() if source == "sweep"} - self.known.keys()
+        swept: set[str] = set()
+        if "sweep" in sources.values():
+            swept = {key for key, source in sources.items() if source == "sweep"} - self.known.keys()
         staged = stage(
             self.store,
             self.harvest_id,

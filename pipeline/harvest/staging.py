@@ -70,8 +70,8 @@ def stage(
     folder = store.root / "tmp" / harvest_id
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    staged = Staged(store, harvest_id, folder, [], previous)
     versions = _NewVersions(store, harvest_id)
+    staged = Staged(store, harvest_id, folder, [], previous)
     with HarvestFiles(folder) as files:
         progress: dict[str, float] = {}
         for row, page in _page_rows(fetched, previous, harvest_id, suspect_nights):

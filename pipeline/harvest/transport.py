@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import ssl
-import time
 from base64 import b64encode
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +23,6 @@ Origin = tuple[str, str, int]
 """Scheme, host and port."""
 
 _FAMILY_DELAY: Final = 0.25  # seconds until the next address of a host is tried beside the first, as RFC 8305 advises
-_KEEPALIVE: Final = 4.0  # Apache closes an idle connection after 5 s; a request sent just then would fail
 _LEGACY_SERVER_CONNECT: Final = 0x4  # of OpenSSL 3; Python names it from 3.12 on
 _OLD_TLS: Final = frozenset(
     (
@@ -59,44 +57,45 @@ class Connections:
         if self._proxy and self._proxy.raw_auth:
             self._for_proxy = ((b"Proxy-Authorization", b"Basic " + b64encode(b":".join(self._proxy.raw_auth))),)
 
-    async def send(self, request: httpx.Request, slot: SendSlot) -> httpx.Response:
-        """Send a request when its slot comes; the body of its answer is not read yet. Raises httpx.TransportError."""
-        url = request.url
+    def idle(self, url: httpx.URL) -> Connection | None:
+        """An open connection to the host of an address that is free."""
+        origin = _origin(url)
+        for connection in self._open:
+            if connection.origin == origin and connection.is_usable():
+                return connection
+        return None
+
+    async def opened(self, url: httpx.URL, slot: SendSlot) -> Connection:
+        """A new connection, through the proxy where there is one. Raises httpx.TransportError.
+
+        slot: that of the request, which others may use while the connection is being opened
+        """
         if url.scheme not in ("http", "https"):
             raise httpx.UnsupportedProtocol(f"no http:// or https:// before {url}")
-        connection = self._idle(_origin(url)) or await self._opened(url, slot)
-        if self._proxy and url.scheme == "http":
-            target = b"http://" + url.netloc + url.raw_path
-            return await connection.send(request, slot, target, self._for_proxy)
-        return await connection.send(request, slot)
-
-    def _idle(self, origin: Origin) -> Connection | None:
-        """An open connection that is free; the one used last. All that cannot be used again are closed."""
-        last_used = time.monotonic() - _KEEPALIVE
-        for connection in self._open:
-            idle_since = connection.idle_since
-            if idle_since is not None and (idle_since < last_used or connection.has_something_to_read):
-                connection.close()
-        self._open = [connection for connection in self._open if not connection.is_closed]
-        free = [one for one in self._open if one.origin == origin and one.idle_since is not None]
-        return max(free, key=lambda connection: connection.idle_since or 0.0, default=None)
-
-    async def _opened(self, url: httpx.URL, slot: SendSlot) -> Connection:
-        """A new connection, through the proxy where there is one."""
-        slot.leave()  # opening a connection may take long
-        if len(self._open) >= self._most and (idle := next((one for one in self._open if one.idle_since), None)):
-            idle.close()
+        self._make_room()
         first = self._proxy.url if self._proxy else url
-        connection = await self._connected(_origin(first), _origin(url))
+        to, origin = _origin(first), _origin(url)
+        connection = await self._connected(to, origin, slot)
         self._open.append(connection)
+        if self._proxy and url.scheme == "http":
+            connection.forwarded_to, connection.added_headers = b"http://" + url.netloc, self._for_proxy
         if first.scheme == "https":
             await connection.start_tls(self._tls, first.raw_host.decode(), self._connect_timeout)
         if self._proxy and url.scheme == "https":
             await self._tunnel(connection, slot)
         return connection
 
-    async def _connected(self, to: Origin, origin: Origin) -> Connection:
+    def _make_room(self) -> None:
+        """Close what cannot be used again, and what is idle where there are as many as there may be."""
+        self._open = [one for one in self._open if not one.is_closed]
+        for connection in list(self._open):
+            if connection.idle_since and (len(self._open) >= self._most or not connection.is_usable()):
+                connection.close()
+                self._open.remove(connection)
+
+    async def _connected(self, to: Origin, origin: Origin, slot: SendSlot) -> Connection:
         loop = asyncio.get_running_loop()
+        slot.leave()
         try:
             async with asyncio.timeout(self._connect_timeout):
                 _, connection = await loop.create_connection(
@@ -130,12 +129,10 @@ def _origin(url: httpx.URL) -> Origin:
     return url.scheme, url.raw_host.decode(), url.port or (443 if url.scheme == "https" else 80)
 
 
-def request_headers(settings: Settings) -> httpx.Headers:
+def request_headers(settings: Settings) -> tuple[Header, ...]:
     """The headers of every request."""
-    user_agent = user_agent_of(settings.contact)
-    return httpx.Headers(
-        {"User-Agent": user_agent, "Accept": "text/html,*/*;q=0.5", "Accept-Encoding": "gzip, deflate"}
-    )
+    accepted = (b"Accept", b"text/html,*/*;q=0.5"), (b"Accept-Encoding", b"gzip, deflate")
+    return (b"User-Agent", user_agent_of(settings.contact).encode("latin-1", "replace")), *accepted
 
 
 def user_agent_of(contact: str) -> str:

@@ -30,8 +30,7 @@ def agency_table(pages: pa.Table, projects: pa.Table, project_kpis: pa.Table, li
     names = _printed_names(projects)
     shown = {code for (code,) in (*_rows(project_kpis, "project_kpis"), *_rows(links, "result_list_links"))}
     keys = {key for key, version in _rows(pages, "pages") if version is not None}
-    agencies = {*map(agency_of_code, shown), *map(agency_of_page, keys)}
-    seen = {code for code in agencies if AGENCY_CODE.fullmatch(code)}
+    seen = set(filter(AGENCY_CODE.fullmatch, (*map(agency_of_code, shown), *map(agency_of_page, keys))))
     return pa.Table.from_pylist(agency_rows(seen, names), arrow_schemas()["agencies"])
 
 

@@ -40,14 +40,14 @@ _DIGITS: Final = 4
 def project_overview(tables: list[pa.Table], day: date) -> pa.Table:
     """One row a project, as of a day. tables: those of NEEDED, or only their columns in it"""
     projects, reports, steps, kpis, changes, flags = tables
+    targets = [kpis[name].to_pylist() for name in ("unit", "target_value", "achieved_value")]
     planned = planned_by_code(steps, day)
+    attained = Counter(compress(kpis["project_code"].to_pylist(), map(is_attained, *targets)))
     weights = _per_project(steps, "weight_percent", "sum")
     last = _per_project(reports, "reported_on_date", "max")
     counts = {name: _counts(table) for name, table in (("reports", reports), ("steps", steps), ("kpis", kpis))}
     troubled = reports.filter(pc.or_(pc.is_valid(reports["problems"]), pc.is_valid(reports["obstacles"])))
     with_problems = frozenset(troubled["project_code"].to_pylist())
-    targets = (kpis[name].to_pylist() for name in ("unit", "target_value", "achieved_value"))
-    attained = Counter(compress(kpis["project_code"].to_pylist(), map(is_attained, *targets)))
     rewritten = _nights_with_rewrites(changes)
     flagged = _counts(flags)
     rows: list[dict[str, Any]] = []

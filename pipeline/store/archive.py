@@ -151,8 +151,9 @@ class Archive(Harvests):
 
         Proven are the bytes that the harvest's own manifest names. All others are only derived, and never built on.
         """
-        committed = set(self.harvest_ids())
-        for id_ in reversed(ids_in(self.root / "snapshots")):
+        snapshots = ids_in(self.root / "snapshots")
+        committed = set(self.harvest_ids()) if snapshots else ()
+        for id_ in reversed(snapshots):
             if id_ <= harvest_id and id_ in committed and self.is_proven(id_) and self._is_base(id_):
                 return id_
         return None

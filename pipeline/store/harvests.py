@@ -17,7 +17,7 @@ import zstandard
 from pipeline.errors import MissingPageError, StoreDamagedError, StoreError
 from pipeline.store.document_shapes import is_manifest
 from pipeline.store.durable import is_unaltered, read_document
-from pipeline.store.index import committed_ids, listed_harvests, read_head
+from pipeline.store.index import committed_harvests, listed_harvests, read_head
 from pipeline.store.layout import HARVEST_ID, MANIFEST, Folder, harvest_id_at
 from pipeline.store.packs import harvest_folder, pack_of, parquet_source
 from pipeline.store.points_in_time import When, end_of
@@ -33,10 +33,9 @@ class Harvests:
 
     def harvest_ids(self, *, published_only: bool = False) -> list[str]:
         """All committed harvests, oldest first."""
-        ids = committed_ids(self.root)
+        ids, listed = committed_harvests(self.root)
         if not published_only:
             return ids
-        listed = listed_harvests(self.root).published
         return [id_ for id_ in ids if (listed[id_] if id_ in listed else self.manifest(id_)["published"])]
 
     def check_chain(self) -> None:

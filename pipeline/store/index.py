@@ -53,8 +53,11 @@ def read_head(root: Path) -> dict[str, Any]:
     return head if is_head(head) else {}
 
 
-def committed_ids(root: Path) -> list[str]:
-    """All committed harvests, oldest first. Raises StoreDamagedError for a pack that cannot be read."""
+def committed_harvests(root: Path) -> tuple[list[str], Mapping[str, bool]]:
+    """All committed harvests, oldest first, and which of them head.json lists, and whether they were published.
+
+    Raises StoreDamagedError for a pack that cannot be read.
+    """
     listed = listed_harvests(root)  # before the folders: a writer may be adding a harvest
     folder = root / "harvests"
     ids = set(ids_in(folder))
@@ -64,4 +67,4 @@ def committed_ids(root: Path) -> list[str]:
         for pack in there:
             if pack.name not in listed.packs:
                 ids.update(packed_ids(pack))
-    return sorted(ids)
+    return sorted(ids), listed.published

@@ -350,9 +350,10 @@ def _needed(spec: Derived, sources: Mapping[str, pa.Table | Path]) -> list[pa.Ta
 
 def changes_of_harvest(file: Folder | None, harvest_id: str) -> pa.Table:
     """The rows of `changes` that one harvest brought. file: its own file of changes, None where it has none"""
-    day, schema = harvest_day(harvest_id), arrow_schemas()["changes"]
+    schema = arrow_schemas()["changes"]
     own = ("harvest_id", "change_no", "harvest_date")
-    rows = read_as(file, pa.schema([field.remove_metadata() for field in schema if field.name not in own]))
+    stored = pa.schema([field.remove_metadata() for field in schema if field.name not in own])
+    day, rows = harvest_day(harvest_id), read_as(file, stored)
     personal = pc.equal(rows["table"], "contacts")
     for name in ("before", "after"):
         hidden = pc.and_(personal, pc.is_valid(rows[name]))
