@@ -137,6 +137,15 @@ class _View:
             return "#annex"
         return f"{self.file_of(number) if number > 1 else ''}#{anchor}"
 
+    @property
+    def said_of_left_out(self) -> str:
+        """How many changes are here, how many are left out, and where those are."""
+        sentence = self.words.t(
+            "Here are the %s gravest changes; `bma-progress report --out report.html` also writes the other %s.",
+            "ที่นี่แสดง %s รายการที่ร้ายแรงที่สุด อีก %s รายการอยู่ในรายงานแบบ HTML (`bma-progress report --out report.html`)",
+        )
+        return sentence % (f"{len(self.rows) - self.left_out:,}", f"{self.left_out:,}")
+
     def number_of(self, cards: list[Card]) -> int:
         """How many changes some cards show."""
         return sum(len(card.rows) for card in cards)
