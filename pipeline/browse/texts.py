@@ -3,7 +3,7 @@
 from typing import Final
 
 from pipeline.publish import report_words
-from pipeline.publish.charts import MONTHS_TH
+from pipeline.publish.charts import MONTHS_EN, MONTHS_TH
 from pipeline.schema.columns import TABLES
 
 LANGUAGES: Final = ("th", "en")
@@ -180,7 +180,6 @@ _COLUMNS: Final = {
 }
 """Columns whose name says too little; others are shown by their name, in Thai by the portal's label."""
 
-_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _LABELS: Final = {
     (name, column.name): column.label_th
     for name, table in TABLES.items()
@@ -233,11 +232,7 @@ class Words(report_words.Words):
         number = int(month[5:7]) - 1
         if self._place:
             return f"{MONTHS_TH[number]} {int(month[:4]) + 543}"
-        return f"{_MONTHS[number]} {month[:4]}"
-
-    def chart_month(self, month: str) -> str:
-        """A month of the chart, which names it in Thai."""
-        return month if self._place else _MONTHS[MONTHS_TH.index(month)]
+        return f"{MONTHS_EN[number]} {month[:4]}"
 
     def day(self, day: str | None) -> str:
         """A day such as 2026-11-22; in Thai with its Buddhist year beside it."""

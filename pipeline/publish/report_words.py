@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from pipeline.compare.classify import DETAILS, MEANINGS, SEVERITIES
 from pipeline.compare.timeline import OUTCOMES
+from pipeline.publish import charts
 from pipeline.publish.report_texts import (
     COLUMN_NAMES_TH,
     DETAILS_TH,
@@ -78,6 +79,10 @@ class Words:
             return ""
         thai = f"{day.day} {MONTHS_TH[day.month - 1]} พ.ศ. {day.year + 543} ({day})"
         return self.t(f"{day} (B.E. {day.year + 543})", thai)
+
+    def chart_month(self, month: str) -> str:
+        """A month of the chart, which names it in Thai."""
+        return self.t(charts.MONTHS_EN[charts.MONTHS_TH.index(month)], month)
 
     def table(self, table: str) -> str:
         """What one row of a table is."""

@@ -58,6 +58,7 @@ def test_every_difference_is_in_the_report_with_both_values(three_nights: Path) 
     shown = [row for row in compared.changes.to_pylist() if row["detail"] != "part_of_record"]
     changes = page.css(".change")
     assert len(changes) == len(shown)
+    assert "Oct" in [month.text() for month in page.css("svg text")], "English months in an English report"
     texts = [text_of(change) for change in changes]
     for row in shown:
         what = row["column"] or row["change"]
