@@ -24,9 +24,6 @@ from parsers.thai import BANGKOK
 from parsers.truncation import is_cut_off, is_open
 from parsers.verdict import RESULT_LIST_TITLE, Kind, Verdict, is_cut_title, kind_of
 
-PARSER_VERSION: Final = "5"
-"""Changes whenever the same bytes can give other rows."""
-
 _CODE_IN_URL: Final = re.compile(
     r"[?&](?:(?:pid|project_id)=([0-9]{8}-[0-9]{4}|[0-9]{4}-[0-9]{3,4}|[0-9]{1,4})|selDEP=([0-9]{8}))(?![0-9-])",
     re.IGNORECASE,

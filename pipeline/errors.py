@@ -1,7 +1,6 @@
 """The errors that users may see. Each says in one sentence what happened, where, and what to do."""
 
 import errno
-import sqlite3
 from pathlib import Path
 from typing import Final
 
@@ -81,7 +80,7 @@ def refused_by_machine(error: BaseException, place: Path) -> MachineError | None
     """
     if isinstance(error, OSError) and error.errno in _REFUSED:
         place, why = Path(error.filename) if error.filename else place, error.strerror
-    elif isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorname", "").startswith(_REFUSED_DATABASE):
+    elif getattr(error, "sqlite_errorname", "").startswith(_REFUSED_DATABASE):
         why = str(error)
     else:
         return None

@@ -1,6 +1,5 @@
 """Text that is safe to print: the one function that makes foreign text plain, and the one way to a terminal for all commands."""
 
-import json
 import re
 from typing import Final
 
@@ -30,6 +29,8 @@ def json_printable(document: str) -> str:
 
 
 def _escape(letter: str) -> str:
+    import json
+
     return json.dumps(letter)[1:-1] if ord(letter) > 0xFFFF else f"\\u{ord(letter):04x}"
 
 

@@ -3,10 +3,8 @@
 Sources in order: arguments, environment, bma-progress.toml, defaults.
 """
 
-import difflib
 import errno
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -298,9 +296,6 @@ _SECRETS: Final = ("notify_webhook",)
 """Settings that come from the environment alone, and whose values are never shown."""
 _HIDDEN: Final = (*_SECRETS, "notify_urls", "ping_url")
 """Settings whose values are never shown."""
-_WATCH: Final = 'a table such as { agencies = ["50240000"], codes = [], meanings = ["report_removed"] }'
-
-_AGENCIES: Final = "codes of 8 digits such as 50240000, or their first 4, in quotes and separated by commas"
 
 
 def config_file() -> Path:
@@ -377,7 +372,7 @@ def _file_values(file: Path) -> dict[str, Any]:
     try:
         if file.exists() and not (file.is_file() or file.is_dir()):  # a named pipe would be waited for without an end
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        content = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         if os.environ.get(CONFIG_VARIABLE):
             raise SettingsError(f"{CONFIG_VARIABLE} names {file}, which does not exist; correct or unset it") from None
@@ -388,6 +383,10 @@ def _file_values(file: Path) -> dict[str, Any]:
         ) from None
     except UnicodeDecodeError:
         raise SettingsError(f"the settings file {file} is no UTF-8 text; save it as UTF-8") from None
+    import tomllib
+
+    try:
+        return tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(
             f"the settings file {file} is no TOML: {_lower_first(str(error))}; correct that line"
@@ -410,6 +409,8 @@ def _explain(error: WrongValueError, given: Mapping[str, Any], file_values: Mapp
 
 
 def _suggestion(name: str, prefix: str = "") -> str:
+    import difflib
+
     close = difflib.get_close_matches(name.lower(), SETTINGS, n=1)
     if not close:
         return ""

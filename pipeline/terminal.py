@@ -1,21 +1,19 @@
 """Output for people: text in columns, colours, and tables that fit a terminal."""
 
-import io
 import re
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-from rich.segment import Segment
 
 from pipeline.plain_text import printable, say
 
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
 _JOINED: Final = re.compile(r"[\u0E31\u0E33-\u0E3A\u0E47-\u0E4E\u0300-\u036F\u200D\uFE0F]")
 _LEADING_VOWELS: Final = "เแโใไ"
-_PIPED_WIDTH: Final = 10_000
-"""Columns of piped output: far wider than any line, so that nothing is wrapped or cut."""
 
 
 def one_line(value: str | None, longest: int) -> str:
@@ -42,34 +40,59 @@ def can_cut(text: str, place: int) -> bool:
     return not _JOINED.match(text[place]) and text[place - 1] not in _LEADING_VOWELS
 
 
-def as_text(content: RenderableType) -> str:
-    """Rich content as plain lines, for files and pipes: no colour, nothing wrapped, no blanks at the ends of lines."""
-    out = io.StringIO()
-    Console(file=out, width=_PIPED_WIDTH, color_system=None, force_terminal=False).print(content, soft_wrap=True)
-    return "".join(f"{line.rstrip()}\n" for line in printable(out.getvalue()).split("\n")[:-1])
-
-
 class _Plain:
     """Rich content whose texts are made plain before they are coloured."""
 
-    def __init__(self, content: RenderableType) -> None:
+    def __init__(self, content: "RenderableType") -> None:
         self._content = content
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from rich.segment import Segment
+
         for segment in console.render(self._content, options):
             yield Segment(printable(segment.text), segment.style, segment.control)
 
 
-def show(content: RenderableType) -> None:
-    """Print rich content on standard output: in colour and fitted to the width of a terminal, plain elsewhere."""
-    if sys.stdout.isatty():
-        Console(highlight=False).print(_Plain(content))
-    else:
-        say(as_text(content), nl=False)
+def show(content: "RenderableType") -> None:
+    """Print rich content on a terminal: in colour and fitted to its width."""
+    from rich.console import Console
+
+    Console(highlight=False).print(_Plain(content))
+
+
+class Fields(NamedTuple):
+    """What is said of one thing. fields: name, text and colour of each; below: lines below them"""
+
+    fields: Sequence[tuple[str, str, str]]
+    below: str
+
+    def __str__(self) -> str:
+        width = max(len(name) for name, _, _ in self.fields)
+        lines = [f"{name:<{width}}  {text}".rstrip() for name, text, _ in self.fields]
+        return "\n".join([*lines, self.below])
+
+
+def show_fields(about: Fields) -> None:
+    """Print fields on standard output: as a grid in colour on a terminal, plain elsewhere."""
+    if not sys.stdout.isatty():
+        say(str(about), nl=False)
+        return
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, text, colour in about.fields:
+        grid.add_row(name, Text(text, colour))
+    show(Group(grid, Text(about.below, end="")))
 
 
 def terminal_width() -> int:
     """Columns of the terminal."""
+    from rich.console import Console
+
     return Console().width
 
 

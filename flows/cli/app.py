@@ -4,9 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
-from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,6 +52,8 @@ class _LazyCommands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
             close = get_close_matches(args[0], self.list_commands(ctx), n=1)
             raise click.UsageError(
                 f"there is no command {args[0]!r}{f'; did you mean {close[0]}?' if close else ''}", ctx
@@ -130,6 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> Any:
 
 def _sentence(error: Exception) -> str | None:
     """The sentence for an error; None for a defect of the program, which needs its traceback."""
+    from json import JSONDecodeError
+
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "bma-progress"
         return f"{error.format_message().rstrip('.')}; see `{command} --help`"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import StoreDamagedError
-from pipeline.store.archive import Archive
+from pipeline.store.catalog import Catalog
 from pipeline.store.head_line import later_harvests, missing_history
 from pipeline.store.kept_lines import KeptLine
 from pipeline.store.signatures import SignatureError, check_signature
@@ -16,7 +16,7 @@ _DO_NOT_TRUST: Final = "as it is, it proves nothing: compare with the file that 
 
 
 def compare_with_lines(
-    archive: Archive, lines: Sequence[KeptLine], timestamp_ca: Path | None, allowed_signers: Path | None
+    catalog: Catalog, lines: Sequence[KeptLine], timestamp_ca: Path | None, allowed_signers: Path | None
 ) -> tuple[list[VerifyProblem], list[str]]:
     """What shows that the store lacks the history of some lines, and sentences about the lines that it contains."""
     problems: list[VerifyProblem] = []
@@ -26,18 +26,18 @@ def compare_with_lines(
             stamped, wrong = _stamps(kept, timestamp_ca)
             signed, forged = _signatures(kept, allowed_signers)
             problems += wrong + forged
-            if problem := missing_history(archive, kept.line):
+            if problem := missing_history(catalog, kept.line):
                 problems.append(problem)
             else:
-                contained += [_contained(archive, kept), *(_proven(kept, one) for one in stamped), *signed]
+                contained += [_contained(catalog, kept), *(_proven(kept, one) for one in stamped), *signed]
     except StoreDamagedError as error:
         problems.append(VerifyProblem("--expect", str(error), RESTORE))
     return problems, contained
 
 
-def _contained(archive: Archive, kept: KeptLine) -> str:
+def _contained(catalog: Catalog, kept: KeptLine) -> str:
     id_ = kept.line.harvest_id
-    if later := later_harvests(archive, kept.line):
+    if later := later_harvests(catalog, kept.line):
         return f"the store goes on from the line's harvest {id_} with {later:,} harvest(s)"
     return f"the store ends with the line's harvest {id_}"
 

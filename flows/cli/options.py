@@ -75,12 +75,10 @@ def _prepare(ctx: click.Context, param: click.Parameter, value: Path | None) -> 
 
 
 portal_option = click.option("--portal", help="Address of the portal.")
-data_option = click.option(
-    "--data",
-    type=_StorePlace(),
-    callback=_prepare,
-    help="Folder of the store, or an address such as s3://bucket/folder.",
-)
+_PLACE = "Folder of the store, or an address such as s3://bucket/folder."
+data_option = click.option("--data", type=_StorePlace(), callback=_prepare, help=_PLACE)
+documents_option = click.option("--data", type=_StorePlace(), help=_PLACE)
+"""For commands that need only the documents of a store, and no table."""
 orchestrator_option = click.option(
     "--orchestrator",
     type=click.Choice(["prefect", "none"]),

@@ -14,16 +14,18 @@ from flows.cli.options import (
     check_runner,
     dask_option,
     data_option,
+    documents_option,
     runner_option,
 )
 from flows.cli.output import write_file
-from flows.cli.stores import named_store, store_place
+from flows.cli.stores import named_catalog, named_store, store_place
 from pipeline.errors import BmaProgressError, StoreDamagedError
 from pipeline.plain_text import complain, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.harvest.verify_rows import RowCheck
     from pipeline.settings import Settings
     from pipeline.store.archive import Archive
     from pipeline.store.head_line import HeadLine
@@ -52,20 +54,22 @@ timestamp_ca_option = click.option(
     metavar="FILE",
     help="Also check the SSH signatures of the line (see `man ssh-keygen`).",
 )
-@data_option
+@documents_option
 def verify(
     deep: bool, expect: str | None, timestamp_ca: Path | None, allowed_signers: Path | None, data: Path | None
 ) -> None:
     """Check every file of the store against the manifests and their chain."""
-    from pipeline.harvest.verify_rows import RowCheck
     from pipeline.store.kept_lines import read_lines
-    from pipeline.store.verify import verify_remote, verify_store
 
     place, lines = store_place(data), read_lines(expect) if expect else []
-    rows = RowCheck() if deep else None
-    if isinstance(place, str):  # noqa: SIM108 - as one expression it is hard to read
+    rows = _row_check() if deep else None
+    if isinstance(place, str):
+        from pipeline.store.verify_remote import verify_remote
+
         problems = verify_remote(place, deep=deep, rows=rows)
     else:
+        from pipeline.store.verify import verify_store
+
         problems = verify_store(place, deep=deep, rows=rows)
     contained: list[str] = []
     if lines:
@@ -85,6 +89,15 @@ def verify(
         say(_about_latest(place, deep=deep))
 
 
+def _row_check() -> "RowCheck":
+    from flows.cli.startup import import_arrow_without_pandas
+
+    import_arrow_without_pandas()
+    from pipeline.harvest.verify_rows import RowCheck  # with the parser, which bytes are checked without
+
+    return RowCheck()
+
+
 def _compare(
     data: Path | None, lines: "Sequence[KeptLine]", timestamp_ca: Path | None, allowed_signers: Path | None
 ) -> "tuple[list[VerifyProblem], list[str]]":
@@ -93,29 +106,35 @@ def _compare(
     from pipeline.store.verify_bytes import RESTORE, VerifyProblem
 
     try:
-        archive = named_store(data)
+        catalog = named_catalog(data)
     except StoreDamagedError as error:
         return [VerifyProblem("--expect", str(error), RESTORE)], []
-    return compare_with_lines(archive, lines, timestamp_ca or load_settings().timestamp_ca, allowed_signers)
+    return compare_with_lines(catalog, lines, timestamp_ca or load_settings().timestamp_ca, allowed_signers)
 
 
 def _about_latest(folder: Path, *, deep: bool) -> str:
     """What a check that found no damage says of `latest`."""
-    from pipeline.store.archive import Archive
+    from pipeline.store.catalog import Catalog
 
-    archive = Archive(folder)
-    latest = archive.latest_id()
+    catalog = Catalog(folder)
+    latest = catalog.latest_id()
     if latest is None:
         return "latest: nothing is published"
-    if deep and archive.snapshot(latest):
+    if deep and _has_snapshot(folder, latest):
         return f"latest shows harvest {latest}: the rows that harvests/ derive"
-    if archive.is_proven(latest):
+    if catalog.is_proven(latest):
         return f"latest shows harvest {latest}: the bytes that its manifest names"
     return f"latest shows harvest {latest}: no manifest names its bytes; `verify --deep` compares them with harvests/"
 
 
+def _has_snapshot(folder: Path, harvest_id: str) -> bool:
+    from pipeline.store.archive import Archive
+
+    return Archive(folder).snapshot(harvest_id) is not None
+
+
 @click.command(cls=AdvancedCommand)
-@data_option
+@documents_option
 @click.option("--timestamp", metavar="URL", help="Have the line stamped by this RFC 3161 time-stamp authority.")
 @timestamp_ca_option
 @click.option(
@@ -132,7 +151,7 @@ def head(
     """The line that proves the history so far: keep it elsewhere, and give it to `verify --expect` later."""
     from pipeline.store.head_line import head_line
 
-    line = head_line(named_store(data))
+    line = head_line(named_catalog(data))
     content = f"{line}\n"
     if timestamp is not None:
         content += _stamp(line, timestamp, timestamp_ca)
@@ -168,7 +187,10 @@ def _stamp(line: "HeadLine", address: str, ca: Path | None) -> str:
 @data_option
 def evidence(code: str, out: Path, data: Path | None) -> None:
     """A bundle that proves itself: stored pages, a WARC, rows, hashes (`sha256sum -c SHA256SUMS`)."""
-    from pipeline.publish.evidence import write_evidence
+    from flows.cli.startup import hidden
+
+    with hidden("fsspec"):  # which warcio would load for archives at other places: a tenth of a second
+        from pipeline.publish.evidence import write_evidence
 
     pages = write_evidence(named_store(data), code, out)
     say(f"{out} holds {pages} pages of {code}; check it with: sh {out}/check.sh")

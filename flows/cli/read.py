@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.cli.completion import nights, queries
-from flows.cli.options import OUT_FILE, data_option
+from flows.cli.options import OUT_FILE, data_option, documents_option
 from flows.cli.output import readable, remark
-from flows.cli.stores import named_store
+from flows.cli.stores import named_catalog, named_store
 from pipeline.errors import BmaProgressError
 from pipeline.plain_text import complain, say, say_json, say_utf8
 
 if TYPE_CHECKING:
     from pipeline.operate.status import Condition
     from pipeline.settings import Settings
-    from pipeline.store.archive import Archive
+    from pipeline.store.catalog import Catalog
 
 MAX_PAGE_BYTES = 16_000_000
 """No page of the portal comes near this size (the largest seen has some 100 kB)."""
@@ -88,14 +88,14 @@ def _read_page_file(file: Path) -> bytes:
 @click.option("--late-hours", type=float, help="How old the last published harvest may be; else as the setting says.")
 @click.option("--notify", is_flag=True, help="Also notify every way that the settings name, once for each event.")
 @click.option("--verbose", is_flag=True, help="All of the newest report: coverage by agency, oddities, failures.")
-@data_option
+@documents_option
 def status(style: str, late_hours: float | None, notify: bool, verbose: bool, data: Path | None) -> None:
     """The last harvest, its coverage and its complaints; how stale the data is."""
     from pipeline.operate.status import condition, status_document, status_metrics, status_view
     from pipeline.settings import load_settings
-    from pipeline.terminal import show
+    from pipeline.terminal import show_fields
 
-    store = named_store(data)
+    store = named_catalog(data)
     settings = load_settings(late_hours=late_hours)
     found = condition(store, settings.late_hours)
     if style == "json":
@@ -105,14 +105,14 @@ def status(style: str, late_hours: float | None, notify: bool, verbose: bool, da
     elif style == "prometheus":
         say_utf8(status_metrics(store, found))
     else:
-        show(status_view(store, found, verbose=verbose))
+        show_fields(status_view(store, found, verbose=verbose))
     if notify:
         _notify(store, found, settings)
     if not found.is_good:
         sys.exit(1)
 
 
-def _notify(store: "Archive", found: "Condition", settings: "Settings") -> None:
+def _notify(store: "Catalog", found: "Condition", settings: "Settings") -> None:
     from pipeline.operate.notify import event_of, send_event, sent_log, ways_of
 
     event = event_of(store, found)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.store.archive import Archive
+    from pipeline.store.catalog import Catalog
 
 
 def store_place(data: Path | None) -> str | Path:
@@ -21,3 +22,11 @@ def named_store(data: Path | None) -> "Archive":
     from pipeline.store.writer import open_archive
 
     return open_archive(store_place(data))
+
+
+def named_catalog(data: Path | None) -> "Catalog":
+    """The store, opened for its documents alone, which is quicker. Raises StoreError."""
+    from pipeline.store.catalog import Catalog
+
+    place = store_place(data)
+    return Catalog(place) if isinstance(place, Path) else named_store(data)  # a mirror is brought up to date first

@@ -3,19 +3,19 @@
 import io
 import json
 from collections import Counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.cells import cell_len
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from pipeline.compare.classify import MEANINGS, meaning_order, severity_of
 from pipeline.compare.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.compare.text_diff import MARKS, changed_words, excerpt, is_text_change
 from pipeline.terminal import aligned, clipped, one_line
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _LONGEST: Final = 90  # columns of a changed value in the text format
 _LONGEST_KEY: Final = 48
@@ -44,11 +44,15 @@ def format_changes(changes: pa.Table, style: str) -> bytes:
     return _plain_text(changes).encode()
 
 
-def changes_on_terminal(changes: pa.Table, width: int) -> RenderableType:
+def changes_on_terminal(changes: pa.Table, width: int) -> "RenderableType":
     """The text format for a terminal: coloured by severity and fitted to its width, unless there are very many changes.
 
     width: columns of the terminal; where they are too few for a table, each change takes two lines
     """
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
     rows = _listed(changes)
     if not rows or len(rows) > _MOST_IN_TABLE:
         return Text(_plain_text(changes), end="")

@@ -16,10 +16,10 @@ from pipeline.errors import StoreError
 from pipeline.harvest.staging import Staged
 from pipeline.schema.columns import schema_version
 from pipeline.store.durable import canonical_json, file_sha256, sync_and_hash, sync_file, sync_folder
-from pipeline.store.harvests import page_hashes
 from pipeline.store.head import add_to_head
 from pipeline.store.layout import FORMAT, MANIFEST
 from pipeline.store.run_files import write_later_sums
+from pipeline.store.stored_pages import page_hashes
 
 
 def commit(

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, fields
 
-from pipeline.store.archive import Archive
+from pipeline.store.catalog import Catalog
 from pipeline.store.document_shapes import is_anchor
 from pipeline.store.durable import read_document
 from pipeline.store.run_files import ANCHOR_FILE
@@ -24,7 +24,7 @@ class Anchored:
     problems: list[str]
 
 
-def anchor_of(store: Archive, harvest_id: str) -> Anchored | None:
+def anchor_of(store: Catalog, harvest_id: str) -> Anchored | None:
     """How the anchoring of a harvest ended; None where none was asked for, or its file cannot be read."""
     try:
         about = json.loads(read_document(store.root / "runs" / harvest_id / ANCHOR_FILE))

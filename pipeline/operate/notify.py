@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pipeline.operate.delivery import is_encrypted, post, run_command, send_text
 from pipeline.operate.status import Condition
 from pipeline.settings import Settings
-from pipeline.store.archive import Archive
+from pipeline.store.catalog import Catalog
 from pipeline.store.layout import beside
 
 What = Literal["held_back", "failed", "late", "recovered", "watched"]
@@ -60,7 +60,7 @@ def sent_log(store: Path) -> Path:
     return beside(store, "told")  # the name since the first version: another one would send every event again
 
 
-def event_of(store: Archive, found: Condition) -> Event | None:
+def event_of(store: Catalog, found: Condition) -> Event | None:
     """The event of a store's condition; None where it is good."""
     if found.state == "good":
         return None

@@ -7,20 +7,17 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from pipeline.errors import StoreError
 from pipeline.operate.anchored import Anchored, anchor_of
 from pipeline.schema.agencies import agency
-from pipeline.store.archive import Archive
+from pipeline.store.catalog import Catalog
 from pipeline.store.durable import read_document
 from pipeline.store.layout import BANGKOK, SPOOL, harvest_start
 from pipeline.store.lock import is_locked
 from pipeline.store.run_files import LOG
 from pipeline.store.run_log import last_event
 from pipeline.store.set_aside import first_in_future
+from pipeline.terminal import Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class Condition:
         return self.state == "good"
 
 
-def condition(store: Archive, late_hours: float) -> Condition:
+def condition(store: Catalog, late_hours: float) -> Condition:
     """The store's condition. late_hours: the largest good age of the published harvest. Raises StoreError for an empty store."""
     ids = store.harvest_ids()
     failed_id, failure = _failure(store, ids[-1] if ids else "")
@@ -70,7 +67,7 @@ def condition(store: Archive, late_hours: float) -> Condition:
     return Condition("good", "published", latest, *about)
 
 
-def _failure(store: Archive, newest: str) -> tuple[str | None, str | None]:
+def _failure(store: Catalog, newest: str) -> tuple[str | None, str | None]:
     """The id of a failed or interrupted run after the newest harvest, and why it failed; None for both where there is none."""
     for folder in sorted((store.root / "runs").glob("*"), reverse=True):
         if folder.name <= newest:
@@ -83,7 +80,7 @@ def _failure(store: Archive, newest: str) -> tuple[str | None, str | None]:
     return None, None
 
 
-def status_document(store: Archive, found: Condition) -> dict[str, Any]:
+def status_document(store: Catalog, found: Condition) -> dict[str, Any]:
     """The condition for programs, with the numbers of the newest harvest."""
     ids = store.harvest_ids()
     manifest = store.manifest(ids[-1]) if ids else {}
@@ -104,7 +101,7 @@ def status_document(store: Archive, found: Condition) -> dict[str, Any]:
     }
 
 
-def status_metrics(store: Archive, found: Condition) -> str:
+def status_metrics(store: Catalog, found: Condition) -> str:
     """The condition in the text format of Prometheus, for its node_exporter's folder of text files."""
     document = status_document(store, found)
     began = harvest_start(found.published_id).timestamp() if found.published_id else None
@@ -126,42 +123,38 @@ def status_metrics(store: Archive, found: Condition) -> str:
     return "\n".join(lines) + "\n"
 
 
-def status_view(store: Archive, found: Condition, *, verbose: bool = True) -> RenderableType:
+def status_view(store: Catalog, found: Condition, *, verbose: bool = True) -> Fields:
     """The condition, the published harvest and its age, then the report of the newest run.
 
     verbose: all of the report; else only what is wrong
     """
     ids = store.harvest_ids()
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-
-    def add(name: str, text: str, style: str = "") -> None:
-        grid.add_row(name, Text(text, style))
-
-    add("Store", f"{store.place}: {len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}")
-    add("State", _SENTENCES[found.state].format(id=found.harvest_id, reason=found.reason), _COLOURS[found.state])
-    add("Published", _published(found))
+    state = _SENTENCES[found.state].format(id=found.harvest_id, reason=found.reason)
+    fields = [
+        ("Store", f"{store.place}: {len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}", ""),
+        ("State", state, _COLOURS[found.state]),
+        ("Published", _published(found), ""),
+    ]
     if ids and (anchored := anchor_of(store, ids[-1])):
-        add("Anchor", _anchor_text(anchored), "yellow" if anchored.problems else "")
+        fields.append(("Anchor", _anchor_text(anchored), "yellow" if anchored.problems else ""))
     if not ids:
-        return grid
+        return Fields(fields, "")
     newest = ids[-1]
     if store.manifest(newest)["cause"] == "parser":
-        add("Newest", f"{newest} fetched nothing: another version of the parser read the stored pages again")
-        return grid
+        fetched = f"{newest} fetched nothing: another version of the parser read the stored pages again"
+        return Fields([*fields, ("Newest", fetched, "")], "")
     if verbose and (noise := _noise(store, newest)):
-        add("Noise", noise)
+        fields.append(("Noise", noise, ""))
     file = store.root / "runs" / newest / "report.txt"
     report = f"Harvest {newest} left no report.\n"
     with suppress(OSError):
         report = read_document(file).decode("utf-8", "replace")
     if not verbose:
         report = report.partition("\nCoverage\n")[0] + _wrong_agencies(store, newest)
-    return Group(grid, Text(f"\n{report}", end=""))
+    return Fields(fields, f"\n{report}")
 
 
-def _wrong_agencies(store: Archive, harvest_id: str) -> str:
+def _wrong_agencies(store: Catalog, harvest_id: str) -> str:
     """The agencies of which pages failed, were suspect or blocked, or did not come, by name."""
     try:
         groups = json.loads(read_document(store.root / "runs" / harvest_id / "report.json"))["coverage"]
@@ -212,7 +205,7 @@ def _anchor_text(anchored: Anchored) -> str:
     return "; ".join([*done, *(f"WARNING: {problem}" for problem in anchored.problems)])
 
 
-def _noise(store: Archive, harvest_id: str) -> str:
+def _noise(store: Catalog, harvest_id: str) -> str:
     """How many pages had other bytes but equal facts, because of a token, a clock or a counter; empty where none had."""
     import pyarrow as pa  # which one look does without
     import pyarrow.compute as pc

@@ -36,11 +36,11 @@ from pipeline.publish.story import LANGUAGES, story_html
 from pipeline.schema.columns import RECORD_TABLES, arrow_schemas
 from pipeline.store.archive import Archive
 from pipeline.store.durable import canonical_json, new_folder, sha256_lines
-from pipeline.store.harvests import page_hashes
 from pipeline.store.head_line import head_line
 from pipeline.store.layout import MANIFEST
 from pipeline.store.looks import looks_at
 from pipeline.store.parquet import read_as, version_schemas
+from pipeline.store.stored_pages import page_hashes
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _WARC: Final = "WARC/1.0"

@@ -1,30 +1,24 @@
-"""Reads the committed harvests of a store: their ids, manifests, pages and bytes."""
+"""Reads the committed harvests of a store: their ids and manifests, and which of their files are as committed."""
 
-import hashlib
 import zipfile
-from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-import zstandard
 
-from pipeline.errors import MissingPageError, StoreDamagedError, StoreError
+from pipeline.errors import StoreDamagedError, StoreError
 from pipeline.store.document_shapes import is_manifest
 from pipeline.store.durable import is_unaltered, read_document
 from pipeline.store.index import committed_harvests, listed_harvests, read_head
 from pipeline.store.layout import HARVEST_ID, MANIFEST, Folder, harvest_id_at
-from pipeline.store.packs import harvest_folder, pack_of, parquet_source
+from pipeline.store.packs import harvest_folder, pack_of
 from pipeline.store.points_in_time import When, end_of
 
 
 class Harvests:
-    """The harvests under `root/harvests`, plain or in packs. Nothing here writes."""
+    """The harvests under `root/harvests`, plain or in packs. Nothing here writes, or reads a table."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
@@ -72,7 +66,7 @@ class Harvests:
 
         Raises StoreDamagedError where it is missing or has other bytes than were committed.
         """
-        return _checked_file(self.root / "harvests", harvest_id, name)
+        return checked_file(self.root / "harvests", harvest_id, name)
 
     def held_back_note(self, harvest_id: str) -> str | None:
         """What anyone who asks for a harvest should know where it was held back; None where it was published."""
@@ -121,62 +115,6 @@ class Harvests:
             raise StoreError(f"no harvest was published on or before {text or when}; the first one is {first}")
         return before[-1]
 
-    # --- pages ----------------------------------------------------------------------------------------------------
-
-    def page_hashes(self, harvest_id: str, name: str) -> tuple[pa.Array, pa.Array]:
-        """The pages of which a harvest has a `facts_sha256` or `page_sha256`, and these: what it was the first to see."""
-        return _hashes(self.root / "harvests", harvest_id, name)
-
-    def version_in(self, harvest_id: str, page_key: str) -> str | None:
-        """The harvest that holds the version of a page that was in force as of a harvest, or None."""
-        return _versions(self.root / "harvests", harvest_id).get(page_key)
-
-    # --- bytes ----------------------------------------------------------------------------------------------------
-
-    def body(self, harvest_id: str, sha256: str) -> bytes:
-        """The bytes with this hash that a harvest stored, checked. Raises StoreError, StoreDamagedError."""
-        record = self.body_record(harvest_id, sha256)
-        body: bytes = record["body"]
-        if record["encoding"] == "zstd-patch":
-            base = self.body(record["base_harvest_id"], record["base_sha256"])
-            dictionary = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-            body = zstandard.ZstdDecompressor(dict_data=dictionary).decompress(body)
-        if hashlib.sha256(body).hexdigest() != sha256:
-            raise StoreDamagedError(
-                f"the stored page {sha256} of harvest {harvest_id} is damaged; run `bma-progress verify`"
-            )
-        return body
-
-    def body_record(self, harvest_id: str, sha256: str) -> Mapping[str, Any]:
-        """The stored row of these bytes: URL, status, headers, time, encoding. Raises MissingPageError."""
-        folder, id_ = self.root / "harvests", self.keeper_of(harvest_id, sha256)
-        group, row = _body_places(folder, id_)[sha256]
-        return _row_group(folder, id_, group)[row]
-
-    def keeper_of(self, harvest_id: str, sha256: str) -> str:
-        """The harvest that keeps these bytes: as a rule the named one. Raises MissingPageError.
-
-        An older version could name the harvest that saw known bytes again after a failure, not the one that kept them.
-        """
-        if sha256 in self.stored_pages(harvest_id):
-            return harvest_id
-        for id_ in reversed(self.harvest_ids()):
-            if sha256 in self.stored_pages(id_):
-                return id_
-        raise MissingPageError(f"harvest {harvest_id} holds no page with the hash {sha256}")
-
-    def stored_pages(self, harvest_id: str) -> Collection[str]:
-        """The hashes of the pages whose bytes a harvest keeps."""
-        return _body_places(self.root / "harvests", harvest_id).keys()
-
-
-def page_hashes(hashes: Iterable[str]) -> bytes:
-    """The list of the pages that a harvest keeps, one SHA-256 a line: its manifest names the hash of this text.
-
-    So a page is proven to belong to a harvest by `grep` and `sha256sum` alone, without the store.
-    """
-    return "".join(f"{sha256}\n" for sha256 in sorted(hashes)).encode()
-
 
 def newest_is_damaged(root: Path, harvest_id: str) -> StoreDamagedError:
     """The error of a store whose newest harvest is not there as it was committed."""
@@ -207,7 +145,8 @@ def _parse_manifest(harvests: Path, harvest_id: str, version: tuple[int, int, in
     return manifest
 
 
-def _checked_file(harvests: Path, harvest_id: str, name: str) -> Folder | None:
+def checked_file(harvests: Path, harvest_id: str, name: str) -> Folder | None:
+    """A file of a harvest; see `Harvests.file`. harvests: the folder of all"""
     about = _read_manifest(harvests, harvest_id)["files"].get(f"{name}.parquet")
     if about is None:
         return None
@@ -215,48 +154,3 @@ def _checked_file(harvests: Path, harvest_id: str, name: str) -> Folder | None:
     if not is_unaltered(file, about["sha256"]):
         raise StoreDamagedError(f"{file} is missing or is not what was committed; restore it from a copy of the store")
     return file
-
-
-def source_of(harvests: Path, harvest_id: str, name: str) -> Path | pa.BufferReader:
-    """What pyarrow reads a file from that every harvest has."""
-    file = _checked_file(harvests, harvest_id, name)
-    if file is None:
-        raise StoreDamagedError(f"the manifest of harvest {harvest_id} names no {name}; run `bma-progress verify`")
-    return parquet_source(file)
-
-
-@lru_cache(maxsize=64)
-def _hashes(harvests: Path, harvest_id: str, name: str) -> tuple[pa.Array, pa.Array]:
-    pages = _read(source_of(harvests, harvest_id, "pages"), ["page_key", name])
-    pages = pages.filter(pc.is_valid(pages[name]))
-    return pages["page_key"].combine_chunks(), pages[name].combine_chunks()
-
-
-@lru_cache(maxsize=8)
-def _versions(harvests: Path, harvest_id: str) -> dict[str, str]:
-    pages = _read(source_of(harvests, harvest_id, "pages"), ["page_key", "version_harvest_id"])
-    return dict(zip(*(column.to_pylist() for column in pages.columns), strict=True))
-
-
-def _read(source: Path | pa.BufferReader, columns: list[str] | None = None) -> pa.Table:
-    """A small file, whole; without what `pq.read_table` does before it reads the first byte."""
-    with pq.ParquetFile(source) as stored:
-        return stored.read(columns)
-
-
-@lru_cache(maxsize=64)
-def _body_places(harvests: Path, harvest_id: str) -> dict[str, tuple[int, int]]:
-    """SHA-256 of each stored page → its row group and row."""
-    places = {}
-    with pq.ParquetFile(source_of(harvests, harvest_id, "bodies")) as stored:
-        for group in range(stored.num_row_groups):
-            hashes = stored.read_row_group(group, columns=["page_sha256"]).column(0).to_pylist()
-            places.update({sha256: (group, row) for row, sha256 in enumerate(hashes)})
-    return places
-
-
-@lru_cache(maxsize=2)  # some 8 MB each; pages are asked for in order of their keys
-def _row_group(harvests: Path, harvest_id: str, group: int) -> list[dict[str, Any]]:
-    with pq.ParquetFile(source_of(harvests, harvest_id, "bodies")) as stored:
-        rows: list[dict[str, Any]] = stored.read_row_group(group).to_pylist()
-    return rows

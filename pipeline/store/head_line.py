@@ -9,7 +9,7 @@ import re
 from typing import Final, NamedTuple
 
 from pipeline.errors import BmaProgressError, StoreDamagedError, StoreError
-from pipeline.store.archive import Archive
+from pipeline.store.catalog import Catalog
 from pipeline.store.layout import HARVEST_ID, MANIFEST
 from pipeline.store.verify_bytes import RESTORE, VerifyProblem, sha256_or_none
 
@@ -34,15 +34,15 @@ class HeadLine(NamedTuple):
         return f"{PREFIX} 1 {self.portal} {self.harvest_id} {self.manifest_sha256}"
 
 
-def head_line(archive: Archive) -> HeadLine:
+def head_line(catalog: Catalog) -> HeadLine:
     """The line of a store as it is now. Raises StoreError where it holds no harvest, or the last one is damaged."""
-    ids = archive.harvest_ids()
+    ids = catalog.harvest_ids()
     if not ids:
-        raise StoreError(f"{archive.root} holds no harvest yet; run `bma-progress harvest` first")
-    file = archive.harvest_folder(ids[-1]) / MANIFEST
+        raise StoreError(f"{catalog.root} holds no harvest yet; run `bma-progress harvest` first")
+    file = catalog.harvest_folder(ids[-1]) / MANIFEST
     if (sha256 := sha256_or_none(file)) is None:
         raise StoreDamagedError(f"{file} cannot be read; run `bma-progress verify`")
-    return HeadLine(archive.portal, ids[-1], sha256)
+    return HeadLine(catalog.portal, ids[-1], sha256)
 
 
 def parsed_line(text: str) -> HeadLine | None:
@@ -51,16 +51,16 @@ def parsed_line(text: str) -> HeadLine | None:
     return HeadLine(*match.groups()) if match else None
 
 
-def missing_history(archive: Archive, line: HeadLine) -> VerifyProblem | None:
+def missing_history(catalog: Catalog, line: HeadLine) -> VerifyProblem | None:
     """What shows that a store does not contain the history of a line; None where it does.
 
     Every manifest from the newest harvest back to the line's must name the one before it.
     """
-    ids, named = archive.harvest_ids(), line.harvest_id
+    ids, named = catalog.harvest_ids(), line.harvest_id
     where = f"harvests/{named}"
-    if archive.portal != line.portal:
+    if catalog.portal != line.portal:
         return VerifyProblem(
-            "store.json", f"other portal: the line is of {line.portal}, this store of {archive.portal}", _LOOK
+            "store.json", f"other portal: the line is of {line.portal}, this store of {catalog.portal}", _LOOK
         )
     if named not in ids:
         later = [id_ for id_ in ids if id_ > named]
@@ -72,25 +72,25 @@ def missing_history(archive: Archive, line: HeadLine) -> VerifyProblem | None:
         return VerifyProblem(
             where, f"truncated: the harvest of the line is missing, the store ends with {newest}", RESTORE
         )
-    if sha256_or_none(archive.harvest_folder(named) / MANIFEST) != line.manifest_sha256:
+    if sha256_or_none(catalog.harvest_folder(named) / MANIFEST) != line.manifest_sha256:
         return VerifyProblem(where, "rewritten: the harvest has another manifest than the line names", RESTORE)
     for earlier, later_id in zip(ids[ids.index(named) :], ids[ids.index(named) + 1 :], strict=False):
-        if not _follows(archive, later_id, earlier):
+        if not _follows(catalog, later_id, earlier):
             return VerifyProblem(
                 f"harvests/{later_id}", f"forked: it does not follow {earlier} as the line's store did", RESTORE
             )
     return None
 
 
-def _follows(archive: Archive, later: str, earlier: str) -> bool:
+def _follows(catalog: Catalog, later: str, earlier: str) -> bool:
     try:
-        manifest = archive.manifest(later)
+        manifest = catalog.manifest(later)
         chain = manifest["previous"], manifest["previous_manifest_sha256"]
     except (BmaProgressError, KeyError, TypeError):
         return False
-    return chain == (earlier, sha256_or_none(archive.harvest_folder(earlier) / MANIFEST))
+    return chain == (earlier, sha256_or_none(catalog.harvest_folder(earlier) / MANIFEST))
 
 
-def later_harvests(archive: Archive, line: HeadLine) -> int:
+def later_harvests(catalog: Catalog, line: HeadLine) -> int:
     """How many harvests came after that of a line."""
-    return sum(id_ > line.harvest_id for id_ in archive.harvest_ids())
+    return sum(id_ > line.harvest_id for id_ in catalog.harvest_ids())

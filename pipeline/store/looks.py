@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE
-from pipeline.store.harvests import Harvests, source_of
+from pipeline.store.stored_pages import StoredPages, source_of
 
 Look = dict[str, Any]
 """A row of `pages`, with its `page_sha256` also where the harvest's own file leaves it out."""
@@ -29,7 +29,7 @@ class RunOfLooks(NamedTuple):
     nights: int
 
 
-def looks_at(store: Harvests, code: str) -> list[Look]:
+def looks_at(store: StoredPages, code: str) -> list[Look]:
     """Every look at one project's or indicator's pages that was not skipped, oldest first. It opens a file a harvest.
 
     Raises StoreError for a text that is no code, and for a code of which no page is known.
@@ -41,7 +41,7 @@ def looks_at(store: Harvests, code: str) -> list[Look]:
     return [look for look in found if look["outcome"] != "skipped"]
 
 
-def runs_of_looks(store: Harvests, code: str) -> list[RunOfLooks]:
+def runs_of_looks(store: StoredPages, code: str) -> list[RunOfLooks]:
     """The same looks in runs, oldest first. How many files it opens depends on the number of runs, not of harvests.
 
     Neighbouring runs of one page may have the same outcome. Raises like `looks_at`.
@@ -78,7 +78,7 @@ def _published_runs(pages: "_PagesOf", published: list[str], held_back: list[str
 class _PagesOf:
     """The rows of one code's pages, harvest by harvest. Raises StoreError for a text that is no code."""
 
-    def __init__(self, store: Harvests, code: str) -> None:
+    def __init__(self, store: StoredPages, code: str) -> None:
         if not (PROJECT_CODE.fullmatch(code) or KPI_CODE.fullmatch(code)):
             raise StoreError(f"{code!r} is no project's or indicator's code, such as 24000000-2964 or 2400-1013")
         store.check_chain()

@@ -9,12 +9,13 @@ import re
 import zipfile
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Final
 
 from pipeline.store.durable import unreadable
 from pipeline.store.layout import HARVEST_ID, Folder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _MEMBER: Final = re.compile(rf"{HARVEST_ID.pattern}/([A-Za-z0-9_]+(\.[a-z0-9]+)+)?", re.ASCII)
 """A file of a harvest, or the folder that `zipfile.Path` adds for it."""
@@ -45,6 +46,8 @@ def parquet_source(file: Folder) -> "Path | pa.BufferReader":
     """What pyarrow reads a file from; one in a pack is mapped, not copied."""
     if isinstance(file, Path):
         return file
+    import pyarrow as pa  # who only asks which harvests there are does without
+
     return pa.BufferReader(_member(file))
 
 

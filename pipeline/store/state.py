@@ -20,9 +20,9 @@ from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import PAGE_LEVEL_TABLES, RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.schema.derived import COMPUTED_COLUMNS, DERIVED, Derived
 from pipeline.schema.page_kinds import OWNER_OF_KIND
-from pipeline.store.harvests import Harvests
 from pipeline.store.layout import Folder, harvest_day
 from pipeline.store.parquet import ROW_GROUP, parquet_writers, read_as, read_records
+from pipeline.store.stored_pages import StoredPages
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     owner: tuple(name for name in RECORD_TABLES if TABLES[name].key[0] == owner)
@@ -73,7 +73,7 @@ class State:
 
     def __init__(
         self,
-        harvests: Harvests,
+        harvests: StoredPages,
         harvest_id: str,
         *,
         base: str | None = None,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.errors import StoreDamagedError
-from pipeline.store.archive import contradicts, read_snapshot
+from pipeline.store.catalog import contradicts, read_snapshot
 from pipeline.store.durable import canonical_json, file_sha256, unseal
 from pipeline.store.layout import (
     FORMAT,

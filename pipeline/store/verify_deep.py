@@ -17,10 +17,10 @@ from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store import data_package
 from pipeline.store.archive import Archive, has_current_columns
 from pipeline.store.durable import file_sha256
-from pipeline.store.harvests import page_hashes
 from pipeline.store.layout import MANIFEST, ids_in
 from pipeline.store.parquet import read_as
 from pipeline.store.state import State
+from pipeline.store.stored_pages import page_hashes
 from pipeline.store.verify_bytes import DERIVED, KNOWN_GAP, RESTORE, VerifyProblem, noting_errors
 
 _NAMES: Final = ("page_key", "version_harvest_id", "body_harvest_id", "record_body_harvest_id")

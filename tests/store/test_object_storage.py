@@ -26,7 +26,7 @@ from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.location import local_folder
 from pipeline.settings import load_settings
 from pipeline.store.mirror import Mirror
-from pipeline.store.verify import verify_remote
+from pipeline.store.verify_remote import verify_remote
 from pipeline.store.writer import create_store, open_archive, open_writer
 
 

@@ -21,7 +21,6 @@ from pipeline.store.kept_lines import read_lines, stamp_block
 from pipeline.store.layout import ids_in
 from pipeline.store.timestamp import TimestampError, check_timestamp, timestamp_request, trusted_roots
 from pipeline.store.verify import verify_store
-from pipeline.terminal import as_text
 
 # PKIStatusInfo: rejection, with a text
 _REFUSAL = bytes([0x30, 15, 0x30, 13, 2, 1, 2, 0x30, 8, 0x0C, 6]) + b"refuse"
@@ -161,7 +160,7 @@ def test_a_night_is_anchored_and_never_fails_by_it(
     assert f"{line}\n" == (root / "runs" / newest / "head.txt").read_text()
     assert not [name for name in variables.split() if name.startswith(("BMA_", "PYTEST_"))]
     assert expect(root, root / "runs" / newest / "head.txt", authority.ca)[0] == 0
-    shown = as_text(status_view(store, condition(store, 1e9)))
+    shown = str(status_view(store, condition(store, 1e9)))
     assert "by CN=Test stamps; given to anchor_command" in " ".join(shown.split())
     assert verify_store(root) == []
     (root / "runs" / newest / "head.txt").write_text("another")
@@ -181,7 +180,7 @@ def test_a_night_is_anchored_and_never_fails_by_it(
     assert found
     assert found.problems == problems
     assert status_document(store, condition(store, 1e9))["anchor"]["problems"] == problems
-    assert "WARNING: the command false ended with status 1" in as_text(status_view(store, condition(store, 1e9)))
+    assert "WARNING: the command false ended with status 1" in str(status_view(store, condition(store, 1e9)))
     assert verify_store(root) == []
     shutil.rmtree(root / "runs" / newest)
     assert len(anchor_harvest(store, newest, load_settings(**given))) == 1

@@ -1,0 +1,122 @@
+"""Reads the pages that the harvests of a store looked at, and the bytes that they keep."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import zstandard
+
+from pipeline.errors import MissingPageError, StoreDamagedError
+from pipeline.store.catalog import Catalog
+from pipeline.store.harvests import checked_file
+from pipeline.store.packs import parquet_source
+
+
+class StoredPages(Catalog):
+    """A store opened for its pages and their bytes."""
+
+    # --- pages ----------------------------------------------------------------------------------------------------
+
+    def page_hashes(self, harvest_id: str, name: str) -> tuple[pa.Array, pa.Array]:
+        """The pages of which a harvest has a `facts_sha256` or `page_sha256`, and these: what it was the first to see."""
+        return _hashes(self.root / "harvests", harvest_id, name)
+
+    def version_in(self, harvest_id: str, page_key: str) -> str | None:
+        """The harvest that holds the version of a page that was in force as of a harvest, or None."""
+        return _versions(self.root / "harvests", harvest_id).get(page_key)
+
+    # --- bytes ----------------------------------------------------------------------------------------------------
+
+    def body(self, harvest_id: str, sha256: str) -> bytes:
+        """The bytes with this hash that a harvest stored, checked. Raises StoreError, StoreDamagedError."""
+        record = self.body_record(harvest_id, sha256)
+        body: bytes = record["body"]
+        if record["encoding"] == "zstd-patch":
+            base = self.body(record["base_harvest_id"], record["base_sha256"])
+            dictionary = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+            body = zstandard.ZstdDecompressor(dict_data=dictionary).decompress(body)
+        if hashlib.sha256(body).hexdigest() != sha256:
+            raise StoreDamagedError(
+                f"the stored page {sha256} of harvest {harvest_id} is damaged; run `bma-progress verify`"
+            )
+        return body
+
+    def body_record(self, harvest_id: str, sha256: str) -> Mapping[str, Any]:
+        """The stored row of these bytes: URL, status, headers, time, encoding. Raises MissingPageError."""
+        folder, id_ = self.root / "harvests", self.keeper_of(harvest_id, sha256)
+        group, row = _body_places(folder, id_)[sha256]
+        return _row_group(folder, id_, group)[row]
+
+    def keeper_of(self, harvest_id: str, sha256: str) -> str:
+        """The harvest that keeps these bytes: as a rule the named one. Raises MissingPageError.
+
+        An older version could name the harvest that saw known bytes again after a failure, not the one that kept them.
+        """
+        if sha256 in self.stored_pages(harvest_id):
+            return harvest_id
+        for id_ in reversed(self.harvest_ids()):
+            if sha256 in self.stored_pages(id_):
+                return id_
+        raise MissingPageError(f"harvest {harvest_id} holds no page with the hash {sha256}")
+
+    def stored_pages(self, harvest_id: str) -> Collection[str]:
+        """The hashes of the pages whose bytes a harvest keeps."""
+        return _body_places(self.root / "harvests", harvest_id).keys()
+
+
+def page_hashes(hashes: Iterable[str]) -> bytes:
+    """The list of the pages that a harvest keeps, one SHA-256 a line: its manifest names the hash of this text.
+
+    So a page is proven to belong to a harvest by `grep` and `sha256sum` alone, without the store.
+    """
+    return "".join(f"{sha256}\n" for sha256 in sorted(hashes)).encode()
+
+
+def source_of(harvests: Path, harvest_id: str, name: str) -> Path | pa.BufferReader:
+    """What pyarrow reads a file from that every harvest has."""
+    file = checked_file(harvests, harvest_id, name)
+    if file is None:
+        raise StoreDamagedError(f"the manifest of harvest {harvest_id} names no {name}; run `bma-progress verify`")
+    return parquet_source(file)
+
+
+@lru_cache(maxsize=64)
+def _hashes(harvests: Path, harvest_id: str, name: str) -> tuple[pa.Array, pa.Array]:
+    pages = _read(source_of(harvests, harvest_id, "pages"), ["page_key", name])
+    pages = pages.filter(pc.is_valid(pages[name]))
+    return pages["page_key"].combine_chunks(), pages[name].combine_chunks()
+
+
+@lru_cache(maxsize=8)
+def _versions(harvests: Path, harvest_id: str) -> dict[str, str]:
+    pages = _read(source_of(harvests, harvest_id, "pages"), ["page_key", "version_harvest_id"])
+    return dict(zip(*(column.to_pylist() for column in pages.columns), strict=True))
+
+
+def _read(source: Path | pa.BufferReader, columns: list[str] | None = None) -> pa.Table:
+    """A small file, whole; without what `pq.read_table` does before it reads the first byte."""
+    with pq.ParquetFile(source) as stored:
+        return stored.read(columns)
+
+
+@lru_cache(maxsize=64)
+def _body_places(harvests: Path, harvest_id: str) -> dict[str, tuple[int, int]]:
+    """SHA-256 of each stored page → its row group and row."""
+    places = {}
+    with pq.ParquetFile(source_of(harvests, harvest_id, "bodies")) as stored:
+        for group in range(stored.num_row_groups):
+            hashes = stored.read_row_group(group, columns=["page_sha256"]).column(0).to_pylist()
+            places.update({sha256: (group, row) for row, sha256 in enumerate(hashes)})
+    return places
+
+
+@lru_cache(maxsize=2)  # some 8 MB each; pages are asked for in order of their keys
+def _row_group(harvests: Path, harvest_id: str, group: int) -> list[dict[str, Any]]:
+    with pq.ParquetFile(source_of(harvests, harvest_id, "bodies")) as stored:
+        rows: list[dict[str, Any]] = stored.read_row_group(group).to_pylist()
+    return rows
