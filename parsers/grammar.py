@@ -16,6 +16,7 @@ from itertools import accumulate, compress, count, takewhile
 from typing import Any, Final, Literal
 
 from parsers.findings import Findings, Scope
+from parsers.page import Link
 from parsers.thai import arabic_digits
 
 Row = dict[str, Any]
@@ -75,9 +76,9 @@ class Record:
 
     __slots__ = ("first_line", "missing", "pieces", "values")
 
-    def __init__(self, first_line: str = "") -> None:
+    def __init__(self, first_line: str = "", values: dict[str, str | None] | None = None) -> None:
         self.first_line = first_line
-        self.values: dict[str, str | None] = {}
+        self.values: dict[str, str | None] = values or {}
         self.pieces: dict[str, list[str]] = {}
         self.missing: Sequence[str] = ()
 
@@ -95,12 +96,12 @@ class Record:
 class Page:
     """One page while it is read; `tables`, `unclaimed` and the findings are what comes of it.
 
-    links: for each line the targets of the links that begin in it; replaced: lines that stand for others, and those
+    links: for each line those that begin in it; replaced: lines that stand for others, and those
     """
 
     table_names: InitVar[Sequence[str]]
     lines: list[str]
-    links: Mapping[int, list[str]]
+    links: Mapping[int, list[Link]]
     findings: Findings
     url: str | None
     unclaimed: list[str] = field(default_factory=list)
@@ -166,7 +167,10 @@ class Block:
         self.required = [item.name for item in items if isinstance(item, Label) and item.required]
         self.last_required = max((at for at, item in enumerate(items) if item.name in self.required), default=0)
         self.patterns = [compiled(item.pattern) if isinstance(item, Label) else None for item in self.items]
-        self.groups = [tuple(pattern.groupindex) if pattern else () for pattern in self.patterns]
+        self.plan = [
+            (item.name, item.lines if isinstance(item, Label) else "many", tuple(pattern.groupindex) if pattern else ())
+            for item, pattern in zip(self.items, self.patterns, strict=True)
+        ]
         self.is_value = [isinstance(item, Value) for item in self.items]
         self.reach = {at: self._reachable(at) for at in range(-1, len(self.items))}
         alternatives: list[str] = []
@@ -178,6 +182,15 @@ class Block:
                 self.item_of[group] = number
                 group += 1 + pattern.groups
         self.any_item = "|".join(alternatives)
+        labels = "|".join(
+            pattern.pattern
+            for pattern, value in zip(self.patterns, self.is_value, strict=True)
+            if pattern and not value
+        )
+        self.no_label = _unnamed(rf"{labels}|:?\n|$")
+        usual = list(map(self._usual, range(len(self.items))))
+        self.usual = re.compile("".join(usual[: self.tail_at]), re.MULTILINE)
+        self.usual_tail = re.compile("".join(usual[self.tail_at :]), re.MULTILINE)
         self.first = re.compile(self.any_item, re.MULTILINE)
         self.next = re.compile(f"\n(?:{self.any_item})", re.MULTILINE)
 
@@ -196,6 +209,30 @@ class Block:
                 break
         return values, text
 
+    def _usual(self, number: int) -> str:
+        """The expression of an item as it is mostly printed: on one line, or its value on the next; then the next item."""
+        item, pattern = self.items[number], self.patterns[number]
+        values = [value.pattern for at in self.reach[number][0] if (value := self.patterns[at])]
+        no_item = _unnamed("|".join((self.no_label, *values)))
+        if isinstance(item, Text):
+            first, more = (f"{no_item}|{odd.pattern}" for odd in (_NUMBERS, OUT_OF_PLACE))
+            if item.mixed:
+                more = no_item
+                if not self.repeats:  # a contact may be a telephone number alone
+                    first = rf"{no_item}|(?!{DIGIT}{{4,}}$){_NUMBERS.pattern}"
+            return rf"(?:(?!{first})(?P<{item.name}>[^\n]*(?:\n(?!{more})[^\n]*)*)\n)?"
+        printed, end = r"[ ]*", r"\n"
+        if item.lines == "none":
+            end = r"(?:\n|(?<=\n))"  # a blank at the pattern's end may have taken the line's
+        else:
+            guard = f"(?!{LABELLED.pattern})" if item.lines == "word" else ""
+            ahead = f"(?!{no_item if item.lines == 'many' else self.no_label}){guard}"
+            ahead = r"(?!:?\n)" if item.lines in ("one", "name") else ahead
+            above_text = isinstance(self.items[min(number + 1, self.tail_at - 1)], Text)  # then a value must be there
+            printed += rf"(?:\n{ahead})?(?P<{item.name}>[^\n]{'+' if above_text else '*'})"
+        expression = rf"(?>{pattern.pattern if pattern else ''}){printed}{end}"
+        return expression if item.required else f"(?:{expression})?"
+
     @cache  # noqa: B019 - blocks are declared once, and there are a few sets of headings
     def among(self, headings: frozenset[str]) -> re.Pattern[str]:
         """The expression for the next item, or heading, of lines that hold headings."""
@@ -206,12 +243,39 @@ class Block:
 
         starts: the lines in which records may begin, where the first label alone does not tell
         """
+        if self.ordered and page.headings.isdisjoint(lines) and (read := self._read_usual(lines, starts)):
+            return read
         search = (self.next if page.headings.isdisjoint(lines) else self.among(page.headings)).search
         run = _Run(self, lines, page, starts)
         run.read(search)
         for record in run.records:
             record.missing = [name for name in self.required if name not in record.values]
         return run.records, run.tail
+
+    def _read_usual(self, lines: list[str], starts: frozenset[int] | None) -> tuple[list[Record], Record] | None:
+        """The records where each is printed as usual: the same result by one expression a record. None where one is not."""
+        text = "\n".join((*lines, ""))
+        records: list[Record] = []
+        begins: set[int] = set()
+        end = 0
+        while (found := self.usual.match(text, end)) and found.end() > end:
+            if starts is not None and found[self.items[0].name]:
+                begins.add(end)
+            records.append(Record(text[end : text.find("\n", end)], found.groupdict()))
+            end = found.end()
+            if not self.repeats:
+                break
+        below = self.usual_tail.match(text, end)
+        if not below or below.end() != len(text) or not (records or self.repeats):
+            return None
+        if starts is not None and _offsets(lines, starts, 0) != begins:
+            return None
+        for record in records:
+            for name, value in record.values.items():
+                if value and "\n" in value:
+                    record.pieces[name] = value.split("\n")
+                    record.values[name] = " ".join(value.split())
+        return records, Record("", below.groupdict())
 
     def report_missing(self, record: Record, scope: Scope) -> None:
         """Report the labels that every such record has, and this one lacks."""
@@ -234,7 +298,7 @@ class _Run:
         self.block = block
         self.page = page
         self.text = "\n".join(("", *lines, ""))  # a line break before each line, and after
-        self.starts = None if starts is None else _offsets(lines, starts)
+        self.starts = None if starts is None else _offsets(lines, starts, 1)
         self.tail = Record()
         self.record = None if block.repeats else Record()
         self.records = [self.record] if self.record else []
@@ -246,31 +310,34 @@ class _Run:
         self.lost = False  # below a label that is not next in order
 
     def read(self, search: Callable[[str, int], re.Match[str] | None]) -> None:
-        text, first, item_of = self.text, self.block.first.match, self.block.item_of
+        text, first, item_of, is_value = self.text, self.block.first.match, self.block.item_of, self.block.is_value
         begin, end = 1, 0  # of what is not yet given to an item; of the lines that were looked at
         is_rest = False  # whether what begins there is a line's end, behind a label
         while True:
             found = first(text, begin) if is_rest else search(text, end)
-            if found is None and not is_rest:
-                break
             if found is None:
+                if not is_rest:
+                    break
                 is_rest, end = False, text.find("\n", begin)
                 continue
             start = begin if is_rest else found.start() + 1
             if begin < start:
                 self._give(text[begin : start - 1].split("\n"))
                 begin = start
-            number = item_of.get(found.lastindex or 0)
-            if number is None or self._is_stray(number, found, start):
+            number = item_of.get(found.lastindex or 0, -1)  # -1: a heading
+            if number >= 0 and (is_value[number] or self._is_no_start(number, start)):
+                number, found = self._value(start)
+            elif number < 0 or not self._is_next(number, found):
                 end = text.find("\n", start)
                 self._stray(text[start:end])
                 begin, is_rest = end + 1, False
-            elif taken := self._next(number, found, start):
-                begin = self._take(*taken, start)
-                end = begin - 1
-                is_rest = text[end] != "\n"
-            else:  # a line of a text
+                continue
+            if found is None:  # a line of a text
                 is_rest, end = False, text.find("\n", start)
+                continue
+            begin = self._take(number, found, start)
+            end = begin - 1
+            is_rest = text[end] != "\n"
         if begin < len(text):
             self._give(text[begin:-1].split("\n"))
 
@@ -279,67 +346,65 @@ class _Run:
         self.page.leave((line,))
         self.lines, self.lost = "none", True
 
-    def _is_stray(self, number: int, found: re.Match[str], start: int) -> bool:
-        """Whether a label is not next in order; a value without a label never is."""
-        if self.block.is_value[number] or self._is_next(number, found, start):
-            return False
-        return number > 0 or self.starts is None
+    def _is_no_start(self, number: int, start: int) -> bool:
+        return number == 0 and self.starts is not None and start not in self.starts
 
-    def _next(self, number: int, found: re.Match[str], start: int) -> tuple[int, re.Match[str]] | None:
-        """The item that begins here: the label that was found, or a value that may come next."""
-        if not self.block.is_value[number] and self._is_next(number, found, start):
-            return number, found
+    def _value(self, start: int) -> tuple[int, re.Match[str] | None]:
+        """A value without a label that begins here, where one may come next."""
         if self.record is None or self.lost or (self.lines == "word" and not self.pieces):
-            return None
+            return -1, None
         for number in self.block.reach[self.at][0]:
             pattern = self.block.patterns[number]
-            if pattern and (value := pattern.match(self.text, start)):
-                return number, value
-        return None
+            if pattern and (found := pattern.match(self.text, start)):
+                return number, found
+        return -1, None
 
-    def _is_next(self, number: int, found: re.Match[str], start: int) -> bool:
-        block = self.block
+    def _is_next(self, number: int, found: re.Match[str]) -> bool:
+        block, at = self.block, self.at
         if not block.ordered:
             return number not in self.met
         if number >= block.tail_at:
-            return number > self.at
+            return number > at
         if number or not block.repeats:
-            return self.record is not None and number > self.at
+            return self.record is not None and number > at
         if self.starts is not None:
-            return start in self.starts
-        if self.at >= block.tail_at:
+            return True
+        if at >= block.tail_at:
             return False
-        if self.record is None or self.at >= block.last_required or not block.series:
+        if self.record is None or at >= block.last_required or not block.series:
             return True
         numbers = arabic_digits(f"{self.record.values.get(block.series)} {found[block.series]}").split()
         return all(map(str.isdigit, numbers)) and int(numbers[0]) + 1 == int(numbers[-1])
 
     def _take(self, number: int, found: re.Match[str], start: int) -> int:
         """Take an item that is next in order; returns where to read on."""
-        text, item = self.text, self.block.items[number]
-        if number == 0 and self.block.repeats:
+        text, block = self.text, self.block
+        name, self.lines, groups = block.plan[number]
+        if number == 0 and block.repeats:
             self.record = Record(text[start : text.find("\n", start)])
             self.records.append(self.record)
-        record = self.tail if number >= self.block.tail_at or self.record is None else self.record
-        self.at, self.target, self.lost = number, record, False
-        self.met.add(number)
-        end = found.end() - (text[found.end() - 1] == "\n")  # a blank at the pattern's end may have taken it
+        self.target = record = self.tail if number >= block.tail_at or self.record is None else self.record
+        self.at, self.lost = number, False
+        if not block.ordered:
+            self.met.add(number)
+        end = found.end()
+        if text[end - 1] == "\n":  # a blank at the pattern's end may have taken it
+            end -= 1
         stop = text.find("\n", end)
         rest = text[end:stop].strip()
         values = record.values
-        values[item.name] = rest
-        self.lines = item.lines if isinstance(item, Label) else "many"
-        self.pieces = [rest] if rest else []
+        values[name] = None if self.lines == "none" else rest
+        for group in groups:
+            value = found[group]
+            values[group] = " ".join(value.split()) if value and "\n" in value else value
         if self.lines == "none":
-            values[item.name] = None
+            return stop - len(rest) if rest else stop + 1
+        self.pieces = [rest] if rest else []
         while not self.pieces and self.lines in ("one", "name") and stop + 1 < len(text):
             line = text[stop + 1 : text.find("\n", stop + 1)]  # whatever it reads like
             stop += len(line) + 1
             self._add([line])
-        for group in self.block.groups[number]:
-            value = found[group]
-            values[group] = " ".join(value.split()) if value and "\n" in value else value
-        return stop - len(rest) if rest and self.lines == "none" else stop + 1
+        return stop + 1
 
     def _give(self, lines: list[str]) -> None:
         """Give lines between two labels to the item above, to the text that may stand there, or to nobody."""
@@ -383,9 +448,13 @@ class _Run:
         self.target.values[item.name] = " ".join(pieces)
 
 
-def _offsets(lines: list[str], starts: frozenset[int]) -> frozenset[int]:
-    """Where some lines begin in the text of all."""
-    above = list(accumulate(map(len, lines), initial=1))
+def _unnamed(pattern: str) -> str:
+    return re.sub(r"\(\?P<\w+>", "(?:", pattern)
+
+
+def _offsets(lines: list[str], starts: frozenset[int], first: int) -> frozenset[int]:
+    """Where some lines begin in the text of all, given the place of the first."""
+    above = list(accumulate(map(len, lines), initial=first))
     return frozenset(above[number] + number for number in starts)
 
 

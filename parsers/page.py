@@ -10,9 +10,7 @@ There is one reader: lexbor builds the tree, the tree is cut down to what is sho
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import accumulate, islice
-from operator import itemgetter
+from itertools import accumulate
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -34,43 +32,42 @@ _SITE_MARKS = frozenset((_SITE_START, _SITE_END))
 
 _NOT_SHOWN = (
     "script style template noscript iframe noframes noembed object audio video canvas svg math select datalist "
-    "progress meter title rp"
+    "progress meter title rp dialog"
 ).split()
 _PREFORMATTED = ("pre", "textarea", "listing", "xmp", "plaintext")
 _BLOCKS = (
-    "address article aside blockquote body br caption center col colgroup dd details dialog dir div dl dt fieldset "
+    "address article aside blockquote body br caption center col colgroup dd details dir div dl dt fieldset "
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
     "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
 ).split()
 _BLANKS = f" {BREAK}"
-_NEAR = 12  # nodes beside and inside a box that are looked at for a text, and boxes around a link: it is never farther
-_ICONS = 1_000  # links without text, at most: a page of more is no list
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
-_STYLE_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
-_STYLES_APART = re.compile("display|visibility|white-space|float|position", re.IGNORECASE)
-_BOXES_IN_ROWS = ("div", "span", "p", "b", "strong", "font", "label", "li", "dt", "dd", "output")  # an icon is no cell
-_INLINE_DISPLAYS = ("inline", "contents", "ruby")
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
-_CODE = re.compile("[0-9]{4}-[0-9]{3,4}")
 _MARKED = (b"hidden", b"style", b"onclick", b"data-href", b"data-url")  # attributes that are looked for
 _LINKED = "a[href], area[href], [onclick], [data-href], [data-url]"
-_ROWS_OF_BOXES = ("flex", "inline-flex", "grid", "inline-grid")  # whatever is in them stands apart
-_STYLED_ROWS = '[style*="flex" i], [style*="grid" i]'
-_KEPT_WHITE_SPACE = ("pre", "break-spaces")
-
-
+_HIDES = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))")
+_STANDS_APART = re.compile(
+    r"(?:^|;)\s*(?:display\s*:\s*(?!inline\s*(?:[;!]|$)|inline-block(?!.*width)|contents|ruby)"
+    r"|float\s*:\s*(?:left|right)|position\s*:\s*(?:absolute|fixed))"
+)
+_IS_CELL = re.compile(r"(?:^|;)\s*display\s*:\s*table-cell")
+_HOLDS_CELLS = re.compile(r"(?:^|;)\s*display\s*:\s*(?:inline-)?(?:flex|grid)")
 _ANY_TAG = re.compile(rb"<[A-Za-z!?/]")
 _NO_VALUE_INPUTS = frozenset("hidden checkbox radio password file image range color submit button reset".split())
 
 
 class Link(NamedTuple):
-    """One link: its target as written, the number of the line in which it begins, and whether that line begins with it."""
+    """One link: its target as written, the number of the line in which it begins, and whether that line begins with it.
+
+    bare: whether it shows no text, and stands in no line: its line is the next
+    """
 
     target: str
     line_no: int
     leads: bool
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +97,10 @@ _CELLS = frozenset(_tag_ids(("td", "th")))
 _SITE_PARTS = frozenset(_tag_ids(("footer", "nav")))
 _LINKS = frozenset(_tag_ids(("a", "area")))
 _KEEPING = frozenset(_tag_ids(_PREFORMATTED))
-_DIALOG, _INPUT = _tag_ids(("dialog", "input"))
-_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _CELLS - _KEEPING - _SITE_PARTS - {_DIALOG}
-_TAKEN_OUT = frozenset((_COMMENT, _DIALOG, _INPUT, *_tag_ids(_NOT_SHOWN)))
-_STAYING = _CELLS | _KEEPING | _SITE_PARTS | {_DIALOG}
-_TAG_OF = itemgetter(0)
+(_INPUT,) = _tag_ids(("input",))
+_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _CELLS - _KEEPING - _SITE_PARTS
+_TAKEN_OUT = frozenset((_COMMENT, _INPUT, *_tag_ids(_NOT_SHOWN)))
+_STAYING = _CELLS | _KEEPING | _SITE_PARTS
 _HOLD_NO_ELEMENTS = frozenset(
     (_COMMENT, _INPUT, *_tag_ids("script style noscript iframe noframes noembed title".split()))
 )
@@ -124,20 +120,22 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     root = tree.body
     if root is None:  # a frameset, or nothing
         return PrintedPage([], 0, [], decoded, small, base)
-    nodes, is_scripted = _leave_shown(root, small)
+    boxes, is_scripted = _apply_attributes(root, [name.decode() for name in _MARKED if name in small])
+    nodes = _leave_shown(root, boxes)
     if is_scripted:  # a node with several of the attributes is found several times
         linked = list({node.mem_id: node for node in root.css(_LINKED)}.values())
     else:
         linked = [node for tag, node in nodes if tag in _LINKS]
-    targets, icons = _mark_links(linked)
+    targets = _mark_links(linked)
     for tag, node in nodes:
         if tag not in _STAYING:  # inline: each text node left is then one piece of one line
-            node.unwrap(delete_empty=True)
+            if not boxes or node.mem_id not in boxes:
+                node.unwrap(delete_empty=True)
         elif tag in _SITE_PARTS:
             node.insert_before(f"{BREAK}{_SITE_START}{BREAK}")
             node.insert_after(f"{BREAK}{_SITE_END}{BREAK}")
     tree.merge_text_nodes()
-    _mark_empty([node for tag, node in nodes if tag in _CELLS])
+    _mark_empty([node for tag, node in nodes if tag in _CELLS or (boxes and node.mem_id in boxes)])
     lines = _lines_of(normalise_spelling(root.text(separator=BREAK, skip_empty=True)))
     end = len(lines)
     if _SITE_END in lines:
@@ -145,7 +143,7 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
         lines = ["" if line in _SITE_MARKS else line for line in lines]
     elif not targets:
         return PrintedPage(lines, end, [], decoded, small, base)
-    above, links = _take_links(lines, targets, icons)
+    above, links = _take_links(lines, targets)
     return PrintedPage(list(filter(None, lines)), above[end], links, decoded, small, base)
 
 
@@ -159,6 +157,14 @@ def _lines_of(printed: str) -> list[str]:
     return lines if printed.isprintable() else list(filter(None, map(clean, lines)))
 
 
+def _mark_empty(cells: list[LexborNode]) -> None:
+    for cell in reversed(cells):  # a cell that holds cells is not empty
+        child = cell.first_child
+        text = (child.text_content or "") if child is not None else ""
+        if not (text and text[0] not in _BLANKS and text[0].isprintable()) and _is_empty(cell):
+            cell.insert_child(EMPTY_CELL)
+
+
 def _is_empty(cell: LexborNode) -> bool:
     """Whether a cell shows no text: it holds blanks, `<br>`, or boxes that hold no more."""
     texts = (node.text_content or "" for node in cell.traverse(include_text=True, skip_empty=True) if node.is_text_node)
@@ -170,160 +176,91 @@ def _shows(text: str) -> bool:
     return bool(text) and (text.isprintable() or bool(clean(text)))
 
 
-def _mark_empty(cells: list[LexborNode]) -> None:
-    for cell in reversed(cells):  # a cell that holds cells is not empty
-        child = cell.first_child
-        text = (child.text_content or "") if child is not None else ""
-        if not (text and text[0] not in _BLANKS and text[0].isprintable()) and _is_empty(cell):
-            cell.insert_child(EMPTY_CELL)
-
-
-def _leave_shown(root: LexborNode, small: bytes) -> tuple[list[tuple[int, LexborNode]], bool]:
-    """Take out what is not shown, and put breaks and empty cells where styles make them.
-
-    small: the source in small letters
-    Returns the elements left that are no plain blocks, in page order, each with its tag; and whether a page has scripts
-    or boxes that may be links.
-    """
-    said, is_scripted = _apply_attributes(root, [name.decode() for name in _MARKED if name in small])
-    nodes = [(tag, node) for node in root.traverse() if (tag := node.tag_id) not in _PLAIN_BLOCKS]
-    tags = set(map(_TAG_OF, nodes))
+def _leave_shown(root: LexborNode, boxes: set[int]) -> list[tuple[int, LexborNode]]:
+    """Take out what is not shown; the elements left that are cells or no plain blocks, in page order, each with its tag."""
+    nodes = _marked_nodes(root, boxes)
+    tags = {tag for tag, _ in nodes}
     if not tags.isdisjoint(_TAKEN_OUT):
         for tag, node in reversed(nodes):  # nothing is touched after what held it was taken out
             if tag in _TAKEN_OUT:
-                _take_out(node)
+                _take_out(tag, node)
         if tags & _TAKEN_OUT <= _HOLD_NO_ELEMENTS:
             nodes = [(tag, node) for tag, node in nodes if tag not in _TAKEN_OUT]
         else:
-            nodes = [(tag, node) for node in root.traverse() if (tag := node.tag_id) not in _PLAIN_BLOCKS]
-    if "white-space" in said or not tags.isdisjoint(_KEEPING):
+            nodes = _marked_nodes(root, boxes)
+    if not tags.isdisjoint(_KEEPING):
         _keep_line_breaks(root)
-    if "table-cell" in said:
-        _mark_empty(root.css('[style*="table-cell" i]'))
-    if not said.isdisjoint(_ROWS_OF_BOXES):
-        _mark_empty([box for row in root.css(_STYLED_ROWS) for box in _boxes_of(row)])
-    return nodes, is_scripted
+    return nodes
 
 
-def _apply_attributes(root: LexborNode, names: list[str]) -> tuple[set[str], bool]:
-    """Take out what attributes hide, from the page's end on; what styles say, and whether anything has a script."""
-    said: set[str] = set()
+def _marked_nodes(root: LexborNode, boxes: set[int]) -> list[tuple[int, LexborNode]]:
+    return [
+        (tag, node)
+        for node in root.traverse()
+        if (tag := node.tag_id) not in _PLAIN_BLOCKS or (boxes and node.mem_id in boxes)
+    ]
+
+
+def _take_out(tag: int, node: LexborNode) -> None:
+    if tag == _INPUT:
+        attributes = node.attributes
+        value, kind = attributes.get("value"), (attributes.get("type") or "").strip().lower()
+        if value and kind not in _NO_VALUE_INPUTS:
+            node.insert_before(value)
+    node.decompose()
+
+
+def _apply_attributes(root: LexborNode, names: list[str]) -> tuple[set[int], bool]:
+    """Take out what attributes hide, from the page's end on, and put breaks around what styles set apart.
+
+    Returns the boxes that styles make cells, and whether anything has a script.
+    """
+    boxes: set[int] = set()
     is_scripted = False
     found = root.css(", ".join(f"[{name}]" for name in names)) if names else []
     if len(names) > 1:  # one with several of the attributes is found again
         found = list({node.mem_id: node for node in found}.values())
     for node in reversed(found):
         attributes = node.attributes
-        if "hidden" in attributes:
-            if node.tag != "body":
-                node.decompose()
-        elif declared := _declarations(attributes.get("style") or ""):
-            said.update(("white-space",) if "white-space" in declared else (), (declared.get("display", ""),))
-            _apply_style(node, declared)
         is_scripted = is_scripted or len(attributes) > 1 or "style" not in attributes
-    return said, is_scripted
-
-
-def _boxes_of(row: LexborNode) -> list[LexborNode]:
-    """The boxes in a row or a grid of boxes that are cells, where they are empty."""
-    if _declarations(row.attributes.get("style") or "").get("display") not in _ROWS_OF_BOXES:
-        return []
-    return [box for box in row.iter() if box.tag in _BOXES_IN_ROWS and box.css_first("img") is None]
-
-
-def _take_out(node: LexborNode) -> None:
-    attributes = node.attributes if node.tag_id in (_DIALOG, _INPUT) else {}
-    if node.tag_id == _DIALOG and "open" in attributes:
-        return
-    if (value := attributes.get("value")) and (attributes.get("type") or "").strip().lower() not in _NO_VALUE_INPUTS:
-        node.insert_before(value)
-    node.decompose()
-
-
-@lru_cache(maxsize=500)  # a portal's pages share a few styles
-def _declarations(style: str) -> dict[str, str]:
-    """The declarations of a style attribute, as CSS reads them: the last of a kind counts, or the last important one.
-
-    Empty where the style has no say in what is shown, and where.
-    """
-    if not _STYLES_APART.search(style):
-        return {}
-    declared: dict[str, str] = {}
-    important: dict[str, str] = {}
-    for declaration in _STYLE_COMMENT.sub("", style.lower()).split(";"):
-        name, _, value = declaration.partition(":")
-        value, mark, _ = value.partition("!")
-        (important if mark else declared)[name.strip()] = value.strip()
-    return declared | important
-
-
-def _apply_style(node: LexborNode, declared: dict[str, str]) -> None:
-    shown = declared.get("display", "")
-    if node.tag == "body":  # shown by a script, once all is there
-        return
-    if shown == "none" or declared.get("visibility") in ("hidden", "collapse"):
-        node.decompose()
-        return
-    if shown in _ROWS_OF_BOXES:
-        for child in list(node.iter()):
-            _set_apart(child, is_cell=child.tag in _BOXES_IN_ROWS)
-    stands_apart = (
-        declared.get("float") in ("left", "right")
-        or declared.get("position") in ("absolute", "fixed")
-        or (shown.startswith("inline-") and "width" in declared)  # a column
-    )
-    if not stands_apart and shown.startswith(_INLINE_DISPLAYS):
-        if node.tag in _BLOCKS:
-            node.unwrap()
-    elif stands_apart or shown:
-        _set_apart(node, is_cell=shown == "table-cell")
-
-
-def _set_apart(node: LexborNode, *, is_cell: bool = False) -> None:
-    if node.tag not in _BLOCKS and (is_cell or node.first_child is not None):
-        node.insert_before(BREAK)
-        node.insert_after(BREAK)
+        style = (attributes.get("style") or "").lower()
+        if "hidden" not in attributes and ":" not in style:
+            continue
+        if node.tag in ("body", "img"):  # a body is shown by a script, once all is there
+            continue
+        if "hidden" in attributes or _HIDES.search(style):
+            node.decompose()
+        elif _STANDS_APART.search(style):
+            inside = [child for child in node.iter() if child.tag not in ("br", "img")]
+            cells = inside if _HOLDS_CELLS.search(style) else [node] if _IS_CELL.search(style) else []
+            boxes.update(cell.mem_id for cell in cells)
+            for box in (node, *cells):
+                if box.tag not in _BLOCKS:
+                    box.insert_before(BREAK)
+                    box.insert_after(BREAK)
+    return boxes, is_scripted
 
 
 def _keep_line_breaks(root: LexborNode) -> None:
-    """Break lines where the source does, in the boxes that keep its white space."""
-    keeping = {root.mem_id: False}
-    for box in (*root.css(", ".join(_PREFORMATTED)), *root.css('[style*="white-space" i]')):
-        declared = _declarations(box.attributes.get("style") or "").get("white-space")
-        keeping[box.mem_id] = declared.startswith(_KEPT_WHITE_SPACE) if declared else box.tag in _PREFORMATTED
-    for text in [child for child in root.traverse(include_text=True) if child.is_text_node]:
-        content = text.text_content or ""
-        if ("\n" in content or "\r" in content) and _keeps(text, keeping):
-            text.replace_with(content.replace("\r\n", "\n").replace("\r", "\n").replace("\n", BREAK))
+    """Break lines where the source does, in the elements that keep its white space."""
+    seen: set[int] = set()
+    for box in root.css(", ".join(_PREFORMATTED)):
+        if box.mem_id in seen:  # inside another
+            continue
+        for node in list(box.traverse(include_text=True)):
+            seen.add(node.mem_id)
+            if node.is_text_node and (lines := (node.text_content or "").splitlines(keepends=True)):
+                node.replace_with("".join(line.rstrip("\r\n") + BREAK * (line[-1] in "\r\n") for line in lines))
 
 
-def _keeps(node: LexborNode, keeping: dict[int, bool]) -> bool:
-    """Whether a node's nearest box of a known kind keeps white space; what was found out on the way is kept."""
-    passed: list[int] = []
-    place: LexborNode | None = node
-    while place is not None and place.mem_id not in keeping:
-        passed.append(place.mem_id)
-        place = place.parent
-    kept = place is not None and keeping[place.mem_id]
-    keeping.update(dict.fromkeys(passed, kept))
-    return kept
-
-
-def _mark_links(nodes: list[LexborNode]) -> tuple[list[str], set[int]]:
-    """Leave a mark before each link, scripted ones too: their targets, and which may belong to the line above."""
-    marked: list[LexborNode] = []
+def _mark_links(nodes: list[LexborNode]) -> list[str]:
+    """Leave a mark before each link, scripted ones too; returns their targets."""
     targets: list[str] = []
-    icons: set[int] = set()
     for node in nodes:
         if target := _target(node.attributes):
-            # of an icon, only where it leads to a record its line matters
-            if _CODE.search(target) and len(icons) < _ICONS and not node.text().strip() and _stands_below(node):
-                icons.add(len(targets))
-            marked.append(node)
+            node.insert_before(_LINK)
             targets.append(target)
-    for node in marked:
-        node.insert_before(_LINK)
-    return targets, icons
+    return targets
 
 
 def _target(attributes: dict[str, str | None]) -> str | None:
@@ -336,32 +273,8 @@ def _target(attributes: dict[str, str | None]) -> str | None:
     return (attributes.get("data-href") or attributes.get("data-url") or "").strip() or None
 
 
-def _stands_below(icon: LexborNode) -> bool:
-    """Whether a link without text is the last in its box: then it belongs to what stands above it there."""
-    box: LexborNode | None = icon
-    for _ in range(_NEAR):
-        if box is None:
-            break
-        after = any(map(_has_text, islice(_siblings(box, "next"), _NEAR)))
-        if after or any(map(_has_text, islice(_siblings(box, "prev"), _NEAR))):
-            return not after
-        box = box.parent
-    return False
-
-
-def _siblings(node: LexborNode, direction: str) -> Iterator[LexborNode]:
-    while (found := getattr(node, direction)) is not None:
-        node = found
-        yield node
-
-
-def _has_text(node: LexborNode) -> bool:
-    nodes = islice(node.traverse(include_text=True), _NEAR)
-    return any(one.is_text_node and (one.text_content or "").strip() for one in nodes)
-
-
-def _take_links(lines: list[str], targets: list[str], icons: set[int]) -> tuple[list[int], list[Link]]:
-    """Take the marks of links out of the lines; a line of marks alone belongs to the line after or above it.
+def _take_links(lines: list[str], targets: list[str]) -> tuple[list[int], list[Link]]:
+    """Take the marks of links out of the lines; a line of marks alone belongs to the line after it.
 
     Returns how many lines that show text stand above each, and the links; of a page that prints the sign itself, none
     can be told from it, and all get a line below the last.
@@ -381,8 +294,8 @@ def _take_links(lines: list[str], targets: list[str], icons: set[int]) -> tuple[
     if len(places) != len(targets):
         return above, [Link(target, len(lines), False) for target in targets]
     return above, [
-        Link(target, above[place] - (number in icons and not lines[place] and above[place] > 0), leads)
-        for number, (target, (place, leads)) in enumerate(zip(targets, places, strict=True))
+        Link(target, above[place], leads, bare=not lines[place])
+        for target, (place, leads) in zip(targets, places, strict=True)
     ]
 
 

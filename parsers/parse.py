@@ -15,7 +15,7 @@ from parsers.encoding import binary_kind
 from parsers.findings import Finding, Findings
 from parsers.grammar import Page, Row
 from parsers.leads import leads
-from parsers.page import EMPTY_CELL, PrintedPage, read_page
+from parsers.page import EMPTY_CELL, Link, PrintedPage, read_page
 from parsers.pages import PAGE_KINDS, PageKind
 from parsers.quarters import QuarterTable, take_tables
 from parsers.server_messages import message_verdict, server_message_places, unseen_verdict
@@ -170,10 +170,10 @@ def _prepared(
     for line in twice:
         if not is_boilerplate(line):
             findings.add("printed_twice", printed=line)
-    links: dict[int, list[str]] = {}
+    links: dict[int, list[Link]] = {}
     for link in line_links:
         if link.line_no < end:
-            links.setdefault(bisect_right(numbers, link.line_no) - 1, []).append(link.target)
+            links.setdefault(bisect_right(numbers, link.line_no) - 1, []).append(link)
     page = Page(declared.tables, kept, links, findings, url)
     page.replaced = {f"␁{number}": table.printed for number, table in enumerate(tables)}
     return page, tables, lines[end:]

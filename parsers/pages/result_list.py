@@ -223,11 +223,14 @@ def _read_quarters(page: Page, record: Record, identity: Row, scope: Scope, tabl
 
 
 def _linked_codes(page: Page, start: int, end: int) -> list[tuple[str, str]]:
-    """The projects and indicators that the links of some lines lead to, each once, in page order: kind and code."""
+    """The projects and indicators that the links of some lines lead to, each once, in page order: kind and code.
+
+    A link without text above the first line may be the last of the item before: it is nobody's.
+    """
     found: dict[tuple[str, str], None] = {}
     for place in range(start, end):
-        for target in page.links.get(place, ()):
-            for code in _codes(target):
+        for link in page.links.get(place, ()):
+            for code in _codes(link.target) if place > start or not link.bare else ():
                 for kind, pattern in _LINKED.items():
                     if pattern.fullmatch(code):
                         found[kind, code] = None

@@ -164,12 +164,14 @@ CODES = ["5004-0852", "5004-903"]
         "<ul><li>({no}) จำนวนแห่ง{parts}<ul><li>{icon}</li></ul></ul>",
     ],
 )
-def test_an_icon_belongs_to_the_item_in_whose_box_it_stands(box: str) -> None:
+def test_a_link_without_text_between_two_items_is_nobodys(box: str) -> None:
     parts = "".join(line if line.startswith("<") else f"<div>{line}</div>" for line in ITEM[1:])
     items = [box.format(no=no, parts=parts, icon=ICON.format(code)) for no, code in enumerate(CODES, 1)]
     page = parse_page(page_of([*LIST[:2], *items]).encode())
-    assert [row["kpi_code"] for row in page.tables["result_list_items"]] == CODES
-    assert page.unclaimed == []
+    codes = [row["kpi_code"] for row in page.tables["result_list_items"]]
+    assert all(code in (None, right) for code, right in zip(codes, CODES, strict=True))
+    assert sum(finding["rule"] == "kpi_code_missing" for finding in page.findings) == codes.count(None)
+    assert (page.verdict, page.unclaimed) == ("ok", [])
 
 
 @pytest.mark.parametrize("place", ["first", "before the last text", "last", "below the notice", "in the footer"])

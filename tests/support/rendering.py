@@ -635,13 +635,6 @@ def _paired_columns(lines: list[Written]) -> str:
     return "<table>" + "".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in rows) + "</table>"
 
 
-def _white_space(lines: list[Written]) -> str:
-    def item(line: Written) -> str:
-        return line.cells[0] if line.table else "<div style='white-space: pre-line'>" + "\n".join(line.cells) + "</div>"
-
-    return "".join(map(item, lines))
-
-
 def _figures(lines: list[Written]) -> str:
     parts = []
     for heading, below in _sections(lines):
@@ -707,7 +700,6 @@ LAYOUTS: dict[str, Layout] = {
     "list view": _list_view,
     "one big cell": _one_big_cell,
     "paired columns": _paired_columns,
-    "white space": _white_space,
     "figures": _figures,
     "captions": _captions,
 }
@@ -1005,7 +997,6 @@ class Markup:
         literal = self.layout in (
             "preformatted",
             "text areas",
-            "white space",
         )  # there a break in the source is a break on the page
         write = WRITERS["plain" if literal and self.writer == "wrapped source" else self.writer]
         if isinstance(line, Quarters):
