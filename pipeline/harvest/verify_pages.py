@@ -6,8 +6,10 @@ from typing import Final
 
 import pyarrow.parquet as pq
 
-from pipeline.harvest.page_status import outcome_since
+from pipeline.harvest.page_status import MISSES_TO_END, PageRow, is_in_force, outcome_since
 from pipeline.harvest.row_differences import value_differs
+from pipeline.schema.codes import code_of_page
+from pipeline.schema.page_kinds import OWNER_OF_KIND
 from pipeline.store.archive import Archive
 from pipeline.store.layout import MANIFEST
 from pipeline.store.packs import parquet_source
@@ -15,36 +17,49 @@ from pipeline.store.state import State
 from pipeline.store.verify_bytes import RESTORE, VerifyProblem
 
 _BEFORE: Final = "the harvest before"
-_TAKEN_OVER: Final = ("version_harvest_id", "first_seen_at", "changed_at")
-_OUTCOME: Final = ("harvest_id", "outcome", "outcome_since", "ended_at")
+_KEPT: Final = ("version_harvest_id", "first_seen_at", "changed_at", "version_verdict", "progress_percent")
+_LIFE: Final = (*_KEPT, "checked_at", "misses", "ended_at", "project_code", "kpi_code")
+"""Columns that follow from the page's row in the harvest before, and from the outcome and the time of this one."""
+_COLUMNS: Final = ("page_key", "kind", "harvest_id", "outcome", "outcome_since", "fetched_at", *_LIFE)
 
 
 def taken_over(state: State, published: State | None) -> Iterator[str]:
-    """Rows of `pages` whose version, or one of whose "since when", does not follow from the harvest before.
+    """What rows of `pages` say of their record's life, and does not follow from the harvest before.
 
     published: the state of the last published harvest before it
     """
-    columns = ["page_key", "fetched_at", *_OUTCOME, *_TAKEN_OVER]
-    rows = [] if published is None else published.pages.select(columns).to_pylist()
+    rows = [] if published is None else published.pages.select(_COLUMNS).to_pylist()
     previous = {row["page_key"]: row for row in rows}
     has_since = state.pages["outcome_since"].null_count < len(state.pages)  # an older version wrote none
-    for row in state.pages.select(columns).to_pylist():
+    for row in state.pages.select(_COLUMNS).to_pylist():
         where, is_version = f"page_key={row['page_key']}", row["version_harvest_id"] == state.harvest_id
         if is_version != (row["outcome"] in ("new", "changed")):
             yield f"{where}: outcome is {row['outcome']}, but its version is of {row['version_harvest_id']}"
             continue
-        since = outcome_since(previous.get(row["page_key"]), row)
-        if has_since and row["outcome_since"] != since:
-            yield value_differs(where, "outcome_since", row["outcome_since"], since, _BEFORE)
-        before = previous.get(row["page_key"], dict.fromkeys(columns))
-        expected = dict(before)
-        if is_version:
-            first_seen = before["first_seen_at"] or row["fetched_at"]
-            expected = {**expected, "version_harvest_id": state.harvest_id, "first_seen_at": first_seen}
-            expected["changed_at"] = row["fetched_at"]
-        for column in _TAKEN_OVER:
-            if row[column] != expected[column]:
-                yield value_differs(where, column, row[column], expected[column], _BEFORE)
+        before = previous.get(row["page_key"])
+        expected = _life(before or {**dict.fromkeys(_LIFE), "misses": 0}, row)
+        if has_since:
+            expected["outcome_since"] = outcome_since(before, row)
+        for column, value in expected.items():
+            if row[column] != value:
+                yield value_differs(where, column, row[column], value, _BEFORE)
+
+
+def _life(before: PageRow, row: PageRow) -> PageRow:
+    """The columns of a page's life as `next_page_row` writes them. before: the page's row in the harvest before"""
+    at, owner, code = row["fetched_at"], OWNER_OF_KIND.get(row["kind"]), code_of_page(row["page_key"])
+    codes = {name: code if owner == name else None for name in ("project_code", "kpi_code")}
+    if row["outcome"] in ("new", "changed"):
+        times = {"first_seen_at": before["first_seen_at"] or at, "changed_at": at, "checked_at": at}
+        return {**codes, **times, "misses": 0, "ended_at": None}
+    expected = {name: before[name] for name in _LIFE} | codes
+    if row["outcome"] == "unchanged":
+        expected |= {"checked_at": at, "misses": 0}
+    elif row["outcome"] in ("not_found", "blank"):
+        expected["misses"] += 1
+        if is_in_force(before) and expected["misses"] >= MISSES_TO_END:
+            expected["ended_at"] = at
+    return expected
 
 
 def counts_of_manifest(archive: Archive, harvest_id: str) -> Iterator[VerifyProblem]:

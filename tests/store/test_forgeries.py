@@ -65,6 +65,18 @@ AGAINST_THE_PAGES: list[tuple[int, str, Edit, str]] = [
     (1, "changes", removed, "the row is missing that the comparison of the two harvests gives"),
     (2, "changes", the_first("meaning", lambda _: "other", lambda row: row["meaning"] != "other"), "meaning is other"),
     (1, "pages", the_first("first_seen_at", lambda at: at - 900 * DAY), "first_seen_at is"),
+    (1, "pages", the_first("version_verdict", lambda _: "suspect"), "version_verdict is suspect"),
+    (1, "pages", the_first("checked_at", lambda at: at + DAY), "checked_at is"),
+    (
+        1,
+        "pages",
+        the_first("misses", lambda _: 1, lambda row: row["misses"] == 0),
+        "misses is 1, but the harvest before",
+    ),
+    (1, "pages", the_first("project_code", lambda _: "24000000-9999"), "project_code is 24000000-9999"),
+    (1, "pages", the_first("kpi_code", lambda _: None), "kpi_code is None"),
+    (1, "pages", the_first("outcome_since", lambda _: "20200101T190000Z"), "outcome_since is 20200101T190000Z"),
+    (2, "pages", the_first("ended_at", lambda at: at - DAY), "ended_at is"),
     (2, "pages", hidden, "outcome is unchanged, but its version is of"),
 ]
 AGAINST_THE_MANIFEST: dict[str, tuple[Any, str]] = {
