@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pyarrow.parquet as pq
@@ -9,9 +10,10 @@ import pyarrow.parquet as pq
 from pipeline.harvest.page_status import MISSES_TO_END, PageRow, is_in_force, outcome_since
 from pipeline.harvest.row_differences import value_differs
 from pipeline.schema.codes import code_of_page
+from pipeline.schema.columns import RECORD_TABLES
 from pipeline.schema.page_kinds import OWNER_OF_KIND
 from pipeline.store.archive import Archive
-from pipeline.store.layout import MANIFEST
+from pipeline.store.layout import MANIFEST, Folder
 from pipeline.store.packs import parquet_source
 from pipeline.store.state import State
 from pipeline.store.verify_bytes import RESTORE, VerifyProblem
@@ -67,9 +69,21 @@ def counts_of_manifest(archive: Archive, harvest_id: str) -> Iterator[VerifyProb
     manifest, where = archive.manifest(harvest_id), f"harvests/{harvest_id}/{MANIFEST}"
     if manifest["portal"] != archive.portal:
         yield VerifyProblem(where, "of another portal than the store", RESTORE)
+    stated = {Path(name).stem: about.get("rows") for name, about in manifest["files"].items()}
+    if any(stated[name] not in (None, _rows_in(archive.file(harvest_id, name))) for name in stated):
+        yield VerifyProblem(where, "rows are not those of its files", RESTORE)
+    kept = {name: archive.snapshot_file(name, harvest_id) for name in RECORD_TABLES}
+    if any(
+        file is not None and manifest["rows"].get(name) not in (None, _rows_in(file)) for name, file in kept.items()
+    ):
+        yield VerifyProblem(where, "rows are not those of its snapshot", RESTORE)
     for name, table, column in (("outcomes", "pages", "outcome"), ("changes", "changes", "meaning")):
         if (file := archive.file(harvest_id, table)) is None:
             continue
         counts = Counter(pq.read_table(parquet_source(file), columns=[column])[column].to_pylist())
         if manifest.get(name, counts) != counts:
             yield VerifyProblem(where, f"{name} are not those of its files", RESTORE)
+
+
+def _rows_in(file: Folder | None) -> int | None:
+    return None if file is None else int(pq.read_metadata(parquet_source(file)).num_rows)

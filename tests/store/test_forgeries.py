@@ -14,6 +14,7 @@ from support.verifying import verify_deeply
 
 from pipeline.store.archive import Archive
 from pipeline.store.durable import canonical_json
+from pipeline.store.head import write_head
 from pipeline.store.layout import ids_in
 from pipeline.store.run_files import write_later_sums, write_sums
 from pipeline.store.verify import verify_store
@@ -82,6 +83,7 @@ AGAINST_THE_PAGES: list[tuple[int, str, Edit, str]] = [
 AGAINST_THE_MANIFEST: dict[str, tuple[Any, str]] = {
     "outcomes": ({"unchanged": 99}, "outcomes are not those of its files"),
     "changes": ({}, "changes are not those of its files"),
+    "rows": ({"projects": 999}, "rows are not those of its snapshot"),
     "page_hashes_sha256": ("0" * 64, "page_hashes_sha256 is not of the pages it keeps"),
 }
 
@@ -106,19 +108,23 @@ def test_what_the_stored_pages_contradict_is_found_without_any_anchor(store: Pat
     redo_hashes(store)
     assert verify_store(store) == []
     page_hashes = AGAINST_THE_MANIFEST["page_hashes_sha256"][1]
-    assert [problem.what for problem in verify_deeply(store)] == [
-        page_hashes
-    ]  # rows are compared where nothing else is wrong
+    # rows are compared where nothing else is wrong
+    assert [problem.what for problem in verify_deeply(store)] == [page_hashes]
     whole = json.loads((store / "harvests" / ids[0] / "manifest.json").read_bytes())
     edit_manifest(store, ids[1], page_hashes_sha256=None)
     assert whole["page_hashes_sha256"]
     redo_hashes(store)
+    last = json.loads((store / "harvests" / ids[2] / "manifest.json").read_bytes())
+    edit_manifest(store, ids[2], files={name: {**about, "rows": 999} for name, about in last["files"].items()})
+    (store / "head.json").unlink()
+    write_head(Archive(store), last["portal"])
     problems = verify_deeply(store)
     for night, table, _, words in AGAINST_THE_PAGES:
         where = f"harvests/{ids[night]}/{table}.parquet"
         assert [one for one in problems if one.where == where and words in one.what], (where, words)
-    for words in ("outcomes are not", "changes are not"):
+    for words in ("outcomes are not", "changes are not", "rows are not those of its snapshot"):
         assert [one for one in problems if words in one.what and ids[1] in one.where]
+    assert [one for one in problems if one.what == "rows are not those of its files" and ids[2] in one.where]
 
 
 def cut_off(root: Path) -> None:
