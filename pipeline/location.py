@@ -43,7 +43,11 @@ def local_folder(place: str | Path) -> Path:
 
 def mirrored_url(folder: Path) -> str | None:
     """The address in object storage that a folder mirrors, or None for an ordinary folder."""
-    if folder.absolute().parent != _mirrors():
+    try:
+        mirrors = _mirrors()
+    except StoreError:
+        return None
+    if folder.absolute().parent != mirrors:
         return None  # a file beside a folder from elsewhere must not lead to an address with our credentials
     note = _note(folder)
     return note.read_text(encoding="utf-8") if note.is_file() else None
@@ -56,8 +60,18 @@ def place_of(folder: Path) -> str:
 
 def _mirrors() -> Path:
     """The folder in which this program keeps its mirrors."""
-    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return home.absolute() / "bma-progress"
+    return user_folder("XDG_STATE_HOME", ".local/state").absolute()
+
+
+def user_folder(variable: str, usual: str) -> Path:
+    """Where this program keeps this user's files of a kind: in the folder that a variable of XDG names, else in the home folder.
+
+    Raises StoreError for a user without a home folder.
+    """
+    try:
+        return Path(os.environ.get(variable) or Path.home() / usual) / "bma-progress"
+    except RuntimeError:
+        raise StoreError(f"this user has no home folder; set {variable} to a folder that can be written to") from None
 
 
 def _note(mirror: Path) -> Path:

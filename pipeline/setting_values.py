@@ -158,7 +158,10 @@ def portal(text: str) -> str:
 
 def file_or_folder(place: str | Path) -> Path:
     """The path, with the home folder for `~`."""
-    return Path(place).expanduser()
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:
+        raise ValueError("a path without ~, since that user has no home folder") from None
 
 
 def store_folder(place: str | Path) -> Path:

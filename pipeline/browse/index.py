@@ -30,6 +30,7 @@ import pyarrow.parquet as pq
 from pipeline.compare.classify import severity_of
 from pipeline.compare.diff import withhold_contacts
 from pipeline.errors import StoreError
+from pipeline.location import user_folder
 from pipeline.schema.columns import TABLES
 from pipeline.store.archive import Archive
 from pipeline.store.head_line import head_line
@@ -143,9 +144,8 @@ def _close(connections: list[sqlite3.Connection]) -> None:
 
 def index_folder(archive: Archive) -> Path:
     """Where this user's indexes of a store are kept; made where it is missing, for nobody else to read."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     name = hashlib.sha256(str(archive.place).encode()).hexdigest()[:16]
-    folder = cache / "bma-progress" / f"browse-{name}"
+    folder = user_folder("XDG_CACHE_HOME", ".cache") / f"browse-{name}"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     about = folder.lstat()
     if folder.is_symlink() or (hasattr(os, "getuid") and about.st_uid != os.getuid()):

@@ -1,19 +1,23 @@
 """The prompt of `bma-progress sql`: line editing, and a history that is kept from session to session."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from pipeline.errors import StoreError
+from pipeline.location import user_folder
+
 _MOST_LINES: Final = 1_000
 
 
-def history_file() -> Path:
-    """The file with the lines typed so far, in the user's state folder."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "bma-progress" / "sql_history"
+def history_file() -> Path | None:
+    """The file with the lines typed so far, in the user's state folder; None for a user who has none."""
+    try:
+        return user_folder("XDG_STATE_HOME", ".local/state") / "sql_history"
+    except StoreError:
+        return None
 
 
 @contextmanager
@@ -32,6 +36,9 @@ def line_reader() -> Iterator[Callable[[str], str]]:
         yield _typed_line
         return
     file = history_file()
+    if file is None:
+        yield _typed_line
+        return
     with suppress(OSError):
         readline.read_history_file(file)
     readline.set_history_length(_MOST_LINES)

@@ -100,6 +100,63 @@ def test_the_container_holds_all_that_it_installs(tmp_path: Path) -> None:
     assert value.startswith("/data/")
 
 
+@pytest.mark.slow
+def test_the_container_harvests_on_a_root_that_cannot_be_written_to(tmp_path: Path) -> None:
+    """With the container file's user, environment and volume, but this machine's Python and libraries in the image's place."""
+    lines = (DEPLOY / "Containerfile").read_text(encoding="utf-8").splitlines()
+    (user,) = re.findall(r"useradd .*--uid ([0-9]+)", "\n".join(lines))
+    variables = [line.removeprefix("ENV ") for line in lines if line.startswith("ENV ")]
+    root, volume = tmp_path / "root", tmp_path / "volume"
+    root.mkdir()
+    volume.mkdir(mode=0o700)
+    # where a virtual environment takes its Python and its libraries from
+    libraries = {path for path in sys.path if path.endswith("site-packages")}
+    places = {"/usr", "/lib", "/lib64", "/bin", "/etc", str(ROOT), sys.base_prefix, sys.prefix, *libraries}
+    shown = sorted(place for place in places if Path(place).exists())
+
+    def contained(*command: str) -> subprocess.CompletedProcess[str]:
+        start = [
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--ipc",
+            "--uts",
+            "sh",
+            ROOT / "tests/support/start_container.sh",
+        ]
+        return subprocess.run(
+            [*start, root, volume, user, ":".join(shown), "env", "-i", *variables, "PATH=/usr/bin:/bin", *command],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    try:
+        os.chown(volume, int(user), int(user))
+        tried = contained("sh", "-c", "! touch /x 2>&1 && touch /data/x && id -u")
+    except (OSError, AttributeError) as error:
+        pytest.skip(f"no namespaces of one's own here: {error}")
+    if tried.returncode:
+        pytest.skip(f"no namespaces of one's own here: {tried.stderr}")
+    assert "Read-only file system" in tried.stdout
+    assert tried.stdout.splitlines()[-1] == user
+    program = (
+        sys.executable,
+        "-c",
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from flows.cli import main; main()",
+    )
+    with DemoPortal() as portal:
+        done = contained(*program, "harvest", "--portal", portal.url, "--rate", "1000", "--orchestrator", "none")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for line in ("status", "verify", "sql FROM/**/projects", "export latest --out /data/tables"):
+        done = contained(*program, *line.split())
+        assert (done.returncode, done.stderr) == (0, ""), done
+    assert (volume / "tables" / "projects.parquet").stat().st_uid == int(user)
+
+
 def test_compose_starts_the_container_without_rights() -> None:
     (service,) = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"].values()
     assert (DEPLOY / service["build"]["context"]).resolve() == ROOT
