@@ -10,6 +10,7 @@ _TAG: Final = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
 _LONG_TAG: Final = re.compile(rb"(<[A-Za-z][^\s/<>]*+)[^<>]{50000,}+")
 _LONG: Final = 50_000
 _MOST_ATTRIBUTES: Final = 1_000
+_SHORTEST_TAG: Final = 3
 _MANY_TAGS: Final = 3_000  # what a real page has; below that even the deepest page costs a fraction of a second
 _MAX_DEPTH: Final = 500
 _MAX_INLINE_DEPTH: Final = 20  # a browser opens those left open again in each paragraph
@@ -27,9 +28,9 @@ def limit_depth(source: bytes) -> bytes:
     What is open is counted by name: an end tag that a browser passes over stands inside a table, or the like, that is
     open and counted itself.
     """
-    if len(source) >= _LONG and max(map(len, source.split(b"<"))) >= _LONG:
+    if len(source) >= _LONG and source.count(b"=") > _MOST_ATTRIBUTES:
         source = _LONG_TAG.sub(lambda tag: tag[1] if tag[0].count(b"=") > _MOST_ATTRIBUTES else tag[0], source)
-    if source.count(b"<") < _MANY_TAGS:
+    if len(source) < _SHORTEST_TAG * _MANY_TAGS or source.count(b"<") < _MANY_TAGS:
         return source
     opened: dict[bytes, int] = {}
     depth = {True: 0, False: 0}  # of inline elements, of all others

@@ -9,7 +9,7 @@ so are the lines between two records. A required label that is missing is in the
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from functools import cache
 from itertools import accumulate, compress, count, takewhile
@@ -191,8 +191,6 @@ class Block:
         usual = list(map(self._usual, range(len(self.items))))
         self.usual = re.compile("".join(usual[: self.tail_at]), re.MULTILINE)
         self.usual_tail = re.compile("".join(usual[self.tail_at :]), re.MULTILINE)
-        self.first = re.compile(self.any_item, re.MULTILINE)
-        self.next = re.compile(f"\n(?:{self.any_item})", re.MULTILINE)
 
     def _reachable(self, at: int) -> tuple[list[int], int | None]:
         """The values without a label, and the text, that may come next."""
@@ -229,25 +227,27 @@ class Block:
             ahead = f"(?!{no_item if item.lines == 'many' else self.no_label}){guard}"
             ahead = r"(?!:?\n)" if item.lines in ("one", "name") else ahead
             above_text = isinstance(self.items[min(number + 1, self.tail_at - 1)], Text)  # then a value must be there
-            printed += rf"(?:\n{ahead})?(?P<{item.name}>[^\n]{'+' if above_text else '*'})"
+            more = rf"(?:\n(?!{no_item}|{OUT_OF_PLACE.pattern})[^\n]*)*" if item.lines == "name" else ""
+            printed += rf"(?:\n{ahead})?(?P<{item.name}>[^\n]{'+' if above_text else '*'}{more})"
         expression = rf"(?>{pattern.pattern if pattern else ''}){printed}{end}"
         return expression if item.required else f"(?:{expression})?"
 
     @cache  # noqa: B019 - blocks are declared once, and there are a few sets of headings
-    def among(self, headings: frozenset[str]) -> re.Pattern[str]:
-        """The expression for the next item, or heading, of lines that hold headings."""
-        return re.compile(f"\n(?:(?:{'|'.join(map(re.escape, headings))})$|{self.any_item})", re.MULTILINE)
+    def expressions(self, headings: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        """The expressions of an item, and of the next item, or heading, that begins a line below."""
+        below = f"\n(?:{'|'.join((*(f'{re.escape(heading)}$' for heading in headings), self.any_item))})"
+        return re.compile(self.any_item, re.MULTILINE), re.compile(below, re.MULTILINE)
 
     def read(self, lines: list[str], page: Page, starts: frozenset[int] | None = None) -> tuple[list[Record], Record]:
         """The records in the lines, and what the tail says. Lines that are no part of them are reported to the page.
 
         starts: the lines in which records may begin, where the first label alone does not tell
         """
-        if self.ordered and page.headings.isdisjoint(lines) and (read := self._read_usual(lines, starts)):
+        headings = frozenset[str]() if page.headings.isdisjoint(lines) else page.headings
+        if not headings and (read := self._read_usual(lines, starts)):
             return read
-        search = (self.next if page.headings.isdisjoint(lines) else self.among(page.headings)).search
         run = _Run(self, lines, page, starts)
-        run.read(search)
+        run.read(*self.expressions(headings))
         for record in run.records:
             record.missing = [name for name in self.required if name not in record.values]
         return run.records, run.tail
@@ -273,7 +273,9 @@ class Block:
         for record in records:
             for name, value in record.values.items():
                 if value and "\n" in value:
-                    record.pieces[name] = value.split("\n")
+                    record.pieces[name] = pieces = value.split("\n")
+                    if pieces[0] == pieces[1]:
+                        return None
                     record.values[name] = " ".join(value.split())
         return records, Record("", below.groupdict())
 
@@ -309,12 +311,12 @@ class _Run:
         self.pieces: list[str] = []  # those that were
         self.lost = False  # below a label that is not next in order
 
-    def read(self, search: Callable[[str, int], re.Match[str] | None]) -> None:
-        text, first, item_of, is_value = self.text, self.block.first.match, self.block.item_of, self.block.is_value
+    def read(self, item: re.Pattern[str], next_item: re.Pattern[str]) -> None:
+        text, item_of, is_value = self.text, self.block.item_of, self.block.is_value
         begin, end = 1, 0  # of what is not yet given to an item; of the lines that were looked at
         is_rest = False  # whether what begins there is a line's end, behind a label
         while True:
-            found = first(text, begin) if is_rest else search(text, end)
+            found = item.match(text, begin) if is_rest else next_item.search(text, end)
             if found is None:
                 if not is_rest:
                     break

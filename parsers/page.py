@@ -45,7 +45,11 @@ _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
-_MARKED = (b"hidden", b"style", b"onclick", b"data-href", b"data-url")  # attributes that are looked for
+_MARKED = {  # what is looked for, where the source has the word
+    **{name: f"[{name.decode()}]" for name in (b"hidden", b"onclick", b"data-href", b"data-url")},
+    **{word: f'[style*="{word.decode()}" i]' for word in (b"display", b"visibility", b"float", b"position")},
+}
+_SCRIPTED = frozenset(("onclick", "data-href", "data-url"))
 _LINKED = "a[href], area[href], [onclick], [data-href], [data-url]"
 _HIDES = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))")
 _STANDS_APART = re.compile(
@@ -120,7 +124,7 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     root = tree.body
     if root is None:  # a frameset, or nothing
         return PrintedPage([], 0, [], decoded, small, base)
-    boxes, is_scripted = _apply_attributes(root, [name.decode() for name in _MARKED if name in small])
+    boxes, is_scripted = _apply_attributes(root, [_MARKED[word] for word in _MARKED if word in small])
     nodes = _leave_shown(root, boxes)
     if is_scripted:  # a node with several of the attributes is found several times
         linked = list({node.mem_id: node for node in root.css(_LINKED)}.values())
@@ -210,19 +214,19 @@ def _take_out(tag: int, node: LexborNode) -> None:
     node.decompose()
 
 
-def _apply_attributes(root: LexborNode, names: list[str]) -> tuple[set[int], bool]:
+def _apply_attributes(root: LexborNode, selectors: list[str]) -> tuple[set[int], bool]:
     """Take out what attributes hide, from the page's end on, and put breaks around what styles set apart.
 
     Returns the boxes that styles make cells, and whether anything has a script.
     """
     boxes: set[int] = set()
     is_scripted = False
-    found = root.css(", ".join(f"[{name}]" for name in names)) if names else []
-    if len(names) > 1:  # one with several of the attributes is found again
+    found = root.css(", ".join(selectors)) if selectors else []
+    if len(selectors) > 1:  # one with several of them is found again
         found = list({node.mem_id: node for node in found}.values())
     for node in reversed(found):
         attributes = node.attributes
-        is_scripted = is_scripted or len(attributes) > 1 or "style" not in attributes
+        is_scripted = is_scripted or not _SCRIPTED.isdisjoint(attributes)
         style = (attributes.get("style") or "").lower()
         if "hidden" not in attributes and ":" not in style:
             continue
