@@ -1,14 +1,16 @@
 """Progress of long tasks: what works through many items reports here, and a listener shows it."""
 
+import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Final, TypeVar
 
 Item = TypeVar("Item")
 Listener = Callable[[str, int, int], None]
 """Is told what is worked through, how many are done, and of how many; at the end, and often before."""
 
+_BETWEEN: Final = 0.2  # seconds between two questions
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
@@ -31,3 +33,26 @@ def counted(items: Collection[Item], what: str) -> Iterator[Item]:
         yield item
     if tell is not None:
         tell(what, len(items), len(items))
+
+
+@contextmanager
+def polled(percent: Callable[[], float], what: str) -> Iterator[None]:
+    """Inside, ask a library again and again how far it is, and tell the listener. percent: negative while it is unknown"""
+    tell = _listener.get()
+    if tell is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.wait(_BETWEEN):
+            tell(what, min(max(int(percent()), 0), 99), 100)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        asking.join()
+        tell(what, 100, 100)

@@ -9,7 +9,7 @@ instead, 400,000 rows with texts took three times the memory (693 against 263 MB
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final
@@ -19,6 +19,7 @@ import pyarrow as pa
 from pipeline.compare.csv_files import write_csv
 from pipeline.errors import BmaProgressError, StoreDamagedError, StoreError, damaged_table
 from pipeline.plain_text import printable
+from pipeline.progress import polled
 from pipeline.publish.extras import import_duckdb
 from pipeline.schema.columns import TABLES, arrow_schema
 from pipeline.store.archive import Archive
@@ -63,6 +64,8 @@ class Session(AbstractContextManager["Session"]):
             f"temp_directory = '{folder}'",
             f"allowed_directories = ['{folder}']",
             "python_enable_replacements = false",  # else a name in a query could be a variable of this program
+            "enable_progress_bar = true",  # it is asked for, and shown by us
+            "enable_progress_bar_print = false",
             "autoinstall_known_extensions = false",
             "autoload_known_extensions = false",
             "enable_external_access = false",
@@ -91,18 +94,24 @@ class Session(AbstractContextManager["Session"]):
             for statement in self._reading_statements(query):
                 for name in dict.fromkeys(_HARVEST.findall(statement.query)):
                     self._create_schema(name)
-                rows = self._connection.query(statement.query)
-                if rows is None:  # a CREATE has no rows
-                    continue
-                if form == "csv":
+                self._answer(statement.query, form, out)
+        except self._duckdb.Error as error:
+            raise BmaProgressError(f"the query failed: {self._one_line(error)}") from None
+
+    def _answer(self, statement: str, form: str, out: IO[bytes]) -> None:
+        progress = polled(self._connection.query_progress, "percent of the query done")
+        if form == "csv":
+            with nullcontext() if out.isatty() else progress:  # rows and a bar would overwrite each other
+                if (rows := self._connection.query(statement)) is not None:  # a CREATE has no rows
                     reader = rows.to_arrow_reader(10_000)
                     blocks = (pa.Table.from_batches([batch]) for batch in reader)
                     write_csv(chain([reader.schema.empty_table()], blocks), out)
-                else:
-                    out.write(f"{_aligned(printable(str(rows).rstrip()))}\n".encode())
-                out.flush()
-        except self._duckdb.Error as error:
-            raise BmaProgressError(f"the query failed: {self._one_line(error)}") from None
+        else:
+            with progress:
+                rows = self._connection.query(statement)
+                text = "" if rows is None else f"{_aligned(printable(str(rows).rstrip()))}\n"
+            out.write(text.encode())
+        out.flush()
 
     def _one_line(self, error: Exception) -> str:
         """DuckDB's message on one line."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -160,3 +161,13 @@ def test_a_buddhist_year_is_refused_by_replay_too(three_nights: Path) -> None:
     done = run("replay", "--since", "2569-11-20", "--data", three_nights)
     assert done.returncode == 2
     assert "write 2026-11-20" in done.stderr
+
+
+def test_a_long_query_shows_how_far_it_is(three_nights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.cli.waiting._BETWEEN_LINES", 0)
+    monkeypatch.setattr("pipeline.progress._BETWEEN", 0.01)
+    query = "SELECT count(*) AS n FROM range(30000000) a(i), range(10) b(j) WHERE i * j % 7 = 3"
+    for form in ("table", "csv"):
+        shown = run("sql", query, "--format", form, "--data", three_nights)
+        assert re.search(r"^percent of the query done: \d+ of 100$", shown.stderr, re.MULTILINE), shown
+        assert "of 100" not in shown.stdout

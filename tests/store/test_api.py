@@ -1,5 +1,6 @@
 """A store as users see it: read-only and small; and read where no file locks are."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pipeline.operate.status import condition
 from pipeline.store.archive import Archive
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import StoreWriter, create_store
+
+ROOT = Path(__file__).parents[2]
 
 READS = {
     "as_of",
@@ -63,35 +66,51 @@ def test_a_copy_without_the_link_latest_is_read_too(three_nights: Path, tmp_path
     assert condition(Archive(data), 1e9).is_good
 
 
-def test_reading_needs_no_fcntl(three_nights: Path, tmp_path: Path) -> None:
+def test_reading_needs_nothing_that_only_unix_has(three_nights: Path, tmp_path: Path) -> None:
+    """As on Windows: without locks, links, users and a console in UTF-8, on a copy of a store whose links became folders."""
     code = """
-import sys
-from pathlib import Path
-sys.modules["fcntl"] = None  # as where there is none: importing it raises ImportError
-from pipeline.api import open_store, timeline_text, write_evidence
-from pipeline.errors import StoreError
-from pipeline.operate.status import condition, status_document
-from pipeline.publish.export import export_state
-from pipeline.store.archive import Archive
-from pipeline.store.writer import open_writer
-data, out = Path(sys.argv[1]), Path(sys.argv[2])
-store = open_store(data)
-assert len(store.table("projects")) == len(store.latest()["projects"]) > 0
-assert len(store.diff("previous", "latest")) and store.verify(deep=True) == []
-assert timeline_text(store, "24000000-3051") and write_evidence(store, "24000000-3051", out / "evidence")
-export_state(Archive(data), "latest", out / "export")
-assert status_document(Archive(data), condition(Archive(data), 1e9))["good"]
-try:
-    with open_writer(data):
-        raise SystemExit("it was opened for writing")
-except StoreError as error:
-    print(error)
+import os, sys
+lacking = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "readline"}
+for name in lacking:
+    sys.modules[name] = None  # importing it raises ImportError
+for name in ("fork", "getuid", "geteuid", "symlink", "pread", "pwrite", "statvfs", "sysconf", "mkfifo", "killpg", "chown"):
+    delattr(os, name)
+from flows.cli import main
+for line in sys.argv[1:]:
+    try:
+        main(line.split())
+    except SystemExit as end:
+        print("ended", line.split()[0], end.code or 0, file=sys.stderr, flush=True)
+    else:
+        print("ended", line.split()[0], 0, file=sys.stderr, flush=True)
 """
-    command = [sys.executable, "-c", code, str(three_nights), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("this system has no file locks of Unix")
-    assert (tmp_path / "export" / "projects.parquet").is_file()
+    store = shutil.copytree(three_nights, tmp_path / "store", symlinks=False)
+    expected = {
+        "status": 0,
+        "history 24000000-3051": 0,
+        "diff previous latest": 1,
+        "export latest --out tables": 0,
+        "sql FROM/**/projects": 0,
+        "verify --deep": 0,
+        "head": 0,
+        "evidence 24000000-3051 --out bundle": 0,
+        "report --out report.html": 0,
+        "compact": 2,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}", *expected],
+        env={**os.environ, "BMA_PROGRESS_DATA": str(store), "PYTHONUTF8": "0", "PYTHONIOENCODING": "cp874"},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+        timeout=180,
+    )
+    said = done.stderr.decode("cp874")
+    ended = [tuple(line.split()[1:]) for line in said.splitlines() if line.startswith("ended")]
+    assert ended == [(line.split()[0], str(status)) for line, status in expected.items()], said
+    assert "this system has no file locks of Unix" in said
+    assert (tmp_path / "tables" / "projects.parquet").is_file()
+    assert (tmp_path / "report.html").is_file()
 
 
 def test_a_store_that_was_just_made_is_whole(tmp_path: Path) -> None:
