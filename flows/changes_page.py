@@ -9,12 +9,9 @@ import pyarrow as pa
 
 from flows.events import Changes
 from pipeline.compare.classify import MEANINGS, SEVERITIES, severity_of
-from pipeline.compare.diff import compare_snapshots
-from pipeline.compare.inputs import StoreSnapshot
 from pipeline.errors import shortened
 from pipeline.harvest.run import HarvestRun
 from pipeline.plain_text import printable
-from pipeline.publish.report import report_html
 from pipeline.store.run_files import CHANGES_PAGE
 
 _EXAMPLES = 5
@@ -26,6 +23,11 @@ def write_changes_page(run: HarvestRun) -> Changes | None:
     before = run.store.published_before(run.harvest_id)
     if before is None:
         return None
+    # what writes reports takes a third of a second to import, and a first harvest has none
+    from pipeline.compare.diff import compare_snapshots
+    from pipeline.compare.inputs import StoreSnapshot
+    from pipeline.publish.report import report_html
+
     after = StoreSnapshot(run.store, run.harvest_id)
     comparison = compare_snapshots(StoreSnapshot(run.store, before), after, contacts=False)
     page = run.folder / CHANGES_PAGE

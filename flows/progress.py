@@ -54,14 +54,15 @@ class TerminalControl(RunControl):
 
     def _show(self, _: HarvestRun) -> None:
         now = time.monotonic()
+        if self._began is not None and now - self._shown < (_INTERVAL_TERMINAL if self._terminal else _INTERVAL_LOG):
+            return
+        self._shown = now
         counts: Counter[str] = sum((run.counts for run in self.runs), Counter())
         done = counts.total()
         if self._began is None:
-            self._began = self._shown = now
+            self._began = now
             self._done_before = done  # by the starts before this one
-        if now - self._shown < (_INTERVAL_TERMINAL if self._terminal else _INTERVAL_LOG):
             return
-        self._shown = now
         failed = sum(counts[kind] for kind in get_args(ErrorKind))
         left = sum(run.spool.counts()["pending"] for run in self.runs if run.is_open)
         rate = (done - self._done_before) / max(now - self._began, 0.001)

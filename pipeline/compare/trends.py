@@ -2,9 +2,8 @@
 
 from collections import Counter
 from datetime import date, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,6 +12,9 @@ from pipeline.compare.classify import REWRITES, fiscal_year_end
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_day
 from pipeline.store.parquet import read_as
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SILENT_COLUMNS: Final = (
     "project_code",
@@ -26,7 +28,7 @@ SILENT_COLUMNS: Final = (
 """The columns of `projects` that `silent_projects` needs."""
 
 
-def most_rewritten(store: Archive, *, since: str | date | None = None, until: str | date = "latest") -> pd.DataFrame:
+def most_rewritten(store: Archive, *, since: str | date | None = None, until: str | date = "latest") -> "pd.DataFrame":
     """The projects and indicators whose history was rewritten, those with most such harvests first.
 
     since, until: a harvest's id, a day, latest or previous; counts the harvests after `since` (all where it is None) up to
@@ -64,12 +66,14 @@ def most_rewritten(store: Archive, *, since: str | date | None = None, until: st
         }
         for code, counts in rewrites.items()
     ]
+    import pandas as pd
+
     columns = ["code", "agency_code", "name", "nights", "rewrites", *sorted(REWRITES), "last_harvest_id"]
     frame = pd.DataFrame(found, columns=columns)
     return frame.sort_values(["nights", "rewrites", "code"], ascending=[False, False, True], ignore_index=True)
 
 
-def not_reported(store: Archive, days: int, *, when: str | date = "latest") -> pd.DataFrame:
+def not_reported(store: Archive, days: int, *, when: str | date = "latest") -> "pd.DataFrame":
     """The projects without a report for more than `days` days of their fiscal year, longest first.
 
     Days count from the last report, or from the first day of the fiscal year where there is none, to the day of the state
@@ -83,7 +87,7 @@ def not_reported(store: Archive, days: int, *, when: str | date = "latest") -> p
     return silent_projects(store.arrow("projects", id_), store.arrow("progress_reports", id_), harvest_day(id_), days)
 
 
-def silent_projects(projects: pa.Table, reports: pa.Table, seen_on: date, days: int) -> pd.DataFrame:
+def silent_projects(projects: pa.Table, reports: pa.Table, seen_on: date, days: int) -> "pd.DataFrame":
     """The projects of `not_reported`, from the two tables. seen_on: the day of their state"""
     last = reports.group_by("project_code").aggregate([("reported_on_date", "max")])
     newest = dict(zip(last["project_code"].to_pylist(), last["reported_on_date_max"].to_pylist(), strict=True))
@@ -100,6 +104,8 @@ def silent_projects(projects: pa.Table, reports: pa.Table, seen_on: date, days: 
             places.append(place)
             found.append((reported, until, silence))
     rows = projects.select(list(SILENT_COLUMNS)).drop_columns("fiscal_year_ce").take(pa.array(places, pa.int64()))
+    import pandas as pd
+
     frame: pd.DataFrame = rows.to_pandas()
     frame[["last_report_date", "until_date", "days"]] = pd.DataFrame(found, columns=range(3), index=frame.index)
     for name in ("last_report_date", "until_date"):

@@ -23,7 +23,7 @@ from pipeline.harvest.portal import same_portal
 from pipeline.harvest.rate_limit import Limiter, RateLimiter, SendSlot
 from pipeline.harvest.retry_delay import backoff, in_words, retry_after
 from pipeline.harvest.robots import MOST_BYTES, RobotsRules, robots_rules
-from pipeline.harvest.transport import Connections, explain, leads_inside, request_headers
+from pipeline.harvest.transport import Connections, address_of, explain, leads_inside, request_headers
 from pipeline.settings import Settings
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -268,17 +268,17 @@ class PortalClient:
     async def _send(self, target: str, headers: Headers, deadline: asyncio.Timeout) -> Answer:
         """Send one request when its slot comes; returns the answer, whose body is not read yet."""
         slot = SendSlot(self._queue, self._limiter, deadline, self._settings.page_timeout)
-        url = httpx.URL(target)
+        address = address_of(target)
         if self._cookies:
-            request = httpx.Request("GET", url)
+            request = httpx.Request("GET", target)
             self._cookies.set_cookie_header(request)
             headers = (*headers, *((name, value) for name, value in request.headers.raw if name.lower() == b"cookie"))
         deadline.reschedule(None)  # waiting for a slot does not count as the page's time
         try:
             await slot.wait()
             self.stats.requests += 1
-            connection = self._connections.idle(url) or await self._connections.opened(url, slot)
-            return await connection.get(url, headers, slot)
+            connection = self._connections.idle(address.origin) or await self._connections.opened(address, slot)
+            return await connection.get(address, headers, slot)
         except BaseException as error:
             try:
                 if isinstance(error, httpx.TransportError):  # an attempt that did not get through counts as one

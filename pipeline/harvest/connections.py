@@ -10,7 +10,8 @@ import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 import h11
 import httpx
@@ -29,6 +30,20 @@ KEPT_HEADERS: Final = frozenset(
     "content-type content-encoding content-length date etag last-modified location retry-after server".split()
 )
 """The headers of an answer that matter as evidence."""
+
+
+class Address(NamedTuple):
+    """Where a request goes: scheme, host and port; what its header Host says; what its request line names."""
+
+    origin: tuple[str, str, int]
+    netloc: bytes
+    target: bytes
+
+
+@lru_cache(maxsize=16)
+def _checked(headers: tuple[Header, ...]) -> h11.Request:
+    """A request with headers that h11 has looked at, one by one: as a rule they are those of the request before."""
+    return h11.Request(method="GET", target="/", headers=list(headers))
 
 
 class Connection(asyncio.Protocol):
@@ -98,10 +113,10 @@ class Connection(asyncio.Protocol):
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
-    async def get(self, url: httpx.URL, headers: Sequence[Header], slot: SendSlot) -> "Answer":
+    async def get(self, address: "Address", headers: Sequence[Header], slot: SendSlot) -> "Answer":
         """Send a request when its slot comes; the body of its answer is not read yet. Raises httpx.TransportError."""
-        target = self.forwarded_to + url.raw_path
-        head = await self.exchange("GET", target, [(b"Host", url.netloc), *self.added_headers, *headers], slot)
+        sent = (b"Host", address.netloc), *self.added_headers, *headers
+        head = await self.exchange("GET", self.forwarded_to + address.target, sent, slot)
         kept: dict[str, str] = {}
         raw = head.headers.raw_items()
         for raw_name, raw_value in raw:
@@ -111,12 +126,14 @@ class Connection(asyncio.Protocol):
                 kept[name] = f"{kept[name]}, {value}" if name == "content-encoding" and name in kept else value
         return Answer(head.status_code, kept, raw, self)
 
-    async def exchange(self, method: str, target: bytes, headers: list[Header], slot: SendSlot) -> h11.Response:
+    async def exchange(self, method: str, target: bytes, headers: tuple[Header, ...], slot: SendSlot) -> h11.Response:
         """Send the head of a request, and read that of its answer; after an error the connection is closed."""
         self.idle_since = None
         try:
             try:
-                message = self._http.send(h11.Request(method=method, target=target, headers=headers)) or b""
+                message = (
+                    self._http.send(h11.Request(method=method, target=target, headers=_checked(headers).headers)) or b""
+                )
                 self._http.send(h11.EndOfMessage())
             except h11.LocalProtocolError as error:
                 raise httpx.LocalProtocolError(str(error)) from error
@@ -229,6 +246,7 @@ class Connection(asyncio.Protocol):
             self.close()
             raise httpx.ConnectError(str(error)) from error
         if encrypted is None:
+            self.close()
             raise httpx.ConnectError("the connection was closed while TLS was being agreed")
         self._transport = encrypted
 

@@ -18,7 +18,7 @@ from pipeline.harvest.portal import (
     project_ref,
     same_portal,
 )
-from pipeline.schema.agencies import agencies
+from pipeline.schema.agencies import agencies_by_code
 from pipeline.schema.codes import AGENCY_CODE, KPI_CODE, PROJECT_CODE, agency_of_code
 from pipeline.settings import Settings
 
@@ -49,7 +49,7 @@ def pages_found(parsed: ParsedPage, address: str, portal: str, *, is_menu: bool)
         menus = [menu_ref(link, base, portal, folder) for link in parsed.links]
         menus += [menu_ref(lead, base, portal) for lead in leads if "." in lead]
         found.update({ref.page_key: ref for ref in menus if ref})
-    planned = {agency.agency_code for agency in agencies()}
+    planned = agencies_by_code()
     for code in dict.fromkeys(ref.agency_code for ref in found.values()):
         if AGENCY_CODE.fullmatch(code) and code not in planned:
             found.update((ref.page_key, ref) for ref in (list_ref(portal, name, code) for name in LISTS))
@@ -68,8 +68,7 @@ def _of_lead(lead: str, base: str, portal: str) -> list[PageRef]:
     if PROJECT_CODE.fullmatch(lead):  # eight digits and four may also be a telephone number
         return [project_ref(portal, lead)] if agency_of_code(lead).endswith("0000") else []
     if KPI_CODE.fullmatch(lead):  # so may four and four, or two years
-        known = agency_of_code(lead) in {agency.agency_code for agency in agencies()}
-        return [kpi_ref(portal, lead)] if known else []
+        return [kpi_ref(portal, lead)] if agency_of_code(lead) in agencies_by_code() else []
     if AGENCY_CODE.fullmatch(lead):
         return [list_ref(portal, name, lead) for name in LISTS]
     ref = page_ref(lead, portal, base)

@@ -31,6 +31,10 @@ _MEANINGLESS: Final = re.compile(r"PHPSESSID|s?sid|session_?id|_|utm_.*|fbclid|g
 _PROBE: Final = re.compile(r"([0-9]{8}|[0-9]{4}):([0-9]{1,4})(?:-([0-9]{1,4}))?", re.ASCII)
 _SAME_IN_FOLDER: Final = re.compile(r"\s*(?:[\w.-]+[/?]|/\w|https?://\w)", re.ASCII)
 """A link that leads to the same page from every page of a folder: remembered by its folder, it is read once."""
+_USUAL: Final = re.compile(
+    r"(?:\./|(/mobile/))?((?:myproject|mykpi|index10[1-5]|index11)\.php)\?(pid|selDEP)=([0-9-]+)", re.ASCII
+)
+"""How nearly all links of the portal's own pages are written."""
 _MOBILE: Final = ("mobile", "mobile62")
 _LONGEST_URL: Final = 2_000  # servers refuse longer ones; the portal's have some hundred characters
 _INVISIBLE: Final = "\ufeff\u200b\u200c\u200d\u2060"  # what copying from a web page or a word processor leaves
@@ -140,6 +144,9 @@ def page_ref(url: str, portal: str | None = None, base: str | None = None) -> Pa
     """
     if len(url) > _LONGEST_URL or "=" not in url:
         return None
+    usual = _USUAL.fullmatch(url)
+    if usual and portal and base and _is_usual(base, portal, bool(usual[1])):  # what follows costs fifty times as much
+        return _ref(f"mobile/{usual[2]}", {usual[3]: usual[4]}, portal)
     try:
         address = url.strip()
         if base is not None:
@@ -158,6 +165,14 @@ def page_ref(url: str, portal: str | None = None, base: str | None = None) -> Pa
     except ValueError:
         return None
     return _ref(path, query, portal)
+
+
+def _is_usual(base: str, portal: str, from_root: bool) -> bool:
+    """True where a link of the usual form leads into the portal's folder `mobile`. from_root: it begins with that folder"""
+    if from_root:
+        return base.startswith(f"{portal}/") and portal.count("/") == 2
+    folder = f"{portal}/mobile/"
+    return base.startswith(folder) and "/" not in base[len(folder) :].partition("?")[0]
 
 
 def _ref(path: str, query: dict[str, str], portal: str) -> PageRef | None:

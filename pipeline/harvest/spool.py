@@ -287,11 +287,12 @@ class Spool:
 
     def why_nothing_came(self) -> str | None:
         """None where any page was answered; else the most common error, or an empty text without one."""
-        pages = list(self.pages(with_body=False, with_rows=False))
-        if any(page.sha256 or page.not_modified for page in pages):
-            return None
-        errors = Counter(page.error for page in pages if page.error).most_common(1)
-        return str(errors[0][0]) if errors else ""
+        errors: Counter[str] = Counter()
+        for page in self.pages(with_body=False, with_rows=False):
+            if page.sha256 or page.not_modified:
+                return None
+            errors[page.error or ""] += 1
+        return max(errors, key=lambda error: (error != "", errors[error]), default="")
 
     def get(self, page_key: str) -> SpooledPage | None:
         """One page, or None."""

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipeline.errors import BmaProgressError, error_text
@@ -13,14 +14,9 @@ from pipeline.store.durable import canonical_json, write_durably
 from pipeline.store.head_line import HeadLine, head_line
 from pipeline.store.kept_lines import stamp_block
 from pipeline.store.run_files import ANCHOR_FILE, HEAD_FILE, staging_of, write_later_sums
-from pipeline.store.timestamp import (
-    Stamped,
-    TimestampError,
-    UnknownAuthorityError,
-    check_timestamp,
-    timestamp_request,
-    trusted_roots,
-)
+
+if TYPE_CHECKING:
+    from pipeline.store.timestamp import Stamped
 
 
 def anchor_harvest(store: Archive, harvest_id: str, settings: Settings) -> list[str]:
@@ -65,12 +61,20 @@ def _anchor(store: Archive, folder: Path, settings: Settings) -> list[str]:
     return problems
 
 
-def ask_for_timestamp(line: HeadLine, address: str, ca: Path | None) -> tuple[bytes, Stamped | None, str | None]:
+def ask_for_timestamp(line: HeadLine, address: str, ca: Path | None) -> "tuple[bytes, Stamped | None, str | None]":
     """Have a line stamped: the authority's answer, what it says, and what is to be known about it.
 
     address: of the authority; ca: certificates to trust instead of the system's
     Raises BmaProgressError where it gives no stamp of this line. A stamp of an authority that is not trusted here is kept.
     """
+    from pipeline.store.timestamp import (  # it takes a third of a second, and few harvests need it
+        TimestampError,
+        UnknownAuthorityError,
+        check_timestamp,
+        timestamp_request,
+        trusted_roots,
+    )
+
     request = timestamp_request(line.content)
     headers = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
     where = f"the time-stamp authority {urlsplit(address).hostname}"

@@ -55,6 +55,12 @@ def agency_rows(seen: Collection[str], printed_names: Mapping[str, str]) -> list
 
 
 @cache
+def agencies_by_code() -> Mapping[str, "Agency"]:
+    """The same by their codes."""
+    return {agency.agency_code: agency for agency in agencies()}
+
+
+@cache
 def agencies() -> tuple[Agency, ...]:
     """All agencies that may exist: departments, sub-offices, districts; those that pages named have a name."""
     codes = sorted({*_known(), *_POSSIBLE})

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import cache, lru_cache
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -91,9 +92,8 @@ def check_rows(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
 
 def version_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     """Rows as the parser gives them (days as ISO strings), with page_key and version_harvest_id, by page and key."""
-    key = ("page_key", *TABLES[name].key)
-    rows = sorted(rows, key=lambda row: tuple(row[column] for column in key))
-    return to_table(rows, version_schemas()[name])
+    in_order = sorted(rows, key=itemgetter("page_key", *TABLES[name].key))
+    return to_table(in_order, version_schemas()[name])
 
 
 def to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:

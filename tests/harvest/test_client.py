@@ -963,7 +963,11 @@ def test_an_encrypted_portal_is_asked_through_a_tunnel(tmp_path: Path, monkeypat
             return
         there, back = await asyncio.open_connection(*asked[-1][0].split()[1].decode().split(":"))
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        await asyncio.gather(pump(reader, back), pump(there, writer))
+        try:
+            await asyncio.gather(pump(reader, back), pump(there, writer))
+        finally:
+            back.transport.abort()
+            writer.transport.abort()
 
     async def job(portal: FaultyPortal) -> list[Fetched]:
         server = await asyncio.start_server(proxied, "127.0.0.1", 0)
