@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from functools import cache
-from itertools import accumulate, compress, count, takewhile
+from itertools import compress, count, pairwise
 from typing import Any, Final, Literal
 
 from parsers.findings import Findings, Scope
@@ -27,6 +27,7 @@ NUMBER: Final = "[0-9๐-๙.,+-]+"
 LABELLED: Final = re.compile(r"[^\W\d_][^\n:0-9๐-๙]{1,60} :.*")
 """A line like `<label> : <value>`: it is no part of a name, and no value of the label above it."""
 _NUMBERS: Final = re.compile("[0-9๐-๙][0-9๐-๙.,]*(?: ?/ ?[0-9๐-๙][0-9๐-๙.,]*)?$")  # two slashes are a date's
+_START: Final = "\x02"  # before the line in which a record begins, of blocks that are marked
 OUT_OF_PLACE: Final = re.compile(
     rf"[^\W\d_][^\n:0-9๐-๙]{{1,60}} :.*|\[.*\]$|:? ?[^\s:]{{2,14}}ที่ {DIGIT}[0-9๐-๙.]* (?:[-–—].*|.*%$)|{_NUMBERS.pattern}"
 )
@@ -76,9 +77,9 @@ class Record:
 
     __slots__ = ("first_line", "missing", "pieces", "values")
 
-    def __init__(self, first_line: str = "", values: dict[str, str | None] | None = None) -> None:
+    def __init__(self, first_line: str = "") -> None:
         self.first_line = first_line
-        self.values: dict[str, str | None] = values or {}
+        self.values: dict[str, str | None] = {}
         self.pieces: dict[str, list[str]] = {}
         self.missing: Sequence[str] = ()
 
@@ -146,7 +147,7 @@ class Block:
     """A record that repeats (or, with `repeats=False`, is there once), declared by its items in their printed order.
 
     tail: labels below the last record; series: the group that numbers the records; ordered: whether the order of labels is
-        known: where it is not, each counts once, wherever it stands
+        known: where it is not, each counts once, wherever it stands; marked: whether `read` is told where records begin
     """
 
     def __init__(
@@ -157,132 +158,43 @@ class Block:
         repeats: bool = True,
         ordered: bool = True,
         series: str = "",
+        marked: bool = False,
     ) -> None:
         self.table = table
         self.items: tuple[Item, ...] = (*items, *tail)
         self.repeats = repeats
         self.ordered = ordered
         self.series = series
+        self.marked = marked
         self.tail_at = len(items)
-        self.required = [item.name for item in items if isinstance(item, Label) and item.required]
-        self.last_required = max((at for at, item in enumerate(items) if item.name in self.required), default=0)
+        self.required = {f"at_{at}": item for at, item in enumerate(items) if isinstance(item, Label) and item.required}
+        self.last_required = max((int(mark[3:]) for mark in self.required), default=0)
         self.patterns = [compiled(item.pattern) if isinstance(item, Label) else None for item in self.items]
-        self.plan = [
-            (item.name, item.lines if isinstance(item, Label) else "many", tuple(pattern.groupindex) if pattern else ())
-            for item, pattern in zip(self.items, self.patterns, strict=True)
-        ]
-        self.is_value = [isinstance(item, Value) for item in self.items]
-        self.reach = {at: self._reachable(at) for at in range(-1, len(self.items))}
-        alternatives: list[str] = []
-        self.item_of: dict[int, int] = {}  # group number of the one expression → item
-        group = 1
-        for number in sorted(range(len(self.items)), key=self.is_value.__getitem__):  # labels first
-            if pattern := self.patterns[number]:
-                alternatives.append(f"({pattern.pattern})")
-                self.item_of[group] = number
-                group += 1 + pattern.groups
-        self.any_item = "|".join(alternatives)
-        labels = "|".join(
-            pattern.pattern
-            for pattern, value in zip(self.patterns, self.is_value, strict=True)
-            if pattern and not value
-        )
-        self.no_label = _unnamed(rf"{labels}|:?\n|$")
-        usual = list(map(self._usual, range(len(self.items))))
-        self.usual = re.compile("".join(usual[: self.tail_at]), re.MULTILINE)
-        self.usual_tail = re.compile("".join(usual[self.tail_at :]), re.MULTILINE)
-
-    def _reachable(self, at: int) -> tuple[list[int], int | None]:
-        """The values without a label, and the text, that may come next."""
-        values: list[int] = []
-        text: int | None = None
-        for number in range(at + 1, len(self.items)):
-            item = self.items[number]
-            if isinstance(item, Text):
-                text = number if text is None else text
-                continue
-            if isinstance(item, Value):
-                values.append(number)
-            if item.required:
-                break
-        return values, text
-
-    def _usual(self, number: int) -> str:
-        """The expression of an item as it is mostly printed: on one line, or its value on the next; then the next item."""
-        item, pattern = self.items[number], self.patterns[number]
-        values = [value.pattern for at in self.reach[number][0] if (value := self.patterns[at])]
-        no_item = _unnamed("|".join((self.no_label, *values)))
-        if isinstance(item, Text):
-            first, more = (f"{no_item}|{odd.pattern}" for odd in (_NUMBERS, OUT_OF_PLACE))
-            if item.mixed:
-                more = no_item
-                if not self.repeats:  # a contact may be a telephone number alone
-                    first = rf"{no_item}|(?!{DIGIT}{{4,}}$){_NUMBERS.pattern}"
-            return rf"(?:(?!{first})(?P<{item.name}>[^\n]*(?:\n(?!{more})[^\n]*)*)\n)?"
-        printed, end = r"[ ]*", r"\n"
-        if item.lines == "none":
-            end = r"(?:\n|(?<=\n))"  # a blank at the pattern's end may have taken the line's
-        else:
-            guard = f"(?!{LABELLED.pattern})" if item.lines == "word" else ""
-            ahead = f"(?!{no_item if item.lines == 'many' else self.no_label}){guard}"
-            ahead = r"(?!:?\n)" if item.lines in ("one", "name") else ahead
-            above_text = isinstance(self.items[min(number + 1, self.tail_at - 1)], Text)  # then a value must be there
-            more = rf"(?:\n(?!{no_item}|{OUT_OF_PLACE.pattern})[^\n]*)*" if item.lines == "name" else ""
-            printed += rf"(?:\n{ahead})?(?P<{item.name}>[^\n]{'+' if above_text else '*'}{more})"
-        expression = rf"(?>{pattern.pattern if pattern else ''}){printed}{end}"
-        return expression if item.required else f"(?:{expression})?"
+        self.reader = _Reader(self, frozenset())
 
     @cache  # noqa: B019 - blocks are declared once, and there are a few sets of headings
-    def expressions(self, headings: frozenset[str]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-        """The expressions of an item, and of the next item, or heading, that begins a line below."""
-        below = f"\n(?:{'|'.join((*(f'{re.escape(heading)}$' for heading in headings), self.any_item))})"
-        return re.compile(self.any_item, re.MULTILINE), re.compile(below, re.MULTILINE)
+    def reader_among(self, headings: frozenset[str]) -> "_Reader":
+        """The expressions for lines that hold some of these headings."""
+        return _Reader(self, headings)
 
-    def read(self, lines: list[str], page: Page, starts: frozenset[int] | None = None) -> tuple[list[Record], Record]:
+    def read(self, lines: list[str], page: Page, starts: frozenset[int] = frozenset()) -> tuple[list[Record], Record]:
         """The records in the lines, and what the tail says. Lines that are no part of them are reported to the page.
 
-        starts: the lines in which records may begin, where the first label alone does not tell
+        starts: the lines in which records begin, of a block that is `marked`
         """
-        headings = frozenset[str]() if page.headings.isdisjoint(lines) else page.headings
-        if not headings and (read := self._read_usual(lines, starts)):
-            return read
-        run = _Run(self, lines, page, starts)
-        run.read(*self.expressions(headings))
-        for record in run.records:
-            record.missing = [name for name in self.required if name not in record.values]
-        return run.records, run.tail
-
-    def _read_usual(self, lines: list[str], starts: frozenset[int] | None) -> tuple[list[Record], Record] | None:
-        """The records where each is printed as usual: the same result by one expression a record. None where one is not."""
-        text = "\n".join((*lines, ""))
-        records: list[Record] = []
-        begins: set[int] = set()
-        end = 0
-        while (found := self.usual.match(text, end)) and found.end() > end:
-            if starts is not None and found[self.items[0].name]:
-                begins.add(end)
-            records.append(Record(text[end : text.find("\n", end)], found.groupdict()))
-            end = found.end()
-            if not self.repeats:
-                break
-        below = self.usual_tail.match(text, end)
-        if not below or below.end() != len(text) or not (records or self.repeats):
-            return None
-        if starts is not None and _offsets(lines, starts, 0) != begins:
-            return None
+        if starts:
+            lines = [f"{_START}{line}" if place in starts else line for place, line in enumerate(lines)]
+        reader = self.reader if page.headings.isdisjoint(lines) else self.reader_among(page.headings)
+        records, tail = reader.read("\n".join((*lines, "")), page)
         for record in records:
-            for name, value in record.values.items():
-                if value and "\n" in value:
-                    record.pieces[name] = pieces = value.split("\n")
-                    if pieces[0] == pieces[1]:
-                        return None
-                    record.values[name] = " ".join(value.split())
-        return records, Record("", below.groupdict())
+            if None in map(record.values.get, self.required):
+                record.missing = [item.name for mark, item in self.required.items() if record.values.get(mark) is None]
+        return records, tail
 
     def report_missing(self, record: Record, scope: Scope) -> None:
         """Report the labels that every such record has, and this one lacks."""
-        for item in self.items if record.missing else ():
-            if item.name in record.missing and isinstance(item, Label) and item.shown:
+        for item in self.required.values() if record.missing else ():
+            if item.name in record.missing and item.shown:
                 scope.add("part_missing", item.name, item.shown, f"The record has no {item.shown}.")
 
     def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
@@ -293,171 +205,151 @@ class Block:
             scope.add("series_broken", self.series, ", ".join(printed))
 
 
-class _Run:
-    """One pass over the lines of a block, from label to label."""
+class _Reader:
+    """The expressions of a block: one for a record, in which every item but the first may be missing.
 
-    def __init__(self, block: Block, lines: list[str], page: Page, starts: frozenset[int] | None) -> None:
+    Each item takes its value and, as `left_<n>`, the lines up to the next label that are nobody's; `at_<n>` is there where
+    the item is.
+    """
+
+    def __init__(self, block: Block, headings: frozenset[str]) -> None:
         self.block = block
-        self.page = page
-        self.text = "\n".join(("", *lines, ""))  # a line break before each line, and after
-        self.starts = None if starts is None else _offsets(lines, starts, 1)
-        self.tail = Record()
-        self.record = None if block.repeats else Record()
-        self.records = [self.record] if self.record else []
-        self.met: set[int] = set()
-        self.at = -1  # the item read last
-        self.target = self.tail  # the record that it belongs to
-        self.lines: Lines = "none"  # how many of the next lines are its value
-        self.pieces: list[str] = []  # those that were
-        self.lost = False  # below a label that is not next in order
+        self.patterns = [pattern.pattern if pattern else "" for pattern in block.patterns]
+        if block.marked:
+            self.patterns[0] = f"{_START}{self.patterns[0]}"
+        labels = [
+            pattern
+            for item, pattern in zip(block.items, self.patterns, strict=True)
+            if not isinstance(item, Text | Value)
+        ]
+        self.stop = _unnamed("|".join((*(f"{re.escape(heading)}$" for heading in headings), *labels, "(?!)")))
+        self.parts = [self._part(number) for number in range(len(block.items))]
+        self.place = {f"at_{number}": number for number in range(len(block.items))}
+        self.texts = {item.name: number for number, item in enumerate(block.items) if isinstance(item, Text)}
+        self.place |= self.texts
+        self.record = re.compile(self.parts[0] + self._sequence(1), re.MULTILINE)
+        self.label = re.compile(self.stop, re.MULTILINE)
+        self.out_of_order = re.compile(rf"[^\n]*\n(?:(?!{self.stop})[^\n]*\n)*", re.MULTILINE)
 
-    def read(self, item: re.Pattern[str], next_item: re.Pattern[str]) -> None:
-        text, item_of, is_value = self.text, self.block.item_of, self.block.is_value
-        begin, end = 1, 0  # of what is not yet given to an item; of the lines that were looked at
-        is_rest = False  # whether what begins there is a line's end, behind a label
-        while True:
-            found = item.match(text, begin) if is_rest else next_item.search(text, end)
-            if found is None:
-                if not is_rest:
-                    break
-                is_rest, end = False, text.find("\n", begin)
+    def _sequence(self, first: int) -> str:
+        """The items from one on; values and texts without a label stand only below what is required above them."""
+        near = far = ""  # up to the next label, and from there on
+        for item, part in reversed(list(zip(self.block.items, self.parts, strict=True))[first:]):
+            is_required = isinstance(item, Label) and item.required
+            one = f"(?:{part}{near})?" if is_required else f"(?:{part})?{near}"
+            near, far = (one, far) if isinstance(item, Text | Value) else ("", one + far)
+        return near + far
+
+    @cache  # noqa: B019 - one expression an item
+    def rest(self, at: int) -> re.Pattern[str]:
+        """What may follow the item at a place."""
+        return re.compile(self._sequence(at + 1), re.MULTILINE)
+
+    @cache  # noqa: B019 - one expression an item
+    def one(self, number: int) -> re.Pattern[str]:
+        """A single item."""
+        return re.compile(self.parts[number], re.MULTILINE)
+
+    def _part(self, number: int) -> str:
+        item = self.block.items[number]
+        values, is_above_text = self._next(number)
+        stop = _unnamed("|".join((self.stop, *values)))
+        more = rf"(?:\n(?!{stop})[^\n]*)*"
+        if isinstance(item, Text):
+            return rf"(?:(?!{stop}):\n)?(?:(?!{stop}|\Z)(?P<{item.name}>[^\n]*{more})\n)?"
+        left = "" if is_above_text else rf"(?P<left_{number}>(?:(?!{stop})[^\n]+\n)*)"
+        printed = r"[ ]*\n?"
+        if item.lines != "none":
+            ahead = {"word": f"(?!{self.stop}|{LABELLED.pattern})", "many": f"(?!{stop})"}.get(item.lines, "(?=.)")
+            below = {"many": more, "name": rf"(?:\n(?!{stop}|{LABELLED.pattern})[^\n]+)*"}.get(item.lines, "")
+            printed = rf"[ ]*(?:(?:\n(?!{stop}):(?=\n))?\n{ahead})?(?P<{item.name}>[^\n]*{below})\n"
+        return f"(?>{self.patterns[number]}){printed}{left}(?P<at_{number}>)"
+
+    def _next(self, at: int) -> tuple[list[str], bool]:
+        """The patterns of the values without a label that may come next, and whether a text may."""
+        values: list[str] = []
+        for item, pattern in list(zip(self.block.items, self.patterns, strict=True))[at + 1 :]:
+            if isinstance(item, Value):
+                values.append(pattern)
+            if isinstance(item, Label) and item.required:
+                break
+        return values, any(isinstance(item, Text) for item in self.block.items[at + 1 : at + 2])
+
+    def read(self, text: str, page: Page) -> tuple[list[Record], Record]:
+        """The records in a text of lines, and the record that the tail is part of."""
+        block = self.block
+        record = Record()
+        records = [] if block.repeats else [record]
+        at, pos = (block.tail_at if block.repeats else 0) - 1, 0  # above the first record stands only the tail
+        while pos < len(text):
+            found = self.record.match(text, pos) if block.repeats else None
+            if found and self._may_begin(record, at, found):
+                record = Record(text[pos : text.find("\n", pos)].removeprefix(_START))
+                records.append(record)
+            else:
+                found = self._further(record, at, text, pos)
+            if found and found.end() > pos:
+                at = self.place.get(found.lastgroup or "", at)
+                self._add(record, found, page)
+                pos = found.end()
                 continue
-            start = begin if is_rest else found.start() + 1
-            if begin < start:
-                self._give(text[begin : start - 1].split("\n"))
-                begin = start
-            number = item_of.get(found.lastindex or 0, -1)  # -1: a heading
-            if number >= 0 and (is_value[number] or self._is_no_start(number, start)):
-                number, found = self._value(start)
-            elif number < 0 or not self._is_next(number, found):
-                end = text.find("\n", start)
-                self._stray(text[start:end])
-                begin, is_rest = end + 1, False
-                continue
-            if found is None:  # a line of a text
-                is_rest, end = False, text.find("\n", start)
-                continue
-            begin = self._take(number, found, start)
-            end = begin - 1
-            is_rest = text[end] != "\n"
-        if begin < len(text):
-            self._give(text[begin:-1].split("\n"))
+            end = text.find("\n", pos)
+            below = self.out_of_order.match(text, pos) if self.label.match(text, pos) else None
+            if below:
+                page.stray(text[pos:end])
+                end = below.end() - 1
+            page.leave(text[pos:end].split("\n"))
+            pos = end + 1
+        return records, record
 
-    def _stray(self, line: str) -> None:
-        self.page.stray(line)
-        self.page.leave((line,))
-        self.lines, self.lost = "none", True
-
-    def _is_no_start(self, number: int, start: int) -> bool:
-        return number == 0 and self.starts is not None and start not in self.starts
-
-    def _value(self, start: int) -> tuple[int, re.Match[str] | None]:
-        """A value without a label that begins here, where one may come next."""
-        if self.record is None or self.lost or (self.lines == "word" and not self.pieces):
-            return -1, None
-        for number in self.block.reach[self.at][0]:
-            pattern = self.block.patterns[number]
-            if pattern and (found := pattern.match(self.text, start)):
-                return number, found
-        return -1, None
-
-    def _is_next(self, number: int, found: re.Match[str]) -> bool:
-        block, at = self.block, self.at
-        if not block.ordered:
-            return number not in self.met
-        if number >= block.tail_at:
-            return number > at
-        if number or not block.repeats:
-            return self.record is not None and number > at
-        if self.starts is not None:
+    def _may_begin(self, record: Record, at: int, found: re.Match[str]) -> bool:
+        """Whether a record may begin here: a text that is not yet whole may quote a number, but hardly the next."""
+        block = self.block
+        if not record.values or block.marked or not block.series or block.last_required <= at < block.tail_at:
             return True
-        if at >= block.tail_at:
-            return False
-        if self.record is None or at >= block.last_required or not block.series:
-            return True
-        numbers = arabic_digits(f"{self.record.values.get(block.series)} {found[block.series]}").split()
-        return all(map(str.isdigit, numbers)) and int(numbers[0]) + 1 == int(numbers[-1])
+        numbers = arabic_digits(f"{record.values.get(block.series)} {found[block.series]}").split()
+        return at < block.tail_at and all(map(str.isdigit, numbers)) and int(numbers[0]) + 1 == int(numbers[-1])
 
-    def _take(self, number: int, found: re.Match[str], start: int) -> int:
-        """Take an item that is next in order; returns where to read on."""
-        text, block = self.text, self.block
-        name, self.lines, groups = block.plan[number]
-        if number == 0 and block.repeats:
-            self.record = Record(text[start : text.find("\n", start)])
-            self.records.append(self.record)
-        self.target = record = self.tail if number >= block.tail_at or self.record is None else self.record
-        self.at, self.lost = number, False
-        if not block.ordered:
-            self.met.add(number)
-        end = found.end()
-        if text[end - 1] == "\n":  # a blank at the pattern's end may have taken it
-            end -= 1
-        stop = text.find("\n", end)
-        rest = text[end:stop].strip()
-        values = record.values
-        values[name] = None if self.lines == "none" else rest
-        for group in groups:
-            value = found[group]
-            values[group] = " ".join(value.split()) if value and "\n" in value else value
-        if self.lines == "none":
-            return stop - len(rest) if rest else stop + 1
-        self.pieces = [rest] if rest else []
-        while not self.pieces and self.lines in ("one", "name") and stop + 1 < len(text):
-            line = text[stop + 1 : text.find("\n", stop + 1)]  # whatever it reads like
-            stop += len(line) + 1
-            self._add([line])
-        return stop + 1
+    def _further(self, record: Record, at: int, text: str, pos: int) -> re.Match[str] | None:
+        """The items of a record that go on here."""
+        if self.block.ordered or not record.values:
+            return self.rest(at).match(text, pos)
+        ones = (self.one(at) for at in range(len(self.parts)) if record.values.get(f"at_{at}") is None)
+        return next(filter(None, (one.match(text, pos) for one in ones)), None)
 
-    def _give(self, lines: list[str]) -> None:
-        """Give lines between two labels to the item above, to the text that may stand there, or to nobody."""
-        own = self._own(lines)
-        if own:
-            self._add(lines[:own])
-            lines = lines[own:]
-        if not lines:
-            return
-        number = self.block.reach[self.at][1]
-        if self.record is None or self.lost or number is None:
-            self.page.leave(lines)
-            return
-        self.at, self.target, self.lines, self.pieces = number, self.record, "many", []
-        if _NUMBERS.match(lines[0]):
-            self.page.doubt(lines[0], self.block.table)
-        self._add(lines)
+    def _add(self, record: Record, found: re.Match[str], page: Page) -> None:
+        values = found.groupdict()
+        if "\n" in "".join(filter(None, found.groups())):
+            for name, value in values.items():
+                if value and "\n" in value:
+                    values[name] = self._joined(record, name, value.split("\n"), page)
+        for name in self.texts:
+            if (value := values.get(name)) and _NUMBERS.match(value) and not (len(value) > 3 and value.isdecimal()):
+                page.doubt(value, self.block.table)
+        if record.values:
+            record.values.update((name, value) for name, value in values.items() if value is not None)
+        else:
+            record.values = values
 
-    def _own(self, lines: list[str]) -> int:
-        """How many lines are the value of the item above."""
-        if self.lines == "many":
-            return len(lines)
-        if self.lines == "name":
-            return sum(1 for _ in takewhile(lambda line: not LABELLED.match(line), lines))
-        if self.lines == "word" and not self.pieces:
-            first = next((place for place, line in enumerate(lines) if line != ":"), 0)
-            return 0 if LABELLED.match(lines[first]) else first + 1
-        return 0
-
-    def _add(self, lines: list[str]) -> None:
-        item, pieces = self.block.items[self.at], self.pieces
-        for line in lines:
-            if not pieces:
-                pieces += [line] if line != ":" else []
-                continue
-            is_odd = OUT_OF_PLACE.match(line) or (self.lines == "name" and line == pieces[-1])
-            if is_odd and not (isinstance(item, Text) and item.mixed):
-                self.page.doubt(line, self.block.table)
-            pieces.append(line)
-        self.target.pieces[item.name] = pieces
-        self.target.values[item.name] = " ".join(pieces)
+    def _joined(self, record: Record, name: str, lines: list[str], page: Page) -> str | None:
+        """A value of several lines as one; reports those that read like a part of the page, and those that are nobody's."""
+        if name.startswith("left_"):
+            page.leave(lines[:-1])
+            return None
+        item = next((item for item in self.block.items if item.name == name), None)
+        if item is not None:
+            record.pieces[name] = lines
+        if isinstance(item, Text) and _NUMBERS.match(lines[0]):
+            page.doubt(lines[0], self.block.table)
+        if isinstance(item, Label) or (item is not None and not item.mixed):
+            for above, line in pairwise(lines):
+                if OUT_OF_PLACE.match(line) or (isinstance(item, Label) and item.lines == "name" and line == above):
+                    page.doubt(line, self.block.table)
+        return " ".join(" ".join(lines).split())
 
 
 def _unnamed(pattern: str) -> str:
     return re.sub(r"\(\?P<\w+>", "(?:", pattern)
-
-
-def _offsets(lines: list[str], starts: frozenset[int], first: int) -> frozenset[int]:
-    """Where some lines begin in the text of all, given the place of the first."""
-    above = list(accumulate(map(len, lines), initial=first))
-    return frozenset(above[number] + number for number in starts)
 
 
 def compiled(pattern: str) -> re.Pattern[str]:

@@ -56,9 +56,9 @@ _REPORTS: Final = Block(
     ),
     Value("again", rf"(?P<again>{NUMBER})(?=\s|%|$)(?: %)?"),
     Text("note"),
-    Label("problems", r"\*+ ปัญหาของโครงการ :", "many", shown="ปัญหาของโครงการ"),
-    Label("obstacles", r"\*+ อุปสรรคของโครงการ :", "many", shown="อุปสรรคของโครงการ"),
-    Label("rule", "-{3,} &+ -{3,}$", "none", required=False),
+    Label("problems", r"\*\** ปัญหาของโครงการ :", "many", shown="ปัญหาของโครงการ"),
+    Label("obstacles", r"\*\** อุปสรรคของโครงการ :", "many", shown="อุปสรรคของโครงการ"),
+    Label("rule", "---+ &+ -{3,}$", "none", required=False),
     series="report_no",
 )
 

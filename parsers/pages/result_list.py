@@ -41,6 +41,7 @@ _ITEM: Final = Block(
     Value("level_1", f"(?={_LEVEL})", "one", required=False),  # of the items below
     Value("level_2", f"(?={_LEVEL})", "one", required=False),
     series="item_no",
+    marked=True,
 )
 _LEVEL_LINE: Final = re.compile(_LEVEL.replace(" ", r"\s*") + r"\s*")
 _NUMBERED: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)\s*(.*)")

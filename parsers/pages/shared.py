@@ -157,7 +157,7 @@ def measures(record: Record, scope: Scope) -> Row:
 def _level(record: Record, scope: Scope) -> str | None:
     printed, word = record.get("kpi_level"), record.get("level_word")
     level = printed.lower() if printed else _LEVEL_WORDS.get(word or "")
-    if level is None and word is None and "kpi_level" in record.values:
+    if level is None and word is None and "kpi_level" not in record.missing:
         scope.add("level_unknown", "kpi_level")
     return level
 
@@ -175,7 +175,7 @@ def evaluation(what: str) -> Label:
     """The line of สยป., which every page prints, with a score or without."""
     return Label(
         "evaluation",
-        rf"\*{{2,3}} สยป\. {what} :? (?:ไตรมาสที่)? :? (?:(?P<evaluation_quarter>{DIGIT})(?![^\s:]))? :? "
+        rf"\*\*\*? สยป\. {what} :? (?:ไตรมาสที่)? :? (?:(?P<evaluation_quarter>{DIGIT})(?![^\s:]))? :? "
         r"(?P<evaluation_score>[^\s:]*)$",
         "none",
     )

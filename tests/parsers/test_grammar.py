@@ -69,14 +69,9 @@ def test_a_required_label_that_is_missing_is_known() -> None:
     assert [list(record.missing) for record in records] == [["doctor"], []]
 
 
-def test_the_reading_from_label_to_label_says_the_same_as_the_expression() -> None:
-    page = new_page([])
-    usual, _ = VISITS.read([*VISIT, "Visit 2", *VISIT[1:]], page)
-    slow, _ = VISITS.read(
-        [*VISIT, "Visit 2", "2020-01-02", "has a", "cough", "Doctor :Smith", "Fee : 3", "Advice :rest"], page
-    )
-    assert [record.get("note") for record in usual] == [record.get("note") for record in slow]
-    assert page.unclaimed == ["Fee : 3"]
+def test_a_line_that_is_nobodys_ends_no_record() -> None:
+    rows, unclaimed, rules = read(*VISIT[:4], "Fee : 3", VISIT[4])
+    assert (rows, unclaimed, rules) == ([FIRST], ["Fee : 3"], [])
 
 
 def test_gaps_and_repeats_in_a_series_are_said() -> None:
