@@ -2,21 +2,18 @@
 
 import io
 import itertools
-import json
-import os
 import random
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from support.dask_cluster import cluster
 from support.faulty_portal import FaultyPortal, cut, page, reset, status, truncated
 from support.harvests import harvest
 from support.older_parser import older_parser
@@ -40,7 +37,7 @@ main(sys.argv[1:])
 PROJECTS = 400
 RATE = 90.0
 BLOCK_PAGE = b"<html><body><h1>Request Rejected</h1><p>The requested URL was rejected. Support ID: 1</p></body></html>"
-OF_THE_RUN = {"harvest_id", "version_harvest_id", "body_harvest_id", "record_body_harvest_id"} | {
+OF_THE_RUN = {"harvest_id", "outcome_since", "version_harvest_id", "body_harvest_id", "record_body_harvest_id"} | {
     "first_seen_at",
     "changed_at",
     "checked_at",
@@ -67,45 +64,21 @@ def misbehaving() -> FaultyPortal:
     return portal
 
 
-@contextmanager
-def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A scheduler and workers as an operator starts them: the address, and the workers' processes."""
-    file = folder / "scheduler.json"
-    environment = {**os.environ, "DASK_LOGGING__DISTRIBUTED": "error"}
-    dask = [sys.executable, "-m", "dask"]
-    local = ["--host", "127.0.0.1"]
-    with ExitStack() as stack, (folder / "dask.log").open("wb") as log:
-
-        def start(*arguments: str) -> subprocess.Popen[bytes]:
-            process = subprocess.Popen([*dask, *arguments], stdout=log, stderr=log, env=environment)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-            return process
-
-        start("scheduler", *local, "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
-        one = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder))
-        running = [start("worker", *local, "--scheduler-file", str(file), *one) for _ in range(workers)]
-        deadline = time.monotonic() + 60
-        while not file.exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        yield json.loads(file.read_text())["address"], running
-
-
 def kept_pages(store: Path) -> int:
     return sum(file.read_bytes().count(b"\n") for file in store.glob("runs/*/parts/*.jsonl"))
 
 
 def content(store: Path) -> dict[str, bytes]:
-    """Every table of `latest` as bytes, without the columns that say when, and the portal's port."""
+    """Every table of `latest` and of the harvest as bytes, without the columns that say when, and the portal's port."""
     found, portal = {}, open_archive(store).portal
-    for file in sorted((store / "latest").glob("*.parquet")):
+    for file in sorted([*store.glob("latest/*.parquet"), *store.glob("harvests/*/*.parquet")]):
         table, out = pq.read_table(file), io.BytesIO()
         table = table.drop_columns([name for name in table.column_names if name in OF_THE_RUN])
         for place, name in enumerate(table.column_names):
             if name in ("url", "source_url"):
                 table = table.set_column(place, name, pc.replace_substring(table[name], portal, "http://portal"))
         pq.write_table(table, out)
-        found[file.name] = out.getvalue()
+        found[f"{'latest' if 'latest' in file.parts else 'harvest'}/{file.name}"] = out.getvalue()
     return found
 
 
