@@ -13,6 +13,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -166,7 +167,7 @@ def red_flags(tables: list[pa.Table], day: date) -> pa.Table:
 def backdated_report(facts: Facts) -> Iterator[Flag]:
     """A report was dated before a night that did not show it."""
     for row in facts.changes(details=("backdated", "report_inserted")):
-        values = json.loads(row["after"] or "{}")
+        values = orjson.loads(row["after"] or "{}")
         printed = f"{values.get('reported_on_date')} {values.get('progress_percent', '')} %".strip()
         yield Flag(row["project_code"], row["harvest_id"], [_evidence(row)], printed)
 
@@ -367,7 +368,7 @@ def _by_project(table: pa.Table, place: str) -> dict[str, list[Row]]:
 
 
 def _evidence(change: Row) -> tuple[str, Mapping[str, Any]]:
-    return change["table"], json.loads(change["key"])
+    return change["table"], orjson.loads(change["key"])
 
 
 def _project(code: str) -> tuple[str, Mapping[str, Any]]:

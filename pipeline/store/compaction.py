@@ -11,7 +11,7 @@ from pipeline.store.archive import Archive
 from pipeline.store.durable import file_sha256, sync_file, sync_folder
 from pipeline.store.head import write_head
 from pipeline.store.layout import BANGKOK, MANIFEST, ids_in, packs_in
-from pipeline.store.packs import pack_of, packed_ids, write_pack
+from pipeline.store.packs import pack_name, pack_of, packed_ids, write_pack
 
 
 def compact(archive: Archive, today: date | None = None) -> list[Path]:
@@ -41,13 +41,15 @@ def compact(archive: Archive, today: date | None = None) -> list[Path]:
 
 
 def half_done_packs(archive: Archive) -> dict[str, str]:
-    """Packs whose harvests still have plain folders too, as after a kill: name → hash of the bytes."""
+    """Packs whose harvests still have plain folders too, as after a kill: name → hash of the bytes.
+
+    Only packs of the months of plain folders are opened: of all others no harvest can be there twice.
+    """
     harvests = archive.root / "harvests"
-    return {
-        pack.name: file_sha256(pack)
-        for pack in packs_in(harvests)
-        if any((harvests / id_).is_dir() for id_ in packed_ids(pack))
-    }
+    plain = set(ids_in(harvests))
+    months = {pack_name(id_) for id_ in plain}
+    there = [pack for pack in packs_in(harvests) if pack.name in months]
+    return {pack.name: file_sha256(pack) for pack in there if plain.intersection(packed_ids(pack))}
 
 
 def finish_compaction(archive: Archive, names: list[str]) -> None:

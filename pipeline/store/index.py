@@ -10,7 +10,7 @@ import orjson
 from pipeline.store.document_shapes import is_head
 from pipeline.store.durable import read_document, unseal
 from pipeline.store.layout import HEAD, ids_in, packs_in
-from pipeline.store.packs import pack_of, packed_ids
+from pipeline.store.packs import pack_name, packed_ids
 
 
 class Listed(NamedTuple):
@@ -63,7 +63,7 @@ def committed_harvests(root: Path) -> tuple[list[str], Mapping[str, bool]]:
     ids = set(ids_in(folder))
     if there := packs_in(folder):
         names = {pack.name for pack in there}
-        ids.update(id_ for id_ in listed.published if pack_of(folder, id_).name in names)
+        ids.update(id_ for id_ in listed.published if pack_name(id_) in names)
         for pack in there:
             if pack.name not in listed.packs:
                 ids.update(packed_ids(pack))

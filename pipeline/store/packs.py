@@ -26,7 +26,12 @@ _EARLIEST: Final = (1980, 1, 1, 0, 0, 0)  # the same harvests give the same pack
 
 def pack_of(harvests: Path, harvest_id: str) -> Path:
     """The pack that holds a harvest once its month is packed."""
-    return harvests / f"{harvest_id[:4]}-{harvest_id[4:6]}.zip"
+    return harvests / pack_name(harvest_id)
+
+
+def pack_name(harvest_id: str) -> str:
+    """The name of the pack of a harvest's month."""
+    return f"{harvest_id[:4]}-{harvest_id[4:6]}.zip"
 
 
 def packed_ids(pack: Path) -> list[str]:
