@@ -34,9 +34,17 @@ def _escape(letter: str) -> str:
     return json.dumps(letter)[1:-1] if ord(letter) > 0xFFFF else f"\\u{ord(letter):04x}"
 
 
+def _echo(content: str | bytes, *, err: bool = False, nl: bool = True) -> None:
+    try:
+        click.echo(content, err=err, nl=nl)
+    except OSError as error:
+        error.filename = error.filename or ("standard error" if err else "standard output")
+        raise
+
+
 def say(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Write text to standard output or standard error, made plain. nl: with a line break at its end"""
-    click.echo(printable(text), err=err, nl=nl)
+    _echo(printable(text), err=err, nl=nl)
 
 
 def complain(sentence: str) -> None:
@@ -46,14 +54,14 @@ def complain(sentence: str) -> None:
 
 def say_utf8(text: str) -> None:
     """Write whole lines for programs to standard output, made plain, as UTF-8 in every locale."""
-    click.echo(printable(text).encode(), nl=False)
+    _echo(printable(text).encode(), nl=False)
 
 
 def say_json(document: bytes) -> None:
     """Write a JSON document to standard output, as UTF-8 in every locale."""
-    click.echo(json_printable(document.decode()).rstrip("\n").encode())
+    _echo(json_printable(document.decode()).rstrip("\n").encode())
 
 
 def say_bytes(content: bytes) -> None:
     """Write content that is plain already, such as CSV and HTML, to standard output as it is."""
-    click.echo(content, nl=False)
+    _echo(content, nl=False)

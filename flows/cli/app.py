@@ -1,5 +1,6 @@
 """The group of all commands, with their exit statuses and error messages."""
 
+import errno
 import io
 import os
 import sys
@@ -29,6 +30,8 @@ _WITH_THEIR_OWN_PROGRESS: Final = frozenset((*MODULES["harvest"], *MODULES["prob
 
 
 _READING: Final = frozenset((*MODULES["read"], *MODULES["compare"], *MODULES["prove"]))
+_MISNAMED: Final = frozenset((errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP))
+"""What is wrong where a user names a file for a folder, a folder for a file, or what no file system takes for a name."""
 _LEAST_MEMORY: Final = 4 << 30  # bytes of addresses; libraries reserve more than they use
 
 
@@ -108,6 +111,9 @@ def cli(context: click.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the command line; a user's mistake ends in one sentence on standard error and exit status 2."""
+    for name, mode in (("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed, as by `>&-`: the next file opened would get its number
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for as long as we run
     # a console without Thai letters shows another sign for them, and no traceback
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -146,6 +152,8 @@ def _sentence(error: Exception) -> str | None:
         )
     if refused := refused_by_machine(error, Path.cwd()):
         return str(refused)
+    if isinstance(error, OSError) and error.filename and error.errno in _MISNAMED:
+        return f"{error.filename} cannot be used ({error.strerror}); name another file or folder"
     arrow = sys.modules.get("pyarrow")  # only if it was imported can one of its errors arrive here
     if arrow is not None and isinstance(error, arrow.ArrowException):
         return str(damaged_table(first_line(error)))

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from flows.cli.options import data_option
+from flows.cli.options import OUT_FILE, data_option
 from flows.cli.output import remark
 from flows.cli.stores import named_store
 from pipeline.errors import BmaProgressError
@@ -43,7 +43,7 @@ def browse(data: Path | None, port: int, host: str) -> None:
 
 @click.command(epilog="Exit status: 0 done, 2 trouble.")
 @data_option
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the site; made where missing.")
+@click.option("--out", type=OUT_FILE, required=True, help="Folder of the site; made where missing.")
 @click.option("--url", help="Address where the site will be, for its sitemap and feeds.")
 @click.option("--nights", type=click.IntRange(1), default=30, help="Of how many last nights changes are shown.")
 @click.option("--contacts", is_flag=True, help="Show contact lines of projects, which are personal data.")

@@ -126,8 +126,9 @@ def _say_what_was_compared(comparison: "Comparison") -> None:
 @click.option(
     "--silent",
     "silent_days",
+    show_default="90",
     type=click.IntRange(min=1),
-    help="List the projects not reported for more than so many days; 90 where not given.",
+    help="List the projects not reported for more than so many days.",
 )
 @click.option("--lang", type=click.Choice(["th", "en"]), default="th", help="Its language.")
 @data_option
@@ -167,7 +168,7 @@ def _write_report(comparison: "Comparison", out: Path, silent_days: int | None, 
         return 1
     written = 0
     for name, html in report_pages(comparison, out.name, silent_days=days, lang=lang):
-        write_file(out.with_name(name), html.encode())
+        write_file(out.parent / name, html.encode())
         written += 1
     return written
 

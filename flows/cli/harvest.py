@@ -10,9 +10,12 @@ from flows.cli.options import (
     EPILOG,
     AdvancedCommand,
     AdvancedOption,
+    AdvancedSettingOption,
+    SettingOption,
     check_runner,
     dask_option,
     data_option,
+    demo_data_option,
     orchestrator_option,
     portal_option,
     runner_option,
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--agencies", help="Only these agencies: codes of 8 or 4 digits, separated by commas.")
 @click.option("--sample", type=click.IntRange(min=1), help="At most so many pages with records.")
 @click.option("--resume/--fresh", default=True, help="Go on with an unfinished harvest (the default), or discard it.")
-@click.option("--rate", type=float, help="Requests a second; robots.txt may ask for fewer.")
+@click.option("--rate", cls=SettingOption, type=float, help="Requests a second; robots.txt may ask for fewer.")
 @click.option("--dry-run", is_flag=True, help="Show what would be fetched, and fetch nothing but robots.txt.")
 @click.option(
     "--probe",
@@ -55,7 +58,7 @@ if TYPE_CHECKING:
     metavar="AGENCY:FROM-TO",
     help="Ask for serials over many nights, such as 50010000:1-7200; city:1-300 for the city's indicators.",
 )
-@click.option("--concurrency", cls=AdvancedOption, type=int, help="Requests under way at once.")
+@click.option("--concurrency", cls=AdvancedSettingOption, type=int, help="Requests under way at once.")
 @click.option(
     "--no-robots", cls=AdvancedOption, is_flag=True, help="Do not read robots.txt: only with the portal's consent."
 )
@@ -208,9 +211,9 @@ def serve(portal: str | None, data: Path | None, cron: str, port: int) -> None:
 
 
 @click.command()
-@data_option
-def demo(data: Path | None) -> None:
+@demo_data_option
+def demo(data: Path) -> None:
     """Harvest three nights of a small portal on this machine, compare them, and show where everything is."""
     from flows.cli.demo import run_demo
 
-    run_demo(data or Path("data/demo"))
+    run_demo(data)

@@ -7,7 +7,22 @@ import click
 
 EPILOG = "Every setting is also an environment variable BMA_PROGRESS_… and a key of bma-progress.toml."
 
-OUT_FILE = click.Path(path_type=Path)
+
+class _Place(click.Path):
+    """A file or folder by a name that can be printed, and is not empty: `--out "$UNSET"` is a mistake."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value):
+            self.fail("an empty name is no file and no folder", param, ctx)
+        if any("\ud800" <= letter <= "\udfff" for letter in str(value)):
+            self.fail("a name must be text", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+OUT_FILE = _Place()
 
 
 VERBOSITY = "bma-progress.verbosity"
@@ -39,8 +54,23 @@ def verbosity_options(command: Any) -> Any:
     return command
 
 
+class SettingOption(click.Option):
+    """An option for what a setting of its name says where it is not given: `--help` shows that setting's default."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The option and its help, with the setting's own default."""
+        from pipeline.settings import SETTINGS
+
+        self.show_default = f"setting {self.name}: {SETTINGS[str(self.name)].default}"
+        return super().get_help_record(ctx)
+
+
 class AdvancedOption(click.Option):
     """An option that few people need: `--help` lists it after the others, under a heading of its own."""
+
+
+class AdvancedSettingOption(AdvancedOption, SettingOption):
+    """Both."""
 
 
 class AdvancedCommand(click.Command):
@@ -55,14 +85,13 @@ class AdvancedCommand(click.Command):
                 formatter.write_dl(records)
 
 
-class _StorePlace(click.ParamType[Path]):
+class _StorePlace(_Place):
     """A store's folder; of an address in object storage the folder of its mirror."""
 
-    name = "path"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from pipeline.location import local_folder
 
+        super().convert(value, param, ctx)
         return local_folder(value)
 
 
@@ -74,19 +103,23 @@ def _prepare(ctx: click.Context, param: click.Parameter, value: Path | None) -> 
     return value
 
 
-portal_option = click.option("--portal", help="Address of the portal.")
+portal_option = click.option("--portal", cls=SettingOption, help="Address of the portal.")
 _PLACE = "Folder of the store, or an address such as s3://bucket/folder."
-data_option = click.option("--data", type=_StorePlace(), callback=_prepare, help=_PLACE)
-documents_option = click.option("--data", type=_StorePlace(), help=_PLACE)
+data_option = click.option("--data", cls=SettingOption, type=_StorePlace(), callback=_prepare, help=_PLACE)
+documents_option = click.option("--data", cls=SettingOption, type=_StorePlace(), help=_PLACE)
 """For commands that need only the documents of a store, and no table."""
+demo_data_option = click.option(
+    "--data", type=_StorePlace(), callback=_prepare, default="data/demo", help="Folder of the demonstration's store."
+)
 orchestrator_option = click.option(
     "--orchestrator",
+    cls=SettingOption,
     type=click.Choice(["prefect", "none"]),
     help="Run as a Prefect flow (prefect), or in this process alone (none).",
 )
 runner_option = click.option(
     "--runner",
-    cls=AdvancedOption,
+    cls=AdvancedSettingOption,
     type=click.Choice(["local", "dask"]),
     help="Where the work is done: this process (local), or Dask workers.",
 )

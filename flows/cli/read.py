@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flows.cli.completion import nights, queries
-from flows.cli.options import OUT_FILE, data_option, documents_option
+from flows.cli.options import OUT_FILE, SettingOption, data_option, documents_option
 from flows.cli.output import readable, remark
 from flows.cli.stores import named_catalog, named_store
 from pipeline.errors import BmaProgressError
@@ -85,7 +85,7 @@ def _read_page_file(file: Path) -> bytes:
     epilog="Exit status: 0 the last harvest is good; 1 it was held back, failed, or what is published is too old; 2 trouble."
 )
 @click.option("--format", "style", type=click.Choice(["text", "json", "prometheus"]), default="text")
-@click.option("--late-hours", type=float, help="How old the last published harvest may be; else as the setting says.")
+@click.option("--late-hours", cls=SettingOption, type=float, help="How old the last published harvest may be.")
 @click.option("--notify", is_flag=True, help="Also notify every way that the settings name, once for each event.")
 @click.option("--verbose", is_flag=True, help="All of the newest report: coverage by agency, oddities, failures.")
 @documents_option
@@ -165,6 +165,8 @@ def sql(query: str | None, when: str, form: str, data: Path | None) -> None:
     that end in a semicolon, from the keyboard or a pipe; `exit` or Ctrl-D ends it. In CSV a text that begins like a
     formula, or with an apostrophe, has an apostrophe before it.
     """
+    if query is None and sys.stdin is None:
+        raise BmaProgressError("standard input is closed; name a query, or pipe statements into it")
     from pipeline.publish.sql import Session, read_statements
     from pipeline.publish.sql_prompt import line_reader
     from pipeline.settings import load_settings

@@ -28,7 +28,7 @@ class Catalog(Harvests):
         check_own_parts(self.root)
         try:
             about = json.loads(read_document(file))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise StoreError(
                 f"{self.place} holds no store; run `bma-progress harvest --data {self.place}` first, or name another folder"
             ) from None

@@ -102,5 +102,5 @@ def packs_in(folder: Path) -> list[Path]:
 
 def beside(root: Path, what: str) -> Path:
     """The name of what is kept beside the store in `root`, such as `.portal-prefect` beside `portal`."""
-    root = root.resolve()
+    root = Path(os.path.realpath(root))  # which takes links in a circle, too
     return root.parent / f".{root.name}-{what}"

@@ -171,3 +171,57 @@ def test_a_long_query_shows_how_far_it_is(three_nights: Path, monkeypatch: pytes
         shown = run("sql", query, "--format", form, "--data", three_nights)
         assert re.search(r"^percent of the query done: \d+ of 100$", shown.stderr, re.MULTILINE), shown
         assert "of 100" not in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (["site", "--out", "file"], "file cannot be used (File exists); name another file or folder"),
+        (["demo", "--data", "file"], "file cannot be used (Not a directory); name another file or folder"),
+        (["demo", "--data", "circle"], "circle cannot be made (File exists); name another folder for the store"),
+        (["status", "--data", "file"], "file holds no store"),
+        (["status", "--data", ""], "an empty name is no file and no folder"),
+        (["report", "--out", "."], ". cannot be written (Is a directory); choose another file"),
+        (["export", "latest", "--out", b"\xff"], "a name must be text"),
+        (["site", "--out", "x" * 300], "cannot be used (File name too long)"),
+    ],
+)
+def test_a_wrong_name_is_one_sentence(
+    three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: list[str | bytes], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "circle").symlink_to("circle")
+    monkeypatch.setenv("BMA_PROGRESS_DATA", str(three_nights))
+    done = run(*map(os.fsdecode, line))
+    assert done.returncode == 2
+    assert sentence in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_an_output_that_is_closed_or_full(three_nights: Path) -> None:
+    program = f"{sys.executable} -c 'from flows.cli import main; main()'"
+    for line, status in (("status --late-hours 1e6", 0), ("sql FROM/**/projects", 0), ("diff previous latest", 1)):
+        command = f"{program} {line} --data {three_nights}"
+        closed = subprocess.run(f"{command} >&-", shell=True, capture_output=True, text=True, check=False)
+        assert (closed.returncode, "Traceback" in closed.stderr) == (status, False), closed.stderr
+    full = subprocess.run(
+        f"{program} head --data {three_nights} >/dev/full", shell=True, capture_output=True, text=True, check=False
+    )
+    assert full.returncode == 2
+    assert full.stderr.startswith("bma-progress: standard output cannot be used (No space left on device)")
+
+
+def test_every_command_says_its_exit_statuses_and_defaults() -> None:
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        shown = " ".join(
+            command.get_help(click.Context(command, info_name=name, parent=context, show_default=True)).split()
+        )
+        assert re.search("Exit status: 0 .*2 ", shown), name
+        for option, default in (("--data", "data/"), ("--portal", "http://monitor"), ("--rate", "setting rate: 1.0")):
+            if f"{option} " in shown:
+                about = shown.partition(f" {option} ")[2].partition(" --")[0]
+                assert re.search(rf"\[default: \(?[^]]*{re.escape(default)}", about), (name, option, about)
