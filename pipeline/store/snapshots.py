@@ -13,7 +13,7 @@ from pipeline.schema.columns import schema_version
 from pipeline.store.archive import Archive, has_current_columns
 from pipeline.store.data_package import write_data_package, write_index
 from pipeline.store.durable import FileHashes, remove, seal, sync_and_hash, write_durably
-from pipeline.store.layout import BANGKOK, SNAPSHOT, harvest_start, ids_in
+from pipeline.store.layout import SNAPSHOT, harvest_day, ids_in
 from pipeline.store.readers import put_in_place
 
 
@@ -105,13 +105,22 @@ def prune_snapshots(archive: Archive, keep: int) -> list[str]:
     The one shown before is always kept, for anyone who is reading it at this moment.
     """
     ids = ids_in(archive.root / "snapshots")
-    months: dict[str, str] = {}
-    for id_ in archive.harvest_ids(published_only=True):
-        months.setdefault(f"{harvest_start(id_).astimezone(BANGKOK):%Y-%m}", id_)
-    kept = {*ids[-max(keep, 2) :], *months.values(), archive.latest_id()}
+    published, there = archive.harvest_ids(published_only=True), frozenset(ids)
+    firsts = {
+        id_
+        for before, id_ in zip(("", *published), published, strict=False)
+        if id_ in there and not (before and _month(before) == _month(id_))
+    }
+    kept = {*ids[-max(keep, 2) :], *firsts, archive.latest_id()}
     gone = [id_ for id_ in ids if id_ not in kept]
     for id_ in gone:
         doomed = archive.root / "tmp" / f"pruned-{id_}"
         (archive.root / "snapshots" / id_).rename(doomed)  # a half-deleted snapshot must not be taken for a whole one
         shutil.rmtree(doomed)
     return gone
+
+
+def _month(harvest_id: str) -> tuple[int, int]:
+    """Year and month of a harvest, Bangkok time."""
+    day = harvest_day(harvest_id)
+    return day.year, day.month
