@@ -1,5 +1,6 @@
 """The examples of the README and of docs/ are run as written."""
 
+import io
 import os
 import re
 from pathlib import Path
@@ -12,7 +13,9 @@ from support.harvests import harvest
 
 from pipeline.api import Store, open_store
 from pipeline.harvest.demo_portal import DemoPortal
+from pipeline.publish.sql import Session
 from pipeline.schema.columns import TABLES
+from pipeline.store.writer import open_archive
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,6 +68,29 @@ def september(store: Store, project: Any) -> float:
     own = months.loc[project.project_code] if project.project_code in months.index.get_level_values(0) else {}
     last = own.get(pd.Timestamp(year, 9, 30)), own.get(pd.Timestamp(year, 8, 31))
     return float(last[0] - last[1]) if None not in last else float("nan")
+
+
+def test_ten_questions_are_answered(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(demo)
+    page = "docs/how-to/questions.md"
+    queries = re.findall(r"```sql\n(.*?);\n```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    assert len(queries) == 10
+    answers = []
+    with Session(open_archive("data/demo")) as session:
+        for query in queries:
+            session.answer(query, "csv", out := io.BytesIO())
+            answers.append(pd.read_csv(io.BytesIO(out.getvalue())))
+    assert all(map(len, answers))
+    _, behind, _, _, _, rewritten, *_ = answers
+    by_pandas, by_polars = [run(code, page, {}) for code in examples(page)]
+    assert by_pandas["behind"]["mean"].round(1).to_dict() == dict(
+        zip(behind["agency_name"], behind["mean"], strict=True)
+    )
+    assert (
+        dict(by_polars["behind"].select("agency_name", pl.col("mean").round(1)).iter_rows())
+        == by_pandas["behind"]["mean"].round(1).to_dict()
+    )
+    assert len(by_pandas["rewritten"]) == len(by_polars["rewritten"]) == len(rewritten)
 
 
 def test_the_store_is_read_without_our_library(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
