@@ -4,7 +4,6 @@ Rows are read and written block by block, so a large state needs no more memory 
 """
 
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
@@ -17,7 +16,6 @@ import pyarrow.parquet as pq
 from pipeline.compare.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.errors import BmaProgressError, damaged_table
 from pipeline.progress import counted
-from pipeline.publish.excel import write_excel, xlsxwriter
 from pipeline.publish.extras import import_duckdb
 from pipeline.schema.columns import TABLES, Table, arrow_schema
 from pipeline.schema.relations import RELATIONS
@@ -43,6 +41,8 @@ def export_state(
     """
     id_ = store.resolve(when)
     if form == "xlsx":  # fail before anything is written
+        from pipeline.publish.excel import xlsxwriter
+
         xlsxwriter()
     if form == "duckdb":
         import_duckdb()
@@ -119,6 +119,8 @@ def _csv(tables: _Tables, id_: str, out: Path) -> list[str]:
 def _sqlite(tables: _Tables, id_: str, out: Path) -> list[str]:
     """Days and instants (UTC) become ISO texts, which SQLite's date functions read."""
     types = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL"}
+    import sqlite3
+
     connection = sqlite3.connect(out / f"bma-progress-{id_}.sqlite")
     with connection:
         for name, table in counted(TABLES.items(), "tables written"):
@@ -168,10 +170,16 @@ def _duckdb(tables: _Tables, id_: str, out: Path) -> list[str]:
     return []
 
 
+def _excel(tables: _Tables, harvest_id: str, out: Path) -> list[str]:
+    from pipeline.publish.excel import write_excel
+
+    return write_excel(tables, harvest_id, out)
+
+
 WRITERS: Final[dict[str, Callable[[_Tables, str, Path], list[str]]]] = {
     "parquet": _parquet,
     "csv": _csv,
-    "xlsx": write_excel,
+    "xlsx": _excel,
     "sqlite": _sqlite,
     "duckdb": _duckdb,
 }
