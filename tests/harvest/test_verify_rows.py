@@ -76,9 +76,10 @@ def test_every_altered_row_is_found_although_all_hashes_agree(store: Path) -> No
     for file, texts in told.items():
         found = [line for line in lines if line.startswith(f"{file}: ")]
         assert any(all(text in line for text in texts) for line in found), (file, texts, found)
-    # an altered state makes other changes too; nothing else is reported
-    assert {line.partition(": ")[0] for line in lines} <= {*told, f"harvests/{second}/changes.parquet"} | {
-        f"harvests/{third}/changes.parquet"
+    # an altered state makes other changes too, and has more or fewer rows than its manifest counts; nothing else is reported
+    counts = {f"harvests/{id_}/manifest.json" for id_ in (first, second, third)}
+    assert {line.partition(": ")[0] for line in lines} <= {*told, *counts} | {
+        f"harvests/{id_}/changes.parquet" for id_ in (second, third)
     }
     assert len(open_store(store).verify(deep=True)) == len(lines)
 
