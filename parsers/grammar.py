@@ -208,8 +208,8 @@ class Block:
 class _Reader:
     """The expressions of a block: one for a record, in which every item but the first may be missing.
 
-    Each item takes its value and, as `left_<n>`, the lines up to the next label that are nobody's; `at_<n>` is there where
-    the item is.
+    Each item takes its value; `at_<n>` is there where the item is. A line that is nobody's ends the match, and the record goes
+    on below it.
     """
 
     def __init__(self, block: Block, headings: frozenset[str]) -> None:
@@ -252,28 +252,26 @@ class _Reader:
 
     def _part(self, number: int) -> str:
         item = self.block.items[number]
-        values, is_above_text = self._next(number)
-        stop = _unnamed("|".join((self.stop, *values)))
+        stop = _unnamed("|".join((self.stop, *self._next_values(number))))
         more = rf"(?:\n(?!{stop})[^\n]*)*"
         if isinstance(item, Text):
             return rf"(?:(?!{stop}):\n)?(?:(?!{stop}|\Z)(?P<{item.name}>[^\n]*{more})\n)?"
-        left = "" if is_above_text else rf"(?P<left_{number}>(?:(?!{stop})[^\n]+\n)*)"
         printed = r"[ ]*\n?"
         if item.lines != "none":
             ahead = {"word": f"(?!{self.stop}|{LABELLED.pattern})", "many": f"(?!{stop})"}.get(item.lines, "(?=.)")
             below = {"many": more, "name": rf"(?:\n(?!{stop}|{LABELLED.pattern})[^\n]+)*"}.get(item.lines, "")
             printed = rf"[ ]*(?:(?:\n(?!{stop}):(?=\n))?\n{ahead})?(?P<{item.name}>[^\n]*{below})\n"
-        return f"(?>{self.patterns[number]}){printed}{left}(?P<at_{number}>)"
+        return f"(?>{self.patterns[number]}){printed}(?P<at_{number}>)"
 
-    def _next(self, at: int) -> tuple[list[str], bool]:
-        """The patterns of the values without a label that may come next, and whether a text may."""
+    def _next_values(self, at: int) -> list[str]:
+        """The patterns of the values without a label that may come next."""
         values: list[str] = []
         for item, pattern in list(zip(self.block.items, self.patterns, strict=True))[at + 1 :]:
             if isinstance(item, Value):
                 values.append(pattern)
             if isinstance(item, Label) and item.required:
                 break
-        return values, any(isinstance(item, Text) for item in self.block.items[at + 1 : at + 2])
+        return values
 
     def read(self, text: str, page: Page) -> tuple[list[Record], Record]:
         """The records in a text of lines, and the record that the tail is part of."""
@@ -331,11 +329,8 @@ class _Reader:
         else:
             record.values = values
 
-    def _joined(self, record: Record, name: str, lines: list[str], page: Page) -> str | None:
-        """A value of several lines as one; reports those that read like a part of the page, and those that are nobody's."""
-        if name.startswith("left_"):
-            page.leave(lines[:-1])
-            return None
+    def _joined(self, record: Record, name: str, lines: list[str], page: Page) -> str:
+        """A value of several lines as one; reports those that read like a part of the page."""
         item = next((item for item in self.block.items if item.name == name), None)
         if item is not None:
             record.pieces[name] = lines
