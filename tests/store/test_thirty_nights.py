@@ -17,7 +17,7 @@ from pipeline.harvest.result import Scope
 from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store import looks
-from pipeline.store.harvests import source_of
+from pipeline.store.stored_pages import source_of
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer
 
