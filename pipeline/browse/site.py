@@ -97,7 +97,7 @@ class Site:
         """Projects and indicators that hold the words, narrowed by facets."""
         found = queries.search(self.index, query, _part(query))
         names = ("q", "agency", "year", "kind", "sort", *queries.FACETS)
-        facets = {} if query.get("format") or not self.links.live else queries.facets(self.index, query)
+        facets = {} if query.get("format") in _FORMATS or not self.links.live else queries.facets(self.index, query)
         return self._list("search", "/search", found, query, names=names, facets=facets)
 
     def record(self, code: str, kind: str, query: Mapping[str, str]) -> Answer:

@@ -15,7 +15,7 @@ MOST_BYTES: Final = 512_000
 """Bytes of robots.txt that are read: RFC 9309 asks for at least 500 KiB. The rest does not count."""
 
 _LONGEST_AGE: Final = 86_400  # seconds; RFC 9309 asks not to trust a copy for more than a day
-_AGENT_LINE: Final = re.compile(r"(\s*user[ -]?agent(?:\s*:\s*|\s+))(.*)", re.IGNORECASE)
+_AGENT_LINE: Final = re.compile(r"^(\s*user[ -]?agent(?:\s*:\s*|\s+))(.*)", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"[A-Za-z_-]*")
 
 

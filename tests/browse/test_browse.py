@@ -178,6 +178,7 @@ def test_nothing_can_be_changed_and_nothing_of_the_portal_runs(client: httpx.Cli
         answer = client.get(f"/changes?{query}")
         assert answer.status_code == 400, query
         assert "Traceback" not in answer.text
+    assert client.get("/search?format=xml").status_code == 200  # an unknown format is shown as a page
 
 
 def test_an_unchanged_page_is_not_sent_again_and_thai_is_thai(client: httpx.Client) -> None:

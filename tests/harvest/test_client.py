@@ -54,7 +54,7 @@ from pipeline.harvest.breaker import PortalDownError
 from pipeline.harvest.client import PortalClient
 from pipeline.harvest.fetched import Fetched
 from pipeline.harvest.rate_limit import RateLimiter
-from pipeline.harvest.robots import OutsideVisitTimeError
+from pipeline.harvest.robots import OutsideVisitTimeError, RobotsRules
 from pipeline.harvest.transport import user_agent_of
 from pipeline.settings import Settings
 
@@ -699,6 +699,13 @@ def test_long_delays_are_limited_and_said(tmp_path: Path) -> None:
     assert "robots.txt asks for 86,400 s between two requests; the harvest kept to 0.1 s" in remarks[0]
     assert "asked for a pause of 7,200 s (2.0 hours)" in remarks[1]
     assert error == "HTTP status 503, and not to be asked again for 7,200 s (2.0 hours)"
+
+
+def test_a_robots_txt_of_spaces_costs_no_more_than_its_length() -> None:
+    began = time.process_time()
+    rules = RobotsRules(f"User-agent: *\nDisallow:{' ' * 30_000}/mobile/\n".encode())
+    assert not rules.allows(f"http://127.0.0.1{PATH}")
+    assert time.process_time() - began < 1  # it is quadratic where a line is searched from each space
 
 
 def test_robots_txt_can_be_ignored(tmp_path: Path) -> None:
