@@ -17,7 +17,7 @@ from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer
 
 _PROGRAM = Path(__file__).parents[1] / "support" / "crashing_harvest.py"
-_OF_THE_RUN = ("_at", "harvest_id")
+_OF_THE_RUN = ("_at", "harvest_id", "outcome_since")
 
 
 def crash(*arguments: object) -> dict[str, Any]:
