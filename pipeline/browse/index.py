@@ -38,7 +38,7 @@ from pipeline.store.layout import MANIFEST, harvest_day, harvest_start
 from pipeline.store.packs import parquet_source
 from pipeline.store.verify_bytes import sha256_or_none
 
-_LAYOUT: Final = "5"
+_LAYOUT: Final = "6"
 """Version of the tables below: an index of another version is made again."""
 
 _TABLES: Final = """
@@ -68,11 +68,18 @@ CREATE TABLE records (code TEXT PRIMARY KEY, kind TEXT, name TEXT, agency_code T
   progress REAL, planned REAL, variance REAL, last_report TEXT, silent_days INTEGER, rewritten INTEGER, flags INTEGER,
   ended INTEGER, changes INTEGER) WITHOUT ROWID;
 CREATE INDEX records_by_agency ON records (agency_code, kind);
+CREATE INDEX records_by_rewrites ON records (rewritten DESC, flags DESC, code);
+CREATE INDEX records_by_flags ON records (flags DESC, rewritten DESC, code);
+CREATE INDEX records_by_variance ON records (variance, code);
+CREATE INDEX records_by_silence ON records (silent_days DESC, code, progress);
+CREATE INDEX records_ended ON records (ended, code);
 CREATE TABLE documents (code TEXT, "table" TEXT, rows BLOB, PRIMARY KEY (code, "table")) WITHOUT ROWID;
 CREATE TABLE flags (rule TEXT, project_code TEXT, flag_no INTEGER, severity TEXT, harvest_id TEXT, evidence TEXT, printed TEXT,
   PRIMARY KEY (rule, project_code, flag_no)) WITHOUT ROWID;
 CREATE TABLE supports (kpi_code TEXT, project_code TEXT, PRIMARY KEY (kpi_code, project_code)) WITHOUT ROWID;
 CREATE INDEX flags_by_project ON flags (project_code);
+CREATE INDEX flags_by_severity ON flags
+  (CASE severity WHEN 'critical' THEN 0 WHEN 'major' THEN 1 ELSE 2 END, rule, project_code, flag_no);
 CREATE TABLE agencies (agency_code TEXT PRIMARY KEY, name_th TEXT, name_en TEXT, kind TEXT) WITHOUT ROWID;
 CREATE TABLE severities (harvest_id TEXT, severity TEXT, number INTEGER, PRIMARY KEY (harvest_id, severity)) WITHOUT ROWID;
 CREATE TABLE texts (id INTEGER PRIMARY KEY, code TEXT);
@@ -86,7 +93,7 @@ _COPIED: Final = {
     "agencies": ("agencies", ("agency_code", "name_th", "name_en", "kind")),
 }
 """Published tables that are copied: to which table, and which columns."""
-_SEARCHED: Final = {
+SEARCHED: Final = {
     "projects": ("name", "agency_name", "rationale", "objectives", "targets"),
     "progress_reports": ("note", "problems", "obstacles"),
     "plan_steps": ("description",),
@@ -109,6 +116,8 @@ class Index:
         weakref.finalize(self, _close, self._opened)  # when no request uses this index any more
         self.known_rows = lru_cache(maxsize=512)(self.rows)
         """`rows`, cached: for queries that cost much and are asked often. The rows must not be changed."""
+        self.document = lru_cache(maxsize=2)(self._document)
+        """Code → the latest rows of a record, by table; empty where it ended. The rows must not be changed."""
         about = {row["name"]: row["value"] for row in self.rows("SELECT name, value FROM about")}
         self.key: str = about["head"]
         self.harvest_id: str = about["harvest_id"]
@@ -125,8 +134,13 @@ class Index:
         """The first row of a query, or None."""
         return next(iter(self.rows(query, *values)), None)
 
-    def document(self, code: str) -> dict[str, list[dict[str, Any]]]:
-        """The latest rows of one record, by table; empty for a record that ended."""
+    def part(self, code: str, table: str) -> list[dict[str, Any]]:
+        """The latest rows of one record in one table."""
+        found = self.row('SELECT rows FROM documents WHERE code = ? AND "table" = ?', code, table)
+        rows: list[dict[str, Any]] = orjson.loads(zlib.decompress(found["rows"])) if found else []
+        return rows
+
+    def _document(self, code: str) -> dict[str, list[dict[str, Any]]]:
         found = self.rows('SELECT "table", rows FROM documents WHERE code = ?', code)
         return {row["table"]: orjson.loads(zlib.decompress(row["rows"])) for row in found}
 
@@ -307,14 +321,10 @@ def _add_latest(connection: sqlite3.Connection, archive: Archive, latest: str, *
         ]
         for code, tables in _by_record(archive, names, kind, latest):
             for name, rows in tables:
-                packed = zlib.compress(orjson.dumps(rows, default=str), 3)
+                packed = zlib.compress(orjson.dumps(rows, default=str), 1)
                 connection.execute("INSERT OR IGNORE INTO documents VALUES (?, ?, ?)", (code, name, packed))
             texts = [
-                row[column]
-                for name, rows in tables
-                for row in rows
-                for column in _SEARCHED.get(name, ())
-                if row[column]
+                row[column] for name, rows in tables for row in rows for column in SEARCHED.get(name, ()) if row[column]
             ]
             _add_text(connection, code, " \n".join([code, *texts]))
     for name, (table, columns) in _COPIED.items():

@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
@@ -105,7 +106,12 @@ def _suffix(number: str) -> str:
 
 
 def _relative(file: str, here: str) -> str:
-    return posixpath.relpath(file, posixpath.dirname(here) or ".")
+    return _from_folder(file, posixpath.dirname(here))
+
+
+@lru_cache(maxsize=100_000)
+def _from_folder(file: str, folder: str) -> str:
+    return posixpath.relpath(file, folder or ".")
 
 
 def _address(path: str, query: Mapping[str, Any]) -> str:

@@ -132,11 +132,12 @@ def search(index: Index, filters: Mapping[str, str], page: int | None) -> Rows:
     for condition, values in _narrowing(filters).values():
         where.add(condition, *values)
     order = _SORTS.get(filters.get("sort", ""), _SORTS["code"])
-    is_cut = page is not None and any(_is_common(index, word) for word in _words(filters) if len(word) >= _SHORTEST)
+    is_cut = page is not None and any(_is_common(index, word) for word in words_of(filters) if len(word) >= _SHORTEST)
     return _page(index, "records", where, order, page)._replace(is_cut=is_cut)
 
 
-def _words(filters: Mapping[str, str]) -> list[str]:
+def words_of(filters: Mapping[str, str]) -> list[str]:
+    """The words that a search asks for."""
     return clean(filters.get("q", "")).split()[:_MOST_WORDS]
 
 
@@ -150,7 +151,7 @@ def _is_common(index: Index, word: str) -> bool:
 def _matching(index: Index, filters: Mapping[str, str], most: int = _MOST_FOUND) -> _Where:
     """The conditions of a search but for its facets. most: changes with a word that are looked at"""
     where = _Where()
-    for word in _words(filters):
+    for word in words_of(filters):
         if len(word) >= _SHORTEST:
             codes = [row["code"] for row in index.known_rows(_HOLDING, _quoted(word), _quoted(word), most)]
             where.add("code IN (SELECT value FROM json_each(?))", json.dumps(codes))

@@ -20,12 +20,14 @@ from pipeline.browse.comparison import compared
 from pipeline.browse.index import Index
 from pipeline.browse.links import Links, ServerLinks
 from pipeline.browse.shown import shown_calendar, shown_change, shown_chart, shown_tables
+from pipeline.browse.snippets import with_snippets
 from pipeline.browse.texts import Words
 from pipeline.compare.classify import MEANINGS, SEVERITIES
 from pipeline.compare.csv_files import write_csv
 from pipeline.errors import BmaProgressError, StoreError
 from pipeline.harvest.bounded_parser import CostlyPageError, parse_bounded
 from pipeline.publish import dictionary
+from pipeline.publish.charts import Chart
 from pipeline.publish.html_pages import html_environment
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_day
@@ -64,6 +66,7 @@ class Site:
 
     contacts: whether contact lines, and the stored pages that print them, may be shown; base: the absolute address that
         feeds are relative to; since: a list of changes begins after this harvest unless it is asked otherwise
+    charts: the chart of the record shown last, which is the same in both languages
     """
 
     archive: Archive
@@ -73,6 +76,7 @@ class Site:
     base: str = ""
     links: Links = field(default_factory=ServerLinks)
     since: str | None = None
+    charts: dict[str, Chart | None] = field(default_factory=dict)
 
     # --- pages ---------------------------------------------------------------------------------------------------------
 
@@ -97,7 +101,11 @@ class Site:
         """Projects and indicators that hold the words, narrowed by facets."""
         found = queries.search(self.index, query, _part(query))
         names = ("q", "agency", "year", "kind", "sort", *queries.FACETS)
-        facets = {} if query.get("format") in _FORMATS or not self.links.live else queries.facets(self.index, query)
+        facets = {}
+        if self.links.live and query.get("format") not in _FORMATS:
+            facets = queries.facets(self.index, query)
+            if asked := queries.words_of(query):
+                found = found._replace(rows=with_snippets(self.index, found.rows, asked, self.words))
         return self._list("search", "/search", found, query, names=names, facets=facets)
 
     def record(self, code: str, kind: str, query: Mapping[str, str]) -> Answer:
@@ -114,10 +122,12 @@ class Site:
         looks = [{**look, "changes": [next(rows) for _ in look["changes"]]} for look in looks]
         # what every night changes would rewrite every file of a site
         shown = shown_tables(tables, self.words, without=() if self.links.live else ("checked_at",))
-        chart = shown_chart(about, tables) if kind == "project" else None
+        if code not in self.charts:
+            self.charts.clear()
+            self.charts[code] = shown_chart(about, tables) if kind == "project" else None
         return self._page(
             "record", f"/{kind}s/{code}", title=f"{code} {about['name'] or ''}",
-            about=about, tables=shown, looks=looks, flags=flags, chart=chart,
+            about=about, tables=shown, looks=looks, flags=flags, chart=self.charts[code],
             known=queries.names(self.index, {row["kpi_code"] for row in tables.get("project_kpis", ())}),
             projects=queries.supporting(self.index, code) if kind == "kpi" else [],
         )  # fmt: skip

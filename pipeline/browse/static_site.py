@@ -6,8 +6,10 @@ in `en/`. Only files whose bytes changed are written, and files of an earlier ti
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.parse import quote
@@ -19,6 +21,7 @@ from pipeline.browse.links import RECORD_LISTS, FileLinks
 from pipeline.browse.site import Answer, Site, style_sheet
 from pipeline.browse.texts import LANGUAGES, Words
 from pipeline.errors import BmaProgressError
+from pipeline.publish.charts import Chart
 from pipeline.store.archive import Archive
 from pipeline.store.durable import canonical_json
 
@@ -26,6 +29,11 @@ NIGHTS: Final = 30
 """Nights whose changes a site shows, unless it is asked for others."""
 _OWN_FILES: Final = "site-files.txt"
 _MOST_ADDRESSES: Final = 50_000  # of one sitemap, by its standard
+_PROCESSES: Final = 2
+_MANY: Final = 1_000
+"""Records from which a second process is worth its start."""
+_AT_ONCE: Final = 20
+"""Pages that follow each other and are made by the same process."""
 _STYLES: Final = ("csv", "parquet", "json")
 
 
@@ -48,15 +56,32 @@ def write_site(
     be, for sitemap and feeds, which have relative addresses without it. Raises BmaProgressError.
     """
     index = open_index(archive, contacts=contacts)
-    files = _Files(out)
+    plan = _Plan(archive, index, contacts, nights, url)
     try:
-        for path, body in _files(archive, index, contacts=contacts, nights=nights, url=url):
-            files.put(path, body)
+        files = _Files(out)
+        parts = _PROCESSES if len(plan.known) >= _MANY else 1
+        if parts == 1:
+            files.put_all(plan.pages(0, 1))
+        else:
+            with ProcessPoolExecutor(parts, get_context("spawn")) as pool:
+                work = (archive.root, index.file, out, contacts, nights, url)
+                started = [pool.submit(_write_pages, *work, part, parts) for part in range(parts)]
+                for one in started:
+                    files.add(one.result())
+        files.put_all(plan.rest())
         return files.finish(index.harvest_id)
     except OSError as error:
         raise BmaProgressError(
             f"{error.filename or out} cannot be written ({error.strerror}); choose another folder with --out"
         ) from None
+
+
+@dataclass
+class _Written:
+    """The files that belong to a site now, and how many of them were written."""
+
+    paths: set[str]
+    number: int = 0
 
 
 class _Files:
@@ -67,13 +92,12 @@ class _Files:
         out.mkdir(parents=True, exist_ok=True)
         self._list = out / _OWN_FILES
         self._before = set(_own_files(self._list))
-        self._now: set[str] = set()
-        self._written = 0
+        self.written = _Written(set())
 
     def put(self, path: str, body: bytes) -> None:
         """Write a file where its bytes are not there yet. path: from the site's folder"""
         file = self._out / path
-        self._now.add(path)
+        self.written.paths.add(path)
         if path not in self._before:
             if file.exists() or file.is_symlink():
                 raise BmaProgressError(
@@ -88,18 +112,29 @@ class _Files:
         new = file.with_name(f".{file.name}.new")
         new.write_bytes(body)
         new.replace(file)
-        self._written += 1
+        self.written.number += 1
+
+    def put_all(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write several files, each a path and its bytes."""
+        for path, body in files:
+            self.put(path, body)
+
+    def add(self, other: _Written) -> None:
+        """Note what another process wrote."""
+        self.written.paths |= other.paths
+        self.written.number += other.number
 
     def finish(self, harvest_id: str) -> SiteResult:
         """Remove the files that are no more, and write the list of those that are."""
-        gone = sorted(self._before - self._now)
+        now, number = self.written.paths, self.written.number
+        gone = sorted(self._before - now)
         for path in gone:
             (self._out / path).unlink(missing_ok=True)
         for folder in sorted({parent for path in gone for parent in PurePosixPath(path).parents}, reverse=True):
             if folder != PurePosixPath() and not any((self._out / folder).glob("*")):
                 (self._out / folder).rmdir()
-        self._list.write_text("".join(f"{path}\n" for path in sorted(self._now)), encoding="utf-8")
-        return SiteResult(harvest_id, self._written, len(self._now) - self._written, len(gone))
+        self._list.write_text("".join(f"{path}\n" for path in sorted(now)), encoding="utf-8")
+        return SiteResult(harvest_id, number, len(now) - number, len(gone))
 
 
 def _own_files(file: Path) -> Iterator[str]:
@@ -114,41 +149,63 @@ def _own_files(file: Path) -> Iterator[str]:
             yield line
 
 
-def _files(
-    archive: Archive, index: Index, *, contacts: bool, nights: int, url: str | None
-) -> Iterator[tuple[str, bytes]]:
-    """Every file of a site: its path and its bytes."""
-    rows = queries.nights(index)
-    since = rows[nights]["harvest_id"] if len(rows) > nights else None
-    known = _known(index, [row["harvest_id"] for row in rows[:nights]])
-    pages: list[str] = []
-    base = f"{url.rstrip('/')}/" if url else ""
-    sites = []
-    for language in LANGUAGES:
-        folder = "" if language == "th" else f"{language}/"
-        links = FileLinks(folder, known)
-        site = Site(archive, index, Words(language), contacts, f"{base}{folder}" if base else "", links, since)
-        sites.append((folder, links, site))
-    for path, answer in _answers(index, known, since):
-        for folder, links, site in sites:  # both at once: what was asked for one is known for the other
-            links.here = f"{folder}{path}"
-            pages += [links.here] if path.endswith(".html") else []
-            yield links.here, answer(site).body
-    yield "style.css", style_sheet()
-    data = dict(_data(index, site, since))
-    yield from data.items()
-    yield from _sitemap(pages, base)
-    about = {
-        "portal": archive.portal,
-        "harvest_id": index.harvest_id,
-        "day": site.newest_day,
-        "contacts": contacts,
-        "nights": nights,
-        "languages": {"th": "index.html", "en": "en/index.html"},
-        "pages": len(pages),
-        "data": {path: {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()} for path, body in data.items()},
-    }
-    yield "index.json", canonical_json(about)
+class _Plan:
+    """Every file of a site. The pages can be made in parts, by several processes."""
+
+    def __init__(self, archive: Archive, index: Index, contacts: bool, nights: int, url: str | None) -> None:
+        self._archive, self._index, self._contacts, self._nights = archive, index, contacts, nights
+        rows = queries.nights(index)
+        self._since = rows[nights]["harvest_id"] if len(rows) > nights else None
+        self.known = _known(index, [row["harvest_id"] for row in rows[:nights]])
+        self._base = f"{url.rstrip('/')}/" if url else ""
+        charts: dict[str, Chart | None] = {}
+        self._sites: list[tuple[str, FileLinks, Site]] = []
+        for language in LANGUAGES:
+            folder = "" if language == "th" else f"{language}/"
+            links, base = FileLinks(folder, self.known), f"{self._base}{folder}" if self._base else ""
+            site = Site(archive, index, Words(language), contacts, base, links, self._since, charts)
+            self._sites.append((folder, links, site))
+
+    def pages(self, part: int, parts: int) -> Iterator[tuple[str, bytes]]:
+        """The pages and feeds of one part: the path of each and its bytes."""
+        for number, (path, answer) in enumerate(_answers(self._index, self.known, self._since)):
+            if number // _AT_ONCE % parts != part:
+                continue
+            for folder, links, site in self._sites:  # both at once: what was asked for one is known for the other
+                links.here = f"{folder}{path}"
+                yield links.here, answer(site).body
+
+    def rest(self) -> Iterator[tuple[str, bytes]]:
+        """All other files."""
+        paths = (path for path, _ in _answers(self._index, self.known, self._since) if path.endswith(".html"))
+        pages = [f"{folder}{path}" for path in paths for folder, _, _ in self._sites]
+        *_, (_, _, site) = self._sites
+        yield "style.css", style_sheet()
+        data = dict(_data(self._index, site, self._since))
+        yield from data.items()
+        yield from _sitemap(pages, self._base)
+        about = {
+            "portal": self._archive.portal,
+            "harvest_id": self._index.harvest_id,
+            "day": site.newest_day,
+            "contacts": self._contacts,
+            "nights": self._nights,
+            "languages": {"th": "index.html", "en": "en/index.html"},
+            "pages": len(pages),
+            "data": {
+                path: {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()} for path, body in data.items()
+            },
+        }
+        yield "index.json", canonical_json(about)
+
+
+def _write_pages(
+    root: Path, index: Path, out: Path, contacts: bool, nights: int, url: str | None, part: int, parts: int
+) -> _Written:
+    """Write one part of the pages, in a process of its own."""
+    files = _Files(out)
+    files.put_all(_Plan(Archive(root), Index(index), contacts, nights, url).pages(part, parts))
+    return files.written
 
 
 def _known(index: Index, nights: list[str]) -> frozenset[str]:

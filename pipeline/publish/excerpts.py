@@ -1,5 +1,6 @@
-"""Excerpts of a changed text: the changed words, with some unchanged text around them."""
+"""Excerpts of a text: its changed words, or those that were searched for, with some text around them."""
 
+import re
 from typing import Final, NamedTuple
 
 from pipeline.compare.text_diff import Operation, Piece
@@ -9,7 +10,7 @@ _KEPT: Final = 60  # letters of unchanged text on either side of a change
 
 
 class Run(NamedTuple):
-    """Consecutive letters of a text. marked: they changed"""
+    """Consecutive letters of a text. marked: they changed, or were searched for"""
 
     text: str
     marked: bool
@@ -25,6 +26,29 @@ def excerpt(pieces: list[Piece], without: Operation) -> list[Run]:
         last = place == len(kept) - 1 and not end_changed
         runs.append(Run(piece.text if changed else _shortened(piece.text, first=place == 0, last=last), changed))
     return runs
+
+
+def with_hits(text: str, hits: re.Pattern[str]) -> list[Run]:
+    """The whole text, with what an expression finds marked."""
+    runs, end = [], 0
+    for hit in hits.finditer(text):
+        runs += [Run(text[end : hit.start()], False), Run(hit[0], True)]
+        end = hit.end()
+    return [run for run in (*runs, Run(text[end:], False)) if run.text]
+
+
+def around_hit(text: str, hits: re.Pattern[str]) -> list[Run] | None:
+    """The words around the first thing that an expression finds in a text, with all hits marked; None for none."""
+    hit = hits.search(text)
+    if hit is None:
+        return None
+    start = _boundary(text, hit.start() - _KEPT) if hit.start() > _KEPT else 0
+    if start > hit.start():
+        start = hit.start()
+    end = _boundary(text, hit.end() + _KEPT) if len(text) > hit.end() + _KEPT else len(text)
+    runs = with_hits(text[start:end].strip(), hits)
+    before, after = [Run("… ", False)] * (start > 0), [Run(" …", False)] * (end < len(text))
+    return [*before, *runs, *after]
 
 
 def _shortened(text: str, *, first: bool, last: bool) -> str:

@@ -141,6 +141,20 @@ def test_search_finds_words_of_notes_and_of_changed_texts(client: httpx.Client) 
     assert PROJECT in codes(q=note.split()[0][:12])
 
 
+def test_a_search_shows_the_words_around_its_hits(client: httpx.Client) -> None:
+    def found(words: str) -> str:
+        row = re.search(f'/projects/{PROJECT}">.*?</tr>', client.get("/search", params={"q": words}).text, re.DOTALL)
+        return row[0] if row else ""
+
+    reports = client.get(f"/projects/{PROJECT}?format=json").json()["tables"]["progress_reports"]
+    note = next(row["note"] for row in reports if row["note"] and len(row["note"]) > 25)
+    word = note[10:20].strip()
+    (name,) = re.findall(r"<h1>.*<bdi>(.*?)</bdi>", client.get(f"/projects/{PROJECT}").text)
+    assert f"<mark>{word}</mark>" in found(word)
+    assert f"<mark>{name[:8]}</mark>{name[8:20]}" in found(name[:8]), "in the name itself"
+    assert found(f"{word} {name[:8]}").count("<mark>") >= 2
+
+
 def test_lists_come_as_data_and_feeds_are_well_formed(client: httpx.Client) -> None:
     table = client.get("/changes?format=csv")
     assert table.headers["content-type"].startswith("text/csv")

@@ -81,6 +81,7 @@ def look_at_hostile_pages(client: httpx.Client) -> None:
         f"/changes/{change['harvest_id']}/{change['change_no']}",
         f"/pages/{sha256}",
         "/search?q=alert(1)",
+        "/search?q=onerror",
         "/changes?q=onerror",
         f"/search?q={EVIL.replace('&', '')}",
         "/flags",
@@ -91,6 +92,7 @@ def look_at_hostile_pages(client: httpx.Client) -> None:
         assert "script-src" not in answer.headers["content-security-policy"]
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     assert PROJECT in client.get("/search?q=onerror&format=json").text
+    assert "<mark>onerror</mark>" in client.get("/search?q=onerror").text
     assert "<script" not in client.get("/changes.atom").text
     served = client.get(f"/pages/{sha256}/body")
     assert b"<script>alert(5)" in served.content  # as served, and inert
