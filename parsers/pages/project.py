@@ -194,9 +194,11 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
         progress = values.percent(printed["progress_percent"], scope, "progress_percent")
         if (again := printed.get("again")) and progress is not None and values.parse_number(again) != progress:
             scope.add("progress_printed_twice", "progress_percent", f"{again} | {progress}")
-        _REPORTS.report_missing(record, scope)
+        if record.missing:
+            _REPORTS.report_missing(record, scope)
         reported = values.day(printed["reported_on_date"], scope, "reported_on_date")
-        note_date, note = values.read_note(_own_note(page, record), reported, scope)
+        text = _own_note(page, record) if "note" in record.pieces else printed.get("note") or ""
+        note_date, note = values.read_note(text, reported, scope)
         rows.append(
             {
                 "project_code": page.code,
@@ -244,14 +246,16 @@ def _step_rows(page: Page, records: list[Record]) -> list[Row]:
         if step_no in rows:
             step_no = max(rows) + 1
             scope.add("step_renumbered", "step_no", printed["step_no"])
-        _STEPS.report_missing(record, scope)
-        start, end = (values.day(printed.get(column), scope, column) for column in ("start_date", "end_date"))
+        if record.missing:
+            _STEPS.report_missing(record, scope)
+        start = values.day(printed.get("start_date"), scope, "start_date")
+        end = values.day(printed.get("end_date"), scope, "end_date")
         if start and end and end < start:
             scope.add("step_ends_before_start", "end_date", f"{start} | {end}")
         rows[step_no] = {
             "project_code": page.code,
             "step_no": step_no,
-            "description": record.get("description"),
+            "description": printed.get("description") or None,
             "weight_percent": values.percent(printed.get("weight_percent"), scope, "weight_percent"),
             "start_date": start,
             "end_date": end,
