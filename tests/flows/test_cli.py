@@ -176,14 +176,14 @@ def test_a_long_query_shows_how_far_it_is(three_nights: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        (["site", "--out", "file"], "file cannot be used (File exists); name another file or folder"),
+        (["site", "--out", "file"], "file cannot be written (File exists); choose another folder with --out"),
         (["demo", "--data", "file"], "file cannot be used (Not a directory); name another file or folder"),
         (["demo", "--data", "circle"], "circle cannot be made (File exists); name another folder for the store"),
         (["status", "--data", "file"], "file holds no store"),
         (["status", "--data", ""], "an empty name is no file and no folder"),
         (["report", "--out", "."], ". cannot be written (Is a directory); choose another file"),
         (["export", "latest", "--out", b"\xff"], "a name must be text"),
-        (["site", "--out", "x" * 300], "cannot be used (File name too long)"),
+        (["site", "--out", "x" * 300], "cannot be written (File name too long)"),
     ],
 )
 def test_a_wrong_name_is_one_sentence(
