@@ -1,8 +1,7 @@
 """One connection to the portal and the HTTP/1.1 on it: parsed by h11, straight on asyncio's transports.
 
 httpx's own way leads through httpcore, which serves several event loops, threads and HTTP/2: it locks and traces each
-connection many times a request, and goes round the event loop for each. Of a night's CPU that was a fifth
-(`tests/benchmarks/harvest_scale.py`).
+connection many times a request, and goes round the event loop for each.
 """
 
 import asyncio

@@ -145,7 +145,7 @@ def page_ref(url: str, portal: str | None = None, base: str | None = None) -> Pa
     if len(url) > _LONGEST_URL or "=" not in url:
         return None
     usual = _USUAL.fullmatch(url)
-    if usual and portal and base and _is_usual(base, portal, bool(usual[1])):  # what follows costs fifty times as much
+    if usual and portal and base and _is_usual(base, portal, bool(usual[1])):  # what follows costs six times as much
         return _ref(f"mobile/{usual[2]}", {usual[3]: usual[4]}, portal)
     try:
         address = url.strip()

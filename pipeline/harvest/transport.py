@@ -25,7 +25,7 @@ Origin = tuple[str, str, int]
 """Scheme, host and port."""
 
 _PLAIN: Final = re.compile(r"(https?://[^/?#\\@]+)(/(?:[\w/=&?-]|(?<!/)\.)*)", re.ASCII)
-"""A URL in which nothing has to be quoted or resolved: that of nearly every page. The rest of them cost fifty times as much."""
+"""A URL in which nothing has to be quoted or resolved: that of nearly every page. The others cost six times as much."""
 _FAMILY_DELAY: Final = 0.25  # seconds until the next address of a host is tried beside the first, as RFC 8305 advises
 _LEGACY_SERVER_CONNECT: Final = 0x4  # of OpenSSL 3; Python names it from 3.12 on
 _OLD_TLS: Final = frozenset(
