@@ -38,7 +38,7 @@ from pipeline.store.layout import MANIFEST, harvest_day, harvest_start
 from pipeline.store.packs import parquet_source
 from pipeline.store.verify_bytes import sha256_or_none
 
-_LAYOUT: Final = "6"
+_LAYOUT: Final = "7"
 """Version of the tables below: an index of another version is made again."""
 
 _TABLES: Final = """
@@ -53,8 +53,8 @@ CREATE TABLE changes (harvest_id TEXT, change_no INTEGER, day TEXT, "table" TEXT
   agency_code TEXT, change TEXT, "column" TEXT, before TEXT, after TEXT, meaning TEXT, detail TEXT, cause TEXT, severity TEXT,
   own INTEGER, PRIMARY KEY (harvest_id DESC, change_no)) WITHOUT ROWID;
 CREATE INDEX changes_by_night ON changes (own, harvest_id DESC);
-CREATE INDEX changes_by_project ON changes (project_code, harvest_id DESC);
-CREATE INDEX changes_by_kpi ON changes (kpi_code, harvest_id DESC);
+CREATE INDEX changes_by_project ON changes (project_code, harvest_id DESC) WHERE project_code IS NOT NULL;
+CREATE INDEX changes_by_kpi ON changes (kpi_code, harvest_id DESC) WHERE kpi_code IS NOT NULL;
 CREATE INDEX changes_by_agency ON changes (own, agency_code, harvest_id DESC, change_no, meaning, severity);
 CREATE INDEX changes_by_meaning ON changes (own, meaning, harvest_id DESC);
 CREATE INDEX changes_by_severity ON changes (own, severity, harvest_id DESC);

@@ -236,17 +236,22 @@ def looks(index: Index, code: str) -> list[dict[str, Any]]:
     if not rows:
         return []
     by_night: dict[str, list[dict[str, Any]]] = {}
-    found = index.known_rows(
-        "SELECT * FROM changes WHERE own = 1 AND project_code = ?1 "
-        "UNION ALL SELECT * FROM changes WHERE own = 1 AND project_code IS NULL AND kpi_code = ?1",
-        code,
-    )
-    for row in sorted(found, key=change_order):
+    for row in sorted(changes_of(index, code), key=change_order):
         by_night.setdefault(row["harvest_id"], []).append(row)
     shown = [{**row, "changes": by_night.pop(row["harvest_id"], [])} for row in rows]
     nothing = dict.fromkeys(rows[0])
     shown += [{**nothing, "harvest_id": night, "changes": changed} for night, changed in by_night.items()]
     return sorted(shown, key=lambda row: row["harvest_id"], reverse=True)
+
+
+def changes_of(index: Index, code: str) -> list[dict[str, Any]]:
+    """The changes of one record, newest night first."""
+    return index.known_rows(
+        "SELECT * FROM changes WHERE own = 1 AND project_code = ?1 UNION ALL "
+        "SELECT * FROM changes WHERE own = 1 AND project_code IS NULL AND kpi_code = ?1 "
+        "ORDER BY harvest_id DESC, change_no",
+        code,
+    )
 
 
 def change_order(row: Mapping[str, Any]) -> tuple[int, int, int]:

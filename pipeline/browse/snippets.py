@@ -44,7 +44,7 @@ def _texts(index: Index, code: str, words: Words) -> Iterator[tuple[str, str]]:
     for table, columns in SEARCHED.items():
         for row in index.part(code, table):
             yield from ((words.column(table, column), row[column]) for column in columns if row[column])
-    for change in queries.changes(index, {"code": code}, None).rows:
+    for change in queries.changes_of(index, code):
         for side in (change["after"], change["before"]):
             if change["column"] is None:
                 yield f"{words('changes')} {words.day(change['day'])}", _joined(side)
