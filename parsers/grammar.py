@@ -146,8 +146,9 @@ class Page:
 class Block:
     """A record that repeats (or, with `repeats=False`, is there once), declared by its items in their printed order.
 
-    tail: labels below the last record; series: the group that numbers the records; ordered: whether the order of labels is
-        known: where it is not, each counts once, wherever it stands; marked: whether `read` is told where records begin
+    tail: labels below the last record; series: the group that numbers the records
+    ordered: False where labels may come in any order: each then counts once, wherever it stands
+    marked: True where the caller tells `read` in which lines records begin
     """
 
     def __init__(
