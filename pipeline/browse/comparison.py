@@ -28,10 +28,7 @@ def compared(archive: Archive, filters: Mapping[str, str], page: int | None, *, 
         and filters.get("code") in (None, row["project_code"], row["kpi_code"], _earlier_code(row))
         and filters.get("q", "").lower() in f"{row['before']} {row['after']}".lower()
     ]
-    if page is None:
-        return queries.Rows(chosen, len(chosen), None, queries.PER_PAGE)
-    first = (page - 1) * queries.PER_PAGE
-    return queries.Rows(chosen[first : first + queries.PER_PAGE], len(chosen), page, queries.PER_PAGE)
+    return queries.part_of(chosen, page)
 
 
 @lru_cache(maxsize=4)

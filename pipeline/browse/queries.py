@@ -75,6 +75,12 @@ class _Where:
         return " AND ".join(self.conditions) or "1"
 
 
+def part_of(rows: list[dict[str, Any]], page: int | None, per_page: int = PER_PAGE) -> Rows:
+    """A page of rows that are all at hand. page: None for all of them"""
+    first = (page - 1) * per_page if page else 0
+    return Rows(rows[first : first + per_page] if page else rows, len(rows), page, per_page)
+
+
 def nights(index: Index) -> list[dict[str, Any]]:
     """Every night, newest first, with its changes by severity."""
     counts: dict[str, dict[str, int]] = {}

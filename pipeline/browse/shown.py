@@ -113,13 +113,18 @@ def _marked(row: Mapping[str, Any], *, whole: bool) -> list[list[Run]]:
 
 def _fields(table: str, text: str, words: Words) -> list[tuple[str, str]]:
     """The fields of a row that a change tells whole; empty where the text is no such row."""
+    return [(words.column(table, name), value) for name, value in (whole_row(text) or {}).items()]
+
+
+def whole_row(text: str) -> dict[str, str] | None:
+    """The fields of an added or removed row that are not null, as texts; None where the text is no such row."""
     try:
         row = json.loads(text)
     except ValueError:
-        return []
+        return None
     if not isinstance(row, dict):
-        return []
-    return [(words.column(table, name), str(value)) for name, value in row.items() if value is not None]
+        return None
+    return {name: str(value) for name, value in row.items() if value is not None}
 
 
 def shown_calendar(nights: Iterable[Mapping[str, Any]], months: int) -> list[tuple[str, list[list[Night | None]]]]:

@@ -86,8 +86,7 @@ class Site:
         if query.get("format") in _FORMATS:
             return self.data(rows, len(rows), None, query["format"], "nights")
         newest = queries.changes(self.index, self._filters({}), 1).rows[:_NEWEST] if number == 1 else []
-        first = (number - 1) * _NIGHTS
-        pager = queries.Rows(rows[first : first + _NIGHTS], len(rows), number, _NIGHTS)
+        pager = queries.part_of(rows, number, _NIGHTS)
         return self._page(
             "home",
             "/",

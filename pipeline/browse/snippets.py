@@ -1,12 +1,12 @@
 """Where a search found its words: the words around each hit, with the hit marked."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 from pipeline.browse import queries
 from pipeline.browse.index import SEARCHED, Index
+from pipeline.browse.shown import whole_row
 from pipeline.browse.texts import Words
 from pipeline.publish.excerpts import Run, around_hit, with_hits
 
@@ -45,20 +45,13 @@ def _texts(index: Index, code: str, words: Words) -> Iterator[tuple[str, str]]:
         for row in index.part(code, table):
             yield from ((words.column(table, column), row[column]) for column in columns if row[column])
     for change in queries.changes_of(index, code):
-        for side in (change["after"], change["before"]):
+        for side in filter(None, (change["after"], change["before"])):
             if change["column"] is None:
-                yield f"{words('changes')} {words.day(change['day'])}", _joined(side)
-            elif side:
+                told = whole_row(side)
+                text = side if told is None else " · ".join(told.values())
+                yield f"{words('changes')} {words.day(change['day'])}", text
+            else:
                 yield f"{words.column(change['table'], change['column'])} {words.day(change['day'])}", side
-
-
-def _joined(row: str | None) -> str:
-    """The texts of an added or removed row."""
-    try:
-        values = json.loads(row or "{}")
-    except ValueError:
-        return row or ""
-    return " · ".join(str(value) for value in values.values() if value is not None) if isinstance(values, dict) else ""
 
 
 def _expression(words: list[str]) -> re.Pattern[str]:

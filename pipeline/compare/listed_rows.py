@@ -200,7 +200,7 @@ class _OneList:
         return self._renumbered_steps() if self._table == "plan_steps" and not self._is_turned else frozenset()
 
     def _renumbered_reports(self) -> frozenset[int]:
-        """Reports whose printed number changed its rank, or otherwise than the others' and than the changes explain.
+        """Reports whose printed number changed more than other reports explain: its rank, or by another amount than theirs.
 
         All numbers change when a report is added or removed. Then the ranks stay. They are reversed where the portal
         counts from the other end: neither is a renumbering.
@@ -214,9 +214,8 @@ class _OneList:
         before, after = (_ranks([pair[side] for pair in numbers]) for side in (0, 1))
         if before and self._states.order.is_turned(self._table, "report_no"):
             before = [max(before) - rank for rank in before]
-        elif (
-            before == after and len(kept) == len(self._matches) > 0
-        ):  # the same reports: all numbers rise alike, or none
+        elif before == after and len(kept) == len(self._matches) > 0:
+            # the same reports: all numbers change by the same amount
             after = [new - old for old, new in numbers]
             before = [Counter(after).most_common(1)[0][0]] * len(kept)
         return frozenset(kept[at][0] for at, (old, new) in enumerate(zip(before, after, strict=True)) if old != new)

@@ -144,16 +144,15 @@ def _advice(bounds: Sequence[BoundResult]) -> list[str]:
     return [message]
 
 
-def coverage(pages: Sequence[PageRow], expected: Collection[str]) -> list[Coverage]:
+def coverage(pages: Iterable[PageRow], expected: Collection[str]) -> list[Coverage]:
     """Coverage by kind and agency.
 
     pages: the harvest's rows of the table `pages`, with `verdict` (None where nothing came)
     expected: keys of the pages that are expected to answer
     """
     counts: dict[tuple[str, str], Counter[str]] = {}
-    agencies = map(agency_of_page, [page["page_key"] for page in pages])
-    for page, agency in zip(pages, list(agencies), strict=True):
-        group = counts.setdefault((page["kind"], agency), Counter())
+    for page in pages:
+        group = counts.setdefault((page["kind"], agency_of_page(page["page_key"])), Counter())
         group["expected"] += page["page_key"] in expected
         outcome = page["outcome"]
         if outcome == "skipped":

@@ -337,7 +337,6 @@ class PortalClient:
             return fetched
         if not fetched.body:
             return replace(fetched, error="an answer without a body", error_kind="truncated")
-        is_complete = self._is_complete(fetched.body)
         if len(fetched.body) > PARSED_HERE:  # it takes long, and other pages are not to wait for it
             verdict = await asyncio.to_thread(judge, fetched)
         else:
@@ -345,7 +344,7 @@ class PortalClient:
         fetched = replace(fetched, verdict=verdict)
         if fetched.verdict == "blocked":
             return replace(fetched, error="a page that keeps us out, under status 200", error_kind="blocked")
-        if is_complete:
+        if self._is_complete(fetched.body):
             self._ends_seen = True
             return fetched
         if not self._ends_matter:

@@ -42,9 +42,7 @@ def around_hit(text: str, hits: re.Pattern[str]) -> list[Run] | None:
     hit = hits.search(text)
     if hit is None:
         return None
-    start = _boundary(text, hit.start() - _KEPT) if hit.start() > _KEPT else 0
-    if start > hit.start():
-        start = hit.start()
+    start = min(_boundary(text, hit.start() - _KEPT), hit.start()) if hit.start() > _KEPT else 0
     end = _boundary(text, hit.end() + _KEPT) if len(text) > hit.end() + _KEPT else len(text)
     runs = with_hits(text[start:end].strip(), hits)
     before, after = [Run("… ", False)] * (start > 0), [Run(" …", False)] * (end < len(text))

@@ -55,16 +55,16 @@ def agency_rows(seen: Collection[str], printed_names: Mapping[str, str]) -> list
 
 
 @cache
-def agencies_by_code() -> Mapping[str, "Agency"]:
-    """The same by their codes."""
-    return {agency.agency_code: agency for agency in agencies()}
-
-
-@cache
 def agencies() -> tuple[Agency, ...]:
     """All agencies that may exist: departments, sub-offices, districts; those that pages named have a name."""
     codes = sorted({*_known(), *_POSSIBLE})
     return tuple(agency(code) for code in codes)
+
+
+@cache
+def agencies_by_code() -> Mapping[str, Agency]:
+    """All agencies that may exist, by code."""
+    return {agency.agency_code: agency for agency in agencies()}
 
 
 def agency(code: str, printed_name: str | None = None) -> Agency:

@@ -90,10 +90,9 @@ def _nights_of_changes(file: Path) -> list[dict[str, Any]]:
         found = stored.read(columns=["harvest_id"])["harvest_id"].value_counts().to_pylist()
     counts = {one["values"]: one["counts"] for one in found}
     ids = sorted(counts)
-    days = list(map(harvest_day, ids))
     return [
-        {"harvest_id": id_, "night": f"{day}", "rows": counts[id_], "next": following}
-        for id_, day, following in zip_longest(ids, days, ids[1:])
+        {"harvest_id": id_, "night": f"{harvest_day(id_)}", "rows": counts[id_], "next": following}
+        for id_, following in zip_longest(ids, ids[1:])
     ]
 
 

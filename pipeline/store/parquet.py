@@ -138,8 +138,9 @@ def read_as(file: Folder | None, schema: pa.Schema, chosen: ds.Expression | None
         table = stored.to_table(columns=there, filter=chosen, batch_readahead=1, fragment_readahead=1)
     else:
         source = parquet_source(file)
-        check_unfolding(file, pq.read_metadata(source))
-        there = [name for name in schema.names if name in pq.read_schema(source).names]
+        metadata = pq.read_metadata(source)
+        check_unfolding(file, metadata)
+        there = [name for name in schema.names if name in metadata.schema.to_arrow_schema().names]
         table = pq.read_table(source, columns=there, filters=chosen)
     for place, column in enumerate(schema):
         if column.name not in there:
