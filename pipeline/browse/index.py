@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.browse.word_index import add_words
 from pipeline.compare.classify import severity_of
 from pipeline.compare.diff import withhold_contacts
 from pipeline.errors import StoreError
@@ -38,7 +39,7 @@ from pipeline.store.layout import MANIFEST, harvest_day, harvest_start
 from pipeline.store.packs import parquet_source
 from pipeline.store.verify_bytes import sha256_or_none
 
-_LAYOUT: Final = "7"
+_LAYOUT: Final = "8"
 """Version of the tables below: an index of another version is made again."""
 
 _TABLES: Final = """
@@ -58,12 +59,10 @@ CREATE INDEX changes_by_kpi ON changes (kpi_code, harvest_id DESC) WHERE kpi_cod
 CREATE INDEX changes_by_agency ON changes (own, agency_code, harvest_id DESC, change_no, meaning, severity);
 CREATE INDEX changes_by_meaning ON changes (own, meaning, harvest_id DESC);
 CREATE INDEX changes_by_severity ON changes (own, severity, harvest_id DESC);
-CREATE TABLE change_texts (id INTEGER PRIMARY KEY, code TEXT, harvest_id TEXT, change_no INTEGER);
-CREATE VIRTUAL TABLE change_words USING fts5 (text, content = '', tokenize = 'trigram');
 """
 _LATEST: Final = """
 DROP TABLE IF EXISTS records; DROP TABLE IF EXISTS documents; DROP TABLE IF EXISTS flags; DROP TABLE IF EXISTS agencies;
-DROP TABLE IF EXISTS words; DROP TABLE IF EXISTS texts; DROP TABLE IF EXISTS supports; DROP TABLE IF EXISTS severities;
+DROP TABLE IF EXISTS supports; DROP TABLE IF EXISTS severities;
 CREATE TABLE records (code TEXT PRIMARY KEY, kind TEXT, name TEXT, agency_code TEXT, agency_name TEXT, fiscal_year_be INTEGER,
   progress REAL, planned REAL, variance REAL, last_report TEXT, silent_days INTEGER, rewritten INTEGER, flags INTEGER,
   ended INTEGER, changes INTEGER) WITHOUT ROWID;
@@ -82,8 +81,6 @@ CREATE INDEX flags_by_severity ON flags
   (CASE severity WHEN 'critical' THEN 0 WHEN 'major' THEN 1 ELSE 2 END, rule, project_code, flag_no);
 CREATE TABLE agencies (agency_code TEXT PRIMARY KEY, name_th TEXT, name_en TEXT, kind TEXT) WITHOUT ROWID;
 CREATE TABLE severities (harvest_id TEXT, severity TEXT, number INTEGER, PRIMARY KEY (harvest_id, severity)) WITHOUT ROWID;
-CREATE TABLE texts (id INTEGER PRIMARY KEY, code TEXT);
-CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = 'trigram');
 """
 _KEPT: Final = 2
 """Index files that are kept: this state's, and the one before, which a running reader may still ask."""
@@ -93,14 +90,6 @@ _COPIED: Final = {
     "agencies": ("agencies", ("agency_code", "name_th", "name_en", "kind")),
 }
 """Published tables that are copied: to which table, and which columns."""
-SEARCHED: Final = {
-    "projects": ("name", "agency_name", "rationale", "objectives", "targets"),
-    "progress_reports": ("note", "problems", "obstacles"),
-    "plan_steps": ("description",),
-    "kpis": ("name", "definition", "summary"),
-    "kpi_quarters": ("narrative",),
-}
-"""The texts that a search finds, by table."""
 
 
 class Index:
@@ -167,14 +156,15 @@ def index_folder(archive: Archive) -> Path:
     return folder
 
 
-def open_index(archive: Archive, *, contacts: bool) -> Index:
+def open_index(archive: Archive, *, contacts: bool, words: bool = True) -> Index:
     """The index of a store as it is now, made or brought up to date where needed.
 
-    contacts: false leaves out what contact lines say. Raises StoreError for a store without a published harvest.
+    contacts: false leaves out what contact lines say; words: false leaves out what a search needs, half of the work
+    Raises StoreError for a store without a published harvest.
     """
-    file, head, latest = wanted_index(archive, contacts=contacts)
+    file, head, latest = wanted_index(archive, contacts=contacts, words=words)
     if not _is_usable(file, head):
-        _make(archive, file, head, latest, contacts=contacts)
+        _make(archive, file, head, latest, contacts=contacts, words=words)
         for old in _indexes(file)[_KEPT:]:
             with suppress(OSError):
                 old.unlink()
@@ -189,12 +179,12 @@ class WantedIndex(NamedTuple):
     harvest_id: str
 
 
-def wanted_index(archive: Archive, *, contacts: bool) -> WantedIndex:
+def wanted_index(archive: Archive, *, contacts: bool, words: bool = True) -> WantedIndex:
     """Which index a store as it is now needs. Raises StoreError where no harvest is published."""
     latest = archive.published_id()
     if latest is None:
         raise StoreError(f"{archive.place} has no published harvest yet; run `bma-progress harvest` first")
-    kind = "contacts" if contacts else "withheld"
+    kind = f"{'contacts' if contacts else 'withheld'}{'' if words else '_wordless'}"
     head = f"{head_line(archive).manifest_sha256}-{latest}-{_LAYOUT}-{kind}"
     # a file of its own for each state: who reads an older one goes on reading it
     file = index_folder(archive) / f"{kind}-{hashlib.sha256(head.encode()).hexdigest()[:16]}.sqlite"
@@ -202,7 +192,7 @@ def wanted_index(archive: Archive, *, contacts: bool) -> WantedIndex:
 
 
 def _indexes(file: Path) -> list[Path]:
-    """The indexes that lie beside one and show as much of contacts, newest first."""
+    """The indexes that lie beside one and hold as much, newest first."""
     pattern = f"{file.name.split('-')[0]}-*.sqlite"
     return sorted(file.parent.glob(pattern), key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
@@ -218,7 +208,7 @@ def _is_usable(file: Path, head: str | None) -> bool:
     return whole and about.get("layout") == _LAYOUT and head in (None, about.get("head"))
 
 
-def _make(archive: Archive, file: Path, head: str, latest: str, *, contacts: bool) -> None:
+def _make(archive: Archive, file: Path, head: str, latest: str, *, contacts: bool, words: bool) -> None:
     """Write the index beside the old one and put it in its place by one rename."""
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix="new-")
     os.close(descriptor)
@@ -235,6 +225,8 @@ def _make(archive: Archive, file: Path, head: str, latest: str, *, contacts: boo
             _add_nights(connection, archive, known, latest)
             connection.executescript(_LATEST)
             _add_latest(connection, archive, latest, contacts=contacts)
+            if words:
+                add_words(connection)
             about = {"head": head, "harvest_id": latest, "layout": _LAYOUT}
             connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", about.items())
             connection.execute("ANALYZE")
@@ -323,10 +315,6 @@ def _add_latest(connection: sqlite3.Connection, archive: Archive, latest: str, *
             for name, rows in tables:
                 packed = zlib.compress(orjson.dumps(rows, default=str), 1)
                 connection.execute("INSERT OR IGNORE INTO documents VALUES (?, ?, ?)", (code, name, packed))
-            texts = [
-                row[column] for name, rows in tables for row in rows for column in SEARCHED.get(name, ()) if row[column]
-            ]
-            _add_text(connection, code, " \n".join([code, *texts]))
     for name, (table, columns) in _COPIED.items():
         _insert(connection, table, (tuple(row[column] for column in columns) for row in _rows(archive, name, latest)))
     _add_records(connection, archive, latest)
@@ -359,16 +347,8 @@ def _add_changes(connection: sqlite3.Connection, archive: Archive, latest: str, 
 
 
 def add_changes(connection: sqlite3.Connection, changes: Iterable[Mapping[str, Any]]) -> None:
-    """Add rows of the table `changes`, and the words by which they are found."""
-    rows = [_change(row) for row in changes]
-    _insert(connection, "changes", rows)
-    first = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM change_texts").fetchone()[0]
-    own = list(enumerate((row for row in rows if row[-1]), first))
-    _insert(connection, "change_texts", ((id_, row[5] or row[6], row[0], row[1]) for id_, row in own))
-    connection.executemany(
-        "INSERT INTO change_words (rowid, text) VALUES (?, ?)",
-        ((id_, f"{row[10] or ''} \n{row[11] or ''}") for id_, row in own),
-    )
+    """Add rows of the table `changes`."""
+    _insert(connection, "changes", (_change(row) for row in changes))
 
 
 def _change(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -379,12 +359,6 @@ def _change(row: Mapping[str, Any]) -> tuple[Any, ...]:
         *(row["before"], row["after"], row["meaning"], row["detail"], row["cause"]),
         *(severity_of(row["meaning"], row["detail"], row["cause"]), int(row["detail"] != "part_of_record")),
     )
-
-
-def _add_text(connection: sqlite3.Connection, code: str, text: str) -> None:
-    """Make a record be found by the words of a text; the text itself is not kept."""
-    id_ = connection.execute("INSERT INTO texts (code) VALUES (?)", (code,)).lastrowid
-    connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (id_, text))
 
 
 def _add_records(connection: sqlite3.Connection, archive: Archive, latest: str) -> None:
@@ -417,7 +391,6 @@ def _add_records(connection: sqlite3.Connection, archive: Archive, latest: str) 
         name = _last_name(connection, code)
         values = (code, kind, name, agency, names.get(agency), *[None] * 6, 0, 0, 1)
         _insert(connection, "records", [(*values, 0)])
-        _add_text(connection, code, f"{code} \n{name or ''} \n{names.get(agency) or ''}")
     connection.execute(
         "UPDATE records SET changes = (SELECT count(*) FROM changes WHERE project_code = code AND own) "
         "+ (SELECT count(*) FROM changes WHERE kpi_code = code AND project_code IS NULL AND own)"

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pipeline.browse import queries
-from pipeline.browse.index import SEARCHED, Index
+from pipeline.browse.index import Index
 from pipeline.browse.shown import whole_row
 from pipeline.browse.texts import Words
+from pipeline.browse.word_index import SEARCHED
 from pipeline.publish.excerpts import Run, around_hit, with_hits
 
 _MOST: Final = 3  # of one record

@@ -55,7 +55,7 @@ def write_site(
     contacts: whether contact lines are shown; nights: how many of the last nights' changes are; url: where the site will
     be, for sitemap and feeds, which have relative addresses without it. Raises BmaProgressError.
     """
-    index = open_index(archive, contacts=contacts)
+    index = open_index(archive, contacts=contacts, words=False)
     plan = _Plan(archive, index, contacts, nights, url)
     try:
         files = _Files(out)

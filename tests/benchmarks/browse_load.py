@@ -40,6 +40,7 @@ from many_nights import START, harvest_night
 from support.synthetic_portal import code_of
 
 from pipeline.browse.index import Index, add_changes, open_index
+from pipeline.browse.word_index import add_words
 from pipeline.store.layout import harvest_id_at
 from pipeline.store.writer import open_archive
 
@@ -90,6 +91,8 @@ def add_nights(index: Index, projects: int, nights: int) -> None:
         connection.execute(
             "UPDATE records SET changes = (SELECT count(*) FROM changes WHERE project_code = code AND own)"
         )
+        connection.executescript("DROP TABLE change_texts; DROP TABLE change_words")
+        add_words(connection)
         connection.execute("ANALYZE")
         connection.commit()
 
