@@ -22,7 +22,8 @@ _NAMES: Final = {"project_code": ("name", "fiscal_year_be"), "kpi_code": ("name"
 def tell_recoded(changes: pa.Table, before: Facts, after: Facts) -> pa.Table:
     """The changes between two states, with one row for each project and indicator that has another code, and the same facts.
 
-    Only where, of the records of an agency that are gone and of those that are new, exactly one each has these facts.
+    Only where, of the records of an agency that are gone, new or have another name, exactly one each has these facts. So
+    two records that exchanged their codes are two rows.
     """
     for owner in _NAMES:
         if codes := _recoded(changes, owner, before, after):
@@ -32,7 +33,8 @@ def tell_recoded(changes: pa.Table, before: Facts, after: Facts) -> pa.Table:
 
 def _recoded(changes: pa.Table, owner: str, before: Facts, after: Facts) -> dict[str, str]:
     """Earlier code → later code."""
-    gone, come = _codes(changes, owner, "project_gone"), _codes(changes, owner, "project_new")
+    renamed = _codes(changes, owner, "column", "name")  # in both states: perhaps the name of another record now
+    gone, come = ([*_codes(changes, owner, "meaning", one), *renamed] for one in ("project_gone", "project_new"))
     old: dict[Hashable, list[str]] = {}
     new: dict[Hashable, list[str]] = {}
     for read in (_names, _all_facts):  # few have a name in common: only of these all facts are read
@@ -40,15 +42,35 @@ def _recoded(changes: pa.Table, owner: str, before: Facts, after: Facts) -> dict
             return {}
         old, new = read(before, owner, gone), read(after, owner, come)
         gone, come = ([code for value in old.keys() & new.keys() for code in found[value]] for found in (old, new))
-    return {
-        old[value][0]: new[value][0] for value in old.keys() & new.keys() if len(old[value]) == len(new[value]) == 1
+    pairs = {
+        old[facts][0]: new[facts][0] for facts in old.keys() & new.keys() if len(old[facts]) == len(new[facts]) == 1
     }
+    return _without_untold(pairs, frozenset(renamed))
 
 
-def _codes(changes: pa.Table, owner: str, meaning: str) -> list[str]:
-    whole = pc.and_(pc.equal(changes["meaning"], meaning), pc.equal(changes["table"], RECORD_OWNERS[owner]))
-    codes: list[str] = changes.filter(whole)[owner].to_pylist()
+def _codes(changes: pa.Table, owner: str, column: str, value: str) -> list[str]:
+    """The codes of the records whose own row has a change with this value."""
+    chosen = pc.and_(pc.equal(changes[column], value), pc.equal(changes["table"], RECORD_OWNERS[owner]))
+    codes: list[str] = changes.filter(chosen)[owner].to_pylist()
     return codes
+
+
+def _without_untold(pairs: dict[str, str], renamed: frozenset[str]) -> dict[str, str]:
+    """The pairs, earlier code → later code, that leave nothing untold.
+
+    renamed: codes under which both states have a record. Of such a code, a pair must tell where its earlier record is, and
+    another whose record is there now.
+    """
+    while True:
+        later = frozenset(pairs.values())
+        kept = {
+            old: new
+            for old, new in pairs.items()
+            if (old not in renamed or old in later) and (new not in renamed or new in pairs)
+        }
+        if len(kept) == len(pairs):
+            return pairs
+        pairs = kept
 
 
 def _names(facts: Facts, owner: str, codes: Sequence[str]) -> dict[Hashable, list[str]]:
@@ -81,13 +103,14 @@ def _told_once(changes: pa.Table, owner: str, codes: Mapping[str, str]) -> pa.Ta
     belongs = pa.array([name in FAMILIES[owner] for name in changes["table"].to_pylist()])
     affected = pc.and_(belongs, pc.is_in(changes[owner], value_set=pa.array([*codes, *earlier], pa.string())))
     places = pc.indices_nonzero(pc.invert(affected)).to_pylist()
-    told = []
+    told: dict[str, tuple[int, pa.Table]] = {}
     for place in pc.indices_nonzero(affected).to_pylist():
         (row,) = changes.slice(place, 1).to_pylist()
-        if row["table"] == RECORD_OWNERS[owner] and row["change"] == "added":
-            later, meaning = row[owner], Meaning("other", "recoded")
+        later, meaning = row[owner], Meaning("other", "recoded")
+        if row["table"] == RECORD_OWNERS[owner] and later in earlier and later not in told:
             one = Difference(row["table"], {owner: later}, "changed", owner, earlier[later], later, meaning)
-            told.append((place, changes_table([one], row["cause"])))
-    numbers = [(place, place) for place in places] + [(place, len(changes) + n) for n, (place, _) in enumerate(told)]
-    rows = pa.concat_tables([changes, *(row for _, row in told)])
+            told[later] = (place, changes_table([one], row["cause"]))
+    numbers = [(place, place) for place in places]
+    numbers += [(place, len(changes) + number) for number, (place, _) in enumerate(told.values())]
+    rows = pa.concat_tables([changes, *(row for _, row in told.values())])
     return rows.take(pa.array([number for _, number in sorted(numbers)], pa.int64()))

@@ -416,3 +416,31 @@ def test_a_record_with_another_code_is_told_once_where_that_is_certain(tmp_path:
         assert {(row["table"], row["before"]) for row in recoded} == {("projects", SEED), ("kpis", kpi)}
     else:
         assert {meaning for meaning, *_ in whole} == {"project_gone", "project_new"}
+
+
+@pytest.mark.parametrize("edit", ["none", "edited", "moved_on"])
+def test_records_that_exchange_their_codes_are_two_changes_where_that_is_all(tmp_path: Path, edit: str) -> None:
+    first, *others = (row for row in State().rows["projects"] if row["agency_code"] == "24000000")
+    second = others[0]
+    codes, state = (
+        {first["project_code"]: second["project_code"], second["project_code"]: first["project_code"]},
+        State(),
+    )
+    if edit == "moved_on":  # what the second code said is nowhere any more
+        codes = {first["project_code"]: second["project_code"]}
+        for name in FAMILIES["project_code"]:
+            state.rows[name] = [row for row in state.rows[name] if row["project_code"] != second["project_code"]]
+    for name in FAMILIES["project_code"]:
+        for row in state.rows[name]:
+            row["project_code"] = codes.get(row["project_code"], row["project_code"])
+    if edit == "edited":
+        state.one("projects", project_code=second["project_code"])["targets"] = "ข้อความอื่น"
+    before, after = write(State(), tmp_path / "before"), write(state, tmp_path / "after")
+    rows = json.loads(run("diff", before, after, "--format", "json").stdout)
+    recoded = {(row["before"], row["after"]) for row in rows if row["detail"] == "recoded"}
+    if edit == "none":
+        assert len(rows) == 2
+        assert recoded == set(codes.items())
+    else:
+        assert not recoded, "a record whose words are nowhere else is told in full"
+        assert len(rows) > 10
