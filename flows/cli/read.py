@@ -82,7 +82,7 @@ def _read_page_file(file: Path) -> bytes:
 
 
 @click.command(
-    epilog="Exit status: 0 the last harvest is good; 1 it was held back, failed, or what is published is too old; 2 trouble."
+    epilog="Exit status: 0 the last harvest is good; 1 it was held back, failed, is too old or damaged; 2 trouble."
 )
 @click.option("--format", "style", type=click.Choice(["text", "json", "prometheus"]), default="text")
 @click.option("--late-hours", cls=SettingOption, type=float, help="How old the last published harvest may be.")

@@ -64,7 +64,9 @@ def event_of(store: Catalog, found: Condition) -> Event | None:
     """The event of a store's condition; None where it is good."""
     if found.state == "good":
         return None
-    what: What = "failed" if found.state == "in_future" else found.state  # no harvest can be run after it
+    what: What = (
+        "failed" if found.state in ("in_future", "damaged") else found.state
+    )  # a program knows these events alone
     return Event(what, store.place, store.portal, found.harvest_id, found.reason)
 
 

@@ -25,11 +25,12 @@ class Condition:
     """Whether the last harvest was good.
 
     state: `good`; `held_back` where the newest harvest was not published; `failed` where a later run could not finish;
-        `late` where the last published harvest began too long ago; `in_future` where the newest one is dated after now
+        `late` where the last published harvest began too long ago; `in_future` where the newest one is dated after now;
+        `damaged` where a file of `latest` is missing or was cut
     harvest_id: the harvest or run that `state` is about; published_id: the one in `latest`; age_hours: since it began
     """
 
-    state: Literal["good", "held_back", "failed", "late", "in_future"]
+    state: Literal["good", "held_back", "failed", "late", "in_future", "damaged"]
     reason: str
     harvest_id: str | None
     published_id: str | None
@@ -58,6 +59,12 @@ def condition(store: Catalog, late_hours: float) -> Condition:
         return Condition("in_future", reason, ids[-1], *about)
     if failure is not None:
         return Condition("failed", failure, failed_id, *about)
+    if lost := store.lost_files():
+        reason = (
+            f"in latest/ {', '.join(lost)} missing or cut; the next harvest makes it anew, and `bma-progress verify` names "
+            "all that is damaged"
+        )
+        return Condition("damaged", reason, latest, *about)
     manifest = store.manifest(ids[-1])
     if not manifest["published"]:
         return Condition("held_back", str(manifest["held_back"]), ids[-1], *about)
@@ -187,8 +194,16 @@ _SENTENCES: Final = {
     "failed": "FAILED: the run {id} after the last harvest: {reason}",
     "late": "LATE: {reason}",
     "in_future": "WRONG CLOCK: {reason}",
+    "damaged": "DAMAGED: {reason}",
 }
-_COLOURS: Final = {"good": "green", "held_back": "yellow", "failed": "red", "late": "yellow", "in_future": "red"}
+_COLOURS: Final = {
+    "good": "green",
+    "held_back": "yellow",
+    "failed": "red",
+    "late": "yellow",
+    "in_future": "red",
+    "damaged": "red",
+}
 
 
 def _published(found: Condition) -> str:

@@ -60,6 +60,17 @@ class Catalog(Harvests):
         """The same, also in a copy that lost the link `latest`, as on a system without such links."""
         return self.latest_id() or next(iter(self.harvest_ids(published_only=True)[-1:]), None)
 
+    def lost_files(self) -> list[str]:
+        """The files of what `latest` shows that are missing, or of another size than was written; nothing is read of them."""
+        latest, shown = self.root / "latest", self.published_id()
+        if shown is None:
+            return []
+        folder = latest if latest.is_dir() else self._snapshot(shown)
+        about = read_snapshot(folder)
+        if about is None:
+            return [SNAPSHOT]
+        return [name for name, file in about["files"].items() if not _has_size(folder / name, file.get("bytes"))]
+
     def is_proven(self, harvest_id: str) -> bool:
         """Whether a snapshot is said to have the bytes that the manifest of its harvest names."""
         named = (self.manifest(harvest_id).get("snapshot") or {}).get("files", {})
@@ -84,6 +95,13 @@ def read_snapshot(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return about if whole and is_snapshot(about) else None
+
+
+def _has_size(file: Path, size: int | None) -> bool:
+    try:
+        return file.stat().st_size == size or size is None
+    except OSError:
+        return False
 
 
 def contradicts(manifest: Mapping[str, Any], about: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """The status for other programs."""
 
 import re
+import shutil
 from pathlib import Path
 
 from support.command import run
@@ -22,3 +23,20 @@ def test_prometheus_reads_the_condition(three_nights: Path) -> None:
     late = run("status", "--format", "prometheus", "--data", three_nights, "--late-hours", "1e-9")
     assert late.returncode == 1
     assert f'bma_progress_state{{{store},state="late"}} 1' in late.stdout
+
+
+def test_a_file_that_latest_lacks_is_no_good_status(three_nights: Path, tmp_path: Path) -> None:
+    store = shutil.copytree(three_nights, tmp_path / "store", symlinks=True)
+    late = ("status", "--data", store, "--late-hours", "1e9")
+    assert run(*late).returncode == 0
+    projects = store / "latest" / "projects.parquet"
+    projects.write_bytes(projects.read_bytes()[:-1])
+    (store / "latest" / "kpis.parquet").unlink()
+    done = run(*late)
+    assert done.returncode == 1
+    assert re.search(
+        r"DAMAGED: in latest/ kpis.parquet, projects.parquet missing or cut; the next harvest", done.stdout
+    )
+    shutil.rmtree(store / "snapshots")
+    assert (lost := run(*late)).returncode == 1
+    assert "snapshot.json missing" in lost.stdout
