@@ -160,12 +160,8 @@ class _NewVersions:
 
     def _base(self, previous: PageRow) -> dict[str, Any] | None:
         """The stored whole page that a patch is made against: never another patch. None where its bytes are lost."""
-        id_, sha256 = previous["record_body_harvest_id"], previous["record_sha256"]
         try:
-            record = self._store.body_record(id_, sha256)
-            if record["base_sha256"]:
-                id_, sha256 = record["base_harvest_id"], record["base_sha256"]
-            id_ = self._store.keeper_of(id_, sha256)
+            id_, sha256 = self._store.whole_page(previous["record_body_harvest_id"], previous["record_sha256"])
             return {"base_harvest_id": id_, "base_sha256": sha256, "body": self._store.body(id_, sha256)}
         except MissingPageError:
             return None

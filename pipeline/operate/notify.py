@@ -62,11 +62,14 @@ def sent_log(store: Path) -> Path:
 
 def event_of(store: Catalog, found: Condition) -> Event | None:
     """The event of a store's condition; None where it is good."""
-    if found.state == "good":
-        return None
-    what: What = (
-        "failed" if found.state in ("in_future", "damaged") else found.state
-    )  # a program knows these events alone
+    what: What
+    match found.state:
+        case "good":
+            return None
+        case "in_future" | "damaged":
+            what = "failed"  # programs know the events above alone
+        case state:
+            what = state
     return Event(what, store.place, store.portal, found.harvest_id, found.reason)
 
 

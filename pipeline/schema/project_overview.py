@@ -73,12 +73,11 @@ def project_overview(tables: list[pa.Table], day: date) -> pa.Table:
 
 def _nights_with_rewrites(changes: pa.Table) -> Counter[str]:
     chosen = pc.and_(pc.is_in(changes["meaning"], pa.array(REWRITES)), pc.equal(changes["cause"], "portal"))
-    pairs = changes.filter(chosen).select(["project_code", "harvest_id"]).to_pylist()
-    return Counter(code for code, _ in {(row["project_code"], row["harvest_id"]) for row in pairs})
+    return _counts(changes.filter(chosen).group_by(["project_code", "harvest_id"]).aggregate([]))
 
 
 def _counts(table: pa.Table) -> Counter[str]:
-    return Counter(table["project_code"].to_pylist())
+    return Counter(_per_project(table, "project_code", "count"))
 
 
 def _per_project(table: pa.Table, column: str, what: str) -> dict[str, Any]:

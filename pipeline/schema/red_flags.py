@@ -4,13 +4,12 @@ Each rule is a function of a few lines, with its severity, a title and the reaso
 Partnership's guide to red flags describes them: what is seen, why it is a risk, and which fields it is computed from.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -53,11 +52,11 @@ Row = dict[str, Any]
 
 
 class Flag(NamedTuple):
-    """One finding of a rule. rows: (table, key) of the evidence; printed: what it says, for people."""
+    """One finding of a rule. evidence: rows, each as JSON; printed: what it says, for people."""
 
     project_code: str
     harvest_id: str | None
-    rows: list[tuple[str, Mapping[str, Any]]]
+    evidence: list[str]
     printed: str
 
 
@@ -87,23 +86,27 @@ def _rule(severity: str, title_th: str, reason: str, reason_th: str) -> Callable
 
 
 class Facts:
-    """The tables as rules read them: rows by project, in the order of their key. day: of the state"""
+    """The tables as rules read them. Rows become Python objects only where a rule chose them: most are never flagged.
+
+    day: of the state; reports: of all projects, by project, oldest first
+    """
 
     def __init__(self, tables: Mapping[str, pa.Table], day: date) -> None:
         self.day = day
         self.projects: list[Row] = tables["projects"].to_pylist()
         self.versions = {row["project_code"]: row["version_harvest_id"] for row in self.projects}
+        self.reports = _in_order(tables["progress_reports"], "report_index")
         self._tables = tables
 
     @cached_property
-    def reports(self) -> dict[str, list[Row]]:
-        """Project → its reports, oldest first."""
-        return _by_project(self._tables["progress_reports"], "report_index")
+    def plan_ends(self) -> dict[str, datetime]:
+        """Project → the last day of its plan's steps."""
+        return _per_project(self._tables["plan_steps"], "end_date", "max")
 
     @cached_property
-    def steps(self) -> dict[str, list[Row]]:
-        """Project → the steps of its plan."""
-        return _by_project(self._tables["plan_steps"], "step_no")
+    def plan_weights(self) -> dict[str, float | None]:
+        """Project → the sum of its steps' weights; None where one is unreadable."""
+        return _per_project(self._tables["plan_steps"], "weight_percent", "sum", skip_nulls=False)
 
     @cached_property
     def indicators(self) -> dict[tuple[str, str], Row]:
@@ -117,14 +120,17 @@ class Facts:
                 owner["result"] = row["result_value"]
         return found
 
-    def changes(self, *, details: tuple[str, ...] = (), meanings: tuple[str, ...] = ()) -> list[Row]:
+    def reports_of(self, codes: pa.ChunkedArray) -> dict[str, list[Row]]:
+        """Project → its reports, oldest first, for some projects."""
+        return _by_project(_of_projects(self.reports, codes))
+
+    def changes(self, *, details: tuple[str, ...] = (), meanings: tuple[str, ...] = ()) -> pa.Table:
         """The portal's own changes with one of the details, or of the meanings, oldest first."""
         rows = self._tables["changes"]
         chosen = pc.is_in(rows["detail"], pa.array(details, pa.string()))
         chosen = pc.or_(chosen, pc.is_in(rows["meaning"], pa.array(meanings, pa.string())))
         whole = pc.fill_null(pc.equal(rows["detail"], "part_of_record"), False)
-        of_portal = pc.and_not(pc.equal(rows["cause"], "portal"), whole)
-        return list(rows.filter(pc.and_(chosen, of_portal)).to_pylist())
+        return rows.filter(pc.and_(chosen, pc.and_not(pc.equal(rows["cause"], "portal"), whole)))
 
 
 def red_flags(tables: list[pa.Table], day: date) -> pa.Table:
@@ -132,27 +138,23 @@ def red_flags(tables: list[pa.Table], day: date) -> pa.Table:
 
     tables: those of NEEDED, or only their columns in it; day: of the state
     """
-    facts = Facts(dict(zip(NEEDED, tables, strict=True)), day)
-    known = {row["project_code"] for row in facts.projects}
-    rows = []
+    facts, schema = Facts(dict(zip(NEEDED, tables, strict=True)), day), arrow_schemas()["red_flags"]
+    parts = [schema.empty_table()]
     for name in sorted(RULES):
-        flags = [flag for flag in RULES[name].find(facts) if flag.project_code in known]
-        numbers: dict[str, int] = defaultdict(int)
-        for flag in sorted(flags, key=lambda one: (one.project_code, one.harvest_id or "", one.printed)):
-            numbers[flag.project_code] += 1
-            evidence = [{"table": table, "key": dict(key)} for table, key in flag.rows]
-            rows.append(
-                {
-                    "rule": name,
-                    "project_code": flag.project_code,
-                    "flag_no": numbers[flag.project_code],
-                    "severity": RULES[name].severity,
-                    "harvest_id": flag.harvest_id,
-                    "evidence": json.dumps(evidence, ensure_ascii=False),
-                    "printed": flag.printed,
-                }
-            )
-    return pa.Table.from_pylist(rows, arrow_schemas()["red_flags"])
+        flags = [flag for flag in RULES[name].find(facts) if flag.project_code in facts.versions]
+        flags.sort(key=lambda one: (one.project_code, one.harvest_id or "", one.printed))
+        codes = [flag.project_code for flag in flags]
+        columns = {
+            "rule": [name] * len(flags),
+            "project_code": codes,
+            "flag_no": [number for _, same in groupby(codes) for number, _ in enumerate(same, 1)],
+            "severity": [RULES[name].severity] * len(flags),
+            "harvest_id": [flag.harvest_id for flag in flags],
+            "evidence": [f"[{', '.join(flag.evidence)}]" for flag in flags],
+            "printed": [flag.printed for flag in flags],
+        }
+        parts.append(pa.table(columns, schema))
+    return pa.concat_tables(parts).combine_chunks()
 
 
 # --- rules that only the nights before can prove ------------------------------------------------------------------
@@ -166,7 +168,8 @@ def red_flags(tables: list[pa.Table], day: date) -> pa.Table:
 )
 def backdated_report(facts: Facts) -> Iterator[Flag]:
     """A report was dated before a night that did not show it."""
-    for row in facts.changes(details=("backdated", "report_inserted")):
+    rows = facts.changes(details=("backdated", "report_inserted"))
+    for row in rows.select(["project_code", "harvest_id", "table", "key", "after"]).to_pylist():
         values = orjson.loads(row["after"] or "{}")
         printed = f"{values.get('reported_on_date')} {values.get('progress_percent', '')} %".strip()
         yield Flag(row["project_code"], row["harvest_id"], [_evidence(row)], printed)
@@ -180,7 +183,7 @@ def backdated_report(facts: Facts) -> Iterator[Flag]:
 )
 def progress_without_report(facts: Facts) -> Iterator[Flag]:
     """Progress rose without a report."""
-    for row in facts.changes(details=("progress_without_report", "jump_to_100_without_report")):
+    for row in facts.changes(details=("progress_without_report", "jump_to_100_without_report")).to_pylist():
         yield Flag(row["project_code"], row["harvest_id"], [_evidence(row)], f"{row['before']} % → {row['after']} %")
 
 
@@ -192,12 +195,15 @@ def progress_without_report(facts: Facts) -> Iterator[Flag]:
 )
 def reports_in_one_night(facts: Facts) -> Iterator[Flag]:
     """All of a project's reports were entered in one night."""
-    entered: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in facts.changes(meanings=("new_report",), details=("report_inserted",)):
-        entered[row["project_code"], row["harvest_id"]].append(row)
-    for (code, harvest_id), rows in entered.items():
-        if FEWEST_REPORTS <= len(rows) == len(facts.reports.get(code, ())):
-            yield Flag(code, harvest_id, [_evidence(row) for row in rows], f"{len(rows)} reports")
+    there = _per_project(facts.reports, "project_code", "count")
+    added = facts.changes(meanings=("new_report",), details=("report_inserted",))
+    nights = added.group_by(["project_code", "harvest_id"]).aggregate([([], "count_all")]).to_pylist()
+    found = [row for row in nights if FEWEST_REPORTS <= row["count_all"] == there.get(row["project_code"])]
+    entered = _by_project(_of_projects(added, pa.array([row["project_code"] for row in found], pa.string())))
+    for night in found:
+        code, harvest_id = night["project_code"], night["harvest_id"]
+        rows = [_evidence(row) for row in entered[code] if row["harvest_id"] == harvest_id]
+        yield Flag(code, harvest_id, rows, f"{len(rows)} reports")
 
 
 @_rule(
@@ -208,7 +214,7 @@ def reports_in_one_night(facts: Facts) -> Iterator[Flag]:
 )
 def target_moved_to_result(facts: Facts) -> Iterator[Flag]:
     """A target was moved to the result."""
-    for row in facts.changes(details=("target_lowered", "target_raised")):
+    for row in facts.changes(details=("target_lowered", "target_raised")).to_pylist():
         projects = [row["project_code"]] if row["project_code"] else _projects_of(facts, row["kpi_code"])
         before, after = float(row["before"]), float(row["after"])
         for code in projects:
@@ -232,16 +238,16 @@ def target_moved_to_result(facts: Facts) -> Iterator[Flag]:
 )
 def same_note_in_projects(facts: Facts) -> Iterator[Flag]:
     """The same note stands in several projects."""
+    long = facts.reports.filter(pc.greater_equal(pc.utf8_length(facts.reports["note"]), SHORTEST_NOTE))
+    counts = pc.value_counts(long["note"])
+    shared = counts.field("values").filter(pc.greater_equal(counts.field("counts"), SAME_NOTE_PROJECTS))
     notes: dict[str, dict[str, Row]] = defaultdict(dict)
-    for code, reports in facts.reports.items():
-        for row in reports:
-            if len(row["note"] or "") >= SHORTEST_NOTE:
-                notes[row["note"]].setdefault(code, row)
+    for row in long.filter(pc.is_in(long["note"], shared)).to_pylist():
+        notes[row["note"]].setdefault(row["project_code"], row)
     for note, rows in notes.items():
-        if len(rows) >= SAME_NOTE_PROJECTS:
-            for code, row in rows.items():
-                others = [other for other in sorted(rows) if other != code][: SAME_NOTE_PROJECTS - 1]
-                yield _of_state(facts, code, [row, *(rows[other] for other in others)], note)
+        for code, row in rows.items() if len(rows) >= SAME_NOTE_PROJECTS else ():
+            others = [other for other in sorted(rows) if other != code][: SAME_NOTE_PROJECTS - 1]
+            yield _of_state(facts, code, [row, *(rows[other] for other in others)], note)
 
 
 @_rule(
@@ -252,7 +258,8 @@ def same_note_in_projects(facts: Facts) -> Iterator[Flag]:
 )
 def same_note_in_running_reports(facts: Facts) -> Iterator[Flag]:
     """The same note stands in running reports."""
-    for code, reports in facts.reports.items():
+    repeated = _codes_where(facts.reports, "note", pc.equal)
+    for code, reports in facts.reports_of(repeated).items():
         run: list[Row] = []
         for row in [*reports, {"note": None}]:
             if run and row["note"] != run[-1]["note"]:
@@ -288,11 +295,11 @@ def complete_with_unspent_budget(facts: Facts) -> Iterator[Flag]:
 def complete_after_plan(facts: Facts) -> Iterator[Flag]:
     """Complete only after the plan had ended."""
     finish = {row["project_code"]: row["finish_date"] for row in facts.projects}
-    for code, reports in facts.reports.items():
-        ends = [step["end_date"] for step in facts.steps.get(code, ()) if step["end_date"]]
-        end = max([*ends, *filter(None, [finish.get(code)])], default=None)
-        complete = next((row for row in reports if (row["progress_percent"] or 0) >= 100), None)
-        if end and complete and complete["reported_on_date"] and complete["reported_on_date"] > end:
+    completing = facts.reports.filter(pc.greater_equal(facts.reports["progress_percent"], 100))
+    for code, reports in _by_project(completing).items():
+        end = max(filter(None, (facts.plan_ends.get(code), finish.get(code))), default=None)
+        complete = reports[0]
+        if end and complete["reported_on_date"] and complete["reported_on_date"] > end:
             yield _of_state(
                 facts, code, [complete], f"{complete['reported_on_date']:%Y-%m-%d}, plan until {end:%Y-%m-%d}"
             )
@@ -306,15 +313,15 @@ def complete_after_plan(facts: Facts) -> Iterator[Flag]:
 )
 def silent_before_year_end(facts: Facts) -> Iterator[Flag]:
     """Silent before the fiscal year ends."""
+    last = _per_project(facts.reports, "reported_on_date", "max")
     for row in facts.projects:
         if row["fiscal_year_ce"] is None or (row["progress_percent"] or 0) >= 100:
             continue
         end = date(row["fiscal_year_ce"], 9, 30)
-        reports = facts.reports.get(row["project_code"], [])
-        days = [report["reported_on_date"].date() for report in reports if report["reported_on_date"]]
-        if facts.day >= end and all(day < end - timedelta(days=SILENT_DAYS) for day in days):
-            last = f"last report {max(days)}" if days else "no report"
-            yield Flag(row["project_code"], row["version_harvest_id"], [_project(row["project_code"])], last)
+        reported = last.get(row["project_code"])
+        if facts.day >= end and (reported is None or reported.date() < end - timedelta(days=SILENT_DAYS)):
+            printed = f"last report {reported.date()}" if reported else "no report"
+            yield Flag(row["project_code"], row["version_harvest_id"], [_project(row["project_code"])], printed)
 
 
 @_rule(
@@ -325,10 +332,9 @@ def silent_before_year_end(facts: Facts) -> Iterator[Flag]:
 )
 def weights_not_100(facts: Facts) -> Iterator[Flag]:
     """The plan's weights do not add up to 100."""
-    for code, steps in facts.steps.items():
-        weights = [step["weight_percent"] for step in steps]
-        if all(weight is not None for weight in weights) and abs(sum(weights) - 100) > _TOLERANCE:
-            yield Flag(code, facts.versions.get(code), [_project(code)], f"{round(sum(weights), 4):g} %")
+    for code, weight in facts.plan_weights.items():
+        if weight is not None and abs(weight - 100) > _TOLERANCE:
+            yield Flag(code, facts.versions.get(code), [_project(code)], f"{round(weight, 4):g} %")
 
 
 @_rule(
@@ -339,8 +345,10 @@ def weights_not_100(facts: Facts) -> Iterator[Flag]:
 )
 def progress_fell_and_returned(facts: Facts) -> Iterator[Flag]:
     """Progress fell and came back."""
-    for code, reports in facts.reports.items():
-        known = [row for row in reports if row["progress_percent"] is not None]
+    with_percent = facts.reports.filter(pc.is_valid(facts.reports["progress_percent"]))
+    for code, known in _by_project(
+        _of_projects(with_percent, _codes_where(with_percent, "progress_percent", pc.greater))
+    ).items():
         for place, (high, low) in enumerate(pairwise(known)):
             if low["progress_percent"] < high["progress_percent"]:
                 later = known[place + 2 :]
@@ -350,34 +358,62 @@ def progress_fell_and_returned(facts: Facts) -> Iterator[Flag]:
                     yield _of_state(facts, code, rows, " → ".join(f"{row['progress_percent']:g} %" for row in rows))
                     break
     fallen: dict[str, Row] = {}
-    for row in facts.changes(meanings=("progress_down", "progress_up")):
+    moved = facts.changes(meanings=("progress_down", "progress_up"))
+    down = moved.filter(pc.equal(moved["meaning"], "progress_down"))
+    for row in _of_projects(moved, down["project_code"]).to_pylist():
         code = row["project_code"]
         if row["meaning"] == "progress_down":
             fallen.setdefault(code, row)
         elif code in fallen and float(row["after"]) >= float(fallen[code]["before"]):
-            down = fallen.pop(code)
-            printed = f"{down['before']} % → {down['after']} % → {row['after']} %"
-            yield Flag(code, row["harvest_id"], [_evidence(down), _evidence(row)], printed)
+            fell = fallen.pop(code)
+            printed = f"{fell['before']} % → {fell['after']} % → {row['after']} %"
+            yield Flag(code, row["harvest_id"], [_evidence(fell), _evidence(row)], printed)
 
 
-def _by_project(table: pa.Table, place: str) -> dict[str, list[Row]]:
+def _in_order(table: pa.Table, place: str) -> pa.Table:
+    return table.sort_by([("project_code", "ascending"), (place, "ascending")]).combine_chunks()
+
+
+def _of_projects(table: pa.Table, codes: pa.Array | pa.ChunkedArray) -> pa.Table:
+    return table.filter(pc.is_in(table["project_code"], pc.unique(codes)))
+
+
+def _codes_where(ordered: pa.Table, column: str, holds: Callable[[Any, Any], Any]) -> pa.ChunkedArray:
+    """The projects with two neighbouring rows of which something holds: of the value before, and the value after."""
+    before, after = ordered.slice(0, max(len(ordered) - 1, 0)), ordered.slice(1)
+    same = pc.equal(before["project_code"], after["project_code"])
+    return after["project_code"].filter(pc.and_(same, holds(before[column], after[column])))
+
+
+def _per_project(table: pa.Table, column: str, what: str, *, skip_nulls: bool = True) -> dict[str, Any]:
+    options = pc.ScalarAggregateOptions(skip_nulls=skip_nulls) if what != "count" else None
+    found = table.group_by("project_code").aggregate([(column, what, options)])
+    return dict(zip(found["project_code"].to_pylist(), found[f"{column}_{what}"].to_pylist(), strict=True))
+
+
+def _by_project(table: pa.Table) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = defaultdict(list)
-    for row in table.sort_by([("project_code", "ascending"), (place, "ascending")]).to_pylist():
+    for row in table.to_pylist():
         found[row["project_code"]].append(row)
     return dict(found)
 
 
-def _evidence(change: Row) -> tuple[str, Mapping[str, Any]]:
-    return change["table"], orjson.loads(change["key"])
+def _row(table: str, key: str) -> str:
+    """A row as evidence. key: as JSON, as the table of changes has it"""
+    return f'{{"table": "{table}", "key": {key}}}'
 
 
-def _project(code: str) -> tuple[str, Mapping[str, Any]]:
-    return "projects", {"project_code": code}
+def _evidence(change: Row) -> str:
+    return _row(change["table"], change["key"])
+
+
+def _project(code: str) -> str:
+    return _row("projects", f'{{"project_code": "{code}"}}')
 
 
 def _of_state(facts: Facts, code: str, reports: list[Row], printed: str) -> Flag:
-    keys = [{name: row[name] for name in ("project_code", "report_index")} for row in reports]
-    return Flag(code, facts.versions.get(code), [("progress_reports", key) for key in keys], printed)
+    keys = [f'{{"project_code": "{row["project_code"]}", "report_index": {row["report_index"]}}}' for row in reports]
+    return Flag(code, facts.versions.get(code), [_row("progress_reports", key) for key in keys], printed)
 
 
 def _projects_of(facts: Facts, kpi_code: str) -> list[str]:

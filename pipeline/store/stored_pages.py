@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -49,8 +49,20 @@ class StoredPages(Catalog):
     def body_record(self, harvest_id: str, sha256: str) -> Mapping[str, Any]:
         """The stored row of these bytes: URL, status, headers, time, encoding. Raises MissingPageError."""
         folder, id_ = self.root / "harvests", self.keeper_of(harvest_id, sha256)
-        group, row = _body_places(folder, id_)[sha256]
-        return _row_group(folder, id_, group)[row]
+        place = _body_places(folder, id_)[sha256]
+        record: Mapping[str, Any] = _row_group(folder, id_, place.group).slice(place.row, 1).to_pylist()[0]
+        return record
+
+    def whole_page(self, harvest_id: str, sha256: str) -> tuple[str, str]:
+        """Harvest and hash of the page stored whole: the one of which these bytes are kept as a patch, or they themselves.
+
+        Raises MissingPageError.
+        """
+        id_ = self.keeper_of(harvest_id, sha256)
+        place = _body_places(self.root / "harvests", id_)[sha256]
+        if place.base_sha256 is None:
+            return id_, sha256
+        return self.keeper_of(place.base_harvest_id, place.base_sha256), place.base_sha256
 
     def keeper_of(self, harvest_id: str, sha256: str) -> str:
         """The harvest that keeps these bytes: as a rule the named one. Raises MissingPageError.
@@ -104,19 +116,29 @@ def _read(source: Path | pa.BufferReader, columns: list[str] | None = None) -> p
         return stored.read(columns)
 
 
+class _Place(NamedTuple):
+    """Where a harvest keeps the bytes of a page: row group and row; and the page of which they are a patch."""
+
+    group: int
+    row: int
+    base_harvest_id: str
+    base_sha256: str | None
+
+
 @lru_cache(maxsize=64)
-def _body_places(harvests: Path, harvest_id: str) -> dict[str, tuple[int, int]]:
-    """SHA-256 of each stored page → its row group and row."""
+def _body_places(harvests: Path, harvest_id: str) -> dict[str, _Place]:
+    """SHA-256 of each stored page → its place."""
     places = {}
     with pq.ParquetFile(source_of(harvests, harvest_id, "bodies")) as stored:
         for group in range(stored.num_row_groups):
-            hashes = stored.read_row_group(group, columns=["page_sha256"]).column(0).to_pylist()
-            places.update({sha256: (group, row) for row, sha256 in enumerate(hashes)})
+            found = stored.read_row_group(group, columns=["page_sha256", "base_harvest_id", "base_sha256"])
+            columns = (found[name].to_pylist() for name in ("page_sha256", "base_harvest_id", "base_sha256"))
+            for row, (sha256, *base) in enumerate(zip(*columns, strict=True)):
+                places[sha256] = _Place(group, row, *base)
     return places
 
 
 @lru_cache(maxsize=2)  # some 8 MB each; pages are asked for in order of their keys
-def _row_group(harvests: Path, harvest_id: str, group: int) -> list[dict[str, Any]]:
+def _row_group(harvests: Path, harvest_id: str, group: int) -> pa.Table:
     with pq.ParquetFile(source_of(harvests, harvest_id, "bodies")) as stored:
-        rows: list[dict[str, Any]] = stored.read_row_group(group).to_pylist()
-    return rows
+        return stored.read_row_group(group).combine_chunks()

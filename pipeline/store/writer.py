@@ -17,7 +17,7 @@ from pipeline.store.head import check_head, write_head
 from pipeline.store.layout import FOLDERS, FORMAT, README
 from pipeline.store.lock import turn, write_lock
 from pipeline.store.mirror import mirror_of
-from pipeline.store.own_parts import check_own_parts
+from pipeline.store.own_parts import check_owner
 from pipeline.store.run_files import PRUNED, REPORTS
 from pipeline.store.set_aside import set_aside
 
@@ -89,7 +89,7 @@ def recover(archive: Archive) -> list[str]:
 
     Returns what was found damaged and is whole again, one sentence each.
     """
-    check_own_parts(archive.root, writing=True)
+    check_owner(archive.root)
     staging, shown = archive.root / "tmp", (archive.root / "latest").resolve()
     for left in staging.iterdir() if staging.is_dir() else ():
         if left != shown:  # an older version could be killed while `latest` showed what lies here
