@@ -1,6 +1,5 @@
 """The place of a store: a folder, or an address in object storage and the folder on this machine that mirrors it."""
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Final
@@ -32,6 +31,8 @@ def local_folder(place: str | Path) -> Path:
         )
     if scheme not in SCHEMES or not rest.strip("/"):
         raise StoreError(f"{text} is no place for a store; name a folder, or an address such as s3://bucket/folder")
+    import hashlib  # five milliseconds, and only an address needs it
+
     name = "".join(letter if letter.isalnum() else "-" for letter in rest)[-40:]
     mirror = _mirrors() / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
     note = _note(mirror)

@@ -3,10 +3,8 @@
 A reader returns the value to keep, or raises ValueError with what is allowed, in words.
 """
 
-import json
 import math
 import re
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +61,7 @@ class Watch:
         return bool(self.agencies or self.codes or self.meanings)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Setting:
     """What is declared of one setting: its type (one that may be None has None as its default), purpose, bounds, reader."""
 
@@ -193,6 +191,8 @@ def authority(text: str) -> str:
 
 def command(text: str) -> str:
     """A command that can be split into words, or nothing."""
+    import shlex
+
     try:
         words = shlex.split(text)
     except ValueError:
@@ -263,6 +263,8 @@ def watch(given: Any) -> Watch:
     """What is watched: from a table, or its JSON."""
     if isinstance(given, Watch):
         return given
+    import json
+
     try:
         table = json.loads(given) if isinstance(given, str) else given
         chosen = {name: _texts(values) for name, values in table.items()}

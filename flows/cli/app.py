@@ -32,6 +32,7 @@ _WITH_THEIR_OWN_PROGRESS: Final = frozenset((*MODULES["harvest"], *MODULES["prob
 _READING: Final = frozenset((*MODULES["read"], *MODULES["compare"], *MODULES["prove"]))
 _MISNAMED: Final = frozenset((errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP))
 """What is wrong where a user names a file for a folder, a folder for a file, or what no file system takes for a name."""
+_WIDEST_HELP: Final = 110  # columns
 _LEAST_MEMORY: Final = 4 << 30  # bytes of addresses; libraries reserve more than they use
 
 
@@ -90,7 +91,7 @@ def _limit_memory() -> None:
 @click.group(
     cls=_LazyCommands,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST_HELP, "show_default": True},
     epilog=EPILOG,
 )
 @click.version_option(package_name="bma-progress", prog_name="bma-progress")
@@ -120,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> Any:
             stream.reconfigure(errors="replace")
     os.umask(os.umask(0o022) | 0o002)  # others may never write what is made here, such as folders of caches
     try:
-        return cli.main(args=arguments, standalone_mode=False)
+        return cli.main(args=arguments, standalone_mode=False, terminal_width=_help_width())
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -132,6 +133,15 @@ def main(arguments: Sequence[str] | None = None) -> Any:
             raise
         complain(sentence)
         sys.exit(2)
+
+
+def _help_width() -> int:
+    """Columns of a help text, as click counts them; it would import shutil and all its libraries of compression for that."""
+    try:
+        columns = int(os.environ.get("COLUMNS", 0)) or os.get_terminal_size(sys.__stdout__.fileno()).columns  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # none, closed, or no terminal
+        columns = 80
+    return max(min(columns or 80, _WIDEST_HELP) - 2, 50)
 
 
 def _sentence(error: Exception) -> str | None:
