@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO, Final, NoReturn
 
+from flows.cli.startup import collect_garbage_rarely
 from flows.events import Ended, Event, Message, Opened
 from flows.prefect_ import environment as prefect_setup
 from flows.prefect_.server import free_port
@@ -31,6 +32,7 @@ _LAST_WORDS: Final = 5.0  # seconds for telling Prefect that the command was kil
 
 def main() -> None:
     """Tell Prefect what comes on standard input, until its end."""
+    collect_garbage_rarely(100_000)
     for ignored in (signal.SIGINT, signal.SIGTERM):  # the command that started this ends it
         signal.signal(ignored, signal.SIG_IGN)
     try:

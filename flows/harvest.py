@@ -20,7 +20,6 @@ from prefect.context import FlowRunContext
 from prefect.runtime import deployment
 
 from flows.events import BatchBegun, BatchDone, Begun, CommitBegun, Ended, Event, Listener
-from flows.execute import execute_harvests
 from flows.journal import journal_line, write_journal
 from flows.prefect_.artifacts import Progress, publish_artifacts
 from flows.prefect_.flow_runs import due_time, harvest_since_due, show_begun
@@ -29,7 +28,6 @@ from flows.run_control import HarvestOutcome, RunControl
 from pipeline.errors import BmaProgressError, error_text
 from pipeline.harvest.request import HarvestRequest
 from pipeline.settings import Settings
-from pipeline.store.writer import create_store
 
 Events = asyncio.Queue[Event]
 
@@ -65,6 +63,8 @@ async def harvest(request: HarvestRequest) -> State[HarvestOutcome]:
     except BmaProgressError as error:
         return _not_begun(HarvestOutcome("CouldNotRun", str(error)), "the portal")
     request = request.model_copy(update={"due": due_time()})
+    from pipeline.store.writer import create_store
+
     if since := harvest_since_due(create_store(settings.data, settings.portal)):
         skipped = HarvestOutcome("Skipped", f"{since} has begun since this run was due")
         return _not_begun(skipped, settings.portal)
@@ -158,6 +158,8 @@ class _Here(Listener):
 async def harvests_in_thread(requests: list[HarvestRequest], hosts_at_once: int) -> AsyncIterator[list[Events]]:
     """Run harvests in a thread, which goes on to their end; SIGTERM stops them. Gives what each of them says."""
     listeners = [_Here(await with_secrets(request.load()[0])) for request in requests]
+    from flows.execute import execute_harvests  # a flow that only shows a harvest needs no parser and no tables
+
     control = RunControl()
     work = partial(execute_harvests, requests, hosts_at_once, control, listeners)
     # no daemon: the process waits for it, whatever becomes of the flow

@@ -5,10 +5,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.harvest.result import HarvestResult
-from pipeline.harvest.run import HarvestRun
+
+if TYPE_CHECKING:  # who only hears of harvests needs no parser and no tables
+    from pipeline.harvest.run import HarvestRun
 
 StateName = Literal["Completed", "HeldBack", "CouldNotRun", "Interrupted", "Skipped", "Killed"]
 
@@ -34,7 +36,7 @@ class RunControl:
     on_progress: called when a run begins and after each page, with the run
     """
 
-    def __init__(self, on_progress: Callable[[HarvestRun], None] = lambda run: None) -> None:
+    def __init__(self, on_progress: "Callable[[HarvestRun], None]" = lambda run: None) -> None:
         self.on_progress = on_progress
         self.runs: list[HarvestRun] = []
         self.fetching: list[HarvestRun] = []
@@ -47,7 +49,7 @@ class RunControl:
             run.stop_requested = True
 
     @contextmanager
-    def stops(self, run: HarvestRun) -> Iterator[None]:
+    def stops(self, run: "HarvestRun") -> Iterator[None]:
         """Take a run under control while it fetches."""
         self.runs.append(run)
         self.fetching.append(run)

@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -12,8 +12,9 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Crashed, Scheduled
 
 from flows.events import Begun
-from pipeline.harvest.due import answered_until
-from pipeline.store.archive import Archive
+
+if TYPE_CHECKING:
+    from pipeline.store.archive import Archive
 
 
 async def drop_overdue(deployment_id: UUID) -> None:
@@ -56,8 +57,10 @@ def due_time() -> datetime | None:
     return flow_run.scheduled_start_time if deployment.id else None
 
 
-def harvest_since_due(store: Archive) -> str | None:
+def harvest_since_due(store: "Archive") -> str | None:
     """The harvest that answers the time at which this run of a schedule was due, if one does."""
+    from pipeline.harvest.due import answered_until
+
     due = due_time()
     answered = answered_until(store)
     return store.harvest_ids()[-1] if due and answered and answered >= due else None

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.errors import SettingsError
 from pipeline.harvest.checks import Coverage
@@ -17,8 +17,10 @@ from pipeline.harvest.portal import PageRef, city_indicator_ref, project_ref
 from pipeline.harvest.result import Scope
 from pipeline.schema.codes import full_agency_code
 from pipeline.settings import Settings
-from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK
+
+if TYPE_CHECKING:
+    from pipeline.store.archive import Archive
 
 Progress = dict[str, dict[str, Any]]
 """Range → `next`, the serial to go on with, and `began`, the day on which its round began."""
@@ -62,7 +64,7 @@ def read_range(text: str) -> Range:
     )
 
 
-def sweep_progress(store: Archive) -> Progress:
+def sweep_progress(store: "Archive") -> Progress:
     """How far the sweep is, by the last published harvest that had one."""
     for id_ in reversed(store.harvest_ids(published_only=True)):
         if progress := store.manifest(id_)["report"].get("sweep"):
@@ -71,7 +73,7 @@ def sweep_progress(store: Archive) -> Progress:
 
 
 def planned_sweep(
-    settings: Settings, scope: Scope, store: Archive | None, known: Iterable[str]
+    settings: Settings, scope: Scope, store: "Archive | None", known: Iterable[str]
 ) -> tuple[list[PageRef], Progress]:
     """The sweep's pages of a harvest that begins now, and how far the sweep then is; none where certain pages are asked for.
 
