@@ -17,13 +17,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn
 
-from flows.cli.startup import collect_garbage_rarely
 from flows.events import Ended, Event, Message, Opened
 from flows.prefect_ import environment as prefect_setup
+from flows.prefect_.database import make_database
 from flows.prefect_.server import free_port
 from flows.run_control import HarvestOutcome
+from flows.startup import collect_garbage_rarely
 from pipeline.errors import first_line
 
 _DRAIN: Final = 10.0  # seconds
@@ -32,7 +34,7 @@ _LAST_WORDS: Final = 5.0  # seconds for telling Prefect that the command was kil
 
 def main() -> None:
     """Tell Prefect what comes on standard input, until its end."""
-    collect_garbage_rarely(100_000)
+    collect_garbage_rarely()
     for ignored in (signal.SIGINT, signal.SIGTERM):  # the command that started this ends it
         signal.signal(ignored, signal.SIG_IGN)
     try:
@@ -60,10 +62,14 @@ def _server() -> Iterator[str]:
         yield os.environ["PREFECT_API_URL"]
         return
     port = free_port()
+    make_database(Path(os.environ["PREFECT_HOME"]))
     # before Prefect is imported. Only this process knows the password; blocks are registered by `serve`, which shows them
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     os.environ["PREFECT_SERVER_API_AUTH_STRING"] = os.environ["PREFECT_API_AUTH_STRING"] = f"own:{secrets.token_hex()}"
     os.environ["PREFECT_API_BLOCKS_REGISTER_ON_START"] = "false"
+    os.environ["PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION"] = (
+        "false"  # or all collections are imported, for a hash
+    )
     from flows.prefect_.quiet_server import serve_in_thread
 
     server, thread = serve_in_thread(port)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 
 from flows.cli.options import EPILOG, VERBOSITY, verbosity_options
+from flows.startup import collect_garbage_rarely
 from pipeline.errors import BmaProgressError, damaged_table, first_line, refused_by_machine
 from pipeline.plain_text import complain, say
 
@@ -119,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> Any:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    collect_garbage_rarely()
     os.umask(os.umask(0o022) | 0o002)  # others may never write what is made here, such as folders of caches
     try:
         return cli.main(args=arguments, standalone_mode=False, terminal_width=_help_width())

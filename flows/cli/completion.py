@@ -41,8 +41,8 @@ def queries(context: click.Context, _: click.Parameter, begun: str) -> list[str]
 
 def _store(context: click.Context) -> Iterator["Archive"]:
     """The store that the line names, or the settings; none where there is none, for completion never fails."""
-    from flows.cli.startup import import_arrow_without_pandas
     from flows.cli.stores import named_store
+    from flows.startup import import_arrow_without_pandas
 
     with suppress(Exception):
         import_arrow_without_pandas()

@@ -97,7 +97,7 @@ class _StorePlace(_Place):
 
 def _prepare(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
     """Prepare for a command that reads tables; it is none where only its help is asked for."""
-    from flows.cli.startup import import_arrow_without_pandas
+    from flows.startup import import_arrow_without_pandas
 
     import_arrow_without_pandas()
     return value

@@ -90,7 +90,7 @@ def verify(
 
 
 def _row_check() -> "RowCheck":
-    from flows.cli.startup import import_arrow_without_pandas
+    from flows.startup import import_arrow_without_pandas
 
     import_arrow_without_pandas()
     from pipeline.harvest.verify_rows import RowCheck  # with the parser, which bytes are checked without
@@ -187,7 +187,7 @@ def _stamp(line: "HeadLine", address: str, ca: Path | None) -> str:
 @data_option
 def evidence(code: str, out: Path, data: Path | None) -> None:
     """A bundle that proves itself: stored pages, a WARC, rows, hashes (`sha256sum -c SHA256SUMS`)."""
-    from flows.cli.startup import hidden
+    from flows.startup import hidden
 
     with hidden("fsspec"):  # which warcio would load for archives at other places: a tenth of a second
         from pipeline.publish.evidence import write_evidence

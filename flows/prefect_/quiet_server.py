@@ -14,6 +14,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
+from flows.startup import collect_garbage_rarely
+
 _REST: Final = timedelta(seconds=5)
 
 
@@ -93,4 +95,5 @@ def _replace(module: Any, name: str, value: Any) -> None:
 
 
 if __name__ == "__main__":
+    collect_garbage_rarely()
     run(int(sys.argv[1]))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from flows.prefect_ import environment as prefect_setup
+from flows.prefect_.database import make_database
 from pipeline.errors import BmaProgressError
 from pipeline.plain_text import say
 
@@ -48,8 +49,9 @@ def prefect_server(home: Path, port: int = 0, lost: threading.Event | None = Non
         )
     if why := _refused(port):
         raise BmaProgressError(f"no server can listen at 127.0.0.1:{port} ({why}); name another --port")
-    say("starting Prefect's server (about half a minute, the first time) …", err=True)
+    say("starting Prefect's server …", err=True)
     command = [sys.executable, "-m", "flows.prefect_.quiet_server", str(port)]
+    make_database(home)
     with _locked(home, port), (home / "server.log").open("ab") as log:
         environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_UI_API_URL": address}
         server = _Server(command, environment, log)

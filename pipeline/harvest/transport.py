@@ -6,7 +6,7 @@ import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
 from typing import Final
@@ -50,7 +50,9 @@ class Connections:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._tls = _tls_context(settings)
+        self._settings = settings
+        if settings.ca_file:  # what is wrong with it is said before the first request
+            self._tls = _tls_context(settings)
         self._most = settings.concurrency
         self._connect_timeout = settings.connect_timeout
         self._read_timeout = settings.read_timeout
@@ -61,6 +63,11 @@ class Connections:
         self._for_proxy: tuple[Header, ...] = ()
         if self._proxy and self._proxy.raw_auth:
             self._for_proxy = ((b"Proxy-Authorization", b"Basic " + b64encode(b":".join(self._proxy.raw_auth))),)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made where a connection needs it: to read all authorities costs as much as thirty pages."""
+        return _tls_context(self._settings)
 
     def idle(self, origin: Origin) -> Connection | None:
         """An open connection to an origin that is free."""

@@ -98,7 +98,9 @@ def version_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
 
 def to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     """Rows as a table of the schema; days may be ISO strings."""
-    arrays = [_array([row[field.name] for row in rows], field.type) for field in schema]
+    # a field gives its name anew each time it is asked
+    columns = zip(schema.names, schema.types, strict=True)
+    arrays = [_array([row[name] for row in rows], kind) for name, kind in columns]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 

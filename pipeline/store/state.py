@@ -452,5 +452,6 @@ def _merge_pages(name: str, table: pa.Table) -> pa.Table:
             for column, value in row.items():
                 if known[column] is None:
                     known[column] = value
-    arrays = [pa.array([row[field.name] for row in rows.values()], field.type) for field in facts]
+    columns = zip(facts.names, facts.types, strict=True)
+    arrays = [pa.array([row[name] for row in rows.values()], kind) for name, kind in columns]
     return pa.Table.from_arrays(arrays, schema=facts)
