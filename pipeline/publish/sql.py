@@ -96,7 +96,8 @@ class Session(AbstractContextManager["Session"]):
                     self._create_schema(name)
                 self._answer(statement.query, form, out)
         except self._duckdb.Error as error:
-            raise BmaProgressError(f"the query failed: {self._one_line(error)}") from None
+            more = "; SHOW TABLES lists the tables" if isinstance(error, self._duckdb.CatalogException) else ""
+            raise BmaProgressError(f"the query failed: {self._one_line(error)}{more}") from None
 
     def _answer(self, statement: str, form: str, out: IO[bytes]) -> None:
         progress = polled(self._connection.query_progress, "percent of the query done")

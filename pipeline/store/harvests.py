@@ -2,6 +2,7 @@
 
 import zipfile
 from contextlib import suppress
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,8 @@ class Harvests:
         before = [id_ for id_ in published if id_ < end]
         if not before:
             first = published[0] if published else "none"
-            raise StoreError(f"no harvest was published on or before {text or when}; the first one is {first}")
+            zone = " Bangkok time" if isinstance(when, datetime) and when.tzinfo is None else ""
+            raise StoreError(f"no harvest was published on or before {text or when}{zone}; the first one is {first}")
         return before[-1]
 
 

@@ -79,7 +79,7 @@ class _PagesOf:
     """The rows of one code's pages, harvest by harvest. Raises StoreError for a text that is no code."""
 
     def __init__(self, store: StoredPages, code: str) -> None:
-        if not (PROJECT_CODE.fullmatch(code) or KPI_CODE.fullmatch(code)):
+        if not isinstance(code, str) or not (PROJECT_CODE.fullmatch(code) or KPI_CODE.fullmatch(code)):
             raise StoreError(f"{code!r} is no project's or indicator's code, such as 24000000-2964 or 2400-1013")
         store.check_chain()
         self._store = store

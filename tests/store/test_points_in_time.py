@@ -58,6 +58,10 @@ def test_tables_are_read_by_name_with_columns_and_at_a_time(three_nights: Path) 
     started = pd.Timestamp(store.harvests().started_at[0])
     assert store.as_of(started).harvest_id == first
     assert store.as_of(pd.Timestamp.now(tz="UTC")).harvest_id == third
+    with pytest.raises(StoreError, match="on or before 2001-01-01 10:00:00 Bangkok time; the first one is"):
+        store.as_of(datetime(2001, 1, 1, 10))
+    with pytest.raises(StoreError, match="5 is no project's or indicator's code"):
+        store.history(5)  # type: ignore[arg-type]
     for wrong, says in (("nme", "no column of projects"), (5, "no column of projects")):
         with pytest.raises(StoreError, match=says):
             store.table("projects", columns=["project_code", wrong])  # type: ignore[list-item]
