@@ -39,7 +39,7 @@ from pipeline.store.layout import MANIFEST, harvest_day, harvest_start
 from pipeline.store.packs import parquet_source
 from pipeline.store.verify_bytes import sha256_or_none
 
-_LAYOUT: Final = "8"
+_LAYOUT: Final = "9"
 """Version of the tables below: an index of another version is made again."""
 
 _TABLES: Final = """

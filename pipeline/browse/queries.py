@@ -10,19 +10,22 @@ from pipeline.compare.classify import MEANINGS, SEVERITIES
 from pipeline.schema.project_overview import BEHIND_POINTS, SILENT_DAYS
 
 PER_PAGE: Final = 50
-_SHORTEST: Final = 3
-"""Letters of a word that trigrams can find."""
+_TRIGRAM: Final = 3
+_SHORTEST: Final = 2
+"""Letters of a word that trigrams can find: of two letters, all trigrams that begin with them."""
 _MOST_WORDS: Final = 10
 _MOST_FOUND: Final = 5_000
 """Of the changes that hold a word, a page looks at so many, the newest: a common word is in nearly all. The page says so."""
 _NO_LIMIT: Final = -1
 _LONGEST_YEAR: Final = 4
+_LAST_LETTER: Final = "\U0010ffff"
 
 _HOLDING: Final = (
+    "SELECT json_group_array(code) AS codes FROM ("
     "SELECT code FROM texts WHERE id IN (SELECT rowid FROM words WHERE words MATCH ?) UNION SELECT code FROM change_texts "
-    "WHERE id IN (SELECT rowid FROM change_words WHERE change_words MATCH ? ORDER BY rowid DESC LIMIT ?)"
+    "WHERE id IN (SELECT rowid FROM change_words WHERE change_words MATCH ? ORDER BY rowid DESC LIMIT ?))"
 )
-"""The records that hold a word now, or in a change."""
+"""The records that hold a word now, or in a change, as one JSON list."""
 _SORTS: Final = {
     "rewritten": "rewritten DESC, flags DESC, code",
     "flags": "flags DESC, rewritten DESC, code",
@@ -117,7 +120,11 @@ def changes(index: Index, filters: Mapping[str, str], page: int | None) -> Rows:
             is_cut = page is not None and len(where.conditions) == 1 and _is_common(index, text)
             rows = "SELECT rowid FROM change_words WHERE change_words MATCH ? ORDER BY rowid DESC LIMIT ?"
             found = f"SELECT harvest_id, change_no FROM change_texts WHERE id IN ({rows})"  # noqa: S608 - a constant
-            where.add(f"(harvest_id, change_no) IN ({found})", _quoted(text), _MOST_FOUND if is_cut else _NO_LIMIT)
+            where.add(
+                f"(harvest_id, change_no) IN ({found})",
+                _match(index, "change_words", text),
+                _MOST_FOUND if is_cut else _NO_LIMIT,
+            )
         else:
             pattern = f"%{_escaped(text)}%"
             where.add("(before LIKE ? ESCAPE '\\' OR after LIKE ? ESCAPE '\\')", pattern, pattern)
@@ -150,7 +157,7 @@ def words_of(filters: Mapping[str, str]) -> list[str]:
 def _is_common(index: Index, word: str) -> bool:
     """Whether more changes hold a word than a page looks at."""
     query = "SELECT count(*) AS number FROM (SELECT 1 FROM change_words WHERE change_words MATCH ? LIMIT ?)"
-    found: int = index.known_rows(query, _quoted(word), _MOST_FOUND + 1)[0]["number"]
+    found: int = index.known_rows(query, _match(index, "change_words", word), _MOST_FOUND + 1)[0]["number"]
     return found > _MOST_FOUND
 
 
@@ -159,8 +166,10 @@ def _matching(index: Index, filters: Mapping[str, str], most: int = _MOST_FOUND)
     where = _Where()
     for word in words_of(filters):
         if len(word) >= _SHORTEST:
-            codes = [row["code"] for row in index.known_rows(_HOLDING, _quoted(word), _quoted(word), most)]
-            where.add("code IN (SELECT value FROM json_each(?))", json.dumps(codes))
+            matches = (_match(index, table, word) for table in ("words", "change_words"))
+            where.add(
+                "code IN (SELECT value FROM json_each(?))", index.known_rows(_HOLDING, *matches, most)[0]["codes"]
+            )
         else:
             pattern = f"%{_escaped(word)}%"
             plain = "code LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' OR agency_name LIKE ? ESCAPE '\\'"
@@ -184,25 +193,34 @@ def facets(index: Index, filters: Mapping[str, str]) -> dict[str, list[dict[str,
     """What a search can be narrowed to, with how many records that leaves; agency, year, and each name of FACETS."""
     where, narrowing = _matching(index, filters), _narrowing(filters)
     parts, values = [], list(where.values)
+
+    def narrowed(name: str, condition: str) -> str:
+        """A condition, and those of all other facets that are chosen."""
+        others = [one for key, one in narrowing.items() if key != name]
+        values.extend(value for _, bound in others for value in bound)
+        return " AND ".join([f"({condition})", *(text for text, _ in others)])
+
     for name, column, label, condition in (
         ("agency", "agency_code", "max(agency_name)", "1"),
         ("year", "fiscal_year_be", "NULL", "fiscal_year_be IS NOT NULL"),
-        *((name, "1", "NULL", condition) for name, condition in FACETS.items()),
     ):
-        others = [one for key, one in narrowing.items() if key != name]
-        conditions = " AND ".join([f"({condition})", *(text for text, _ in others)])
-        values += [value for _, bound in others for value in bound]
         parts.append(
             f"SELECT '{name}' AS facet, {column} AS value, {label} AS label, count(*) AS number FROM hits "  # noqa: S608 - names of ours
-            f"WHERE {conditions} GROUP BY 2"
+            f"WHERE {narrowed(name, condition)} GROUP BY 2"
         )
+    sums = ", ".join(f"sum({narrowed(name, condition)})" for name, condition in FACETS.items())
+    parts.append(f"SELECT 'yes', json_array({sums}), NULL, 0 FROM hits")  # noqa: S608 - all of them in one pass
     columns = "code, agency_code, agency_name, fiscal_year_be, progress, variance, flags, silent_days, rewritten, ended"
     query = f"WITH hits AS MATERIALIZED (SELECT {columns} FROM records WHERE {where}) {' UNION ALL '.join(parts)}"  # noqa: S608 - names of ours
+    *rows, yes = index.known_rows(query, *values)
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("agency", "year", *FACETS)}
-    for row in index.known_rows(query, *values):
+    for row in rows:
         found[row["facet"]].append(row)
-    for rows in found.values():
-        rows.sort(key=lambda row: row["value"])
+    for name, number in zip(FACETS, json.loads(yes["value"]), strict=True):
+        if number:
+            found[name].append({"facet": name, "value": 1, "label": None, "number": number})
+    for numbers in found.values():
+        numbers.sort(key=lambda row: row["value"])
     return found
 
 
@@ -320,9 +338,14 @@ def _page(index: Index, table: str, where: _Where, order: str, page: int | None)
     return Rows(rows, number, page, PER_PAGE)
 
 
-def _quoted(word: str) -> str:
-    """A word as a phrase of a full-text query."""
-    return '"' + word.replace('"', '""') + '"'
+def _match(index: Index, table: str, word: str) -> str:
+    """A full-text query for a word. table: of the texts that are asked"""
+    terms = [word]
+    if len(word) < _TRIGRAM:
+        first, last = word.lower(), f"{word.lower()}{_LAST_LETTER}"
+        query = f"SELECT term FROM {table}_terms WHERE term >= ? AND term < ?"  # noqa: S608 - a name of ours
+        terms = [row["term"] for row in index.known_rows(query, first, last)] or [word]
+    return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
 
 
 def _escaped(text: str) -> str:

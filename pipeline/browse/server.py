@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 import zipfile
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,10 +32,17 @@ from pipeline.store.archive import Archive
 
 _LOOK_AGAIN: Final = 10.0  # seconds after which a request looks for a newer night
 _THREADS: Final = 8  # more would only wait for each other
-_MAKE_INDEX: Final = (
-    "import sys; from pipeline.browse.index import open_index; from pipeline.store.archive import Archive; "
-    "open_index(Archive(sys.argv[1]), contacts=sys.argv[2] == '1')"
-)
+_MAKE_INDEX: Final = """
+import os, sys
+from pipeline.browse.index import open_index
+from pipeline.store.archive import Archive
+if hasattr(os, "nice"):
+    os.nice(10)  # readers come first
+open_index(Archive(sys.argv[1]), contacts=sys.argv[2] == "1")
+"""
+_KEPT_ANSWERS: Final = 200
+_LARGEST_KEPT: Final = 200_000
+"""Answers that are kept, and bytes of the largest: 40 MB at most."""
 _POLICIES: Final = {
     "site": "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'self'",
@@ -88,6 +96,30 @@ class CurrentIndex:
             self._working.release()
 
 
+class RecentAnswers:
+    """The answers of late, by their tags, which name the state they show: what many ask for is made once."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._working = threading.Lock()
+
+    def get(self, tag: str) -> Answer | None:
+        """The answer of before, if it is kept."""
+        with self._working:
+            if tag in self._answers:
+                self._answers.move_to_end(tag)
+            return self._answers.get(tag)
+
+    def keep(self, tag: str, answer: Answer) -> None:
+        """Keep an answer, and no longer the one that was asked for the longest ago."""
+        if answer.status != 200 or len(answer.body) > _LARGEST_KEPT:
+            return
+        with self._working:
+            self._answers[tag] = answer
+            if len(self._answers) > _KEPT_ANSWERS:
+                self._answers.popitem(last=False)
+
+
 def application(
     archive: Archive, reopen: Callable[[], Archive], *, contacts: bool, hosts: tuple[str, ...]
 ) -> Starlette:
@@ -95,11 +127,11 @@ def application(
 
     reopen: opens it again; contacts: whether contact lines may be shown; hosts: the names under which it may be asked
     """
-    current = CurrentIndex(archive, reopen, contacts=contacts)
+    current, recent = CurrentIndex(archive, reopen, contacts=contacts), RecentAnswers()
 
     def show(answer: Callable[[Site, Request], Answer]) -> Callable[[Request], Response]:
         def endpoint(request: Request) -> Response:
-            return _respond(request, archive, current, answer)
+            return _respond(request, archive, current, recent, answer)
 
         return endpoint
 
@@ -140,7 +172,11 @@ async def _few_threads(_app: Starlette) -> AsyncIterator[None]:
 
 
 def _respond(
-    request: Request, archive: Archive, current: CurrentIndex, answer: Callable[[Site, Request], Answer]
+    request: Request,
+    archive: Archive,
+    current: CurrentIndex,
+    recent: RecentAnswers,
+    answer: Callable[[Site, Request], Answer],
 ) -> Response:
     began, worked = time.perf_counter(), time.thread_time()
     language = _language(request)
@@ -151,12 +187,17 @@ def _respond(
     headers["Cache-Control"] = "no-cache"  # may be kept, and is asked for again: a new night has another tag
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
-    links = ServerLinks(request.url.path, request.query_params)
-    site = Site(archive, index, Words(language), current.contacts, str(request.base_url).rstrip("/"), links)
-    try:
-        given = answer(site, request)
-    except BmaProgressError as error:
-        given = site.refused(error)
+    base = str(request.base_url).rstrip("/")
+    kept_as = f"{base} {etag}"  # feeds hold the address under which they were asked for
+    given = recent.get(kept_as)
+    if given is None:
+        links = ServerLinks(request.url.path, request.query_params)
+        site = Site(archive, index, Words(language), current.contacts, base, links)
+        try:
+            given = answer(site, request)
+        except BmaProgressError as error:
+            given = site.refused(error)
+        recent.keep(kept_as, given)
     if given.status != 200:
         del headers["ETag"]
     headers["Content-Security-Policy"] = _POLICIES[given.policy]

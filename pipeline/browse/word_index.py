@@ -22,13 +22,15 @@ SEARCHED: Final = {
 }
 """The texts that a search finds, by table."""
 _RECORDS: Final = """
-DROP TABLE IF EXISTS texts; DROP TABLE IF EXISTS words;
+DROP TABLE IF EXISTS words_terms; DROP TABLE IF EXISTS texts; DROP TABLE IF EXISTS words;
 CREATE TABLE texts (id INTEGER PRIMARY KEY AUTOINCREMENT, code TEXT UNIQUE, sha256 BLOB);
 CREATE VIRTUAL TABLE words USING fts5 (text, content = '', tokenize = 'trigram');
+CREATE VIRTUAL TABLE words_terms USING fts5vocab (words, row);
 """
 _CHANGES: Final = """
 CREATE TABLE IF NOT EXISTS change_texts (id INTEGER PRIMARY KEY, code TEXT, harvest_id TEXT, change_no INTEGER);
 CREATE VIRTUAL TABLE IF NOT EXISTS change_words USING fts5 (text, content = '', tokenize = 'trigram');
+CREATE VIRTUAL TABLE IF NOT EXISTS change_words_terms USING fts5vocab (change_words, row);
 """
 
 
@@ -49,7 +51,7 @@ def _add_words_of_changes(connection: sqlite3.Connection) -> None:
         (night,),
     )
     connection.execute(
-        "INSERT INTO change_words (rowid, text) SELECT id, coalesce(before, '') || ' \n' || coalesce(after, '') "
+        "INSERT INTO change_words (rowid, text) SELECT id, coalesce(before, '') || ' \n' || coalesce(after, '') || ' \n' "
         "FROM change_texts JOIN changes USING (harvest_id, change_no) WHERE id > ? ORDER BY id",
         (last,),
     )
@@ -78,7 +80,10 @@ def _is_mostly_known(connection: sqlite3.Connection) -> bool:
 
 
 def _texts(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
-    """The searched text of each record; of one that ended, what is still known of it."""
+    """The searched text of each record; of one that ended, what is still known of it.
+
+    A blank ends each text, so that its last two letters are the begin of a trigram, too.
+    """
     chosen = ", ".join(f"'{name}'" for name in SEARCHED)
     documents = connection.execute(
         f'SELECT code, "table", rows FROM documents WHERE "table" IN ({chosen}) ORDER BY code'  # noqa: S608 - names of ours
@@ -88,6 +93,6 @@ def _texts(connection: sqlite3.Connection) -> Iterator[tuple[str, str]]:
         shown = [
             row[column] for name, columns in SEARCHED.items() for row in tables.get(name, ()) for column in columns
         ]
-        yield code, " \n".join([code, *filter(None, shown)])
+        yield code, "".join(f"{text} \n" for text in (code, *filter(None, shown)))
     ended = connection.execute("SELECT code, name, agency_name FROM records WHERE ended = 1")
-    yield from ((code, f"{code} \n{name or ''} \n{agency or ''}") for code, name, agency in ended)
+    yield from ((code, f"{code} \n{name or ''} \n{agency or ''} \n") for code, name, agency in ended)

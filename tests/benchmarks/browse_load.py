@@ -91,7 +91,7 @@ def add_nights(index: Index, projects: int, nights: int) -> None:
         connection.execute(
             "UPDATE records SET changes = (SELECT count(*) FROM changes WHERE project_code = code AND own)"
         )
-        connection.executescript("DROP TABLE change_texts; DROP TABLE change_words")
+        connection.executescript("DROP TABLE change_words_terms; DROP TABLE change_texts; DROP TABLE change_words")
         add_words(connection)
         connection.execute("ANALYZE")
         connection.commit()

@@ -139,6 +139,8 @@ def test_search_finds_words_of_notes_and_of_changed_texts(client: httpx.Client) 
     reports = client.get(f"/projects/{PROJECT}?format=json").json()["tables"]["progress_reports"]
     note = next(row["note"] for row in reports if row["note"] and len(row["note"]) > 10)
     assert PROJECT in codes(q=note.split()[0][:12])
+    assert PROJECT in codes(q=note[-2:]), "two letters, and where a text ends"
+    assert codes(q="ฅฅ") == []
 
 
 def test_a_search_shows_the_words_around_its_hits(client: httpx.Client) -> None:
@@ -230,11 +232,17 @@ def test_a_damaged_index_is_made_again_and_an_old_one_extended(three_nights: Pat
     connection.execute("UPDATE about SET value = 'older' WHERE name = 'head'")
     for table in ("nights", "looks", "bodies", "changes"):
         connection.execute(f"DELETE FROM {table} WHERE harvest_id = ?", (newest,))
+    connection.execute("UPDATE texts SET sha256 = x'00' WHERE code = ?", (PROJECT,))
+    connection.execute("INSERT INTO texts (code) VALUES ('24000000-0000')")
     connection.commit()
     connection.close()
     extended = open_index(archive, contacts=True)
     assert {row["harvest_id"] for row in extended.rows("SELECT harvest_id FROM nights")} == set(archive.harvest_ids())
     assert extended.rows("SELECT count(*) AS n FROM changes WHERE harvest_id = ?", newest)[0]["n"] > 0
+    found = {row["code"] for row in queries.search(extended, {"q": PROJECT[:8]}, None).rows}
+    assert PROJECT in found
+    known = {row["code"] for row in extended.rows("SELECT code FROM texts")}
+    assert known == {row["code"] for row in extended.rows("SELECT code FROM records")}
     assert index_folder(archive).stat().st_mode & 0o077 == 0
 
 
