@@ -42,9 +42,15 @@ class PageJudge:
         parsed = self.parsed(fetched)
         if isinstance(parsed, Exception):
             return None
-        if self._ref.kind == "start" and pages_found(parsed, fetched.final_url, self._portal, is_menu=False):
+        if self._ref.kind == "start" and self._is_menu(parsed, fetched.final_url):
             return None
         return parsed.verdict
+
+    def _is_menu(self, parsed: ParsedPage, address: str) -> bool:
+        """True for a page that leads to records, or prints nothing and leads to other menus, as a frameset does."""
+        found = pages_found(parsed, address, self._portal, is_menu=not parsed.unclaimed)
+        # a script that asks for the same page again with a token is a gate
+        return any(ref.url.partition("?")[0] != address.partition("?")[0] for ref in found)
 
     def parsed(self, fetched: Fetched) -> ParsedPage | Exception:
         """What the parser says of an answer, or the error it failed with."""

@@ -89,10 +89,10 @@ def pages() -> dict[str, bytes]:
     listing = b"<a href='?selDEP=24000000&page=2'>2</a></body>"
     return {
         "/mobile/": b"<html><frameset><frame src='/menu/left.php'></frameset></html>",
-        "/menu/left.php": b"<html><base href='/'><body><script>go('mobile/index103.php?selDEP=50010000')</script></html>",
+        "/menu/left.php": b"<html><base href='/'><body><script>go('mobile/index103.php?selDEP=62000000')</script></html>",
         "/mobile/index101.php?selDEP=24000000": list_page("24000000", 1).replace(b"</body>", listing),
         "/mobile/index101.php?selDEP=24000000&page=2": second,
-        "/mobile/index103.php?selDEP=50010000": _html(["61000000-0001", "x"]),
+        "/mobile/index103.php?selDEP=62000000": _html(["61000000-0001", "x"]),
         "/mobile/myproject.php?pid=24000000-0001": project_page(0, 1, 0.02),
         "/mobile/myproject.php?pid=24000000-0002": project_page(54, 1, 0.02),
     }
