@@ -33,9 +33,11 @@ def codes(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
 
 
 def queries(context: click.Context, _: click.Parameter, begun: str) -> list[str]:
-    """Queries for all rows of a table, such as `FROM projects`, by the table's name or the whole text."""
+    """Queries for all rows of a table, such as `FROM projects`, by the table's name or the whole text; after a word names."""
     from pipeline.schema.columns import TABLES
 
+    if context.params.get("query"):
+        return [name for name in TABLES if name.startswith(begun)]
     return [f"FROM {name}" for name in TABLES if name.startswith(begun) or f"FROM {name}".startswith(begun)]
 
 

@@ -148,7 +148,7 @@ def export(when: str, out: Path, form: str, data: Path | None) -> None:
 
 
 @click.command()
-@click.argument("query", required=False, shell_complete=queries)
+@click.argument("query", nargs=-1, shell_complete=queries)
 @click.option(
     "--when",
     default="latest",
@@ -157,7 +157,7 @@ def export(when: str, out: Path, form: str, data: Path | None) -> None:
 )
 @click.option("--format", "form", type=click.Choice(["table", "csv"]), default="table")
 @data_option
-def sql(query: str | None, when: str, form: str, data: Path | None) -> None:
+def sql(query: tuple[str, ...], when: str, form: str, data: Path | None) -> None:
     """Query the tables as they stood at WHEN in SQL (DuckDB): one QUERY, or without one a session.
 
     `projects` is the table as of WHEN, `previous.projects` as of the harvest before, `"20261122T190000Z".projects` as
@@ -165,7 +165,7 @@ def sql(query: str | None, when: str, form: str, data: Path | None) -> None:
     that end in a semicolon, from the keyboard or a pipe; `exit` or Ctrl-D ends it. In CSV a text that begins like a
     formula, or with an apostrophe, has an apostrophe before it.
     """
-    if query is None and sys.stdin is None:
+    if not query and sys.stdin is None:
         raise BmaProgressError("standard input is closed; name a query, or pipe statements into it")
     from pipeline.publish.sql import Session, read_statements
     from pipeline.publish.sql_prompt import line_reader
@@ -173,8 +173,8 @@ def sql(query: str | None, when: str, form: str, data: Path | None) -> None:
 
     failed = False
     with Session(named_store(data), when, contacts=load_settings().publish_contacts, note=remark) as session:
-        if query is not None:
-            session.answer(query, form, sys.stdout.buffer)
+        if query:  # a text in quotes, or words as tab completion writes them
+            session.answer(" ".join(query), form, sys.stdout.buffer)
             return
         with line_reader() as read_line:
             for statement in read_statements(read_line):

@@ -28,6 +28,15 @@ _SENTENCES: Final[dict[What, str]] = {
     "watched": "shows changes",
 }
 
+_GRAVITY: Final[Mapping[What, str]] = {
+    "held_back": "failure",
+    "failed": "failure",
+    "late": "warning",
+    "recovered": "success",
+    "watched": "info",
+}
+"""How services such as Slack mark an event, in apprise's words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -158,7 +167,7 @@ def write_log(log: Path, sent: Mapping[str, str]) -> list[str]:
 
 
 def _send_text(address: str, event: Event) -> list[str]:
-    return send_text(address, "bma-progress", event.text)
+    return send_text(address, "bma-progress", event.text, _GRAVITY[event.event])
 
 
 def _post(address: str, event: Event) -> list[str]:

@@ -141,6 +141,7 @@ def test_a_bar_is_drawn_on_a_terminal_after_two_seconds(monkeypatch: pytest.Monk
         ("export pre", {"previous"}),
         ("diff latest 2", set()),
         ("sql project_o", {"FROM project_overview"}),
+        ("sql FROM project_o", {"project_overview"}),
         ("export --data {nowhere} l", {"latest"}),
     ],
 )
@@ -152,6 +153,10 @@ def test_the_shell_completes_nights_codes_and_tables(
     completed = ShellComplete(cli, {}, "bma-progress", "_BMA_PROGRESS_COMPLETE").get_completions(words[1:-1], words[-1])
     ids = {path.name for path in (three_nights / "harvests").iterdir()}
     assert {one.value for one in completed} == (expected or ids)
+    if words[1] == "sql":  # the shell puts the text into the line without quotes
+        line = " ".join([*words[1:-1], *expected])
+        done = run(*line.split(), "--data", three_nights)
+        assert done.returncode == 0, done.stderr
 
 
 def test_a_mistyped_command_is_told_the_nearest_name() -> None:

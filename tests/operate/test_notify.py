@@ -297,7 +297,7 @@ def test_services_of_apprise_get_the_event_and_their_secrets_stay_hidden(
         problems = send_event(EVENT, load_settings(notify_urls=urls.split()[:3]), tmp_path / "log")
         send_event(EVENT, load_settings(notify_urls=urls.split()[:1]), tmp_path / "log", once=True)  # after a restart
     ((path, document),) = hook.came
-    assert (path, document["message"]) == ("/a", EVENT.text)
+    assert (path, document["message"], document["type"]) == ("/a", EVENT.text, "failure")
     assert problems[0].startswith("the address json://… of notify_urls did not take the notification")
     assert problems[1].startswith("the address slack://… of notify_urls is none that apprise knows")
     (warning,) = notify.unencrypted(settings)  # what stays on this machine is nobody else's
