@@ -74,14 +74,14 @@ def changes_table(differences: Iterable[Difference], cause: str) -> pa.Table:
 
 
 def record_of(row: Mapping[str, Any]) -> str:
-    """The record of a row of changes: the code of a project or indicator, or list and agency.
+    """The record of a row of changes: the code of a project or indicator, the number of one of the city's, or list and agency.
 
     The key of the record's page ends with it. Empty for what is said of the whole portal.
     """
     if code := row["project_code"] or row["kpi_code"]:
         return str(code)
     key = json.loads(row["key"])
-    return f"{key['list_name']}/{key['agency_code']}" if key else ""
+    return f"{key['list_name']}/{key['agency_code']}" if "list_name" in key else str(key.get("indicator_no", ""))
 
 
 def mark_suspect(changes: pa.Table, codes: Collection[str]) -> pa.Table:

@@ -203,12 +203,14 @@ class RecordBuilder:
 
     @cached_property
     def _codes(self) -> dict[str, set[str]]:
-        codes: dict[str, set[str]] = {"project_code": set(), "kpi_code": set()}
+        codes: dict[str, set[str]] = {"project_code": set(), "kpi_code": set(), "indicator_no": set()}
         for row in self._rows:
             if row["project_code"]:
                 codes["project_code"].add(row["project_code"])
             elif row["kpi_code"]:
                 codes["kpi_code"].add(row["kpi_code"])
+            elif not row["agency_code"] and (number := record_of(row)):
+                codes["indicator_no"].add(number)
         return codes
 
     @cached_property
@@ -216,7 +218,7 @@ class RecordBuilder:
         """Code → name, agency and year, from the later snapshot that has the record."""
         about: dict[str, dict[str, Any]] = {}
         project = ["project_code", "name", "agency_name", "fiscal_year_be", "fiscal_year_ce"]
-        wanted = {"projects": project, "kpis": ["kpi_code", "name"]}
+        wanted = {"projects": project, "kpis": ["kpi_code", "name"], "city_indicators": ["indicator_no", "name"]}
         for snapshot in self._comparison.snapshots.values():
             for table, columns in wanted.items():
                 for row in _rows_of(snapshot, table, columns, self._codes[columns[0]]):

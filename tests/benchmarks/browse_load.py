@@ -7,8 +7,8 @@ the network, and pages of nights that only the index has.
 
 Readers ask one page, look at it for half a second to one and a half, and ask another; `--hurry` leaves that out. Server time
 is what the server says in `Server-Timing`, and its CPU what it would be on a machine with nothing else to do; waiting is what
-a reader sees. `--commit` commits a night to a copy of the store meanwhile, to see what that costs readers on this machine.
-(That no answer mixes two nights is a test's.)
+a reader sees. `--commit` commits a night to a copy of the store meanwhile, at the priority of the systemd unit, to see what
+that costs readers on this machine. (That no answer mixes two nights is a test's.)
 """
 
 import argparse
@@ -204,7 +204,8 @@ def commit_beside(data: Path, copy: Path, night: int, projects: int) -> None:
     task = f"harvest_night(Path({str(copy)!r}), {night}, {projects})"
     code = f"from pathlib import Path; from many_nights import harvest_night; {task}"
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent)
+    # at the priority that the systemd unit gives a harvest
+    subprocess.run(["nice", "-n", "10", sys.executable, "-c", code], check=True, cwd=Path(__file__).parent)
     print(f"a night was committed beside in {time.perf_counter() - began:.0f} s")
     shutil.rmtree(copy)
 

@@ -82,6 +82,22 @@ def test_every_difference_is_in_the_report_with_both_values(three_nights: Path) 
     assert all(below - above <= 1 for above, below in itertools.pairwise(headings)), "headings in order"
 
 
+def test_changes_of_every_table_are_in_the_report(tmp_path: Path) -> None:
+    edited: list[str] = []
+
+    def edit(state: State) -> None:
+        for table, rows in state.rows.items():
+            if len(rows) > 1:
+                rows.pop()
+            if "name" in rows[0]:
+                rows[0]["name"] = f"ชื่อใหม่ {table}"
+                edited.append(rows[0]["name"])
+
+    text = text_of(LexborHTMLParser(report_html(edited_folders(tmp_path, edit))).body)
+    assert len(edited) > 5
+    assert [name for name in edited if name not in text] == []
+
+
 def test_hashes_are_those_of_the_stored_pages(three_nights: Path) -> None:
     store = open_archive(three_nights)
     page = LexborHTMLParser(report_html(comparison(three_nights)))
