@@ -19,7 +19,7 @@ from typing import IO, Final
 from flows.prefect_ import environment as prefect_setup
 from flows.prefect_.database import make_database
 from pipeline.errors import BmaProgressError
-from pipeline.plain_text import say
+from pipeline.plain_text import complain, say
 
 SECRET_FILE: Final = "api-secret"  # noqa: S105 - a name
 """The file in Prefect's home with what its screens and its API ask for."""
@@ -124,6 +124,9 @@ class _Server:
             if short_lives == _STARTS:
                 lost.set()
                 return
+            complain(
+                f"Prefect's server ended (status {self._process.returncode}); it is started again, and a harvest goes on"
+            )
             time.sleep(1)
             began = time.monotonic()
             # the system ends it with the thread that started it, which is this one
