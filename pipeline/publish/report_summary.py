@@ -130,8 +130,8 @@ class Summary:
         kinds = Counter(kind for code, kind in codes.items() if code)
         sentences = [
             t(
-                f"{len(rows):,} {'change was' if len(rows) == 1 else 'changes were'} found in {kinds.total():,} records: "
-                f"{kinds['project']:,} projects, {kinds['kpi']:,} indicators, {kinds['other']:,} others, such as result lists.",
+                f"{len(rows):,} {'change was' if len(rows) == 1 else 'changes were'} found in {kinds.total():,} records "
+                f"(projects: {kinds['project']:,}; indicators: {kinds['kpi']:,}; others, as of lists: {kinds['other']:,}).",
                 f"พบการเปลี่ยนแปลง {len(rows):,} รายการใน {kinds.total():,} ระเบียน คือโครงการ {kinds['project']:,} "
                 f"ตัวชี้วัด {kinds['kpi']:,} และอื่น ๆ เช่น บัญชีผลการปฏิบัติราชการ {kinds['other']:,}",
             )
@@ -220,7 +220,7 @@ def _values(row: dict[str, Any]) -> str:
             changed += [f"{sign} “{one_line(words, _LONGEST_WORDS)}”"] if words else []
         return f" ({', '.join(changed)})"
     if row["column"]:
-        if before is None or after is None or max(len(before), len(after)) > _LONGEST_VALUE:
+        if before is None or after is None or before == after or max(len(before), len(after)) > _LONGEST_VALUE:
             return ""
         return f" ({one_line(before, _LONGEST_VALUE)} → {one_line(after, _LONGEST_VALUE)})"
     if row["table"] != "progress_reports":
