@@ -22,15 +22,17 @@ _INLINE: Final = frozenset(b"b big code em font i s small span strike strong tt 
 _DRAWINGS: Final = (b"svg", b"math")  # an HTML element in one ends it
 
 
-def limit_depth(source: bytes) -> bytes:
+def limit_depth(source: bytes, small: bytes) -> bytes:
     """Replace start tags nested deeper than browsers go by those of elements that show nothing and hold nothing.
 
     What is open is counted by name: an end tag that a browser passes over stands inside a table, or the like, that is
     open and counted itself.
+
+    small: what of the source is ASCII: it is counted in a fraction of the time
     """
-    if len(source) >= _LONG and source.count(b"=") > _MOST_ATTRIBUTES:
+    if len(source) >= _LONG and small.count(b"=") > _MOST_ATTRIBUTES:
         source = _LONG_TAG.sub(lambda tag: tag[1] if tag[0].count(b"=") > _MOST_ATTRIBUTES else tag[0], source)
-    if len(source) < _SHORTEST_TAG * _MANY_TAGS or source.count(b"<") < _MANY_TAGS:
+    if len(small) < _SHORTEST_TAG * _MANY_TAGS or small.count(b"<") < _MANY_TAGS:
         return source
     opened: dict[bytes, int] = {}
     depth = {True: 0, False: 0}  # of inline elements, of all others

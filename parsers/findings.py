@@ -99,13 +99,9 @@ class Findings(list[Finding]):
             Finding(rule=rule, severity=severity, table=table, key=key, column=column, printed=printed, message=text)
         )
 
-    def of(self, table: str, key: str) -> "Scope":
-        """Where findings about one row go."""
-        return Scope(self, table, key)
-
 
 class Scope(NamedTuple):
-    """The findings about one row of a table."""
+    """Where findings about one row of a table go."""
 
     findings: Findings
     table: str

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 from parsers.findings import Findings, Scope
 from parsers.page import Link
-from parsers.thai import arabic_digits
+from parsers.thai import ARABIC_DIGITS
 
 Row = dict[str, Any]
 Lines = Literal["none", "word", "one", "name", "many"]
@@ -72,24 +72,22 @@ class Text:
 Item = Label | Text
 
 
-class Record:
-    """What one block says: name → printed text; and the names of required items that it lacks."""
+class Record(dict[str, str | None]):
+    """What one block says: name → printed text, None or blank where there is none.
 
-    __slots__ = ("first_line", "missing", "pieces", "values")
+    pieces: the lines of values that have several; missing: the names of required items that it lacks
+    """
+
+    __slots__ = ("first_line", "missing", "pieces")
 
     def __init__(self, first_line: str = "") -> None:
         self.first_line = first_line
-        self.values: dict[str, str | None] = {}
         self.pieces: dict[str, list[str]] = {}
         self.missing: Sequence[str] = ()
 
-    def get(self, name: str) -> str | None:
-        """What is printed under a name; None where it is not printed, or blank."""
-        return self.values.get(name) or None
-
     def lines(self, name: str) -> list[str]:
         """The lines of what is printed under a name."""
-        value = self.values.get(name)
+        value = self.get(name)
         return self.pieces.get(name) or ([value] if value else [])
 
 
@@ -188,8 +186,8 @@ class Block:
         reader = self.reader if page.headings.isdisjoint(lines) else self.reader_among(page.headings)
         records, tail = reader.read("\n".join((*lines, "")), page)
         for record in records:
-            if None in map(record.values.get, self.required):
-                record.missing = [item.name for mark, item in self.required.items() if record.values.get(mark) is None]
+            if None in map(record.get, self.required):
+                record.missing = [item.name for mark, item in self.required.items() if record.get(mark) is None]
         return records, tail
 
     def report_missing(self, record: Record, scope: Scope) -> None:
@@ -200,9 +198,9 @@ class Block:
 
     def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
         """Report gaps and repeats in the records' numbers."""
-        printed = [record.values.get(self.series) or "" for record in records]
-        numbers = [arabic_digits(number) for number in printed]
-        if numbers != [str(number) for number in range(first, first + len(numbers))]:
+        printed = [record.get(self.series) or "" for record in records]
+        expected = map(str, range(first, first + len(printed)))
+        if [number.translate(ARABIC_DIGITS) for number in printed] != list(expected):
             scope.add("series_broken", self.series, ", ".join(printed))
 
 
@@ -304,31 +302,31 @@ class _Reader:
     def _may_begin(self, record: Record, at: int, found: re.Match[str]) -> bool:
         """Whether a record may begin here: a text that is not yet whole may quote a number, but hardly the next."""
         block = self.block
-        if not record.values or block.marked or not block.series or block.last_required <= at < block.tail_at:
+        if not record or block.marked or not block.series or block.last_required <= at < block.tail_at:
             return True
-        numbers = arabic_digits(f"{record.values.get(block.series)} {found[block.series]}").split()
-        return at < block.tail_at and all(map(str.isdigit, numbers)) and int(numbers[0]) + 1 == int(numbers[-1])
+        numbers = f"{record.get(block.series)} {found[block.series]}".split()
+        return at < block.tail_at and all(map(str.isdecimal, numbers)) and int(numbers[0]) + 1 == int(numbers[-1])
 
     def _further(self, record: Record, at: int, text: str, pos: int) -> re.Match[str] | None:
         """The items of a record that go on here."""
-        if self.block.ordered or not record.values:
+        if self.block.ordered or not record:
             return self.rest(at).match(text, pos)
-        ones = (self.one(at) for at in range(len(self.parts)) if record.values.get(f"at_{at}") is None)
+        ones = (self.one(at) for at in range(len(self.parts)) if record.get(f"at_{at}") is None)
         return next(filter(None, (one.match(text, pos) for one in ones)), None)
 
     def _add(self, record: Record, found: re.Match[str], page: Page) -> None:
         values = found.groupdict()
-        if "\n" in "".join(filter(None, found.groups())):
+        if "\n" in "".join(filter(None, values.values())):
             for name, value in values.items():
                 if value and "\n" in value:
                     values[name] = self._joined(record, name, value.split("\n"), page)
         for name in self.texts:
             if (value := values.get(name)) and _NUMBERS.match(value) and not (len(value) > 3 and value.isdecimal()):
                 page.doubt(value, self.block.table)
-        if record.values:
-            record.values.update((name, value) for name, value in values.items() if value is not None)
+        if record:
+            record.update((name, value) for name, value in values.items() if value is not None)
         else:
-            record.values = values
+            record.update(values)
 
     def _joined(self, record: Record, name: str, lines: list[str], page: Page) -> str:
         """A value of several lines as one; reports those that read like a part of the page."""
@@ -436,7 +434,7 @@ def _fits(sections: Sequence[Section], number: int, lines: list[str], place: int
 
 
 def _letters(text: str) -> str:
-    return arabic_digits(text).replace(" ", "")
+    return text.translate(ARABIC_DIGITS).replace(" ", "")
 
 
 def _respelt(sections: Sequence[Section], lines: list[str], places: list[list[int]]) -> list[str]:

@@ -24,7 +24,6 @@ _SERIAL: Final = re.compile(rb"-([0-9]{3,4})(?![0-9-])")
 """The end of a code. It begins with a letter that is rare, so that a page is searched in a tenth of a millisecond."""
 _AGENCY: Final = re.compile(r"[0-9]{4}0000")
 _LEADING: Final = re.compile(rb"<(i?frame|form|option|meta(?=[^<>]*refresh))")
-_BASE: Final = re.compile(rb"<base[\s/]")
 _REFRESH: Final = re.compile(r"""url\s*=\s*['"]?([^\s"']+)""", re.IGNORECASE)
 _DIGITS: Final = frozenset(b"0123456789")
 _VALUED_INPUTS: Final = ("", "hidden", "text", "number")
@@ -41,8 +40,9 @@ def leads(source: bytes) -> list[str]:
         return []
     for raw in _addresses(source):
         found[unescape(raw.decode("utf-8", "replace").replace("\\/", "/").replace("\\u0026", "&"))] = None
-    named = frozenset(_LEADING.findall(source.lower()))
-    tree = LexborHTMLParser(limit_depth(source), scripting=True) if named else LexborHTMLParser("")
+    small = source.lower()
+    named = frozenset(_LEADING.findall(small))
+    tree = LexborHTMLParser(limit_depth(source, small), scripting=True) if named else LexborHTMLParser("")
     if not named.isdisjoint((b"frame", b"iframe", b"meta")):
         found.update(dict.fromkeys(_frames(tree)))
     if b"form" in named:
@@ -57,9 +57,9 @@ def leads(source: bytes) -> list[str]:
 def base_address(source: bytes, tree: LexborHTMLParser) -> str | None:
     """The `<base href>` of a page, as written: its links are relative to that, and that to the page's own address.
 
-    source: in small letters
+    source: what of it is ASCII, in small letters
     """
-    node = tree.css_first("base[href]") if _BASE.search(source) else None
+    node = tree.css_first("base[href]") if b"<base" in source else None
     return (node.attributes.get("href") or "").strip() or None if node is not None else None
 
 

@@ -41,6 +41,7 @@ _BLOCKS = (
     "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
 ).split()
 _BLANKS = f" {BREAK}"
+_SMALL_LETTERS, _NOT_ASCII = bytes(range(256)).lower(), bytes(range(128, 256))
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
@@ -80,7 +81,7 @@ class PrintedPage:
 
     lines: the printed lines, cleaned (see `parsers.thai.clean`), never blank; `EMPTY_CELL` where a cell has no text
     record_end: how many of the lines stand above the `<footer>` and `<nav>` that end the page
-    small: the source in small letters; base: see `parsers.leads.base_address`
+    small: what of the source is ASCII, in small letters; base: see `parsers.leads.base_address`
     """
 
     lines: list[str]
@@ -113,13 +114,14 @@ _HOLD_NO_ELEMENTS = frozenset(
 def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     """Read the bytes of a page as a browser would show them. Never raises, whatever the bytes are."""
     decoded = decode(body, content_type)
-    source, small = decoded.source, decoded.source.lower()
+    source = decoded.source
+    small = source.translate(_SMALL_LETTERS, _NOT_ASCII)  # Thai text makes up most of a page, and no search needs it
     if not _ANY_TAG.search(source):  # no HTML: a browser shows its lines as they are
         text = normalise_spelling(source.decode("utf-8", "replace"))
         lines = _lines_of(BREAK.join(text.splitlines()))
         return PrintedPage(lines, len(lines), [], decoded, small)
     # scripting: as in a browser that runs scripts, what stands in <noscript> is no markup
-    tree = LexborHTMLParser(limit_depth(source), options=_NO_EVENTS, scripting=True)
+    tree = LexborHTMLParser(limit_depth(source, small), options=_NO_EVENTS, scripting=True)
     base = base_address(small, tree)
     root = tree.body
     if root is None:  # a frameset, or nothing

@@ -12,7 +12,7 @@ import orjson
 
 from parsers.boilerplate import is_boilerplate, record_end
 from parsers.encoding import binary_kind
-from parsers.findings import Finding, Findings
+from parsers.findings import Finding, Findings, Scope
 from parsers.grammar import Page, Row
 from parsers.leads import leads
 from parsers.page import EMPTY_CELL, Link, PrintedPage, read_page
@@ -135,7 +135,7 @@ def parse_page(
 def _with_sound_texts(printed: PrintedPage, findings: Findings) -> tuple[PrintedPage, str, str]:
     """The page with its texts repaired where that is certain; reports what was repaired, and what cannot be.
 
-    Also all of its lines, each between two line breaks, and their Latin letters.
+    Also all of its lines, each between two line breaks, and the Latin letters of each line.
     """
     decoded = printed.decoded
     if decoded.undecodable:
@@ -143,7 +143,7 @@ def _with_sound_texts(printed: PrintedPage, findings: Findings) -> tuple[Printed
     if decoded.misread_as:
         findings.add("text_repaired", printed=f"the whole page, misread as {decoded.misread_as}")
     text = "\n".join(("", *printed.lines, ""))
-    latin = latin_text(text)
+    latin = latin_text(text)[1:-1]
     lines = put_back_references(printed.lines, latin)
     if lines is not printed.lines:
         line = next(line for line, old in zip(lines, printed.lines, strict=True) if line != old)
@@ -194,7 +194,7 @@ def _check_whole(printed: PrintedPage, lines: list[str], declared: PageKind, fin
     """Report a page that was cut off; nothing of a project stands below its last heading."""
     is_whole = bool(declared.sections) and declared.sections[-1].last and lines[-1:] == [declared.sections[-1].heading]
     waits = bool(_WAITING.fullmatch(lines[-1])) and is_open(printed.small)
-    if waits or (not is_whole and is_cut_off(printed.small)):
+    if waits or (not is_whole and is_cut_off(printed.decoded.source, printed.small)):
         findings.add("page_cut_off", printed=lines[-1][-80:])
 
 
@@ -209,7 +209,7 @@ def _check_not_after(page: Page, fetched_at: datetime) -> None:
     today = fetched_at.astimezone(BANGKOK).date().isoformat()
     for report in page.tables.get("progress_reports", []):
         if (day := report["reported_on_date"]) and day > today:
-            scope = page.findings.of("progress_reports", f"{page.code}/{report['report_index']}")
+            scope = Scope(page.findings, "progress_reports", f"{page.code}/{report['report_index']}")
             scope.add("report_in_future", "reported_on_date", day)
 
 

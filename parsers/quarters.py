@@ -100,7 +100,8 @@ def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
     """Read a table's rows; returns the line behind the last, and behind the cells of one that is not whole."""
     text, end = "\n".join([*lines[place : place + _MOST_LINES], ""]), 0
     while row := _ROW.match(text, end) or _ROW_IN_ONE_LINE.match(text, end) or _ROW_WITH_SPACERS.match(text, end):
-        table.rows.append(tuple("" if cell in (None, EMPTY_CELL) else cell for cell in row.groups()))
+        cells = row.groups("")
+        table.rows.append(tuple(cell.strip(EMPTY_CELL) for cell in cells) if EMPTY_CELL in cells else cells)
         if row[2] and row[3] is None:
             table.odd.append(("cell_missing", row[1], " ".join(row[0].split())))
         end = row.end()
@@ -112,7 +113,7 @@ def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
         while place < len(lines) and _LEFT_CELL.fullmatch(lines[place]):
             place += 1
         cells_left = " ".join(cell for cell in lines[start:place] if cell != EMPTY_CELL)
-        table.odd.append(("row_broken", lines[start][0], cells_left))
+        table.odd.append(("part_missing", lines[start][0], cells_left))
     return place
 
 
@@ -126,22 +127,19 @@ def quarter_rows(table: QuarterTable, whole: Scope, identity: Row) -> list[Row]:
     identity: the first columns
     """
 
-    def scope_of(quarter: int) -> Scope:
-        return Scope(whole.findings, whole.table, f"{whole.key}/{quarter}")
-
     for rule, quarter, printed in table.odd:
-        if rule == "row_broken":
-            scope_of(int(quarter)).add("part_missing", None, printed, "A row of the table of quarters is not whole.")
-        else:
-            scope_of(int(quarter)).add(rule, None, printed)
+        message = "A row of the table of quarters is not whole." if rule == "part_missing" else None
+        Scope(whole.findings, whole.table, f"{whole.key}/{int(quarter)}").add(rule, None, printed, message)
     rows: dict[int, Row] = {}
     for quarter, *cells in table.rows:
-        scope = scope_of(quarter_no := int(quarter))  # reads Thai digits, too
+        quarter_no = int(quarter)  # reads Thai digits, too
+        scope = Scope(whole.findings, whole.table, f"{whole.key}/{quarter_no}")
         if quarter_no in rows:
             scope.add("duplicate_key", None, " ".join((quarter, *cells[:2], f"{cells[2]} / {cells[3]}")))
-        else:
-            values = {column: number(cell, scope, column) for column, cell in zip(_CELLS, cells, strict=True)}
-            rows[quarter_no] = {**identity, "quarter": quarter_no, **values}
+            continue
+        rows[quarter_no] = row = {**identity, "quarter": quarter_no}
+        for column, cell in zip(_CELLS, cells, strict=True):
+            row[column] = number(cell, scope, column)
     if list(rows) != list(range(1, len(rows) + 1)):
         whole.add("series_broken", "quarter", ", ".join(map(str, rows)))
     elif not rows and not table.odd:

@@ -5,6 +5,7 @@ nested repeats, and every gap between two words is bounded. What costs time is a
 """
 
 import re
+from itertools import compress, count
 from typing import Final, Literal
 
 from parsers.text_damage import latin_text
@@ -66,15 +67,13 @@ _ASP_LINES: Final = 3
 
 
 def server_message_places(lines: list[str], latin: str) -> list[int]:
-    """Which lines of a page were printed by a server's error messages; `latin`: their `latin_text`."""
-    return _places(lines, latin.lower())
-
-
-def _places(lines: list[str], words: str) -> list[int]:
+    """Which lines of a page were printed by a server's error messages; `latin`: their `latin_text`, a line each."""
+    words = latin.lower()
     marked = [(mark, patterns) for mark, patterns in _MESSAGES if mark in words]
     places: set[int] = set()
-    for place, line in enumerate(lines) if marked else ():
-        if place not in places and _is_message(line.lower(), marked):
+    marked_lines = compress(count(), (any(mark in line for mark, _ in marked) for line in words.split("\n") if marked))
+    for place in marked_lines:
+        if place not in places and _is_message(lines[place].lower(), marked):
             places.update(range(place, _message_end(lines, place)))
     return sorted(places)
 
@@ -162,7 +161,7 @@ def message_verdict(lines: list[str]) -> MessageVerdict | None:
     words = latin_text(text).lower()
     if any(name in words for name in _FIREWALLS) or any(name in text for name in _FIREWALLS_IN_THAI):
         return "blocked"
-    if _places(lines, words):
+    if server_message_places(lines, words):
         return "blocked"
     if len(lines) > _MOST_LINES or len(text) > _MOST_CHARACTERS:
         text = "\n".join(lines[:_HEADLINES])[:_MOST_CHARACTERS]
@@ -192,7 +191,7 @@ def unseen_verdict(source: str) -> Literal["blocked", "not_found", "empty"]:
     for noscript in source.split("<noscript", _NOSCRIPTS)[1:]:
         inside = noscript.partition("</noscript")[0].partition(">")[2]
         told.append(_TAGS.sub(" ", inside[:_NOSCRIPT_TEXT]))
-    told = [text for text in map(str.strip, told) if text]
+    told = [line for line in map(str.strip, "\n".join(told).split("\n")) if line]
     if (verdict := message_verdict(told)) is not None:
         return verdict
     return "blocked" if told or _LEADS_AWAY.search(source) else "empty"

@@ -38,7 +38,7 @@ def latin_text(text: str) -> str:
 
 def put_back_references(lines: list[str], latin: str) -> list[str]:
     """The lines with Thai letters in place of their printed references; the very same list where none has any."""
-    if not ("#" in latin or "\\" in latin or "%u0" in latin) or not any(map(_REFERENCE.search, lines)):
+    if not _REFERENCE.search(latin):
         return lines
     return [clean(_REFERENCE.sub(_letter, line)) for line in lines]
 

@@ -71,8 +71,3 @@ def compose_sara_am(pieces: re.Match[str]) -> str:
             leading.append(piece)
             has_aa = has_aa or piece == _AA
     return "".join(reversed([*placed, *leading]))
-
-
-def arabic_digits(text: str) -> str:
-    """Thai digits written as Arabic ones; everything else unchanged."""
-    return text if text.isascii() else text.translate(ARABIC_DIGITS)

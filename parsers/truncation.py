@@ -29,20 +29,23 @@ _HALF_LETTER: Final = re.compile(rb"[\xc0-\xff]\Z|[\xe0-\xff][\x80-\xbf]\Z|[\xf0
 _HALF_REFERENCE: Final = re.compile(rb"&#x?[0-9a-f]*\Z")
 
 
-def is_cut_off(source: bytes) -> bool:
-    """Whether a page ends in the middle of a tag, a text or a box. source: in UTF-8, in small letters."""
-    end = source[-_END:].rstrip()
+def is_cut_off(source: bytes, small: bytes) -> bool:
+    """Whether a page ends in the middle of a tag, a text or a box.
+
+    source: in UTF-8; small: what of it is ASCII, in small letters
+    """
+    end = source[-_END:].rstrip().lower()
     if _ends_inside(end):
         return True
     closed = _end_of_page(end)
     if closed is not None:  # a proxy, or a server's error page, may have closed what was cut off
         end = end[:closed].rstrip()
-        return _ends_inside(end) or _left_open_at(source, end)
-    return bool(end) and _ends_without_end_tag(source, end)
+        return _ends_inside(end) or _left_open_at(small, end)
+    return bool(end) and _ends_without_end_tag(small, end)
 
 
 def is_open(source: bytes) -> bool:
-    """Whether a document (in small letters) with a whole head has no end tag; old pages leave it out."""
+    """Whether a document (what of it is ASCII, in small letters) with a whole head has no end tag, as in old pages."""
     return _end_of_page(source[-_END:]) is None and bool(_END_OF_HEAD.search(source))
 
 

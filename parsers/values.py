@@ -87,6 +87,11 @@ def day(printed: str | None, scope: Scope, column: str) -> str | None:
     return value
 
 
+def unless_none(printed: str | None) -> str | None:
+    """A text, null where it is the portal's word for "none"."""
+    return None if printed in NONE_WORDS else printed
+
+
 def read_note(text: str, reported: str | None, scope: Scope) -> tuple[str | None, str | None]:
     """The one typed date that leads a note, and the note without it; a date that cannot be stays in the note.
 

@@ -7,7 +7,7 @@ from parsers.findings import Scope
 from parsers.grammar import DIGIT, Block, Label, Page, Section, Text
 from parsers.pages import shared
 from parsers.quarters import QuarterTable
-from parsers.thai import arabic_digits
+from parsers.thai import ARABIC_DIGITS
 
 TABLES: Final = ("city_indicators", "city_indicator_strategies")
 PAGE_TITLE: Final = "โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง"
@@ -41,7 +41,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     _HEAD.report_missing(head, scope)
     records, _ = _STRATEGIES.read(below.get("strategies", []), page)
     page.tables["city_indicator_strategies"] = shared.strategy_rows(
-        records, page.findings.of("city_indicator_strategies", page.code), {"indicator_no": page.code}
+        records, Scope(page.findings, "city_indicator_strategies", page.code), {"indicator_no": page.code}
     )
     years = _YEARS.fullmatch(titles[0]) if titles else None
     printed_no, name = _number_and_name(title.name, scope)
@@ -53,11 +53,11 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             "fiscal_years": years[1] if years else None,
             "name": name,
             "unit": shared.unit_of(head, "unit"),
-            "target": head.get("target_value"),
-            "data_kind": head.get("data_kind"),
+            "target": head.get("target_value") or None,
+            "data_kind": head.get("data_kind") or None,
             "definition": page.text(below.get("definition", [])),
             "method": page.text(below.get("method", [])),
-            "source": source.get("source"),
+            "source": source.get("source") or None,
         }
     )
 
@@ -67,4 +67,4 @@ def _number_and_name(title: str | None, scope: Scope) -> tuple[str | None, str |
     if found is None:
         scope.add("part_missing", "printed_no", title, "The title has no number.")
         return None, title
-    return arabic_digits(found[1]), found[2] or None
+    return found[1].translate(ARABIC_DIGITS), found[2] or None

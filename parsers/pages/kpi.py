@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from parsers.findings import Scope
 from parsers.grammar import Block, Label, Page, Section, Value
 from parsers.pages import shared
 from parsers.quarters import QuarterTable, join_narratives, quarter_rows, table_in
@@ -36,7 +37,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     _HEAD.report_missing(head, scope)
     columns = shared.measures(head, scope)
     quarters: list[dict[str, Any]] = []
-    about = page.findings.of("kpi_quarters", page.code)
+    about = Scope(page.findings, "kpi_quarters", page.code)
     if (table := table_in(below.get("quarters", []), tables, page)) is None:
         about.add("part_missing", None, None, "The page has no table of quarters.")
     else:

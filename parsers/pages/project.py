@@ -11,7 +11,7 @@ from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Row, Section, Text, Value, compiled
 from parsers.pages import shared
 from parsers.quarters import QuarterTable, quarter_rows
-from parsers.thai import arabic_digits
+from parsers.thai import ARABIC_DIGITS
 
 TABLES: Final = (
     "projects",
@@ -113,18 +113,19 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     for column in ("objectives", "targets"):
         project[column] = page.text(_without_links_to_top(below.get(column, [])))
     records, _ = _STRATEGIES.read(below.get("strategies", []), page)
-    about = page.findings.of("project_strategies", page.code)
+    about = Scope(page.findings, "project_strategies", page.code)
     page.tables["project_strategies"] = shared.strategy_rows(records, about, {"project_code": page.code})
     records, _ = _REPORTS.read(below.get("reports", []), page)
     page.tables["progress_reports"] = _report_rows(page, records)
     records, tail = _STEPS.read(below.get("plan", []), page)
     for link in ("link_shown", "link_clicked"):  # their code must be this project's
-        if (code := tail.get(link)) and arabic_digits(code) != page.code:
+        if (code := tail.get(link)) and code.translate(ARABIC_DIGITS) != page.code:
             scope.add("code_contradicts", "project_code", code)
     page.tables["plan_steps"] = _step_rows(page, records)
     records, _ = _KPIS.read(below.get("kpis", []), page)
     _read_kpis(page, records, tables)
-    page.leave(below.get("evaluations", []))
+    if rest := below.get("evaluations"):
+        page.leave(rest)
     page.tables["projects"].append(project)
     for rule, column, printed, about in _contradictions(page, project):
         about.add(rule, column, printed)
@@ -138,7 +139,8 @@ def _without_links_to_top(lines: list[str]) -> list[str]:
 
 def _read_head(page: Page, scope: Scope, title: shared.Title) -> Row:
     (head,), _ = _HEAD.read(title.below, page)
-    _HEAD.report_missing(head, scope)
+    if head.missing:
+        _HEAD.report_missing(head, scope)
     year = values.fiscal_year(head.get("fiscal_year_be"), scope, "fiscal_year_be")
     if year is None and "agency" not in head.missing and not head.get("fiscal_year_be"):
         scope.add("part_missing", "fiscal_year_be", None, "The agency's line has no fiscal year.")
@@ -163,7 +165,8 @@ def _read_head(page: Page, scope: Scope, title: shared.Title) -> Row:
 
 def _read_contact(page: Page, lines: list[str]) -> None:
     own = [line for line in lines if not LABELLED.match(line) or "โทร" in line]
-    page.leave(line for line in lines if line not in own)
+    if own != lines:
+        page.leave(line for line in lines if line not in own)
     for line in own[1:]:
         page.findings.add("line_not_understood", printed=line, message="The contact has more than one line.")
     if contact := " ".join(own):
@@ -174,31 +177,34 @@ def _read_contact(page: Page, lines: list[str]) -> None:
 
 def _read_rationale(page: Page, scope: Scope, project: Row, lines: list[str]) -> None:
     (record,), _ = _UNIT_PAIR.read(lines, page)
-    project["rationale"] = record.get("rationale")
-    if "unit_code" in record.values:
-        first, second = (arabic_digits(record.get(name) or "") or None for name in ("unit_code", "unit_code_second"))
-        project["unit_code"], project["unit_code_second"] = first, second
-        if first != second:
-            scope.add("unit_codes_differ", "unit_code", f"{first or ''}/{second or ''}")
+    project["rationale"] = record.get("rationale") or None
+    first = (record.get("unit_code") or "").translate(ARABIC_DIGITS)
+    second = (record.get("unit_code_second") or "").translate(ARABIC_DIGITS)
+    project["unit_code"], project["unit_code_second"] = first or None, second or None
+    if first != second:
+        scope.add("unit_codes_differ", "unit_code", f"{first}/{second}")
 
 
 def _report_rows(page: Page, records: list[Record]) -> list[Row]:
-    numbers = [values.parse_integer(record.values["report_no"] or "") for record in records]
+    numbers = [values.parse_integer(record["report_no"] or "") for record in records]
     if numbers != list(range(1, len(numbers) + 1)):
-        scope = page.findings.of("progress_reports", page.code)
+        scope = Scope(page.findings, "progress_reports", page.code)
         scope.add("report_numbers_gap", "report_no", ", ".join(map(str, numbers)))
     rows: list[Row] = []
-    for place, record in zip(range(len(records), 0, -1), records, strict=True):  # newest first, counted from the oldest
+    for place, printed in zip(
+        range(len(records), 0, -1), records, strict=True
+    ):  # newest first, counted from the oldest
         scope = Scope(page.findings, "progress_reports", f"{page.code}/{place}")
-        printed = record.values
         progress = values.percent(printed["progress_percent"], scope, "progress_percent")
         if (again := printed.get("again")) and progress is not None and values.parse_number(again) != progress:
             scope.add("progress_printed_twice", "progress_percent", f"{again} | {progress}")
-        if record.missing:
-            _REPORTS.report_missing(record, scope)
+        if printed.missing:
+            _REPORTS.report_missing(printed, scope)
         reported = values.day(printed["reported_on_date"], scope, "reported_on_date")
-        text = _own_note(page, record) if "note" in record.pieces else printed.get("note") or ""
+        text = _own_note(page, printed) if "note" in printed.pieces else printed.get("note") or ""
         note_date, note = values.read_note(text, reported, scope)
+        if printed.pieces:
+            _end_at_none(page, printed)
         rows.append(
             {
                 "project_code": page.code,
@@ -208,22 +214,20 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
                 "reported_on_date": reported,
                 "note_date": note_date,
                 "note": note,
-                "problems": _unless_none(page, record, "problems"),
-                "obstacles": _unless_none(page, record, "obstacles"),
+                "problems": values.unless_none(printed.get("problems")),
+                "obstacles": values.unless_none(printed.get("obstacles")),
             }
         )
     return rows[::-1]
 
 
-def _unless_none(page: Page, record: Record, name: str) -> str | None:
-    """A text where "none" is null; nothing goes on behind "none"."""
-    text = record.values.get(name) or None
-    lines = record.pieces.get(name)
-    if (lines[0] if lines else text) in values.NONE_WORDS:
-        if lines and len(lines) > 1:
-            page.leave(lines[1:])
-        return None
-    return text
+def _end_at_none(page: Page, report: Record) -> None:
+    """Leave what stands below a word for "none": nothing goes on behind it."""
+    for name in ("problems", "obstacles"):
+        none, *below = report.pieces.get(name, ("",))
+        if below and none in values.NONE_WORDS:
+            report[name] = none
+            page.leave(below)
 
 
 def _own_note(page: Page, record: Record) -> str:
@@ -233,21 +237,20 @@ def _own_note(page: Page, record: Record) -> str:
     if dated and all(map(LABELLED.match, lines[:dated])):
         page.leave(lines[:dated])
         return " ".join(lines[dated:])
-    return record.values.get("note") or ""
+    return record.get("note") or ""
 
 
 def _step_rows(page: Page, records: list[Record]) -> list[Row]:
-    _STEPS.check_series(records, page.findings.of("plan_steps", page.code))
+    _STEPS.check_series(records, Scope(page.findings, "plan_steps", page.code))
     rows: dict[int, Row] = {}
-    for place, record in enumerate(records, 1):
-        printed = record.values
+    for place, printed in enumerate(records, 1):
         step_no = values.parse_integer(printed["step_no"] or "") or place
         scope = Scope(page.findings, "plan_steps", f"{page.code}/{step_no}")
         if step_no in rows:
             step_no = max(rows) + 1
             scope.add("step_renumbered", "step_no", printed["step_no"])
-        if record.missing:
-            _STEPS.report_missing(record, scope)
+        if printed.missing:
+            _STEPS.report_missing(printed, scope)
         start = values.day(printed.get("start_date"), scope, "start_date")
         end = values.day(printed.get("end_date"), scope, "end_date")
         if start and end and end < start:
@@ -266,11 +269,11 @@ def _step_rows(page: Page, records: list[Record]) -> list[Row]:
 def _read_kpis(page: Page, records: list[Record], tables: list[QuarterTable]) -> None:
     seen: set[str] = set()
     for record in records:
-        code = arabic_digits(record.get("kpi_code") or "")
-        scope = page.findings.of("project_kpis", f"{page.code}/{code}" if code else page.code)
+        code = (record.get("kpi_code") or "").translate(ARABIC_DIGITS)
+        scope = Scope(page.findings, "project_kpis", f"{page.code}/{code}" if code else page.code)
         if not code:
             scope.add("part_missing", "kpi_code", record.first_line, "An indicator without a code.")
-            page.leave(line for name in record.values for line in record.lines(name))
+            page.leave(line for name in record for line in record.lines(name))
             continue
         if not re.fullmatch(shared.KPI_CODE, code):
             scope.add("code_shape", "kpi_code", code)
@@ -283,15 +286,16 @@ def _read_kpis(page: Page, records: list[Record], tables: list[QuarterTable]) ->
 
 def _read_kpi(page: Page, record: Record, code: str, scope: Scope, tables: list[QuarterTable]) -> None:
     identity = {"project_code": page.code, "kpi_code": code}
-    _KPIS.report_missing(record, scope)
+    if record.missing:
+        _KPIS.report_missing(record, scope)
     columns = shared.measures(record, scope)
-    page.tables["project_kpis"].append({**identity, "name": record.get("name"), **columns})
+    page.tables["project_kpis"].append({**identity, "name": record.get("name") or None, **columns})
     if "quarters" in record.missing:
         return
-    table = tables[int(record.values["quarters"] or 0)]
+    table = tables[int(record["quarters"] or 0)]
     if table.unit and table.unit != columns["unit"]:
         scope.add("units_differ", "unit", f"{columns['unit']} | {table.unit}")
-    quarters = quarter_rows(table, page.findings.of("project_kpi_quarters", scope.key), identity)
+    quarters = quarter_rows(table, Scope(page.findings, "project_kpi_quarters", scope.key), identity)
     page.tables["project_kpi_quarters"] += quarters
     shared.check_last_quarter(columns["achieved_value"], quarters, scope)
 
@@ -303,13 +307,18 @@ _Contradiction = tuple[str, str, str, Scope]
 
 def _contradictions(page: Page, project: Row) -> Iterator[_Contradiction]:
     """What a page says of itself in two places that do not agree: rule, column, printed, row."""
-    scope = page.findings.of("projects", page.code)
+    scope = Scope(page.findings, "projects", page.code)
     progress, reports = project["progress_percent"], page.tables["progress_reports"]
     if reports and None not in (progress, newest := reports[-1]["progress_percent"]) and newest != progress:
         yield "progress_not_newest_report", "progress_percent", f"{progress:g} | {newest:g}", scope
     weights = [step["weight_percent"] for step in page.tables["plan_steps"]]
     if weights and None not in weights and abs(sum(weights) - 100) > 0.01 + sum(map(_rounded_off, weights)):
-        yield "weights_do_not_add_up", "weight_percent", f"{sum(weights):g}", page.findings.of("plan_steps", page.code)
+        yield (
+            "weights_do_not_add_up",
+            "weight_percent",
+            f"{sum(weights):g}",
+            Scope(page.findings, "plan_steps", page.code),
+        )
     year = project["fiscal_year_ce"]
     first_day, last_day = (f"{year - 1}-10-01", f"{year}-09-30") if year else ("", "9999")
     for place, report in enumerate(reports):

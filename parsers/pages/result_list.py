@@ -10,7 +10,7 @@ from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, Block, Label, Page, Record, Row, Text, Value
 from parsers.pages.shared import FIRST_LEVELS, KPI_CODE, PROJECT_CODE, QUARTERS
 from parsers.quarters import QuarterTable, join_narratives, quarter_rows
-from parsers.thai import arabic_digits
+from parsers.thai import ARABIC_DIGITS
 from parsers.values import number, parse_integer
 
 TABLES: Final = ("result_list_items", "result_list_links", "result_list_quarters")
@@ -62,7 +62,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     lines, starts = page.lines, _item_starts(page)
     above = lines[: starts[0]] if starts else lines
     (head,), _ = _HEAD.read([line for line in above if not is_boilerplate(line)], page)
-    page.code = arabic_digits(head.get("agency_code") or "")
+    page.code = (head.get("agency_code") or "").translate(ARABIC_DIGITS)
     if not page.code or not starts:
         page.code = ""
         return
@@ -71,15 +71,15 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     key = f"{page.code}/{list_name}" if list_name else page.code
     # a further page of a list goes on where the one before ended
     first = parse_integer(records[0].get("item_no") or "") if "?" in key else None
-    _ITEM.check_series(records, page.findings.of("result_list_items", key), first or 1)
+    _ITEM.check_series(records, Scope(page.findings, "result_list_items", key), first or 1)
     levels = [level for level in (head.get("level_1"), head.get("level_2")) if level]
     if not levels and not head.get("dimension_no"):
-        page.findings.of("result_list_items", key).add(
+        Scope(page.findings, "result_list_items", key).add(
             "part_missing", "dimension_no", None, "The list has no line of its dimension or of a level of the plan."
         )
     for record, (start, end) in zip(records, pairwise([*starts, len(lines)]), strict=True):
         item_no = _free_number(page, record, key)
-        scope = page.findings.of("result_list_items", f"{key}/{item_no}")
+        scope = Scope(page.findings, "result_list_items", f"{key}/{item_no}")
         identity = {"agency_code": page.code, "list_name": list_name, "item_no": item_no}
         _read_item(page, record, head, levels, identity, scope, _linked_codes(page, start, end))
         _read_quarters(page, record, identity, scope, tables)
@@ -143,7 +143,7 @@ def _free_number(page: Page, record: Record, key: str) -> int:
     item_no = parse_integer(record.get("item_no") or "") or 0
     used: set[int] = {row["item_no"] for row in page.tables["result_list_items"]}
     if item_no in used:
-        scope = page.findings.of("result_list_items", f"{key}/{item_no}")
+        scope = Scope(page.findings, "result_list_items", f"{key}/{item_no}")
         scope.add("duplicate_key", "item_no", record.first_line, "The later item got the next free number.")
         return max(used) + 1
     return item_no
@@ -159,7 +159,7 @@ def _read_item(
     links: list[tuple[str, str]],
 ) -> None:
     _ITEM.report_missing(record, scope)
-    heading = record.get("heading")
+    heading = record.get("heading") or None
     dimension = _DIMENSION.match(heading or "")
     if heading and not dimension:
         scope.add("heading_unreadable", "dimension_no", heading)
@@ -171,15 +171,15 @@ def _read_item(
             **identity,
             "heading": heading,
             "dimension_no": parse_integer(dimension[1]) if dimension else None,
-            "dimension_name": head.get("dimension"),
+            "dimension_name": head.get("dimension") or None,
             "kpi_code": next((code for kind, code in links if kind == "kpi"), None),
             "project_code": next((code for kind, code in links if kind == "project"), None),
-            "name": record.get("name"),
+            "name": record.get("name") or None,
             "strategy": strategy or " ".join(levels) or None,
-            "unit": record.get("unit"),
+            "unit": record.get("unit") or None,
             "target_value": number(record.get("target_value"), scope, "target_value"),
             "achieved_value": number(record.get("achieved_value"), scope, "achieved_value"),
-            "report": record.get("report"),
+            "report": record.get("report") or None,
         }
     )
     page.tables["result_list_links"] += [
@@ -208,17 +208,17 @@ def _strategy(page: Page, record: Record) -> str | None:
 
 
 def _read_quarters(page: Page, record: Record, identity: Row, scope: Scope, tables: list[QuarterTable]) -> None:
-    printed = {quarter: record.values.get(f"narrative_{quarter}") for quarter in range(1, 5)}
+    printed = {quarter: record.get(f"narrative_{quarter}") for quarter in range(1, 5)}
     narratives = {quarter: text or None for quarter, text in printed.items() if text is not None}
     quarters: list[Row] = []
     if "quarters" not in record.missing:
-        table = tables[int(record.values["quarters"] or 0)]
+        table = tables[int(record["quarters"] or 0)]
         if narratives and (lacking := [row[0] for row in table.rows if int(row[0]) not in narratives]):
             message = "Some of the headings of the quarters' reports are missing."
             scope.add("part_missing", "report", ", ".join(lacking), message)
-        if table.unit and table.unit != record.get("unit"):
-            scope.add("units_differ", "unit", f"{record.get('unit')} | {table.unit}")
-        about = page.findings.of("result_list_quarters", scope.key)
+        if table.unit and table.unit != (record.get("unit") or None):
+            scope.add("units_differ", "unit", f"{record.get('unit') or None} | {table.unit}")
+        about = Scope(page.findings, "result_list_quarters", scope.key)
         quarters = quarter_rows(table, about, identity)
     page.tables["result_list_quarters"] += join_narratives(quarters, narratives, identity)
 

@@ -8,7 +8,7 @@ from parsers.boilerplate import BOILERPLATE, NAVIGATION, is_boilerplate
 from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record, Row, Section, compiled, cut
 from parsers.quarters import TABLE
-from parsers.thai import ARABIC_DIGITS, arabic_digits
+from parsers.thai import ARABIC_DIGITS
 from parsers.values import number, parse_integer
 
 PROJECT_CODE: Final = f"{DIGIT}{{8}}-{DIGIT}{{4}}"
@@ -54,7 +54,7 @@ def begin(
     page.code = title.code
     for heading in sections.missing:
         page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
-    return title, sections.below, page.findings.of(table, title.code)
+    return title, sections.below, Scope(page.findings, table, title.code)
 
 
 def _find_title(
@@ -82,7 +82,7 @@ def _find_title(
     if not name:
         page.findings.add("part_missing", printed=head[end], message="The title has no name.")
     below = [line for line in head[end + 1 :] if line not in NAVIGATION]
-    return Title(name or None, arabic_digits(printed_code.strip()), below)
+    return Title(name or None, printed_code.strip().translate(ARABIC_DIGITS), below)
 
 
 def _is_above_title(line: str, page: Page, page_titles: Sequence[str]) -> bool:
@@ -141,7 +141,7 @@ def measures(record: Record, scope: Scope) -> Row:
     unit, unit_2 = unit_of(record, "unit"), unit_of(record, "unit_achieved")
     if unit != unit_2 and not {"target_value", "achieved_value"} & set(record.missing):
         scope.add("units_differ", "unit", f"{unit} | {unit_2}")
-    kpi_type = record.get("kpi_type")
+    kpi_type = record.get("kpi_type") or None
     if kpi_type and not any(map(str.isalpha, kpi_type)):  # the dead chart's 0
         scope.add("line_not_understood", "kpi_type", kpi_type)
         kpi_type = None
@@ -216,7 +216,7 @@ def strategy_rows(records: list[Record], scope: Scope, identity: Row) -> list[Ro
     plan: str | None = None
     above = ""
     for position, record in enumerate(records, 1):
-        printed = record.values
+        printed = record
         label = printed.get("level_label") or None
         code = (printed.get("first_code") or printed.get("strategy_code") or "").translate(ARABIC_DIGITS)
         name, name_en = (printed.get("name") or "").removesuffix("%").rstrip(), None

@@ -8,7 +8,7 @@ from parsers.findings import Scope
 from parsers.grammar import DIGIT, Block, Label, Page
 from parsers.pages.shared import KPI_CODE, PROJECT_CODE, without_mark
 from parsers.quarters import QuarterTable
-from parsers.thai import arabic_digits
+from parsers.thai import ARABIC_DIGITS
 from parsers.values import BUDDHIST_OFFSET, day, fiscal_year, number, parse_number, percent
 
 TABLES: Final = ("projects", "project_kpis")
@@ -50,29 +50,29 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     ]
     (record,), _ = _RECORD.read(lines, page)
     code = record.get("project_code")
-    if code is None:
-        page.leave(line for name in record.values for line in record.lines(name))
+    if not code:
+        page.leave(line for name in record for line in record.lines(name))
         return
-    page.code = arabic_digits(code)
-    scope = page.findings.of("projects", page.code)
+    page.code = code.translate(ARABIC_DIGITS)
+    scope = Scope(page.findings, "projects", page.code)
     _RECORD.report_missing(record, scope)
     values = {item.name: _value(record.get(item.name)) for item in _RECORD.items}
     project = _project(page, values, scope)
     page.tables["projects"].append(project)
     for found in above:
-        if found[1] and arabic_digits(found[1]) != page.code:
+        if found[1] and found[1].translate(ARABIC_DIGITS) != page.code:
             scope.add("code_contradicts", "project_code", found[1])
         if found[2] and parse_number(found[2]) != project["progress_percent"]:
             scope.add("progress_printed_twice", "progress_percent", f"{found[2]} | {values['progress_percent'] or ''}")
-    if kpi_code := arabic_digits(values["kpi_code"] or ""):
+    if kpi_code := (values["kpi_code"] or "").translate(ARABIC_DIGITS):
         if not re.fullmatch(KPI_CODE, kpi_code):
-            page.findings.of("project_kpis", page.code).add("code_shape", "kpi_code", values["kpi_code"])
+            Scope(page.findings, "project_kpis", page.code).add("code_shape", "kpi_code", values["kpi_code"])
         no_measures = dict.fromkeys(("name", "unit", "target_value", "achieved_value", "kpi_type", "kpi_level"))
         page.tables["project_kpis"].append({"project_code": page.code, "kpi_code": kpi_code, **no_measures})
 
 
 def _value(printed: str | None) -> str | None:
-    return None if printed is None or _IS_NOT_SET.fullmatch(printed) else printed
+    return None if not printed or _IS_NOT_SET.fullmatch(printed) else printed
 
 
 def _project(page: Page, values: dict[str, str | None], scope: Scope) -> dict[str, Any]:

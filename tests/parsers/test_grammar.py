@@ -2,7 +2,7 @@
 
 import pytest
 
-from parsers.findings import Findings
+from parsers.findings import Findings, Scope
 from parsers.grammar import Block, Label, Page, Section, Text, Value, cut
 
 VISITS = Block(
@@ -77,7 +77,7 @@ def test_a_line_that_is_nobodys_ends_no_record() -> None:
 def test_gaps_and_repeats_in_a_series_are_said() -> None:
     page = new_page([])
     records, _ = VISITS.read([*VISIT, "Visit 3", *VISIT[1:]], page)
-    VISITS.check_series(records, page.findings.of("visits", "x"))
+    VISITS.check_series(records, Scope(page.findings, "visits", "x"))
     assert [finding["printed"] for finding in page.findings] == ["1, 3"]
 
 

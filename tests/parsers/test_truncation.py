@@ -42,28 +42,32 @@ WHOLE = {
 }
 
 
+def _is_cut_off(source: bytes) -> bool:
+    return is_cut_off(source, source.translate(bytes(range(256)).lower(), bytes(range(128, 256))))
+
+
 @pytest.mark.parametrize("page", CUT)
 def test_a_page_that_ends_too_early_is_cut_off(page: str) -> None:
-    assert is_cut_off(CUT[page].encode())
+    assert _is_cut_off(CUT[page].encode())
 
 
 @pytest.mark.parametrize("page", WHOLE)
 def test_a_page_that_ends_as_it_does_elsewhere_is_whole(page: str) -> None:
-    assert not is_cut_off(WHOLE[page].encode())
+    assert not _is_cut_off(WHOLE[page].encode())
 
 
 @pytest.mark.parametrize("letters", [1, 2])
 @pytest.mark.parametrize("end", ["", "</body></html>"])
 def test_half_a_letter_at_the_end_is_a_cut(letters: int, end: str) -> None:
     source = "<html><body><p>ก</p><p>ข</p>".encode() + "ค".encode()[:letters] + end.encode()
-    assert is_cut_off(decode(source).source)
+    assert _is_cut_off(decode(source).source)
 
 
 @pytest.mark.parametrize("page", sorted(FIXTURES.glob("*.html")), ids=lambda page: page.stem)
 def test_a_saved_page_is_whole_and_its_first_half_is_not(page: Path) -> None:
     source = decode(page.read_bytes()).source.lower()
-    assert not is_cut_off(source)
-    assert is_cut_off(source[: len(source) // 2])
+    assert not _is_cut_off(source)
+    assert _is_cut_off(source[: len(source) // 2])
 
 
 @pytest.mark.parametrize("lines", [KPI, PROJECT], ids=["kpi", "project"])
@@ -74,7 +78,7 @@ def test_a_page_of_paragraphs_is_cut_off_wherever_it_ends(lines: list[str], end:
     ends = [found.start() + 1 for found in re.finditer(rb"[^>\s]", source[500 : source.rindex(b"</p>")])]
     for place in ends[:: max(1, len(ends) // 60)]:
         if b">" not in source[500 + place : 500 + place + 2]:
-            assert is_cut_off(source[: 500 + place] + end.encode())
+            assert _is_cut_off(source[: 500 + place] + end.encode())
 
 
 def test_only_a_whole_head_promises_an_end() -> None:
@@ -89,6 +93,6 @@ def test_only_a_whole_head_promises_an_end() -> None:
 def test_a_long_page_costs_no_more_than_its_length(piece: str) -> None:
     source = piece.encode() * 200_000
     start = time.process_time()
-    is_cut_off(source)
+    is_cut_off(source, source)
     is_open(source)
     assert time.process_time() - start < 2
