@@ -5,14 +5,13 @@ Partnership's guide to red flags describes them: what is seen, why it is a risk,
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -35,8 +34,11 @@ NEEDED: Final[dict[str, tuple[str, ...]]] = {
 }
 """The tables that `red_flags` needs, in the order of its arguments, and their columns."""
 
-CHOSEN_CHANGES: Final = pc.field("meaning").isin(
-    ["new_report", "report_edited", "progress_up", "progress_down", "target_moved"]
+_LATE: Final = ("backdated", "report_inserted")
+_UNREPORTED: Final = ("progress_without_report", "jump_to_100_without_report")
+_MOVED: Final = ("target_lowered", "target_raised")
+CHOSEN_CHANGES: Final = pc.field("detail").isin([*_LATE, *_UNREPORTED, *_MOVED]) | pc.field("meaning").isin(
+    ["new_report", "progress_up", "progress_down"]
 )
 """The rows of `changes` that rules read."""
 
@@ -52,24 +54,30 @@ Row = dict[str, Any]
 
 
 class Flag(NamedTuple):
-    """One finding of a rule. evidence: rows, each as JSON; printed: what it says, for people."""
+    """One finding of a rule. evidence: a JSON array of rows; printed: what it says, for people."""
 
     project_code: str
     harvest_id: str | None
-    evidence: list[str]
+    evidence: str
     printed: str
+
+
+_FLAGS: Final = pa.schema([(name, pa.string()) for name in Flag._fields])
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. severity: as of changes: `critical`, `major` or `minor`; find: the facts → its flags, in any order."""
+    """One rule. severity: as of changes: `critical`, `major` or `minor`; find: the facts → its flags.
+
+    A rule that flags every change of a kind gives them as a table with the columns of `Flag`: they are the most.
+    """
 
     severity: str
     title: str
     title_th: str
     reason: str
     reason_th: str
-    find: Callable[["Facts"], Iterator[Flag]]
+    find: Callable[["Facts"], Iterator[Flag] | pa.Table]
 
 
 RULES: Final[dict[str, Rule]] = {}
@@ -77,7 +85,7 @@ RULES: Final[dict[str, Rule]] = {}
 
 
 def _rule(severity: str, title_th: str, reason: str, reason_th: str) -> Callable[[Any], Any]:
-    def register(find: Callable[["Facts"], Iterator[Flag]]) -> Callable[["Facts"], Iterator[Flag]]:
+    def register(find: Any) -> Any:
         title = (find.__doc__ or "").removesuffix(".")
         RULES[find.__name__] = Rule(severity, title, title_th, reason, reason_th, find)
         return find
@@ -95,7 +103,7 @@ class Facts:
         self.day = day
         self.projects: list[Row] = tables["projects"].to_pylist()
         self.versions = {row["project_code"]: row["version_harvest_id"] for row in self.projects}
-        self.reports = _in_order(tables["progress_reports"], "report_index")
+        self.reports = tables["progress_reports"].combine_chunks()
         self._tables = tables
 
     @cached_property
@@ -136,24 +144,25 @@ class Facts:
 def red_flags(tables: list[pa.Table], day: date) -> pa.Table:
     """The flags of all rules for the projects of a state, in the order of rule, project and place.
 
-    tables: those of NEEDED, or only their columns in it; day: of the state
+    tables: those of NEEDED, or only their columns in it, in the order of their keys; day: of the state
     """
     facts, schema = Facts(dict(zip(NEEDED, tables, strict=True)), day), arrow_schemas()["red_flags"]
+    order = [("project_code", "ascending"), ("harvest_id", "ascending"), ("printed", "ascending")]
     parts = [schema.empty_table()]
     for name in sorted(RULES):
-        flags = [flag for flag in RULES[name].find(facts) if flag.project_code in facts.versions]
-        flags.sort(key=lambda one: (one.project_code, one.harvest_id or "", one.printed))
-        codes = [flag.project_code for flag in flags]
+        found = RULES[name].find(facts)
+        flags = found if isinstance(found, pa.Table) else pa.Table.from_pylist([one._asdict() for one in found], _FLAGS)
+        flags = _of_projects(flags, pa.array(facts.versions, pa.string()))
+        places = flags.set_column(1, "harvest_id", pc.fill_null(flags["harvest_id"], ""))
+        flags = flags.take(pc.sort_indices(places, order))
+        codes = flags["project_code"].to_pylist()
         columns = {
-            "rule": [name] * len(flags),
-            "project_code": codes,
-            "flag_no": [number for _, same in groupby(codes) for number, _ in enumerate(same, 1)],
-            "severity": [RULES[name].severity] * len(flags),
-            "harvest_id": [flag.harvest_id for flag in flags],
-            "evidence": [f"[{', '.join(flag.evidence)}]" for flag in flags],
-            "printed": [flag.printed for flag in flags],
+            **dict(zip(_FLAGS.names, flags.columns, strict=True)),
+            "rule": pa.repeat(name, len(flags)),
+            "flag_no": pa.array([number for _, same in groupby(codes) for number, _ in enumerate(same, 1)], pa.int64()),
+            "severity": pa.repeat(RULES[name].severity, len(flags)),
         }
-        parts.append(pa.table(columns, schema))
+        parts.append(pa.table({column: columns[column] for column in schema.names}).cast(schema))
     return pa.concat_tables(parts).combine_chunks()
 
 
@@ -166,13 +175,12 @@ def red_flags(tables: list[pa.Table], day: date) -> pa.Table:
     "Work is made to look reported in time. The store has the portal as it was that night, without the report.",
     "ทำให้งานดูเหมือนรายงานทันเวลา แต่ข้อมูลที่เก็บไว้ในคืนนั้นไม่มีรายงานนี้",
 )
-def backdated_report(facts: Facts) -> Iterator[Flag]:
+def backdated_report(facts: Facts) -> pa.Table:
     """A report was dated before a night that did not show it."""
-    rows = facts.changes(details=("backdated", "report_inserted"))
-    for row in rows.select(["project_code", "harvest_id", "table", "key", "after"]).to_pylist():
-        values = orjson.loads(row["after"] or "{}")
-        printed = f"{values.get('reported_on_date')} {values.get('progress_percent', '')} %".strip()
-        yield Flag(row["project_code"], row["harvest_id"], [_evidence(row)], printed)
+    rows = facts.changes(details=_LATE)
+    day, percent = (_value_in(rows["after"], name) for name in ("reported_on_date", "progress_percent"))
+    printed = pc.binary_join_element_wise(pc.fill_null(day, "None"), pc.fill_null(percent, ""), "%", " ")
+    return _flag_each(rows, printed)
 
 
 @_rule(
@@ -181,10 +189,11 @@ def backdated_report(facts: Facts) -> Iterator[Flag]:
     "A percentage that nobody accounts for: the figure was typed over, and no report says what was done.",
     "ตัวเลขที่ไม่มีผู้อธิบาย มีการแก้ตัวเลขโดยไม่มีรายงานว่าทำสิ่งใด",
 )
-def progress_without_report(facts: Facts) -> Iterator[Flag]:
+def progress_without_report(facts: Facts) -> pa.Table:
     """Progress rose without a report."""
-    for row in facts.changes(details=("progress_without_report", "jump_to_100_without_report")).to_pylist():
-        yield Flag(row["project_code"], row["harvest_id"], [_evidence(row)], f"{row['before']} % → {row['after']} %")
+    rows = facts.changes(details=_UNREPORTED)
+    before, after = (pc.fill_null(rows[name], "None") for name in ("before", "after"))
+    return _flag_each(rows, pc.binary_join_element_wise(before, " % → ", after, " %", ""))
 
 
 @_rule(
@@ -202,8 +211,8 @@ def reports_in_one_night(facts: Facts) -> Iterator[Flag]:
     entered = _by_project(_of_projects(added, pa.array([row["project_code"] for row in found], pa.string())))
     for night in found:
         code, harvest_id = night["project_code"], night["harvest_id"]
-        rows = [_evidence(row) for row in entered[code] if row["harvest_id"] == harvest_id]
-        yield Flag(code, harvest_id, rows, f"{len(rows)} reports")
+        rows = [row for row in entered[code] if row["harvest_id"] == harvest_id]
+        yield Flag(code, harvest_id, _evidence(rows), f"{len(rows)} reports")
 
 
 @_rule(
@@ -214,7 +223,7 @@ def reports_in_one_night(facts: Facts) -> Iterator[Flag]:
 )
 def target_moved_to_result(facts: Facts) -> Iterator[Flag]:
     """A target was moved to the result."""
-    for row in facts.changes(details=("target_lowered", "target_raised")).to_pylist():
+    for row in facts.changes(details=_MOVED).to_pylist():
         projects = [row["project_code"]] if row["project_code"] else _projects_of(facts, row["kpi_code"])
         before, after = float(row["before"]), float(row["after"])
         for code in projects:
@@ -224,7 +233,7 @@ def target_moved_to_result(facts: Facts) -> Iterator[Flag]:
             less, result = target_direction(indicator["unit"]) == "less", indicator["result"]
             if (before < result <= after) if less else (before > result >= after):
                 printed = f"{row['before']} → {row['after']}, result {result:g}"
-                yield Flag(code, row["harvest_id"], [_evidence(row)], printed)
+                yield Flag(code, row["harvest_id"], _evidence([row]), printed)
 
 
 # --- rules about what stands there now ----------------------------------------------------------------------------
@@ -283,7 +292,7 @@ def complete_with_unspent_budget(facts: Facts) -> Iterator[Flag]:
             continue
         if spent < received * (1 - UNSPENT_SHARE):
             printed = f"{spent:,.2f} of {received:,.2f} baht"
-            yield Flag(row["project_code"], row["version_harvest_id"], [_project(row["project_code"])], printed)
+            yield Flag(row["project_code"], row["version_harvest_id"], _project(row["project_code"]), printed)
 
 
 @_rule(
@@ -321,7 +330,7 @@ def silent_before_year_end(facts: Facts) -> Iterator[Flag]:
         reported = last.get(row["project_code"])
         if facts.day >= end and (reported is None or reported.date() < end - timedelta(days=SILENT_DAYS)):
             printed = f"last report {reported.date()}" if reported else "no report"
-            yield Flag(row["project_code"], row["version_harvest_id"], [_project(row["project_code"])], printed)
+            yield Flag(row["project_code"], row["version_harvest_id"], _project(row["project_code"]), printed)
 
 
 @_rule(
@@ -334,7 +343,7 @@ def weights_not_100(facts: Facts) -> Iterator[Flag]:
     """The plan's weights do not add up to 100."""
     for code, weight in facts.plan_weights.items():
         if weight is not None and abs(weight - 100) > _TOLERANCE:
-            yield Flag(code, facts.versions.get(code), [_project(code)], f"{round(weight, 4):g} %")
+            yield Flag(code, facts.versions.get(code), _project(code), f"{round(weight, 4):g} %")
 
 
 @_rule(
@@ -367,11 +376,7 @@ def progress_fell_and_returned(facts: Facts) -> Iterator[Flag]:
         elif code in fallen and float(row["after"]) >= float(fallen[code]["before"]):
             fell = fallen.pop(code)
             printed = f"{fell['before']} % → {fell['after']} % → {row['after']} %"
-            yield Flag(code, row["harvest_id"], [_evidence(fell), _evidence(row)], printed)
-
-
-def _in_order(table: pa.Table, place: str) -> pa.Table:
-    return table.sort_by([("project_code", "ascending"), (place, "ascending")]).combine_chunks()
+            yield Flag(code, row["harvest_id"], _evidence([fell, row]), printed)
 
 
 def _of_projects(table: pa.Table, codes: pa.Array | pa.ChunkedArray) -> pa.Table:
@@ -398,22 +403,35 @@ def _by_project(table: pa.Table) -> dict[str, list[Row]]:
     return dict(found)
 
 
+def _flag_each(changes: pa.Table, printed: pa.ChunkedArray) -> pa.Table:
+    """A flag for each of some changes, which is its own evidence."""
+    evidence = pc.binary_join_element_wise('[{"table": "', changes["table"], '", "key": ', changes["key"], "}]", "")
+    return pa.table([changes["project_code"], changes["harvest_id"], evidence, printed], schema=_FLAGS)
+
+
+def _value_in(rows: pa.ChunkedArray, column: str) -> pa.ChunkedArray:
+    """The value of a column in whole rows as the table of changes has them; null where they have none."""
+    return pc.struct_field(pc.extract_regex(rows, rf'"{column}": "?(?P<value>[^",}}]+)'), "value")
+
+
+def _evidence(changes: Iterable[Row]) -> str:
+    return f"[{', '.join([_row(row['table'], row['key']) for row in changes])}]"
+
+
 def _row(table: str, key: str) -> str:
     """A row as evidence. key: as JSON, as the table of changes has it"""
     return f'{{"table": "{table}", "key": {key}}}'
 
 
-def _evidence(change: Row) -> str:
-    return _row(change["table"], change["key"])
-
-
 def _project(code: str) -> str:
-    return _row("projects", f'{{"project_code": "{code}"}}')
+    key = f'{{"project_code": "{code}"}}'
+    return f"[{_row('projects', key)}]"
 
 
 def _of_state(facts: Facts, code: str, reports: list[Row], printed: str) -> Flag:
     keys = [f'{{"project_code": "{row["project_code"]}", "report_index": {row["report_index"]}}}' for row in reports]
-    return Flag(code, facts.versions.get(code), [_row("progress_reports", key) for key in keys], printed)
+    evidence = ", ".join([_row("progress_reports", key) for key in keys])
+    return Flag(code, facts.versions.get(code), f"[{evidence}]", printed)
 
 
 def _projects_of(facts: Facts, kpi_code: str) -> list[str]:

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 import pyarrow.parquet as pq
 
 from pipeline.schema.columns import TABLES, Column, ColumnType
@@ -81,7 +82,7 @@ def index_of(folder: Path, harvest_id: str, portal: str, hashes: FileHashes | No
     changes = {"changes": _nights_of_changes(file)} if file in files else {}
     night = f"{harvest_day(harvest_id)}"
     content = {"portal": portal, "harvest_id": harvest_id, "night": night, "tables": tables, **changes}
-    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def _nights_of_changes(file: Path) -> list[dict[str, Any]]:

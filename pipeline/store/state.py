@@ -258,7 +258,7 @@ class State:
     def rows(self, owner: str, names: Sequence[str], pages: Family) -> dict[str, pa.Table]:
         """The facts of some pages, by code, read from the harvests that hold their versions; a project's two pages merged."""
         wanted: dict[str, set[str]] = {}
-        for rows in pages.values():
+        for rows in pages.values() if names else ():
             for page in rows:
                 wanted.setdefault(page.version_harvest_id, set()).add(page.page_key)
         parts = [
@@ -320,24 +320,22 @@ class State:
     def _findings(self) -> pa.Table:
         """The findings of the versions in force, and those that this harvest made."""
         schema = arrow_schemas()["findings"]
-        known = _keys_by_version(live_pages(self._base_pages))
-        wanted = _keys_by_version(self.live)
-        in_base = {id_: keys & known.get(id_, frozenset()) for id_, keys in wanted.items() if id_ != self.harvest_id}
-        wanted |= {id_: wanted[id_] - keys for id_, keys in in_base.items()}
+        places = _places(self.live)
+        of_base = pc.and_(
+            pc.is_in(places, value_set=_places(live_pages(self._base_pages))),
+            pc.not_equal(self.live["version_harvest_id"], self.harvest_id),
+        )
+        wanted = _keys_by_version(self.live.filter(pc.invert(of_base)))
         wanted[self.harvest_id] = frozenset(self.pages["page_key"].to_pylist())
         parts = [
             _of_pages(read_as(self._file(id_, "findings"), schema), keys, lasting_only=id_ != self.harvest_id)
             for id_, keys in sorted(wanted.items())
-            if keys
         ]
         if self._base is not None:
-            found = read_as(self._base / "findings.parquet", schema)
-            parts += [
-                _of_pages(found.filter(pc.equal(found["harvest_id"], id_)), keys, lasting_only=True)
-                for id_, keys in in_base.items()
-                if keys
-            ]
-        return _sorted(pa.concat_tables(parts).cast(schema), "findings") if parts else schema.empty_table()
+            found = _lasting(read_as(self._base / "findings.parquet", schema))
+            place = _joined(found["harvest_id"], found["page_key"])
+            parts.append(found.filter(pc.is_in(place, value_set=places.filter(of_base))))
+        return _sorted(pa.concat_tables(parts).cast(schema), "findings")
 
 
 def _needed(spec: Derived, sources: Mapping[str, pa.Table | Path]) -> list[pa.Table]:
@@ -390,9 +388,12 @@ def _keys_by_version(pages: pa.Table) -> dict[str, frozenset[str]]:
 
 def _of_pages(findings: pa.Table, keys: Collection[str], *, lasting_only: bool) -> pa.Table:
     """The findings of some pages. lasting_only: without those that hold for one harvest only"""
-    if lasting_only:
-        findings = findings.filter(pc.invert(pc.is_in(findings["rule"], value_set=pa.array(OF_ONE_HARVEST))))
+    findings = _lasting(findings) if lasting_only else findings
     return findings.filter(pc.is_in(findings["page_key"], value_set=pa.array(sorted(keys), pa.string())))
+
+
+def _lasting(findings: pa.Table) -> pa.Table:
+    return findings.filter(pc.invert(pc.is_in(findings["rule"], value_set=pa.array(OF_ONE_HARVEST))))
 
 
 def live_pages(pages: pa.Table) -> pa.Table:
@@ -410,6 +411,11 @@ def _of_same(pages: pa.Table, base: pa.Table, owner: str, name: str) -> pa.Chunk
 def _joined(harvest_ids: pa.ChunkedArray | pa.Scalar, page_keys: pa.ChunkedArray) -> pa.ChunkedArray:
     """Harvest and page as one text; null where there is no harvest."""
     return pc.binary_join_element_wise(harvest_ids, page_keys, "/")
+
+
+def _places(pages: pa.Table) -> pa.ChunkedArray:
+    """The harvest of each page's version, and the page, as one text."""
+    return _joined(pages["version_harvest_id"], pages["page_key"])
 
 
 def _with_column(table: pa.Table, name: str, values: pa.ChunkedArray) -> pa.Table:
