@@ -6,6 +6,7 @@ Rows are read and written block by block, so a large state needs no more memory 
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -121,8 +122,7 @@ def _sqlite(tables: _Tables, id_: str, out: Path) -> list[str]:
     types = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL"}
     import sqlite3
 
-    connection = sqlite3.connect(out / f"bma-progress-{id_}.sqlite")
-    with connection:
+    with closing(sqlite3.connect(out / f"bma-progress-{id_}.sqlite")) as connection, connection:
         for name, table in counted(TABLES.items(), "tables written"):
             columns = [
                 f'"{column.name}" {types.get(column.type, "TEXT")}{" NOT NULL" if column.required else ""}'
@@ -132,7 +132,6 @@ def _sqlite(tables: _Tables, id_: str, out: Path) -> list[str]:
             places = ", ".join("?" * len(table.columns))
             texts = (tuple(map(_sqlite_value, row)) for row in tables.rows(name))
             connection.executemany(f'INSERT INTO "{name}" VALUES ({places})', texts)  # noqa: S608 - names of ours
-    connection.close()
     return []
 
 

@@ -15,6 +15,7 @@ from pipeline.errors import StoreBusyError, StoreDamagedError, StoreError, first
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
+_RETRIES: Final = 4
 _NO_BUCKET: Final = "NoSuchBucket"
 _MACHINE_ROLE: Final = "169.254.169.254"
 """Where the library asks for a cloud machine's own credentials once it has found no others."""
@@ -114,7 +115,7 @@ class ObjectStorage:
             return from_url(
                 self.url,
                 client_options={"allow_http": endpoint.startswith("http://"), "timeout": "120s"},
-                retry_config={"max_retries": 4, "retry_timeout": timedelta(seconds=60)},
+                retry_config={"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=60)},
             )
         except Exception as error:  # noqa: BLE001 - obstore's errors have no common parent that says "not usable"
             raise StoreError(

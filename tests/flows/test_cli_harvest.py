@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -101,7 +101,7 @@ def test_prefect_shows_batches_coverage_and_changes(
             page.write_text("<html><body>ปิดปรับปรุงระบบชั่วคราว</body></html>", encoding="utf-8")
         done = run(environment, "harvest", "--portal", portal.url, "--data", data, "--rate", 1000)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
-    with sqlite3.connect(Path(environment["PREFECT_HOME"]) / "prefect.db") as prefect:
+    with closing(sqlite3.connect(Path(environment["PREFECT_HOME"]) / "prefect.db")) as prefect:
         like = f"127.0.0.1:{portal.url.rpartition(':')[2]} 2%"
         (flow_run,) = prefect.execute("SELECT id, state_name FROM flow_run WHERE name LIKE ?", [like])
         assert flow_run[1] == "HeldBack", done.stderr

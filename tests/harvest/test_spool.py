@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ _PAGE = SpooledPage(
 
 def committed(file: Path) -> list[str]:
     """The keys of the pages that would be there after a kill at this moment."""
-    with sqlite3.connect(file) as other:
+    with closing(sqlite3.connect(file)) as other:
         return [key for (key,) in other.execute("SELECT page_key FROM pages ORDER BY page_key")]
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -265,7 +265,7 @@ def test_a_failed_harvest_is_sent_and_shown_by_status(prefect_environment: dict[
     assert len(left) > 20
     assert all(TOKEN.encode() not in path.read_bytes() for path in left)
     home = Path(prefect_environment["PREFECT_HOME"])
-    with sqlite3.connect(home / "prefect.db") as prefect:
+    with closing(sqlite3.connect(home / "prefect.db")) as prefect:
         assert TOKEN not in "\n".join(prefect.iterdump())
 
 

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def test_every_format_holds_every_value(three_nights: Path, exports: Path, name:
     assert expected
     columns = TABLES[name].columns
 
-    with sqlite3.connect(next((exports / "sqlite").iterdir())) as lite:
+    with closing(sqlite3.connect(next((exports / "sqlite").iterdir()))) as lite:
         rows = lite.execute(f'SELECT * FROM "{name}"').fetchall()
     times = {i for i, column in enumerate(columns) if column.type in ("date", "instant")}
     assert [

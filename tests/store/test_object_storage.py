@@ -260,6 +260,7 @@ def test_an_address_that_is_none_and_a_server_that_is_away(
     with pytest.raises(StoreError, match="s3://no-such-bucket/x names a bucket that does not exist"):
         open_archive("s3://no-such-bucket/x")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("pipeline.store.object_storage._RETRIES", 0)  # their pauses would be most of this test
     with pytest.raises(SystemExit) as ended:
         main(["status", "--data", f"{url}-away"])
     assert ended.value.code == 2
