@@ -44,8 +44,12 @@ class Supervisor:
         self._said = ""
 
     async def begin(self) -> None:
-        """Say when the next harvest is due; drop the runs that were due while the service was down, and make up for them."""
+        """Say how the newest harvest ended and when the next is due; drop runs that were due meanwhile, and make up for them."""
         zone = self._schedule.timezone
+        if ids := self._store.harvest_ids():  # its process may have ended it after the service was killed
+            newest = self._store.manifest(ids[-1])
+            how = "published" if newest["published"] else f"HELD BACK ({newest['held_back']})"
+            say(f"the newest harvest of {self._settings.portal} is {ids[-1]}: {how}")
         (upcoming,) = await self._schedule.get_dates(n=1)
         say(f"the next harvest of {self._settings.portal} is due at {upcoming:%Y-%m-%d %H:%M} ({zone})")
         await drop_overdue(self._deployment_id)

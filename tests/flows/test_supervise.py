@@ -131,6 +131,9 @@ def test_a_missed_time_is_answered_once(
                 assert run_harvest(run)
                 run.close()
             asyncio.run(supervisor(settings).begin())
+            assert (
+                f"the newest harvest of {portal.url} is {answers:%Y%m%dT%H%M%SZ}: published" in capsys.readouterr().out
+            )
     assert begun == [("a missed harvest", due)]
 
 
