@@ -4,20 +4,22 @@ import gc
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 
-class _Hidden(MetaPathFinder):
+class _Hidden:
     """Finds that one module is not installed, and leaves every other to the usual finders."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+        self, fullname: str, path: Sequence[str] | None, target: "ModuleType | None" = None
+    ) -> "ModuleSpec | None":
         """Raise ModuleNotFoundError for the module."""
         if fullname == self._name:
             raise ModuleNotFoundError(f"{fullname} is not imported for what does without", name=fullname)
@@ -54,3 +56,10 @@ def import_arrow_without_pandas() -> None:
             import pyarrow as pa
 
             pa.scalar(0)
+
+
+def import_httpx_without_its_command() -> None:
+    """Import httpx without its command `httpx`, for which it would import rich and pygments where they are installed."""
+    if "httpx" not in sys.modules:
+        with hidden("pygments"):
+            import httpx  # noqa: F401

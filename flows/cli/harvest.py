@@ -21,6 +21,7 @@ from flows.cli.options import (
     runner_option,
 )
 from flows.cli.output import counts_text
+from flows.startup import import_httpx_without_its_command
 from pipeline.plain_text import complain, say
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def harvest(
         )
     for sentence in unencrypted(settings):
         complain(sentence)
+    import_httpx_without_its_command()
     from flows.run import harvest_runner
     from pipeline.harvest.run_report import report_text
 
