@@ -7,9 +7,13 @@ import pytest
 from hypothesis import settings
 from pytest_socket import socket_allow_hosts
 
+from flows.startup import collect_garbage_rarely
+
 # a loaded machine is no fault of the code, and the suite tries the same examples every time
 settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 settings.load_profile("suite")
+
+collect_garbage_rarely()  # as the commands do
 
 # the suite starts several hundred commands: without stored bytecode each compiles all modules of the project anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -34,7 +38,9 @@ def fixtures_html() -> Path:
 @pytest.fixture(scope="session")
 def prefect_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment for commands that run flows: one home of Prefect's, whose database is made once."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "BMA_"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "BMA_", "DASK_"))
+    }
     return {**environment, "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from flows.startup import collect_garbage_rarely
 
-_REST: Final = timedelta(seconds=5)
+_REST: Final = timedelta(seconds=20)
 
 
 def run(port: int) -> None:
@@ -64,7 +64,7 @@ def _leave_worker_out() -> None:
 
 
 def _slow_worker_down() -> None:
-    """Have the worker look for work, and say that it lives, every few seconds."""
+    """Have the worker look for work, and say that it lives, three times a minute."""
     from prefect.server.api import background_workers, server
 
     worker, docket = vars(background_workers)["Worker"], vars(server)["Docket"]

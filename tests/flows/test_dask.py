@@ -34,7 +34,7 @@ sys.modules["parsers"] = sys.modules["pipeline"] = sys.modules["flows"] = None
 from distributed.cli.dask_worker import main
 main(sys.argv[1:])
 """
-PROJECTS = 400
+PROJECTS = 240
 RATE = 90.0
 BLOCK_PAGE = b"<html><body><h1>Request Rejected</h1><p>The requested URL was rejected. Support ID: 1</p></body></html>"
 OF_THE_RUN = {"harvest_id", "outcome_since", "version_harvest_id", "body_harvest_id", "record_body_harvest_id"} | {
@@ -57,7 +57,7 @@ def misbehaving() -> FaultyPortal:
     portal = FaultyPortal({**lists, **projects}, robots="User-agent: *\nDisallow: /secret/\n")
     chance = random.Random(7)
     for number, path in enumerate(sorted(projects)):
-        if number in (5, 250, 399):
+        if number in (5, 150, 239):
             portal.always(path, reset)
         elif chance.random() < 0.3:
             portal.script(path, *chance.choices([reset, truncated, cut, status(503), page(BLOCK_PAGE)], k=2))
@@ -109,7 +109,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing(tmp_path: Path, prefect_env
         command += ["--data", str(data), "--rate", str(RATE), "--runner", "dask", "--dask-address", address]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as harvest:
             deadline = time.monotonic() + 120
-            while len(portal.log) < 250 or not kept_pages(data):
+            while len(portal.log) < 150 or not kept_pages(data):
                 assert harvest.poll() is None, harvest.communicate()
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
@@ -159,7 +159,9 @@ def test_stored_pages_are_read_again_on_the_cluster_as_they_are_here(
 
         done = replay()  # the workers run in another folder
         alien = [sys.executable, "-c", WITHOUT_PACKAGE, address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-        with subprocess.Popen(alien, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as worker:
+        with subprocess.Popen(
+            alien, cwd=tmp_path, env=prefect_environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as worker:
             assert worker.stdout
             assert any(b"Registered to" in line for line in worker.stdout)
             refused = replay()

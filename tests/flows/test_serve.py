@@ -8,18 +8,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from support.ports import free_port
+from support.prefect_api import answer_of
 
 from flows.cli import main
-from flows.prefect_.server import SECRET_FILE
+from flows.prefect_.server import SECRET_FILE, prefect_server
+from pipeline.errors import BmaProgressError
 from pipeline.harvest import run as harvest_run
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.result import Scope
@@ -100,7 +100,7 @@ def _what_others_reach(api: str, secret: Path, ran: Path) -> tuple[tuple[str, st
         command = {"request": {"settings": {"notify_command": ["touch", str(ran)]}}}
         create = partial(prefect.post, f"/deployments/{deployment['id']}/create_flow_run")
         wanted = (overdue, {"state": {"type": "SCHEDULED"}, "parameters": command})
-        runs = [_answer(partial(create, json=content))["id"] for content in wanted]
+        runs = [answer_of(partial(create, json=content))["id"] for content in wanted]
         late, refused = (_end(prefect, run) for run in runs)
     return late, refused
 
@@ -108,23 +108,11 @@ def _what_others_reach(api: str, secret: Path, ran: Path) -> tuple[tuple[str, st
 def _end(prefect: httpx.Client, run: str) -> tuple[str, str]:
     """The type and the name of the state in which a flow run ends."""
     for _ in range(600):
-        state = _answer(partial(prefect.get, f"/flow_runs/{run}"))
+        state = answer_of(partial(prefect.get, f"/flow_runs/{run}"))
         if state["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
             break
         time.sleep(0.1)
     return state["state_type"], state["state_name"]
-
-
-def _answer(ask: Callable[[], httpx.Response]) -> dict[str, Any]:
-    """What the server says; it answers 503 while its database is locked, and its own clients ask again."""
-    for _ in range(30):
-        answer = ask()
-        if answer.status_code != 503:
-            break
-        time.sleep(1)
-    assert answer.is_success, answer.text
-    content: dict[str, Any] = answer.json()
-    return content
 
 
 def _second_servers(service: int) -> list[str]:
@@ -192,13 +180,10 @@ def test_a_port_that_another_program_has_is_one_sentence(tmp_path: Path) -> None
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
-        command = [Path(sys.executable).with_name("bma-progress"), "serve", "--portal", "http://127.0.0.1:9"]
-        command += ["--data", tmp_path / "store", "--port", str(other.getsockname()[1])]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
-    assert done.returncode == 2
-    assert "no server can listen at 127.0.0.1:" in done.stderr
-    assert "(Address already in use); name another --port" in done.stderr
+        port = other.getsockname()[1]
+        sentence = rf"^no server can listen at 127\.0\.0\.1:{port} \(Address already in use\); name another --port$"
+        with pytest.raises(BmaProgressError, match=sentence), prefect_server(tmp_path, port):
+            pass
 
 
 def test_a_server_that_is_not_there_costs_no_harvest(tmp_path: Path) -> None:
