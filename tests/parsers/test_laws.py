@@ -1,6 +1,6 @@
 """The parser's laws, by Hypothesis: what is printed is read back, whatever the markup; and whatever the bytes, a verdict.
 
-The suite runs the same examples every time. `LAW_EXAMPLES=20000 pytest tests/test_laws.py -n 0` looks for new ones.
+The suite runs the same examples every time. `LAW_EXAMPLES=20000 pytest tests/parsers/test_laws.py -n 0` looks for new ones.
 """
 
 import json
