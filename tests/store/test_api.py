@@ -69,7 +69,7 @@ def test_a_copy_without_the_link_latest_is_read_too(three_nights: Path, tmp_path
 def test_reading_needs_nothing_that_only_unix_has(three_nights: Path, tmp_path: Path) -> None:
     """As on Windows: without locks, links, users and a console in UTF-8, on a copy of a store whose links became folders."""
     code = """
-import os, sys
+import asyncio, os, sys  # Python's own modules for Unix may use what only Unix has
 lacking = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "readline"}
 for name in lacking:
     sys.modules[name] = None  # importing it raises ImportError
