@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from flows.cli.memory import limit_memory
 from flows.cli.options import EPILOG, VERBOSITY, verbosity_options
 from flows.startup import collect_garbage_rarely
 from pipeline.errors import BmaProgressError, damaged_table, first_line, refused_by_machine
@@ -30,11 +31,10 @@ MODULES: Final = {
 _WITH_THEIR_OWN_PROGRESS: Final = frozenset((*MODULES["harvest"], *MODULES["probe"]))
 
 
-_READING: Final = frozenset((*MODULES["read"], *MODULES["compare"], *MODULES["prove"]))
+_READING: Final = frozenset(name for module in ("read", "compare", "browse", "prove") for name in MODULES[module])
 _MISNAMED: Final = frozenset((errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP))
 """What is wrong where a user names a file for a folder, a folder for a file, or what no file system takes for a name."""
 _WIDEST_HELP: Final = 110  # columns
-_LEAST_MEMORY: Final = 4 << 30  # bytes of addresses; libraries reserve more than they use
 
 
 class _LazyCommands(click.Group):
@@ -65,7 +65,7 @@ class _LazyCommands(click.Group):
             )
         name, command, rest = super().resolve_command(ctx, args)
         if name in _READING:
-            _limit_memory()
+            limit_memory()
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -74,19 +74,6 @@ class _LazyCommands(click.Group):
         except BrokenPipeError:  # the reader of our output has closed the pipe; click would make it a failure
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(0) from None
-
-
-def _limit_memory() -> None:
-    """Let this process use no more memory than the machine has: what unfolds without an end ends in a sentence."""
-    try:
-        import resource
-
-        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        if hard == resource.RLIM_INFINITY:
-            resource.setrlimit(resource.RLIMIT_DATA, (max(there, _LEAST_MEMORY), hard))
-    except (ImportError, ValueError, OSError):  # Windows, and systems that know no such limit
-        return
 
 
 @click.group(

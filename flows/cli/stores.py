@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.cli.memory import limit_memory
+
 if TYPE_CHECKING:
     from pipeline.store.archive import Archive
     from pipeline.store.catalog import Catalog
@@ -21,7 +23,9 @@ def named_store(data: Path | None) -> "Archive":
     """The store, opened. Raises StoreError."""
     from pipeline.store.writer import open_archive
 
-    return open_archive(store_place(data))
+    store = open_archive(store_place(data))
+    limit_memory(store.root)
+    return store
 
 
 def named_catalog(data: Path | None) -> "Catalog":

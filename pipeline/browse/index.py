@@ -25,7 +25,6 @@ from typing import Any, Final, NamedTuple
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.browse.word_index import add_words
 from pipeline.compare.classify import severity_of
@@ -36,7 +35,7 @@ from pipeline.schema.columns import TABLES
 from pipeline.store.archive import Archive
 from pipeline.store.head_line import head_line
 from pipeline.store.layout import MANIFEST, harvest_day, harvest_start
-from pipeline.store.packs import parquet_source
+from pipeline.store.parquet_files import opened, read_columns
 from pipeline.store.verify_bytes import sha256_or_none
 
 _LAYOUT: Final = "9"
@@ -273,7 +272,7 @@ def _add_nights(connection: sqlite3.Connection, archive: Archive, known: frozens
         file = archive.file(id_, "bodies")
         if file is not None:
             names = ["page_sha256", "page_key", "url", "fetched_at"]
-            bodies = pq.read_table(parquet_source(file), columns=names).to_pylist()
+            bodies = read_columns(file, names).to_pylist()
             _insert(
                 connection,
                 "bodies",
@@ -287,7 +286,7 @@ def _looks(archive: Archive, harvest_id: str, last: dict[str, str]) -> Iterator[
     if file is None:
         return
     names = "page_key kind project_code kpi_code outcome page_sha256 body_harvest_id fetched_at url ended_at".split()
-    pages = pq.read_table(parquet_source(file), columns=names)
+    pages = read_columns(file, names)
     coded = pc.or_(pc.is_valid(pages["project_code"]), pc.is_valid(pages["kpi_code"]))
     looked = pc.not_equal(pages["outcome"], "skipped")
     for row in pages.filter(pc.and_(coded, looked)).to_pylist():
@@ -417,7 +416,7 @@ def _rows(archive: Archive, name: str, harvest_id: str) -> Iterator[dict[str, An
         batches: Any = archive.arrow(name, harvest_id).to_batches(5_000)
         yield from (row for batch in batches for row in batch.to_pylist())
         return
-    with pq.ParquetFile(file) as parquet:
+    with opened(file) as parquet:
         for batch in parquet.iter_batches(1_000):
             yield from pa.RecordBatch.to_pylist(batch)
 

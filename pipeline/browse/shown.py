@@ -1,7 +1,6 @@
 """What pages show of rows: tables with readable cells, changes with their words marked, the calendar, the chart."""
 
 import calendar
-import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
@@ -11,6 +10,7 @@ from pipeline.compare.text_diff import changed_words, is_text_change
 from pipeline.publish.charts import Chart, Lines, draw
 from pipeline.publish.excerpts import Run, excerpt
 from pipeline.schema.columns import TABLES
+from pipeline.schema.row_text import row_of_text
 
 _CUT: Final = 400  # letters of a value in a list of changes
 _BUDDHIST: Final = 543
@@ -78,7 +78,7 @@ def shown_change(row: dict[str, Any], words: Words, names: Mapping[str, str], *,
 
     names: of records, by code; whole: nothing is shortened
     """
-    key = json.loads(row["key"])
+    key = row_of_text(row["key"])
     place = " / ".join(str(value) for name, value in key.items() if name not in ("project_code", "agency_code"))
     code = row["project_code"] or row["kpi_code"]
     place = "" if place == code else place
@@ -113,18 +113,12 @@ def _marked(row: Mapping[str, Any], *, whole: bool) -> list[list[Run]]:
 
 def _fields(table: str, text: str, words: Words) -> list[tuple[str, str]]:
     """The fields of a row that a change tells whole; empty where the text is no such row."""
-    return [(words.column(table, name), value) for name, value in (whole_row(text) or {}).items()]
+    return [(words.column(table, name), value) for name, value in whole_row(text).items()]
 
 
-def whole_row(text: str) -> dict[str, str] | None:
-    """The fields of an added or removed row that are not null, as texts; None where the text is no such row."""
-    try:
-        row = json.loads(text)
-    except ValueError:
-        return None
-    if not isinstance(row, dict):
-        return None
-    return {name: str(value) for name, value in row.items() if value is not None}
+def whole_row(text: str) -> dict[str, str]:
+    """The fields of an added or removed row that are not null, as texts; empty where the text is no such row."""
+    return {name: str(value) for name, value in row_of_text(text).items() if value is not None}
 
 
 def shown_calendar(nights: Iterable[Mapping[str, Any]], months: int) -> list[tuple[str, list[list[Night | None]]]]:

@@ -29,6 +29,7 @@ from pipeline.harvest.bounded_parser import CostlyPageError, parse_bounded
 from pipeline.publish import dictionary
 from pipeline.publish.charts import Chart
 from pipeline.publish.html_pages import html_environment
+from pipeline.schema.row_text import row_of_text
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_day
 
@@ -213,8 +214,8 @@ class Site:
             return self.not_found()
         if not self.contacts:
             return self.withheld()
-        headers = json.loads(self.archive.body_record(about["harvest_id"], sha256)["headers"] or "{}")
-        served = next((value for name, value in headers.items() if name.lower() == "content-type"), "text/html")
+        headers = row_of_text(self.archive.body_record(about["harvest_id"], sha256)["headers"])
+        served = next((str(value) for name, value in headers.items() if name.lower() == "content-type"), "text/html")
         media = served if served.isascii() and served.isprintable() and served.startswith("text/html") else "text/html"
         return Answer(self.archive.body(about["harvest_id"], sha256), media, policy="inert")
 

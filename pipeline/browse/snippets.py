@@ -48,9 +48,7 @@ def _texts(index: Index, code: str, words: Words) -> Iterator[tuple[str, str]]:
     for change in queries.changes_of(index, code):
         for side in filter(None, (change["after"], change["before"])):
             if change["column"] is None:
-                told = whole_row(side)
-                text = side if told is None else " · ".join(told.values())
-                yield f"{words('changes')} {words.day(change['day'])}", text
+                yield f"{words('changes')} {words.day(change['day'])}", " · ".join(whole_row(side).values()) or side
             else:
                 yield f"{words.column(change['table'], change['column'])} {words.day(change['day'])}", side
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pipeline.compare.classify import REWRITES, Meaning, meaning_of_row
 from pipeline.schema.codes import agency_of_code
 from pipeline.schema.columns import TABLES
+from pipeline.schema.row_text import row_of_text
 
 SCHEMA: Final = pa.schema(
     [
@@ -80,8 +81,8 @@ def record_of(row: Mapping[str, Any]) -> str:
     """
     if code := row["project_code"] or row["kpi_code"]:
         return str(code)
-    key = json.loads(row["key"])
-    return f"{key['list_name']}/{key['agency_code']}" if "list_name" in key else str(key.get("indicator_no", ""))
+    key = row_of_text(row["key"])
+    return f"{key['list_name']}/{key.get('agency_code')}" if "list_name" in key else str(key.get("indicator_no", ""))
 
 
 def mark_suspect(changes: pa.Table, codes: Collection[str]) -> pa.Table:

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from pipeline.compare.classify import MEANINGS, meaning_order, severity_of
 from pipeline.compare.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.compare.text_diff import MARKS, changed_words, excerpt, is_text_change
+from pipeline.schema.row_text import row_of_text
 from pipeline.terminal import aligned, clipped, one_line
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _with_words(row: dict[str, Any], *, marked: bool) -> dict[str, Any]:
     if is_text_change(row):
         texts = row["before"], row["after"]
         words = marked_words(*texts) if marked else [list(piece) for piece in changed_words(*texts)]
-    key = row["key"] if marked else json.loads(row["key"])
+    key = row["key"] if marked else row_of_text(row["key"])
     return {**row, "key": key, "words": words}
 
 
@@ -111,7 +112,7 @@ def _listed(changes: pa.Table) -> list[dict[str, Any]]:
 def _cells(row: dict[str, Any], longest: int) -> tuple[str, ...]:
     """The cells of one line, in the order of _HEADINGS. longest: columns of the changed value"""
     changed = excerpt(row, longest) if row["column"] else one_line(_values(row["after"] or row["before"]), longest)
-    key = "/".join(str(part) for part in json.loads(row["key"]).values())
+    key = "/".join(str(part) for part in row_of_text(row["key"]).values())
     notes = [row["detail"] or "", "our parser, not the portal" if row["cause"] == "parser" else ""]
     return (
         row["meaning"],
@@ -125,7 +126,7 @@ def _cells(row: dict[str, Any], longest: int) -> tuple[str, ...]:
 
 def _values(whole_row: str | None) -> str | None:
     """The values of an added or removed row, the first ones first: the rest of a line is cut."""
-    return whole_row and ", ".join(f"{name} {value}" for name, value in json.loads(whole_row).items())
+    return ", ".join(f"{name} {value}" for name, value in row_of_text(whole_row).items()) or whole_row
 
 
 def _plain_text(changes: pa.Table) -> str:

@@ -8,11 +8,10 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.errors import StoreDamagedError, first_line
 from pipeline.schema.columns import arrow_schema, page_columns
-from pipeline.store.parquet import check_unfolding
+from pipeline.store.parquet_files import opened
 
 _PIECE: Final = 1 << 20  # bytes
 _BATCH: Final = 1_000  # rows decoded at once
@@ -38,9 +37,8 @@ class TableFile:
         self._schema = arrow_schema(name)
         wanted = page_columns(name) or tuple(self._schema.names)
         try:
-            self._stored = pq.ParquetFile(file)
+            self._stored = opened(file)
             self._metadata = self._stored.metadata
-            check_unfolding(file, self._metadata)
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from None
         self.number = int(self._metadata.num_rows)

@@ -13,6 +13,7 @@ from pipeline.compare.diff import withhold_contacts
 from pipeline.compare.text_diff import excerpt
 from pipeline.plain_text import printable
 from pipeline.schema.codes import PROJECT_CODE
+from pipeline.schema.row_text import row_of_text
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, harvest_day
 from pipeline.store.looks import runs_of_looks
@@ -139,13 +140,13 @@ def timeline_json(store: Archive, code: str, *, contacts: bool = True) -> str:
     rows = []
     for entry in timeline(store, code, contacts=contacts):
         row = {**vars(entry), "fetched_at": entry.fetched_at.isoformat() if entry.fetched_at else None}
-        row["changes"] = [{**change, "key": json.loads(change["key"])} for change in entry.changes]
+        row["changes"] = [{**change, "key": row_of_text(change["key"])} for change in entry.changes]
         rows.append(row)
     return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
 
 
 def _change_lines(change: dict[str, Any]) -> list[str]:
-    place = "/".join(str(part) for part in list(json.loads(change["key"]).values())[1:])
+    place = "/".join(str(part) for part in list(row_of_text(change["key"]).values())[1:])
     what = " ".join(part for part in (change["table"], place, change["column"] or "") if part)
     meaning = change["meaning"]
     rule = DETAILS.get(change["detail"] or "", "") or MEANINGS.get(meaning, "")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from parsers import PARSER_VERSION
 from pipeline.compare.classify import COMPARISON_VERSION
@@ -18,6 +17,7 @@ from pipeline.schema.columns import schema_version
 from pipeline.store.durable import canonical_json, file_sha256, sync_and_hash, sync_file, sync_folder
 from pipeline.store.head import add_to_head
 from pipeline.store.layout import FORMAT, MANIFEST
+from pipeline.store.parquet_files import number_of_rows, read_columns
 from pipeline.store.run_files import write_later_sums
 from pipeline.store.stored_pages import page_hashes
 
@@ -75,7 +75,7 @@ def commit(
         "run_sha256": run_sha256,
         "previous_run_later_sha256": write_later_sums(store.root / "runs" / ids[-1]) if ids else None,
         "page_hashes_sha256": hashlib.sha256(pages).hexdigest(),
-        "files": {name: {**about, "rows": pq.read_metadata(folder / name).num_rows} for name, about in files.items()},
+        "files": {name: {**about, "rows": number_of_rows(folder / name)} for name, about in files.items()},
     }
     content = canonical_json(manifest)
     (folder / MANIFEST).write_bytes(content)
@@ -92,5 +92,5 @@ def commit(
 
 
 def _page_hashes(folder: Path) -> bytes:
-    stored = pq.read_table(folder / "bodies.parquet", columns=["page_sha256"])
+    stored = read_columns(folder / "bodies.parquet", ["page_sha256"])
     return page_hashes(stored.column(0).to_pylist())

@@ -1,6 +1,5 @@
 """Replay: stored pages read again with today's parser, to separate its changes from the portal's."""
 
-import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +24,7 @@ from pipeline.harvest.staging import Staged, stage
 from pipeline.progress import counted
 from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import RECORD_TABLES
+from pipeline.schema.row_text import row_of_text
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, harvest_id_at
@@ -54,7 +54,7 @@ def read_again(store: Archive, row: Mapping[str, Any]) -> SpooledPage:
         url=row["url"],
         final_url=row.get("final_url"),
         http_status=record["http_status"],
-        headers=json.loads(record["headers"]),
+        headers=row_of_text(record["headers"]),
         fetched_at=row["checked_at"],
         attempts=0,
         sha256=sha256,

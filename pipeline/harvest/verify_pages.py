@@ -1,11 +1,10 @@
 """Whether what a harvest says of its pages follows from the harvest before, and what its manifest counts from its files."""
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from pipeline.harvest.page_status import MISSES_TO_END, PageRow, is_in_force, outcome_since
 from pipeline.harvest.row_differences import value_differs
@@ -14,7 +13,7 @@ from pipeline.schema.columns import RECORD_TABLES
 from pipeline.schema.page_kinds import OWNER_OF_KIND
 from pipeline.store.archive import Archive
 from pipeline.store.layout import MANIFEST, Folder
-from pipeline.store.packs import parquet_source
+from pipeline.store.parquet_files import number_of_rows, read_columns
 from pipeline.store.state import State
 from pipeline.store.verify_bytes import RESTORE, VerifyProblem
 
@@ -80,10 +79,15 @@ def counts_of_manifest(archive: Archive, harvest_id: str) -> Iterator[VerifyProb
     for name, table, column in (("outcomes", "pages", "outcome"), ("changes", "changes", "meaning")):
         if (file := archive.file(harvest_id, table)) is None:
             continue
-        counts = Counter(pq.read_table(parquet_source(file), columns=[column])[column].to_pylist())
+        counts = _counts(file, column)
         if manifest.get(name, counts) != counts:
             yield VerifyProblem(where, f"{name} are not those of its files", RESTORE)
 
 
+def _counts(file: Folder, column: str) -> dict[str | None, int]:
+    """How often each value stands in a column."""
+    return {one["values"]: one["counts"] for one in pc.value_counts(read_columns(file, [column])[column]).to_pylist()}
+
+
 def _rows_in(file: Folder | None) -> int | None:
-    return None if file is None else int(pq.read_metadata(parquet_source(file)).num_rows)
+    return None if file is None else number_of_rows(file)

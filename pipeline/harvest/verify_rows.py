@@ -1,13 +1,11 @@
 """Whether every row, finding and change of a store is what its stored pages give, read with today's parser."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from parsers import PARSER_VERSION
 from pipeline.compare.classify import COMPARISON_VERSION
@@ -21,8 +19,8 @@ from pipeline.harvest.verify_pages import counts_of_manifest, taken_over
 from pipeline.progress import counted
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.store.archive import Archive
-from pipeline.store.packs import parquet_source
-from pipeline.store.parquet import read_as, version_rows, version_schemas
+from pipeline.store.parquet import read_as, read_rows_of_pages, version_rows, version_schemas
+from pipeline.store.parquet_files import column_names, read_columns
 from pipeline.store.state import State
 from pipeline.store.verify_bytes import RESTORE, VerifyProblem
 
@@ -235,7 +233,7 @@ class _Harvest:
     def _columns(self, name: str) -> list[str] | None:
         """The columns of a table's file; None where the harvest was written before there was such a table."""
         file = self.archive.file(self.id_, name)
-        return None if file is None else pq.read_schema(parquet_source(file)).names
+        return None if file is None else column_names(file)
 
     def _is_unwritten(self, name: str, column: str) -> bool:
         return column not in (self._columns(name) or ())
@@ -249,23 +247,22 @@ class _Harvest:
         keys = [row["page_key"] for row in rows]
         if not keys:
             return there.empty_table()
-        place = pc.field("page_key")
-        chosen = (place >= min(keys)) & (place <= max(keys)) & place.isin(pa.array(keys, pa.string()))
-        return read_as(self.archive.file(self.id_, name), there, chosen)
+        return read_rows_of_pages(self.archive.file(self.id_, name), name, there, sorted(keys))
 
     def _foreign(self, name: str, pages: set[str], found: Found) -> None:
         """Rows of pages of which the harvest has no version."""
         if self._columns(name) is None:
             return
         kept = read_as(self.archive.file(self.id_, name), pa.schema([pa.field("page_key", pa.string())]))["page_key"]
-        for key, count in sorted(Counter(kept.to_pylist()).items(), key=str):
+        counts = {one["values"]: one["counts"] for one in pc.value_counts(kept).to_pylist()}
+        for key, count in sorted(counts.items(), key=str):
             if key not in pages:
                 found.add(name, [f"page_key={key}: {count:,} row(s) of a page of which this harvest has no version"])
 
     def _changes(self, published: State | None, found: Found) -> None:
         if (file := self.archive.file(self.id_, "changes")) is None:
             return
-        kept = pq.read_table(parquet_source(file))
+        kept = read_columns(file)
         cause = self.archive.manifest(self.id_)["cause"]
         expected = kept.schema.empty_table()
         if published is not None:

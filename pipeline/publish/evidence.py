@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
@@ -34,12 +33,13 @@ from pipeline.compare.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.compare.timeline import timeline
 from pipeline.publish.story import LANGUAGES, story_html
 from pipeline.schema.columns import RECORD_TABLES, arrow_schemas
+from pipeline.schema.row_text import row_of_text
 from pipeline.store.archive import Archive
 from pipeline.store.durable import canonical_json, new_folder, sha256_lines
 from pipeline.store.head_line import head_line
 from pipeline.store.layout import MANIFEST
 from pipeline.store.looks import looks_at
-from pipeline.store.parquet import read_as, version_schemas
+from pipeline.store.parquet import read_rows_of_pages, version_schemas
 from pipeline.store.stored_pages import page_hashes
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -148,7 +148,7 @@ def _bodies(store: Archive, looks: list[dict[str, Any]]) -> Iterator[tuple[dict[
 
 
 def _write_record(writer: WARCWriter, record: dict[str, Any], body: bytes) -> None:
-    headers = {name: value for name, value in json.loads(record["headers"]).items() if name != "content-encoding"}
+    headers = {name: str(value) for name, value in row_of_text(record["headers"]).items() if name != "content-encoding"}
     headers["content-length"] = str(len(body))  # of the entity as kept: content encodings are undone
     http = StatusAndHeaders(f"{record['http_status']} ", list(headers.items()), protocol="HTTP/1.1")
     at = record["fetched_at"].strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -168,6 +168,6 @@ def _rows(store: Archive, looks: list[dict[str, Any]]) -> Iterator[dict[str, Any
         if look["version_harvest_id"] != look["harvest_id"]:
             continue
         for table in RECORD_TABLES:
-            chosen = pc.field("page_key") == look["page_key"]
-            for row in read_as(store.file(look["harvest_id"], table), version_schemas()[table], chosen).to_pylist():
+            file, schema = store.file(look["harvest_id"], table), version_schemas()[table]
+            for row in read_rows_of_pages(file, table, schema, [look["page_key"]]).to_pylist():
                 yield {"table": table, **row}

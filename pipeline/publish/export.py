@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.compare.csv_files import BYTE_ORDER_MARK, write_csv
 from pipeline.errors import BmaProgressError, damaged_table
@@ -24,6 +23,7 @@ from pipeline.store.archive import Archive
 from pipeline.store.data_package import write_data_package, write_index
 from pipeline.store.durable import new_folder
 from pipeline.store.parquet import write_parquet
+from pipeline.store.parquet_files import number_of_rows, opened
 
 _BLOCK: Final = 2_000
 _APOSTROPHES: Final = (
@@ -77,13 +77,13 @@ class _Tables:
             shutil.copyfile(self._folder / f"{name}.parquet", out / f"{name}.parquet")
 
     def number(self, name: str) -> int:
-        return 0 if self._withheld(name) else int(pq.read_metadata(self._folder / f"{name}.parquet").num_rows)
+        return 0 if self._withheld(name) else number_of_rows(self._folder / f"{name}.parquet")
 
     def blocks(self, name: str) -> Iterator[pa.Table]:
         """The rows block by block, days as dates. The first block is empty: it gives the columns of a table without rows."""
         yield _with_dates(arrow_schema(name).empty_table(), name)
         if not self._withheld(name):
-            with pq.ParquetFile(self._folder / f"{name}.parquet") as file:
+            with opened(self._folder / f"{name}.parquet") as file:
                 for batch in file.iter_batches(_BLOCK):
                     yield _with_dates(pa.Table.from_batches([batch]), name)
 

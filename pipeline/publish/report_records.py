@@ -1,6 +1,5 @@
 """The records of the audit report: what changed in each project, indicator or list, with its evidence and its chart."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from pipeline.publish.charts import Chart, Lines, draw
 from pipeline.publish.excerpts import Run, excerpt
 from pipeline.publish.report_words import Words
 from pipeline.schema.plan_vs_actual import STEP_COLUMNS
+from pipeline.schema.row_text import row_of_text
 from pipeline.terminal import one_line
 
 _MOST_CHARTS: Final = 200  # 1.5 kB each; records with the most severe changes come first
@@ -190,8 +190,7 @@ class RecordBuilder:
 
     def _fields(self, table: str, value: str | None) -> list[tuple[str, str]]:
         """The values of an added or removed row, each with its label."""
-        values = json.loads(value) if value else {}
-        return [(self._words.column(table, name), str(item)) for name, item in values.items()]
+        return [(self._words.column(table, name), str(item)) for name, item in row_of_text(value).items()]
 
     @cached_property
     def _part_counts(self) -> dict[str, Counter[str]]:

@@ -1,6 +1,5 @@
 """The first page of the audit report: what was compared and what changed, in sentences, and the worst records."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -15,6 +14,7 @@ from pipeline.compare.league import Standing
 from pipeline.compare.text_diff import changed_words, is_text_change
 from pipeline.publish.report_annex import Annex
 from pipeline.publish.report_words import Words
+from pipeline.schema.row_text import row_of_text
 from pipeline.terminal import one_line
 
 WORST: Final = 10
@@ -225,6 +225,6 @@ def _values(row: dict[str, Any]) -> str:
         return f" ({one_line(before, _LONGEST_VALUE)} → {one_line(after, _LONGEST_VALUE)})"
     if row["table"] != "progress_reports":
         return ""
-    values = json.loads(after or before or "{}")
+    values = row_of_text(after or before)
     said = [values.get("reported_on_date"), f"{values['progress_percent']} %" if "progress_percent" in values else None]
     return f" ({', '.join(filter(None, said))})" if any(said) else ""

@@ -1,6 +1,5 @@
 """The words of one language of the audit report: sentences, days, and what a row or column is called."""
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final, Literal
@@ -21,6 +20,7 @@ from pipeline.publish.report_texts import (
 )
 from pipeline.schema.columns import TABLES, Column
 from pipeline.schema.red_flags import RULES
+from pipeline.schema.row_text import row_of_text
 from pipeline.schema.thai_texts import UNITS_TH
 
 Language = Literal["th", "en"]
@@ -113,7 +113,7 @@ class Words:
     def place(self, row: Mapping[str, Any]) -> str:
         """Which row a change is in, without its record: `progress report number 3 from the oldest`."""
         parts = [self.table(row["table"])]
-        for name, value in json.loads(row["key"]).items():
+        for name, value in row_of_text(row["key"]).items():
             if name in KEY_NAMES:
                 parts.append(KEY_NAMES[name][self._place].format(value))
             elif name not in _OWNERS:

@@ -1,6 +1,5 @@
 """The story of one record for readers: what changed on which night, both texts, in Thai or in English, as one HTML file."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from pipeline.compare.timeline import OUTCOMES, Entry
 from pipeline.publish.html_pages import html_environment
 from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, OUTCOMES_TH
 from pipeline.schema.columns import TABLES
+from pipeline.schema.row_text import row_of_text
 from pipeline.store.layout import BANGKOK, harvest_start
 
 LANGUAGES: Final = ("th", "en")
@@ -84,7 +84,7 @@ def _night(entry: Entry, words: Mapping[str, str], language: str) -> dict[str, A
 
 def _change(row: Mapping[str, Any], words: Mapping[str, str], language: str) -> dict[str, Any]:
     _, meanings, details = _TEXTS[language]
-    place = "/".join(str(part) for part in list(json.loads(row["key"]).values())[1:])
+    place = "/".join(str(part) for part in list(row_of_text(row["key"]).values())[1:])
     column = next((one for one in TABLES[row["table"]].columns if one.name == row["column"]), None)
     label = column.label_th if column and language == "th" and column.label_th else row["column"] or ""
     pieces = changed_words(row["before"], row["after"]) if is_text_change(row) else None

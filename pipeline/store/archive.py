@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.errors import StoreDamagedError, StoreError, refused_by_machine
 from pipeline.schema.columns import TABLES, schema_version
 from pipeline.store.catalog import read_snapshot
 from pipeline.store.durable import is_unaltered
 from pipeline.store.layout import ids_in
+from pipeline.store.parquet_files import check_files, number_of_rows, read_columns
 from pipeline.store.points_in_time import When
 from pipeline.store.state import State
 from pipeline.store.stored_pages import StoredPages
@@ -39,7 +39,7 @@ class Archive(StoredPages):
             table = self.state(id_).table(name)
             return table if chosen is None else table.select(chosen)
         with _table_file(file):
-            return pq.read_table(file, columns=chosen)
+            return read_columns(file, chosen)
 
     def number_of_rows(self, name: str, when: str = "latest") -> int:
         """How many rows a table had at `when`; of a snapshot without reading them. Raises like `arrow`."""
@@ -47,7 +47,7 @@ class Archive(StoredPages):
         if (file := self.snapshot_file(name, id_)) is None:
             return len(self.arrow(name, id_))
         with _table_file(file):
-            return int(pq.read_metadata(file).num_rows)
+            return number_of_rows(file)
 
     def _known(self, name: str, when: When) -> str:
         if not isinstance(name, str) or name not in TABLES:
@@ -80,6 +80,7 @@ class Archive(StoredPages):
             return None
         if not self.has_whole_snapshot(harvest_id):
             raise _damaged(folder)
+        check_files(folder)  # other programs than this module read them
         return folder
 
     def _has_current_snapshot(self, harvest_id: str) -> bool:

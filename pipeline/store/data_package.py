@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-import pyarrow.parquet as pq
 
 from pipeline.schema.columns import TABLES, Column, ColumnType
 from pipeline.schema.relations import RELATIONS
 from pipeline.store.durable import FileHashes, file_sha256, sync_and_hash
 from pipeline.store.layout import harvest_day
+from pipeline.store.parquet_files import number_of_rows, opened
 
 FILE: Final = "datapackage.json"
 INDEX: Final = "index.json"
@@ -75,9 +75,7 @@ def index_of(folder: Path, harvest_id: str, portal: str, hashes: FileHashes | No
     """What a program needs to fetch the tables of a folder: the portal, the night, each file's rows, bytes and hash."""
     files = [file for name in TABLES if (file := folder / f"{name}.parquet").is_file()]
     hashes = hashes or sync_and_hash(files)
-    tables = {
-        file.stem: {"file": file.name, "rows": pq.read_metadata(file).num_rows, **hashes[file.name]} for file in files
-    }
+    tables = {file.stem: {"file": file.name, "rows": number_of_rows(file), **hashes[file.name]} for file in files}
     file = folder / "changes.parquet"
     changes = {"changes": _nights_of_changes(file)} if file in files else {}
     night = f"{harvest_day(harvest_id)}"
@@ -87,7 +85,7 @@ def index_of(folder: Path, harvest_id: str, portal: str, hashes: FileHashes | No
 
 def _nights_of_changes(file: Path) -> list[dict[str, Any]]:
     """The nights that changed something, oldest first, with how many rows of `changes` each has, and the next one."""
-    with pq.ParquetFile(file) as stored:
+    with opened(file) as stored:
         found = stored.read(columns=["harvest_id"])["harvest_id"].value_counts().to_pylist()
     counts = {one["values"]: one["counts"] for one in found}
     ids = sorted(counts)

@@ -2,16 +2,15 @@
 
 from bisect import bisect
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.errors import StoreError
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE
-from pipeline.store.stored_pages import StoredPages, source_of
+from pipeline.store.layout import Folder
+from pipeline.store.parquet_files import opened
+from pipeline.store.stored_pages import StoredPages, file_of
 
 Look = dict[str, Any]
 """A row of `pages`, with its `page_sha256` also where the harvest's own file leaves it out."""
@@ -105,15 +104,15 @@ class _PagesOf:
 
     def _of(self, harvest_id: str) -> list[Look]:
         if harvest_id not in self._rows:
-            source = source_of(self._store.root / "harvests", harvest_id, "pages")
-            self._rows[harvest_id] = _rows_where(source, self._column, self._code)
+            file = file_of(self._store.root / "harvests", harvest_id, "pages")
+            self._rows[harvest_id] = _rows_where(file, self._column, self._code)
         return self._rows[harvest_id]
 
 
-def _rows_where(source: Path | pa.BufferReader, column: str, value: str) -> list[Look]:
+def _rows_where(file: Folder, column: str, value: str) -> list[Look]:
     """The rows of a file that have a value in a column; only the groups of rows that have one are read whole."""
     rows: list[Look] = []
-    with pq.ParquetFile(source) as stored:
+    with opened(file) as stored:
         for group in range(stored.num_row_groups):
             here = pc.equal(stored.read_row_group(group, columns=[column]).column(0), value)
             if pc.any(here).as_py():

@@ -18,6 +18,7 @@ from pipeline.errors import StoreDamagedError, StoreError
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.store.layout import Folder
 from pipeline.store.packs import parquet_source
+from pipeline.store.parquet_files import check_cost, column_names
 
 ROW_GROUP: Final = 10_000  # small enough that one project is read in milliseconds (measured)
 _ROWS_IN_GROUP: Final = {"bodies": 100, "projects": 500, "kpis": 500, "kpi_quarters": 1_000, "pages": 4_000}
@@ -25,8 +26,10 @@ _ROWS_IN_GROUP: Final = {"bodies": 100, "projects": 500, "kpis": 500, "kpi_quart
 _USUAL_ROWS_IN_GROUP: Final = 5_000
 _BODY_PAGE: Final = 8 << 20  # neighbouring pages of a portal share their template: compress them together
 _NO_DICTIONARY: Final = frozenset(("page_sha256", "facts_sha256", "body", "base_sha256"))
-_LARGE: Final = 64 << 20
-_DENSEST: Final = 100  # the pages of one portal share their template and shrink to a tenth; texts to a third
+_ROWS_OF_A_PAGE: Final = (100, 20_000)
+"""The most rows that some pages can have in a table: so many each, and so many besides, as one page of 2 MB prints."""
+_RECORDS_OF_A_PAGE: Final = (2, 1_000)
+"""The same in a table of one row a page, with room for some damage that is to be named row by row."""
 _FORMAT: Final = ds.ParquetFileFormat()
 _DISK: Final = LocalFileSystem()
 _LOOKED_UP: Final = frozenset(("page_key", "project_code", "kpi_code", "agency_code"))
@@ -110,40 +113,28 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind)
 
 
-def check_unfolding(file: object, metadata: pq.FileMetaData) -> None:
-    """Raise StoreDamagedError where a column would unfold to what no file of this program holds: it may fill the memory."""
-    groups = map(metadata.row_group, range(metadata.num_row_groups))
-    for group in (group for group in groups if group.total_byte_size > _LARGE):
-        for column in map(group.column, range(group.num_columns)):
-            size, kept = column.total_uncompressed_size, column.total_compressed_size
-            if size > max(_LARGE, _DENSEST * kept):
-                raise StoreDamagedError(
-                    f"{file}: the column {column.path_in_schema} unfolds from {kept} bytes to {size}, which no table of "
-                    "this program does; it is not read"
-                )
-
-
-def read_as(file: Folder | None, schema: pa.Schema, chosen: ds.Expression | None = None) -> pa.Table:
+def read_as(
+    file: Folder | None, schema: pa.Schema, chosen: ds.Expression | None = None, *, most: int | None = None
+) -> pa.Table:
     """Read a file's rows by today's schema: what an older version did not write yet is null; no file is no row.
 
-    Raises OSError for a file that is not there.
+    most: how many rows may be chosen; more are counted, not read
+
+    Raises OSError for a file that is not there, StoreDamagedError for one that holds more than it can.
     """
     if file is None:
         return schema.empty_table()
-    if isinstance(file, Path):
-        stored = _FORMAT.make_fragment(str(file), _DISK)  # a dataset would open the file once more
-        if not stored.metadata.num_rows:
-            return schema.empty_table()
-        check_unfolding(file, stored.metadata)
-        there = [name for name in schema.names if name in stored.physical_schema.names]
-        # no reading ahead: only one block of rows has to fit into memory
-        table = stored.to_table(columns=there, filter=chosen, batch_readahead=1, fragment_readahead=1)
-    else:
-        source = parquet_source(file)
-        metadata = pq.read_metadata(source)
-        check_unfolding(file, metadata)
-        there = [name for name in schema.names if name in metadata.schema.to_arrow_schema().names]
-        table = pq.read_table(source, columns=there, filters=chosen)
+    # a dataset would open the file once more
+    stored = _FORMAT.make_fragment(*((str(file), _DISK) if isinstance(file, Path) else (parquet_source(file),)))
+    if not stored.metadata.num_rows:
+        return schema.empty_table()
+    check_cost(file, stored.metadata)
+    there = [name for name in schema.names if name in stored.physical_schema.names]
+    # no reading ahead: only one block of rows has to fit into memory
+    reading = {"filter": chosen, "batch_readahead": 1, "fragment_readahead": 1}
+    if most is not None and stored.metadata.num_rows > most and (rows := stored.count_rows(**reading)) > most:
+        raise StoreDamagedError(f"{file}: {rows:,} rows of pages that can have {most:,}; it is not read")
+    table = stored.to_table(columns=there, **reading)
     for place, column in enumerate(schema):
         if column.name not in there:
             table = table.add_column(place, column, pa.nulls(len(table), column.type))
@@ -153,21 +144,26 @@ def read_as(file: Folder | None, schema: pa.Schema, chosen: ds.Expression | None
 @lru_cache(maxsize=256)
 def missing_columns(file: Folder, name: str) -> frozenset[tuple[str, str]]:
     """Table and column of what a committed file of a table has no column for, because it was written before it."""
-    stored = pq.read_schema(parquet_source(file)).names
+    stored = column_names(file)
     return frozenset((name, column) for column in arrow_schemas(facts_only=True)[name].names if column not in stored)
 
 
 def read_records(files: Mapping[str, Folder | None], page_keys: Iterable[str]) -> dict[str, pa.Table]:
     """The facts of some pages from a harvest's files of tables, by table, each row with its page_key."""
-    keys = sorted(page_keys)
+    keys, facts = sorted(page_keys), arrow_schemas(facts_only=True)
+    return {
+        name: read_rows_of_pages(file, name, facts[name].append(pa.field("page_key", pa.string())), keys)
+        for name, file in files.items()
+    }
+
+
+def read_rows_of_pages(file: Folder | None, name: str, schema: pa.Schema, keys: Sequence[str]) -> pa.Table:
+    """The rows of some pages, in order of their keys, from a harvest's file of a table."""
     page_key = ds.field("page_key")  # the range lets whole row groups be skipped, the list then chooses
     between = (page_key >= keys[0]) & (page_key <= keys[-1])
     chosen = between & page_key.isin(pa.array(keys, pa.string()))
-    facts = arrow_schemas(facts_only=True)
-    return {
-        name: read_as(file, facts[name].append(pa.field("page_key", pa.string())), chosen)
-        for name, file in files.items()
-    }
+    each, besides = _ROWS_OF_A_PAGE if len(TABLES[name].key) > 1 else _RECORDS_OF_A_PAGE
+    return read_as(file, schema, chosen, most=each * len(keys) + besides)
 
 
 def parquet_writers(

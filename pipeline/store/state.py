@@ -22,6 +22,7 @@ from pipeline.schema.derived import COMPUTED_COLUMNS, DERIVED, Derived
 from pipeline.schema.page_kinds import OWNER_OF_KIND
 from pipeline.store.layout import Folder, harvest_day
 from pipeline.store.parquet import ROW_GROUP, parquet_writers, read_as, read_records
+from pipeline.store.parquet_files import opened
 from pipeline.store.stored_pages import StoredPages
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
@@ -192,7 +193,7 @@ class State:
         """The changes of every published harvest so far and of this one, a block each; without what contact lines say."""
         schema, base = arrow_schemas()["changes"], self._base.name if self._base else ""
         if self._base is not None:
-            with pq.ParquetFile(self._base / "changes.parquet") as file:
+            with opened(self._base / "changes.parquet") as file:
                 for group in range(file.num_row_groups):
                     yield file.read_row_group(group).cast(schema)
         published = self.harvests.harvest_ids(published_only=True)
@@ -223,7 +224,7 @@ class State:
             if name in PAGE_LEVEL_TABLES or name in leave_out | self._base_lacks or self._dirty(TABLES[name].key[0]):
                 continue
             file = self._base / f"{name}.parquet"
-            with pq.ParquetFile(file) as stored:
+            with opened(file) as stored:
                 if not stored.schema_arrow.equals(arrow_schemas()[name], check_metadata=True):
                     continue
                 rows[name] = stored.metadata.num_rows

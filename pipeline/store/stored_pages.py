@@ -2,19 +2,22 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import zstandard
 
 from pipeline.errors import MissingPageError, StoreDamagedError
 from pipeline.store.catalog import Catalog
 from pipeline.store.harvests import checked_file
-from pipeline.store.packs import parquet_source
+from pipeline.store.layout import Folder
+from pipeline.store.parquet_files import opened, read_columns
+
+_LARGEST: Final = 64 << 20  # bytes; a page of the portal has some 50 kB, and 2 MB are accepted
 
 
 class StoredPages(Catalog):
@@ -35,12 +38,11 @@ class StoredPages(Catalog):
     def body(self, harvest_id: str, sha256: str) -> bytes:
         """The bytes with this hash that a harvest stored, checked. Raises StoreError, StoreDamagedError."""
         record = self.body_record(harvest_id, sha256)
-        body: bytes = record["body"]
+        body = record["body"]
         if record["encoding"] == "zstd-patch":
-            base = self.body(record["base_harvest_id"], record["base_sha256"])
-            dictionary = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-            body = zstandard.ZstdDecompressor(dict_data=dictionary).decompress(body)
-        if hashlib.sha256(body).hexdigest() != sha256:
+            base = self.body_record(record["base_harvest_id"], record["base_sha256"])
+            body = None if base["encoding"] == "zstd-patch" else _patched(base["body"], body)
+        if not isinstance(body, bytes) or hashlib.sha256(body).hexdigest() != sha256:
             raise StoreDamagedError(
                 f"the stored page {sha256} of harvest {harvest_id} is damaged; run `bma-progress verify`"
             )
@@ -81,6 +83,15 @@ class StoredPages(Catalog):
         return _body_places(self.root / "harvests", harvest_id).keys()
 
 
+def _patched(base: bytes, patch: bytes) -> bytes | None:
+    """The page that a patch of its base makes; None where it makes none, or one larger than any page."""
+    with suppress(zstandard.ZstdError, TypeError, ValueError):
+        if zstandard.get_frame_parameters(patch).content_size <= max(_LARGEST, 2 * len(base)):
+            dictionary = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+            return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(patch)
+    return None
+
+
 def page_hashes(hashes: Iterable[str]) -> bytes:
     """The list of the pages that a harvest keeps, one SHA-256 a line: its manifest names the hash of this text.
 
@@ -89,31 +100,25 @@ def page_hashes(hashes: Iterable[str]) -> bytes:
     return "".join(f"{sha256}\n" for sha256 in sorted(hashes)).encode()
 
 
-def source_of(harvests: Path, harvest_id: str, name: str) -> Path | pa.BufferReader:
-    """What pyarrow reads a file from that every harvest has."""
+def file_of(harvests: Path, harvest_id: str, name: str) -> Folder:
+    """A file of a table that every harvest has, checked."""
     file = checked_file(harvests, harvest_id, name)
     if file is None:
         raise StoreDamagedError(f"the manifest of harvest {harvest_id} names no {name}; run `bma-progress verify`")
-    return parquet_source(file)
+    return file
 
 
 @lru_cache(maxsize=64)
 def _hashes(harvests: Path, harvest_id: str, name: str) -> tuple[pa.Array, pa.Array]:
-    pages = _read(source_of(harvests, harvest_id, "pages"), ["page_key", name])
+    pages = read_columns(file_of(harvests, harvest_id, "pages"), ["page_key", name])
     pages = pages.filter(pc.is_valid(pages[name]))
     return pages["page_key"].combine_chunks(), pages[name].combine_chunks()
 
 
 @lru_cache(maxsize=8)
 def _versions(harvests: Path, harvest_id: str) -> dict[str, str]:
-    pages = _read(source_of(harvests, harvest_id, "pages"), ["page_key", "version_harvest_id"])
+    pages = read_columns(file_of(harvests, harvest_id, "pages"), ["page_key", "version_harvest_id"])
     return dict(zip(*(column.to_pylist() for column in pages.columns), strict=True))
-
-
-def _read(source: Path | pa.BufferReader, columns: list[str] | None = None) -> pa.Table:
-    """A small file, whole; without what `pq.read_table` does before it reads the first byte."""
-    with pq.ParquetFile(source) as stored:
-        return stored.read(columns)
 
 
 class _Place(NamedTuple):
@@ -129,7 +134,7 @@ class _Place(NamedTuple):
 def _body_places(harvests: Path, harvest_id: str) -> dict[str, _Place]:
     """SHA-256 of each stored page → its place."""
     places = {}
-    with pq.ParquetFile(source_of(harvests, harvest_id, "bodies")) as stored:
+    with opened(file_of(harvests, harvest_id, "bodies")) as stored:
         for group in range(stored.num_row_groups):
             found = stored.read_row_group(group, columns=["page_sha256", "base_harvest_id", "base_sha256"])
             columns = (found[name].to_pylist() for name in ("page_sha256", "base_harvest_id", "base_sha256"))
@@ -140,5 +145,5 @@ def _body_places(harvests: Path, harvest_id: str) -> dict[str, _Place]:
 
 @lru_cache(maxsize=2)  # some 8 MB each; pages are asked for in order of their keys
 def _row_group(harvests: Path, harvest_id: str, group: int) -> pa.Table:
-    with pq.ParquetFile(source_of(harvests, harvest_id, "bodies")) as stored:
+    with opened(file_of(harvests, harvest_id, "bodies")) as stored:
         return stored.read_row_group(group).combine_chunks()

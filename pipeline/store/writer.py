@@ -90,6 +90,8 @@ def recover(archive: Archive) -> list[str]:
     Returns what was found damaged and is whole again, one sentence each.
     """
     check_owner(archive.root)
+    for folder in ("snapshots", "tmp"):  # a copy may lack what is empty, or derived
+        (archive.root / folder).mkdir(exist_ok=True)
     staging, shown = archive.root / "tmp", (archive.root / "latest").resolve()
     for left in staging.iterdir() if staging.is_dir() else ():
         if left != shown:  # an older version could be killed while `latest` showed what lies here

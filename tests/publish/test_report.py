@@ -162,6 +162,12 @@ def test_a_changed_contact_line_is_reported_without_its_text(tmp_path: Path) -> 
     assert "(withheld)" in html
 
 
+def test_a_contact_line_that_is_gone_is_reported_without_its_text(tmp_path: Path) -> None:
+    html = report_html(edited_folders(tmp_path, lambda state: state.remove("contacts", project_code=SEED)))
+    assert "contact_changed" in html
+    assert "อิทธิพล" not in html
+
+
 def test_a_plan_and_its_reports_are_drawn(tmp_path: Path) -> None:
     def edit(state: State) -> None:
         state.one("plan_steps", project_code=SEED, step_no=3)["end_date"] = "2020-08-31"

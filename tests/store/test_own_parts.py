@@ -3,21 +3,25 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 from support.command import run
-from support.forging import redo_hashes
+from support.forging import edit_table, redo_hashes
 
 from flows.prefect_.environment import prepare
 from pipeline.errors import BmaProgressError, StoreDamagedError
 from pipeline.location import mirrored_url
+from pipeline.store.archive import Archive
 from pipeline.store.layout import beside
 
 
@@ -141,20 +145,85 @@ def test_a_crafted_store_harms_nobody(three_nights: Path, tmp_path: Path, craft:
     assert [(file.name, file.read_text()) for file in papers.iterdir()] == [("one.txt", "kept")]
 
 
-def test_a_column_that_would_fill_the_memory_is_named_and_not_read(three_nights: Path, tmp_path: Path) -> None:
-    given = tmp_path / "given"
-    shutil.copytree(three_nights, given, symlinks=True)
-    file = min((given / "harvests").glob("2*/projects.parquet"))
-    table = pq.read_table(file)
+def wide_column(harvest: Path) -> None:
+    table = pq.read_table(harvest / "projects.parquet")
     names = ["ก" * 50_000_000, *table["name"].to_pylist()[1:]]
     table = table.set_column(table.schema.get_field_index("name"), table.schema.field("name"), pa.array(names))
-    pq.write_table(table, file, compression="zstd", use_dictionary=False)
+    pq.write_table(table, harvest / "projects.parquet", compression="zstd", use_dictionary=False)
+
+
+def rows_for_nothing(harvest: Path) -> None:
+    table = pq.read_table(harvest / "kpi_quarters.parquet").take([0] * 400_000)
+    pq.write_table(table, harvest / "kpi_quarters.parquet", compression="zstd")
+
+
+def rows_of_one_page(harvest: Path) -> None:
+    table = pq.read_table(harvest / "projects.parquet").take([0] * 20_000)
+    pq.write_table(table, harvest / "projects.parquet", compression="zstd")
+
+
+@pytest.mark.parametrize(
+    ("craft", "sentence"),
+    [
+        (wide_column, "the column name unfolds from 14628 bytes to 150002134"),
+        (rows_for_nothing, "400,000 rows in"),
+        (rows_of_one_page, "20,000 rows of pages that can have"),
+    ],
+)
+def test_what_would_fill_the_memory_is_named_and_not_read(
+    three_nights: Path, tmp_path: Path, craft: Callable[[Path], None], sentence: str
+) -> None:
+    given = tmp_path / "given"
+    shutil.copytree(three_nights, given, symlinks=True)
+    first = min((given / "harvests").iterdir())
+    craft(first)
     with suppress(StoreDamagedError):  # manifests and head are done; the snapshots cannot be made of this
         redo_hashes(given)
-    for command in (["verify", "--deep"], ["report", "previous", "latest", "--out", tmp_path / "x.html"]):
+    for command in (["verify", "--deep"], ["export", first.name, "--out", tmp_path / "out"]):
         result = run(*command, "--data", given)
+        shutil.rmtree(given / "snapshots", ignore_errors=True)  # they are as they were made
         assert result.returncode == (1 if command[0] == "verify" else 2)
-        assert "the column name unfolds from 14628 bytes to 150002134" in result.stdout + result.stderr
+        assert sentence in result.stdout + result.stderr
+
+
+def test_a_patch_of_itself_and_a_page_without_an_end_are_damage(three_nights: Path, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    shutil.copytree(three_nights, given, symlinks=True)
+    file = min((given / "harvests").glob("2*/bodies.parquet"))
+    endless = zstandard.ZstdCompressor().compress(bytes(100 << 20))
+
+    def of_itself(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            row |= {"encoding": "zstd-patch", "base_sha256": row["page_sha256"], "base_harvest_id": file.parent.name}
+        rows[0]["encoding"] = "full"
+        rows[1] |= {"base_sha256": rows[0]["page_sha256"], "body": endless}
+
+    edit_table(file, of_itself)
+    redo_hashes(given)
+    stored = Archive(given)
+    for sha256 in list(stored.stored_pages(file.parent.name))[1:3]:
+        with pytest.raises(StoreDamagedError, match="is damaged"):
+            stored.body(file.parent.name, sha256)
+    result = run("replay", "--data", given)
+    assert result.returncode == 2
+    assert "is damaged; run `bma-progress verify`" in result.stderr
+
+
+def test_tables_are_opened_by_the_one_function_that_looks_at_what_they_cost() -> None:
+    root = Path(__file__).parents[2]
+    files = [file for package in ("flows", "pipeline") for file in (root / package).rglob("*.py")]
+    direct = re.compile(r"\bpq\.(?:read_table|read_metadata|read_schema|ParquetFile\()")
+    found = {file.relative_to(root).as_posix() for file in files if direct.search(file.read_text(encoding="utf-8"))}
+    assert found == {"pipeline/store/parquet_files.py"}
+
+
+def test_a_copy_without_its_empty_folders_is_written_into(three_nights: Path, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    shutil.copytree(three_nights, given, symlinks=True)
+    for name in ("tmp", "snapshots"):
+        shutil.rmtree(given / name)
+    assert run("compact", "--data", given).returncode == 0
+    assert run("verify", "--data", given).returncode == 0
 
 
 def test_a_note_beside_a_folder_from_elsewhere_leads_nowhere(three_nights: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pipeline.harvest.result import Scope
 from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store import looks
-from pipeline.store.stored_pages import source_of
+from pipeline.store.stored_pages import file_of
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer
 
@@ -90,7 +90,7 @@ def test_runs_of_looks_are_the_looks_and_open_few_files(nights: Nights, monkeypa
     data, _ = nights
     store = open_archive(data)
     opened: list[str] = []
-    monkeypatch.setattr(looks, "source_of", lambda *file: (opened.append(file[1]), source_of(*file))[1])
+    monkeypatch.setattr(looks, "file_of", lambda *file: (opened.append(file[1]), file_of(*file))[1])
     for number in range(PROJECTS):
         expected: list[list[Any]] = []
         every = looks.looks_at(store, code_of(number))
