@@ -399,9 +399,9 @@ def _add_records(connection: sqlite3.Connection, archive: Archive, latest: str) 
 def _last_name(connection: sqlite3.Connection, code: str) -> str | None:
     """The title of a record that ended, from the change that says so."""
     found = connection.execute(
-        "SELECT before FROM changes WHERE (project_code = ?1 OR kpi_code = ?1) AND change = 'removed' "
+        "SELECT before FROM changes WHERE (project_code = ? OR kpi_code = ?) AND change = 'removed' "
         "AND \"table\" IN ('projects', 'kpis') ORDER BY harvest_id DESC LIMIT 1",
-        (code,),
+        (code, code),
     ).fetchone()
     with suppress(TypeError, ValueError):
         name = json.loads(found[0])["name"]

@@ -271,10 +271,10 @@ def looks(index: Index, code: str) -> list[dict[str, Any]]:
 def changes_of(index: Index, code: str) -> list[dict[str, Any]]:
     """The changes of one record, newest night first."""
     return index.known_rows(
-        "SELECT * FROM changes WHERE own = 1 AND project_code = ?1 UNION ALL "
-        "SELECT * FROM changes WHERE own = 1 AND project_code IS NULL AND kpi_code = ?1 "
+        "SELECT * FROM changes WHERE own = 1 AND project_code = ? UNION ALL "
+        "SELECT * FROM changes WHERE own = 1 AND project_code IS NULL AND kpi_code = ? "
         "ORDER BY harvest_id DESC, change_no",
-        code,
+        *(code, code),
     )
 
 
@@ -304,10 +304,10 @@ def agencies(index: Index, code: str | None = None) -> list[dict[str, Any]]:
     return index.known_rows(
         "SELECT r.agency_code, coalesce(max(a.name_th), max(r.agency_name)) AS name_th, max(a.name_en) AS name_en, "
         "count(*) AS projects, sum(r.rewritten > 0) AS rewritten, round(100.0 * sum(r.rewritten) / count(*), 1) AS trend, "
-        "sum(r.silent_days > ?1 AND r.progress < 100) AS silent, sum(r.variance <= ?2) AS behind, sum(r.flags) AS flags "
+        "sum(r.silent_days > ? AND r.progress < 100) AS silent, sum(r.variance <= ?) AS behind, sum(r.flags) AS flags "
         "FROM records r LEFT JOIN agencies a USING (agency_code) WHERE r.kind = 'project' AND r.ended = 0 "
-        "AND (?3 IS NULL OR r.agency_code = ?3) GROUP BY r.agency_code ORDER BY trend DESC, flags DESC, r.agency_code",
-        *(SILENT_DAYS, BEHIND_POINTS, code),
+        "AND (? IS NULL OR r.agency_code = ?) GROUP BY r.agency_code ORDER BY trend DESC, flags DESC, r.agency_code",
+        *(SILENT_DAYS, BEHIND_POINTS, code, code),
     )
 
 
