@@ -1,3 +1,4 @@
+-- The schema of the database of Prefect 3.9.1 (Apache License 2.0)
 BEGIN TRANSACTION;
 CREATE TABLE agent (
 	id CHAR(36) DEFAULT (

@@ -52,7 +52,7 @@ def test_a_missed_harvest_is_made_up_for_once_and_the_service_stops_cleanly(
         config = tmp_path / "bma-progress.toml"
         config.write_text(f'portal = "{portal.url}"\ndata = "{data}"\nrate = 500\n')
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-        environment |= {"BMA_PROGRESS_CONFIG": str(config)}
+        environment |= {"BMA_PROGRESS_CONFIG": str(config), "PREFECT_RUNNER_POLL_FREQUENCY": "2"}
         with (tmp_path / "said").open("wb") as said:
             service = subprocess.Popen([*command, "--port", str(port)], env=environment, stderr=said, stdout=said)
             try:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,9 @@ def main() -> None:
         upgrade = (sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes")
         subprocess.run(upgrade, env={**os.environ, "PREFECT_HOME": home, "DO_NOT_TRACK": "1"}, check=True)
         with closing(sqlite3.connect(Path(home) / "prefect.db")) as database:
-            SCHEMA.write_text("\n".join(line.rstrip() for line in "\n".join(database.iterdump()).splitlines()) + "\n")
+            lines = "\n".join(database.iterdump()).splitlines()
+    about = f"-- The schema of the database of Prefect {version('prefect')} (Apache License 2.0)"
+    SCHEMA.write_text("".join(f"{line.rstrip()}\n" for line in (about, *lines)), encoding="utf-8")
 
 
 if __name__ == "__main__":
