@@ -47,6 +47,13 @@ def harvest_folder(harvests: Path, harvest_id: str) -> Folder:
     return zipfile.Path(_open(pack, _version(pack)), f"{harvest_id}/")
 
 
+def names_in(folder: Folder) -> frozenset[str]:
+    """The names of a harvest's files. Raises OSError where its folder is missing."""
+    if isinstance(folder, Path):
+        return frozenset(path.name for path in folder.iterdir())
+    return _by_harvest(folder.root).get(folder.at.rstrip("/"), frozenset())
+
+
 def parquet_source(file: Folder) -> "Path | pa.BufferReader":
     """What pyarrow reads a file from; one in a pack is mapped, not copied."""
     if isinstance(file, Path):
@@ -65,6 +72,16 @@ def write_pack(folders: list[Path], out: Path, former: Path | None = None) -> No
         files |= {f"{folder.name}/{file.name}": file for folder in folders for file in folder.iterdir()}
         for name, file in sorted(files.items()):
             pack.writestr(zipfile.ZipInfo(name, _EARLIEST), file.read_bytes())
+
+
+@lru_cache(maxsize=64)
+def _by_harvest(pack: zipfile.ZipFile) -> dict[str, frozenset[str]]:
+    """Harvest → the names of its files: `zipfile.Path` would go through the whole pack for each."""
+    found: dict[str, set[str]] = {}
+    for name in pack.namelist():
+        harvest_id, _, file = name.partition("/")
+        found.setdefault(harvest_id, set()).update([file] if file else ())
+    return {harvest_id: frozenset(names) for harvest_id, names in found.items()}
 
 
 def _names(pack: Path) -> list[str]:

@@ -25,7 +25,7 @@ from pipeline.store.layout import (
     ids_in,
     packs_in,
 )
-from pipeline.store.packs import harvest_folder, packed_ids
+from pipeline.store.packs import harvest_folder, names_in, packed_ids
 from pipeline.store.run_files import LATER, LATER_SUMS, PRUNED, REPORTS, REPORTS_KEPT, SUMS
 
 _EXPECTED: Final = frozenset(
@@ -305,7 +305,7 @@ def _run_of(where: str, root: Path, manifest: dict[str, Any]) -> Iterator[Verify
 def _files(
     where: str, folder: Folder, files: dict[str, Any], besides: frozenset[str], what_to_do: str = RESTORE
 ) -> Iterator[VerifyProblem]:
-    there = {path.name for path in folder.iterdir()} - besides
+    there = names_in(folder) - besides
     for name in sorted(there - files.keys()):
         yield VerifyProblem(f"{where}/{name}", "a foreign file", "move it elsewhere")
     for name, about in sorted(files.items()):
