@@ -1,6 +1,5 @@
 """The questions of the browser's pages, answered from the index: plain rows, no HTML."""
 
-import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -191,36 +190,25 @@ def _narrowing(filters: Mapping[str, str]) -> dict[str, tuple[str, tuple[Any, ..
 
 def facets(index: Index, filters: Mapping[str, str]) -> dict[str, list[dict[str, Any]]]:
     """What a search can be narrowed to, with how many records that leaves; agency, year, and each name of FACETS."""
-    where, narrowing = _matching(index, filters), _narrowing(filters)
-    parts, values = [], list(where.values)
-
-    def narrowed(name: str, condition: str) -> str:
-        """A condition, and those of all other facets that are chosen."""
-        others = [one for key, one in narrowing.items() if key != name]
-        values.extend(value for _, bound in others for value in bound)
-        return " AND ".join([f"({condition})", *(text for text, _ in others)])
-
-    for name, column, label, condition in (
-        ("agency", "agency_code", "max(agency_name)", "1"),
-        ("year", "fiscal_year_be", "NULL", "fiscal_year_be IS NOT NULL"),
-    ):
-        parts.append(
-            f"SELECT '{name}' AS facet, {column} AS value, {label} AS label, count(*) AS number FROM hits "  # noqa: S608 - names of ours
-            f"WHERE {narrowed(name, condition)} GROUP BY 2"
-        )
-    sums = ", ".join(f"sum({narrowed(name, condition)})" for name, condition in FACETS.items())
-    parts.append(f"SELECT 'yes', json_array({sums}), NULL, 0 FROM hits")  # noqa: S608 - all of them in one pass
-    columns = "code, agency_code, agency_name, fiscal_year_be, progress, variance, flags, silent_days, rewritten, ended"
-    query = f"WITH hits AS MATERIALIZED (SELECT {columns} FROM records WHERE {where}) {' UNION ALL '.join(parts)}"  # noqa: S608 - names of ours
-    *rows, yes = index.known_rows(query, *values)
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in ("agency", "year", *FACETS)}
-    for row in rows:
-        found[row["facet"]].append(row)
-    for name, number in zip(FACETS, json.loads(yes["value"]), strict=True):
-        if number:
-            found[name].append({"facet": name, "value": 1, "label": None, "number": number})
-    for numbers in found.values():
-        numbers.sort(key=lambda row: row["value"])
+    where = _matching(index, filters)
+    yes_no = ", ".join(f"coalesce({condition}, 0) AS {name}" for name, condition in FACETS.items())
+    # the numbers of all facets, whichever are chosen, follow from how many records each combination has
+    query = (
+        f"SELECT agency_code AS agency, fiscal_year_be AS year, {yes_no}, max(agency_name) AS label, count(*) AS number "  # noqa: S608 - names of ours
+        f"FROM records WHERE {where} GROUP BY 1, 2, {', '.join(FACETS)}"
+    )
+    groups = index.known_rows(query, *where.values)
+    chosen = {name: next(iter(values), 1) for name, (_, values) in _narrowing(filters).items()}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in ("agency", "year", *FACETS):
+        others = [(key, value) for key, value in chosen.items() if key != name]
+        lines: dict[Any, dict[str, Any]] = {}
+        for group in groups:
+            if group[name] and all(group[key] == value for key, value in others):
+                line = lines.setdefault(group[name], {"value": group[name], "label": None, "number": 0})
+                line["number"] += group["number"]
+                line["label"] = max(filter(None, (line["label"], group["label"])), default=None)
+        found[name] = [lines[value] for value in sorted(lines)]
     return found
 
 

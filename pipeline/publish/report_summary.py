@@ -131,7 +131,8 @@ class Summary:
         sentences = [
             t(
                 f"{len(rows):,} {'change was' if len(rows) == 1 else 'changes were'} found in {kinds.total():,} records "
-                f"(projects: {kinds['project']:,}; indicators: {kinds['kpi']:,}; others, as of lists: {kinds['other']:,}).",
+                f"(projects: {kinds['project']:,}; indicators: {kinds['kpi']:,}; "
+                f"others, such as result lists: {kinds['other']:,}).",
                 f"พบการเปลี่ยนแปลง {len(rows):,} รายการใน {kinds.total():,} ระเบียน คือโครงการ {kinds['project']:,} "
                 f"ตัวชี้วัด {kinds['kpi']:,} และอื่น ๆ เช่น บัญชีผลการปฏิบัติราชการ {kinds['other']:,}",
             )
