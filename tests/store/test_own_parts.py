@@ -292,6 +292,22 @@ def test_names_that_another_user_planted_are_not_written_into(three_nights: Path
     assert list(planted.iterdir()) == []
 
 
+@pytest.mark.skipif(os.name == "nt" or os.getuid() != 0, reason="only root can make another user's file")
+@pytest.mark.parametrize("planted", ["link", "pipe"])
+def test_nothing_is_written_through_what_another_user_planted(three_nights: Path, tmp_path: Path, planted: str) -> None:
+    shared, victim = tmp_path / "shared", tmp_path / "victim"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    victim.write_text("kept")
+    out = shared / "changes.csv"
+    out.symlink_to(victim) if planted == "link" else os.mkfifo(out)
+    os.chown(out, 65534, 65534, follow_symlinks=False)
+    result = run("diff", "previous", "latest", "--format", "csv", "--out", out, "--data", three_nights)
+    assert result.returncode == 2
+    assert "another user put it there" in result.stderr
+    assert victim.read_text() == "kept"
+
+
 def test_a_settings_file_that_is_a_pipe_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "bma-progress.toml")
     monkeypatch.chdir(tmp_path)
