@@ -46,10 +46,9 @@ _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
-_MARKED = {  # what is looked for, where the source has the word
-    **{name: f"[{name.decode()}]" for name in (b"hidden", b"onclick", b"data-href", b"data-url")},
-    **{word: f'[style*="{word.decode()}" i]' for word in (b"display", b"visibility", b"float", b"position")},
-}
+_ATTRIBUTES = {name: f"[{name.decode()}]" for name in (b"hidden", b"onclick", b"data-href", b"data-url")}
+"""What is looked for, where the source has the word; so are the words of styles."""
+_STYLES = {word: f'[style*="{word.decode()}" i]' for word in (b"display", b"visibility", b"float", b"position")}
 _SCRIPTED = frozenset(("onclick", "data-href", "data-url"))
 _LINKED = "a[href], area[href], [onclick], [data-href], [data-url]"
 _HIDES = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))")
@@ -126,7 +125,8 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     root = tree.body
     if root is None:  # a frameset, or nothing
         return PrintedPage([], 0, [], decoded, small, base)
-    boxes, is_scripted = _apply_attributes(root, [_MARKED[word] for word in _MARKED if word in small])
+    marked = _ATTRIBUTES | _STYLES if b"style" in small else _ATTRIBUTES
+    boxes, is_scripted = _apply_attributes(root, [selector for word, selector in marked.items() if word in small])
     nodes = _leave_shown(root, boxes)
     if is_scripted:  # a node with several of the attributes is found several times
         linked = list({node.mem_id: node for node in root.css(_LINKED)}.values())

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import compress, count, repeat
-from operator import and_, eq
+from operator import and_, eq, itemgetter
 from typing import Final
 
 from parsers.findings import Scope
@@ -151,16 +151,14 @@ def quarter_rows(table: QuarterTable, whole: Scope, identity: Row) -> list[Row]:
 
 def join_narratives(quarters: list[Row], narratives: Mapping[int, str | None], identity: Row) -> list[Row]:
     """The quarters' rows with their narratives; a quarter that has only a narrative gets a row too."""
-    by_quarter = {row["quarter"]: row for row in quarters}
-    no_values = dict.fromkeys(_CELLS)
-    narrated = {quarter for quarter, text in narratives.items() if text is not None}
-    return [
-        {
-            **by_quarter.get(quarter, {**identity, "quarter": quarter, **no_values}),
-            "narrative": narratives.get(quarter),
-        }
-        for quarter in sorted(by_quarter.keys() | narrated)
+    rows = [{**row, "narrative": narratives.get(row["quarter"])} for row in quarters]
+    known = {row["quarter"] for row in quarters}
+    rows += [
+        {**identity, "quarter": quarter, **dict.fromkeys(_CELLS), "narrative": text}
+        for quarter, text in narratives.items()
+        if text is not None and quarter not in known
     ]
+    return sorted(rows, key=itemgetter("quarter"))
 
 
 def table_in(lines: list[str], tables: list[QuarterTable], page: Page) -> QuarterTable | None:

@@ -27,7 +27,6 @@ NO_DATES: Final = frozenset(
 )
 """What databases print for "no date", besides the years 0, 1 and 9999."""
 
-_BLANK: Final = frozenset(("", "-"))
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]+)?", re.ASCII)
 _MOST_DIGITS: Final = 9  # of a whole number: what fits the tables' int32
 _STAMP: Final = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T][0-9:.]+)?", re.ASCII)
@@ -41,9 +40,8 @@ _TYPED_DATE: Final = re.compile(
 
 def number(printed: str | None, scope: Scope, column: str) -> float | None:
     """Read a number; what is neither one nor blank is null and a finding."""
-    if printed is None or printed in _BLANK:
-        return None
-    if (value := parse_number(printed)) is None:
+    value = parse_number(printed) if printed else None
+    if value is None and printed and printed != "-":
         scope.add("number_unreadable", column, printed)
     return value
 
@@ -58,9 +56,8 @@ def percent(printed: str | None, scope: Scope, column: str) -> float | None:
 
 def integer(printed: str | None, scope: Scope, column: str) -> int | None:
     """Read a whole number; what is neither one nor blank is null and a finding."""
-    if printed is None or printed in _BLANK:
-        return None
-    if (value := parse_integer(printed)) is None:
+    value = parse_integer(printed) if printed else None
+    if value is None and printed and printed != "-":
         scope.add("number_unreadable", column, printed)
     return value
 
@@ -79,7 +76,7 @@ def day(printed: str | None, scope: Scope, column: str) -> str | None:
 
     A year of the Buddhist era gives the day it means and a finding; a database's "no date" is null and a finding.
     """
-    if printed is None or printed in _BLANK:
+    if not printed or printed == "-":
         return None
     value, rule = parse_day(printed)
     if rule:

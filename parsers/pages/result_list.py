@@ -106,7 +106,7 @@ def _item_starts(page: Page) -> list[int]:
         if line[0] == "(" and _NUMBERED.fullmatch(line):
             above.append(place)
         elif above and _is_measure(lines, place):
-            named_twice = [at for at in above if _name_at(lines, at) in lines[at + 1 + _is_bare(lines, at) : place]]
+            named_twice = [at for at in above if (name := _name_at(lines, at))[0] in lines[name[1] : place]]
             bracketed = [at for at in above if _near_brackets(lines, at)]
             starts.append((named_twice or bracketed or above)[-1])
             above = []
@@ -120,15 +120,10 @@ def _is_measure(lines: list[str], place: int) -> bool:
     return len(_MEASURE.findall("\n".join(lines[place : place + 5]))) > 1
 
 
-def _is_bare(lines: list[str], place: int) -> bool:
+def _name_at(lines: list[str], place: int) -> tuple[str, int]:
+    """The first line of an item's name, behind its number or in a cell of its own below it; and the line below that."""
     found = _NUMBERED.fullmatch(lines[place])
-    return not (found and found[1])
-
-
-def _name_at(lines: list[str], place: int) -> str:
-    """The first line of the name of an item, behind its number or in a cell of its own below it."""
-    found = _NUMBERED.fullmatch(lines[place])
-    return (found[1] if found else "") or next(iter(lines[place + 1 : place + 2]), "")
+    return (found[1], place + 1) if found and found[1] else ("".join(lines[place + 1 : place + 2]), place + 2)
 
 
 def _near_brackets(lines: list[str], place: int) -> bool:
@@ -165,7 +160,6 @@ def _read_item(
         scope.add("heading_unreadable", "dimension_no", heading)
     if not links:
         scope.add("kpi_code_missing", "kpi_code")
-    strategy = _strategy(page, record)
     page.tables["result_list_items"].append(
         {
             **identity,
@@ -175,7 +169,7 @@ def _read_item(
             "kpi_code": next((code for kind, code in links if kind == "kpi"), None),
             "project_code": next((code for kind, code in links if kind == "project"), None),
             "name": record.get("name") or None,
-            "strategy": strategy or " ".join(levels) or None,
+            "strategy": _strategy(page, record) or " ".join(levels) or None,
             "unit": record.get("unit") or None,
             "target_value": number(record.get("target_value"), scope, "target_value"),
             "achieved_value": number(record.get("achieved_value"), scope, "achieved_value"),

@@ -44,10 +44,12 @@ _IS_NOT_SET: Final = re.compile(_NOT_SET.replace(" ", r"\s*"))
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a newer project page into `page.tables`; without a code there is no record, and no row."""
-    above = [found for line in page.lines if (found := _ABOVE.fullmatch(line))]
-    lines = [
-        line for line in page.lines if not _ABOVE.fullmatch(line) and (line[0].isdigit() or not is_boilerplate(line))
-    ]
+    above, lines = [], []
+    for line in page.lines:
+        if found := _ABOVE.fullmatch(line):
+            above.append(found)
+        elif line[0].isdigit() or not is_boilerplate(line):
+            lines.append(line)
     (record,), _ = _RECORD.read(lines, page)
     code = record.get("project_code")
     if not code:
