@@ -27,6 +27,7 @@ NUMBER: Final = "[0-9๐-๙.,+-]+"
 LABELLED: Final = re.compile(r"[^\W\d_][^\n:0-9๐-๙]{1,60} :.*")
 """A line like `<label> : <value>`: it is no part of a name, and no value of the label above it."""
 _NUMBERS: Final = re.compile("[0-9๐-๙][0-9๐-๙.,]*(?: ?/ ?[0-9๐-๙][0-9๐-๙.,]*)?$")  # two slashes are a date's
+_EXCERPT: Final = 200  # characters of a value of several lines, in its finding
 _START: Final = "\x02"  # before the line in which a record begins, of blocks that are marked
 OUT_OF_PLACE: Final = re.compile(
     rf"[^\W\d_][^\n:0-9๐-๙]{{1,60}} :.*|\[.*\]$|:? ?[^\s:]{{2,14}}ที่ {DIGIT}[0-9๐-๙.]* (?:[-–—].*|.*%$)|{_NUMBERS.pattern}"
@@ -128,6 +129,13 @@ class Page:
         message = "A line that reads like a part of the page; it stands in the text above it."
         self.findings.add("line_not_understood", printed=line, table=table, message=message)
 
+    def doubt_lines(self, lines: list[str], odd: list[str], table: str | None = None) -> None:
+        """Doubt the odd lines of a value of several lines; where none is, say that there are several."""
+        for line in odd:
+            self.doubt(line, table)
+        if not odd:
+            self.findings.add("several_lines", printed=" | ".join(lines[1:])[:_EXCERPT], table=table)
+
     def text(self, lines: list[str]) -> str | None:
         """The text of a section; what stands below a heading that does not belong there is unclaimed."""
         if not self.headings.isdisjoint(lines):
@@ -135,9 +143,9 @@ class Page:
             self.stray(lines[place])
             self.leave(lines[place:])
             lines = lines[:place]
-        for line in lines if len(lines) > 1 else ():
-            if OUT_OF_PLACE.match(line) and (line != lines[0] or not LABELLED.match(line)):
-                self.doubt(line)
+        if len(lines) > 1:
+            odd = [line for line in lines if OUT_OF_PLACE.match(line)]
+            self.doubt_lines(lines, odd[1:] if odd[:1] == lines[:1] and LABELLED.match(lines[0]) else odd)
         return " ".join(lines) or None
 
 
@@ -336,9 +344,9 @@ class _Reader:
         if isinstance(item, Text) and _NUMBERS.match(lines[0]):
             page.doubt(lines[0], self.block.table)
         if isinstance(item, Label) or (item is not None and not item.mixed):
-            for above, line in pairwise(lines):
-                if OUT_OF_PLACE.match(line) or (isinstance(item, Label) and item.lines == "name" and line == above):
-                    page.doubt(line, self.block.table)
+            is_name = isinstance(item, Label) and item.lines == "name"
+            odd = [line for above, line in pairwise(lines) if OUT_OF_PLACE.match(line) or (is_name and line == above)]
+            page.doubt_lines(lines, odd, self.block.table)
         return " ".join(" ".join(lines).split())
 
 

@@ -19,12 +19,15 @@ TABLES: Final = ("result_list_items", "result_list_links", "result_list_quarters
 
 _LEVEL: Final = rf"(?:{'|'.join(FIRST_LEVELS)}) {DIGIT}+(?:\.{DIGIT}+)* [-–—]"
 """A level of the city's plan; `มิติที่ ๑.๑ - …` is one, `มิติที่ 1 …` is a dimension of the evaluation."""
-_HEAD: Final = Block(
-    "result_list_items",
-    Label("title", rf"ผลการปฏิบัติราชการประจำปี(?: :)?(?: ของหน่วยงาน)?(?: :)? (?P<agency_code>{DIGIT}{{8}})$", "none"),
+_GROUP: Final = (  # above the items that belong to it
     Value("dimension", rf"มิติที่ (?P<dimension_no>{DIGIT}+)(?![0-9๐-๙.]| [-–—])", required=False, lines="word"),
     Value("level_1", f"(?={_LEVEL})", "one", required=False),
     Value("level_2", f"(?={_LEVEL})", "one", required=False),
+)
+_HEAD: Final = Block(
+    "result_list_items",
+    Label("title", rf"ผลการปฏิบัติราชการประจำปี(?: :)?(?: ของหน่วยงาน)?(?: :)? (?P<agency_code>{DIGIT}{{8}})$", "none"),
+    *_GROUP,
     repeats=False,
 )
 _ITEM: Final = Block(
@@ -38,8 +41,7 @@ _ITEM: Final = Block(
     QUARTERS,
     Text("report"),
     *(Label(f"narrative_{n}", rf"รายงานผลฯ ไตรมาสที่ [{n}{'๐๑๒๓๔'[n]}]$", "many", required=False) for n in range(1, 5)),
-    Value("level_1", f"(?={_LEVEL})", "one", required=False),  # of the items below
-    Value("level_2", f"(?={_LEVEL})", "one", required=False),
+    *_GROUP,  # of the items below
     series="item_no",
     marked=True,
 )
@@ -64,6 +66,8 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     (head,), _ = _HEAD.read([line for line in above if not is_boilerplate(line)], page)
     page.code = (head.get("agency_code") or "").translate(ARABIC_DIGITS)
     if not page.code or not starts:
+        if starts:
+            page.findings.add("part_missing", message="The list has no title with an agency's code.")
         page.code = ""
         return
     list_name = _list_name(page.url) if page.url else None
@@ -72,7 +76,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     # a further page of a list goes on where the one before ended
     first = parse_integer(records[0].get("item_no") or "") if "?" in key else None
     _ITEM.check_series(records, Scope(page.findings, "result_list_items", key), first or 1)
-    levels = [level for level in (head.get("level_1"), head.get("level_2")) if level]
+    group, levels = head, _levels([], head)
     if not levels and not head.get("dimension_no"):
         Scope(page.findings, "result_list_items", key).add(
             "part_missing", "dimension_no", None, "The list has no line of its dimension or of a level of the plan."
@@ -81,9 +85,18 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
         item_no = _free_number(page, record, key)
         scope = Scope(page.findings, "result_list_items", f"{key}/{item_no}")
         identity = {"agency_code": page.code, "list_name": list_name, "item_no": item_no}
-        _read_item(page, record, head, levels, identity, scope, _linked_codes(page, start, end))
+        _read_item(page, record, group, levels, identity, scope, _linked_codes(page, start, end))
         _read_quarters(page, record, identity, scope, tables)
-        levels = [level for level in (record.get("level_1"), record.get("level_2")) if level] or levels
+        group = record if record.get("dimension_no") else group
+        levels = _levels(levels, record)
+
+
+def _levels(levels: list[str], group: Record) -> list[str]:
+    """The levels of the plan below a group's heading: one of a number with a point stands below the one above it."""
+    for level in filter(None, (group.get("level_1"), group.get("level_2"))):
+        is_second = "." in level.partition("-")[0].partition("–")[0]
+        levels = [*levels[:is_second], level]
+    return levels
 
 
 def _list_name(url: str) -> str | None:
@@ -147,7 +160,7 @@ def _free_number(page: Page, record: Record, key: str) -> int:
 def _read_item(
     page: Page,
     record: Record,
-    head: Record,
+    group: Record,
     levels: list[str],
     identity: Row,
     scope: Scope,
@@ -158,14 +171,19 @@ def _read_item(
     dimension = _DIMENSION.match(heading or "")
     if heading and not dimension:
         scope.add("heading_unreadable", "dimension_no", heading)
+    dimension_no = parse_integer(dimension[1]) if dimension else None
+    group_no = parse_integer(group.get("dimension_no") or "")
+    is_other = None not in (dimension_no, group_no) and dimension_no != group_no
+    if is_other:
+        scope.add("dimensions_differ", "dimension_name", f"{heading} | {group_no} {group.get('dimension') or ''}")
     if not links:
         scope.add("kpi_code_missing", "kpi_code")
     page.tables["result_list_items"].append(
         {
             **identity,
             "heading": heading,
-            "dimension_no": parse_integer(dimension[1]) if dimension else None,
-            "dimension_name": head.get("dimension") or None,
+            "dimension_no": dimension_no,
+            "dimension_name": None if is_other else group.get("dimension") or None,
             "kpi_code": next((code for kind, code in links if kind == "kpi"), None),
             "project_code": next((code for kind, code in links if kind == "project"), None),
             "name": record.get("name") or None,

@@ -78,7 +78,10 @@ def _find_title(
     if odd := [line for line in foreign if line != head[end]]:
         page.findings.add("title_unclear", printed=odd[0])
         page.leave(odd)
-    name = " ".join(line for line in lines if line not in foreign).rstrip(" :")
+    lines = [line for line in lines if line not in foreign]
+    if len(lines) > 1:
+        page.findings.add("several_lines", printed=" | ".join(lines[:-1]))
+    name = " ".join(lines).rstrip(" :")
     if not name:
         page.findings.add("part_missing", printed=head[end], message="The title has no name.")
     below = [line for line in head[end + 1 :] if line not in NAVIGATION]

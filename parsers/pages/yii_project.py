@@ -54,6 +54,8 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     code = record.get("project_code")
     if not code:
         page.leave(line for name in record for line in record.lines(name))
+        if any(_value(record.get(item.name)) for item in _RECORD.items):
+            page.findings.add("part_missing", message="The record has no code.")
         return
     page.code = code.translate(ARABIC_DIGITS)
     scope = Scope(page.findings, "projects", page.code)

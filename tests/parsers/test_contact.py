@@ -10,6 +10,9 @@ from parsers.contact import split_contact
 from parsers.thai import clean
 
 ONE_PERSON = {
+    "นายก ขจร ติดต่อ โทร. 7033": "7033",
+    "นายก ขจร โทรฯ 7033": "7033",
+    "นายก ขจร โทร. 7033.": "7033",
     "นายก ขจร": None,
     "นายก ขจร โทร. 7033": "7033",
     "นายก ขจร โทร.6541": "6541",

@@ -13,6 +13,11 @@ from support.sample_pages import ITEM, KPI, LIST, MEASURES, PROJECT, after, inst
 from parsers import ParsedPage, parse_page
 
 FOREIGN = "งบประมาณที่ใช้ : 120,000 บาท"
+YII = [
+    *("รหัสโครงการ50460000-3697", "ปี2566", "ชื่อโครงการโครงการทดสอบ", "งบฯ ที่ได้รับ (บาท)120,000", "งบฯ ที่ใช้ไป (บาท)0"),
+    *("คืบหน้าล่าสุด80", "หน่วยงานสำนักงานเขตคลองสามวา", "Start Date2022-10-01 00:00:00.000"),
+    *("Finish Date2023-09-30 00:00:00.000", "Kpi ID5015-2026", "หลักการและเหตุผลเหตุผล"),
+]
 FREE_TEXTS = {
     *("rationale", "objectives", "targets", "note", "problems", "obstacles", "description"),
     *("definition", "summary", "narrative", "report", "method", "source"),
@@ -108,6 +113,28 @@ def test_a_blank_measure_takes_no_foreign_line(place: int, column: str) -> None:
     page = parse_page(page_of(instead(KPI, [MEASURES[place]], blank, FOREIGN)).encode())
     assert (page.tables["kpis"][0][column], page.tables["kpis"][0]["unit"]) == (None, "แห่ง")
     assert page.unclaimed == [FOREIGN]
+
+
+UNLABELLED = "ข้อเสนอแนะอื่น"
+
+
+@pytest.mark.parametrize(
+    ("lines", "place"),
+    [
+        *((PROJECT, place) for place in ("FusionCharts will render here", "เหตุผล", "วัตถุประสงค์", "31/5/2564 : ทำแล้ว")),
+        *((PROJECT, place) for place in ("** อุปสรรคของโครงการ :ฝน", ":สำรวจ", "ตัวชี้วัด : จำนวนแห่ง")),
+        *((KPI, place) for place in ("Back Home", "ก", "ความหมาย")),
+        *((LIST, place) for place in (ITEM[0], "รายงาน")),
+        *((YII, place) for place in ("ชื่อโครงการโครงการทดสอบ", "หลักการและเหตุผลเหตุผล")),
+    ],
+)
+@pytest.mark.parametrize("foreign", [UNLABELLED, f"** {UNLABELLED} **", f"** {UNLABELLED} :ไม่มี"])
+def test_a_line_without_a_label_is_told_where_it_is_read_as_more_of_a_text(
+    lines: list[str], place: str, foreign: str
+) -> None:
+    bare = parse_page(page_of(lines).encode())
+    assert (bare.verdict, told(bare, "several_lines")) == ("ok", False)
+    assert told(parse_page(page_of(after(lines, place, foreign)).encode()), foreign)
 
 
 def test_a_label_in_a_steps_text_is_told() -> None:

@@ -39,12 +39,17 @@ SECOND = {**FIRST, "no": "2"}
     [
         VISIT,
         ["Visit", "1", "2020-01-02", "has a cough", "Doctor", ":", "Smith", "Advice :", "rest"],
-        ["Visit 1", "2020-01-02", "has", "a cough", "Doctor :", "Smith", "Advice", ":rest"],
+        ["Visit 1", "2020-01-02", "has a cough", "Doctor :", "Smith", "Advice", ":rest"],
         ["Visit 1 2020-01-02", "has a cough", "Doctor :Smith", "Advice :rest"],
     ],
 )
 def test_a_label_and_its_value_in_the_next_cell_are_one_line(lines: list[str]) -> None:
     assert read(*lines) == ([FIRST], [], [])
+
+
+def test_a_text_of_several_lines_is_said() -> None:
+    lines = ["Visit 1", "2020-01-02", "has", "a cough", "Doctor :Smith", "Advice :rest"]
+    assert read(*lines) == ([FIRST], [], ["several_lines"])
 
 
 def test_what_a_text_quotes_inside_a_line_stays_text() -> None:

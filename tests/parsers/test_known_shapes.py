@@ -52,6 +52,34 @@ def test_levels_of_the_plan_above_a_list_are_no_dimension() -> None:
     assert row["strategy"] == " ".join(levels)
 
 
+@pytest.mark.parametrize(
+    ("above", "between", "names", "strategies"),
+    [
+        (["มิติที่ 1 ก"], ["มิติที่ 2 ข"], ["ก", "ข"], ["ด้านที่ ๑", "ด้านที่ ๑"]),
+        (["มิติที่ 1 ก"], ["มิติที่ 1 ก"], ["ก", None], ["ด้านที่ ๑", "ด้านที่ ๑"]),
+        (
+            ["ด้านที่ ๒ – ก", "มิติที่ ๒.๓ - ข"],
+            ["มิติที่ ๒.๔ - ค"],
+            [None, None],
+            ["ด้านที่ ๒ – ก มิติที่ ๒.๓ - ข", "ด้านที่ ๒ – ก มิติที่ ๒.๔ - ค"],
+        ),
+    ],
+)
+def test_a_heading_between_two_items_is_about_the_items_below_it(
+    above: list[str], between: list[str], names: list[str | None], strategies: list[str]
+) -> None:
+    first = [line for line in ITEM if not (line == "ด้านที่ ๑" and strategies[0] != line)]
+    second = ["(2) จำนวนแห่ง", "[มิติที่ 2 : ก]", *first[2:]]
+    page = read([LIST[0], *above, *first, *between, *second])
+    rows = page.tables["result_list_items"]
+    assert [row["report"] for row in rows] == ["รายงาน", "รายงาน"]
+    assert [row["dimension_name"] for row in rows] == names
+    assert [row["strategy"] for row in rows] == strategies
+    assert [finding["rule"] for finding in page.findings if finding["severity"] != "note"] == (
+        ["dimensions_differ"] if names == ["ก", None] else []
+    )
+
+
 def test_without_its_address_a_list_has_no_name() -> None:
     assert ok(read(LIST), "result_list_items")["list_name"] is None
 

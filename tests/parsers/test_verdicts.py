@@ -111,6 +111,19 @@ def test_a_list_without_its_agency_is_empty(colon: str) -> None:
     assert (page.kind, page.verdict) == ("result_list", "empty")
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["ผลการปฏิบัติราชการประจำปีของหน่วยงาน : 50040000 (2563)", *LIST[1:]],
+        ["รหัสโครงการ50460000-13697", "ปี2566", "คืบหน้าล่าสุด80"],
+    ],
+    ids=["list", "yii"],
+)
+def test_values_without_a_readable_code_are_no_empty_page(lines: list[str]) -> None:
+    page = parse_page(page_of(lines).encode())
+    assert (page.verdict, page.tables) == ("suspect", {})
+
+
 WORDS = "ไม่พบข้อมูล 404 Not Found ระบบขัดข้อง error login ปิดปรับปรุง SQL Warning : maintenance"
 
 
@@ -290,6 +303,8 @@ def test_a_project_may_bear_the_name_of_the_city_indicators() -> None:
 # --- servers' messages inside a record ----------------------------------------------------------------------------------
 
 MESSAGES = [
+    "Array ( [0] => Array ( [0] => IMSSP [SQLSTATE] => IMSSP [1] => -16 [code] => -16 ) )",
+    "exception 'PDOException' with message 'could not find driver'",
     "Warning: mysql_fetch_array() expects parameter 1 to be resource, boolean given in /var/www/a.php on line 7",
     "PHP Notice: Undefined index: pid in C:\\web\\a.php on line 12",
     "Fatal error: Uncaught mysqli_sql_exception: Connection refused in /a.php:12",
