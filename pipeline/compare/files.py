@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.compare import compare
 from pipeline.compare.differing import Differing, find_differing
-from pipeline.compare.listed_rows import LIST_TABLES, ORDER_MATTERS
+from pipeline.compare.listed_rows import LIST_TABLES
 from pipeline.compare.printed_order import PrintedOrder
 from pipeline.compare.single_rows import PART_OF
 from pipeline.compare.state_pair import Rows
@@ -75,7 +75,7 @@ def _checked_days(projects: Rows | None) -> dict[str, date]:
 
 def _may_be_turned(after: TableFile, differing: Differing) -> bool:
     """Whether more than half of a table's lists differ: as where the portal prints all of them from the other end."""
-    if after.name not in ORDER_MATTERS or not differing.owners:
+    if after.name not in LIST_TABLES or not differing.owners:
         return False
     return 2 * len(differing.owners) > after.number_of(TABLES[after.name].key[0])
 

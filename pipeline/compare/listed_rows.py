@@ -30,10 +30,6 @@ from pipeline.compare.state_pair import StatePair
 from pipeline.schema.columns import page_columns
 
 _OWNERS_AT_ONCE: Final = 500
-ORDER_MATTERS: Final = frozenset(("progress_reports", "plan_steps"))
-"""Tables in which a moved row is a difference; the order of plan levels and of items has no meaning."""
-
-
 _NUMBERS: Final = {"progress_reports": "report_no", "plan_steps": "step_no"}
 """The column with the printed number of a row."""
 
@@ -103,7 +99,7 @@ def list_differences(states: StatePair, table: str) -> list[Difference]:
     after_owners = key_strings(after, spec.owner)
     before, after = (rows.filter(pc.is_in(key_strings(rows, spec.owner), value_set=owners)) for rows in (before, after))
     found: list[Difference] = []
-    may_be_turned = table in ORDER_MATTERS and 2 * len(owners) > pc.count_distinct(after_owners).as_py()
+    may_be_turned = 2 * len(owners) > pc.count_distinct(after_owners).as_py()
     # Python objects of a few owners at a time: with all of them alive the garbage collector takes longer than the work
     for start in range(0, len(owners), _OWNERS_AT_ONCE):
         chosen = owners.slice(start, _OWNERS_AT_ONCE)
@@ -178,7 +174,7 @@ class _OneList:
             for column in self._facts:
                 if old[column] != new[column]:
                     yield self._states.changed_value(self._table, column, old, new)
-            if moved and self._table in ORDER_MATTERS:
+            if moved:
                 yield self._states.changed_value(self._table, self._spec.place, old, new)
             elif place in renumbered:
                 yield self._states.changed_value(self._table, _NUMBERS[self._table], old, new)

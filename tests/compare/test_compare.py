@@ -403,3 +403,22 @@ def test_the_order_of_rows_in_the_tables_does_not_matter(chosen: list[str], seed
         random.Random(seed).shuffle(places)
         shuffled[name] = table.take(places)
     assert compare(before, shuffled).equals(compare(before, after))
+
+
+@pytest.mark.parametrize(
+    ("table", "owner", "place", "detail"),
+    [
+        ("result_list_items", LIST, "item_no", "list_changed"),
+        ("project_strategies", {"project_code": SEED}, "position", "strategy_changed"),
+    ],
+)
+def test_rows_that_change_places_in_any_list_are_told_once(
+    table: str, owner: dict[str, str], place: str, detail: str
+) -> None:
+    def exchange(state: State) -> None:
+        for name, rows in state.rows.items():
+            for row in rows if name.startswith(table.partition("_items")[0]) else ():
+                if owner.items() <= row.items():
+                    row[place] = {1: 2, 2: 1}.get(row[place], row[place])
+
+    assert differences(exchange) == [("other", detail, table, "changed", place)]
