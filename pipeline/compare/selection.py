@@ -20,7 +20,7 @@ def select(
     for text in meanings:
         if text not in MEANINGS and text not in DETAILS:
             raise BmaProgressError(
-                f"{text!r} is no meaning; there are {', '.join(MEANINGS)}, and the details of the README"
+                f"{text!r} is no meaning; there are {', '.join(MEANINGS)}, and the details {', '.join(DETAILS)}"
             )
     wanted_agencies = []
     for text in agencies:
