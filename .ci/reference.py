@@ -54,7 +54,7 @@ def commands() -> str:
     text = "# Commands\n\nAs `bma-progress COMMAND --help` prints them.\n"
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
-        assert command is not None  # noqa: S101
+        assert command is not None  # noqa: S101 - each listed one is there
         inner = click.Context(command, info_name=name, parent=context, max_content_width=100, show_default=True)
         text += f"\n## {name}\n\n```text\n{command.get_help(inner)}\n```\n"
     return text

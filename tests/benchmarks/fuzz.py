@@ -160,7 +160,8 @@ def headers(_: int, chance: random.Random, folder: Path) -> str:
         settings = Settings(
             portal=portal.url,
             rate=1000.0,
-            retries=0,
+            retries=1,  # the portal may close a connection just when it is used again
+            backoff=0.01,
             read_timeout=0.3,
             page_timeout=1.0,
             max_retry_after=0.1,
