@@ -8,6 +8,7 @@ from itertools import groupby, tee
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,13 +25,13 @@ from pipeline.harvest.staging import Staged, stage
 from pipeline.progress import counted
 from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import RECORD_TABLES
-from pipeline.schema.row_text import row_of_text
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, harvest_id_at
 from pipeline.store.parquet import version_rows, write_parquet
 from pipeline.store.points_in_time import end_of
 from pipeline.store.state import FAMILIES, LivePage, State
+from pipeline.store.stored_pages import damaged_page
 from pipeline.store.writer import StoreWriter
 
 Reader = Callable[[Archive, Iterable[Sequence[PageRow]]], Iterator[list[SpooledPage]]]
@@ -47,6 +48,10 @@ def read_again(store: Archive, row: Mapping[str, Any]) -> SpooledPage:
     """
     harvest_id, sha256 = row["record_body_harvest_id"], row["record_sha256"]
     body, record = store.body(harvest_id, sha256), store.body_record(harvest_id, sha256)
+    try:
+        headers = dict(orjson.loads(record["headers"]))
+    except (ValueError, TypeError):
+        raise damaged_page(harvest_id, sha256) from None
     stored = SpooledPage(
         page_key=row["page_key"],
         kind=row["kind"],
@@ -54,7 +59,7 @@ def read_again(store: Archive, row: Mapping[str, Any]) -> SpooledPage:
         url=row["url"],
         final_url=row.get("final_url"),
         http_status=record["http_status"],
-        headers=row_of_text(record["headers"]),
+        headers=headers,
         fetched_at=row["checked_at"],
         attempts=0,
         sha256=sha256,

@@ -43,9 +43,7 @@ class StoredPages(Catalog):
             base = self.body_record(record["base_harvest_id"], record["base_sha256"])
             body = None if base["encoding"] == "zstd-patch" else _patched(base["body"], body)
         if not isinstance(body, bytes) or hashlib.sha256(body).hexdigest() != sha256:
-            raise StoreDamagedError(
-                f"the stored page {sha256} of harvest {harvest_id} is damaged; run `bma-progress verify`"
-            )
+            raise damaged_page(harvest_id, sha256)
         return body
 
     def body_record(self, harvest_id: str, sha256: str) -> Mapping[str, Any]:
@@ -90,6 +88,11 @@ def _patched(base: bytes, patch: bytes) -> bytes | None:
             dictionary = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
             return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(patch)
     return None
+
+
+def damaged_page(harvest_id: str, sha256: str) -> StoreDamagedError:
+    """The error of stored bytes, or of what is said of them, that are not what a harvest wrote."""
+    return StoreDamagedError(f"the stored page {sha256} of harvest {harvest_id} is damaged; run `bma-progress verify`")
 
 
 def page_hashes(hashes: Iterable[str]) -> bytes:

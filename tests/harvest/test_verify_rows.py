@@ -110,8 +110,8 @@ def test_an_unreadable_page_is_a_problem_and_no_traceback(store: Path) -> None:
     done = run("verify", "--deep", "--data", store)
     assert done.returncode == 1
     problems = list(RowCheck()(Archive(store)))
-    assert [problem.where for problem in problems] == [f"harvests/{first}"]
-    assert problems[0].what.startswith("cannot be read (")
+    assert [problem.where for problem in problems] == [f"harvests/{first}/pages.parquet"]
+    assert "is damaged" in problems[0].what
 
 
 def test_what_another_parser_wrote_is_counted_and_no_damage(tmp_path: Path) -> None:
