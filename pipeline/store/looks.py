@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreError, damaged_table
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE
 from pipeline.store.layout import Folder
 from pipeline.store.parquet_files import opened
@@ -113,6 +113,8 @@ def _rows_where(file: Folder, column: str, value: str) -> list[Look]:
     """The rows of a file that have a value in a column; only the groups of rows that have one are read whole."""
     rows: list[Look] = []
     with opened(file) as stored:
+        if column not in stored.schema_arrow.names:
+            raise damaged_table(f"{file} has no column {column}")
         for group in range(stored.num_row_groups):
             here = pc.equal(stored.read_row_group(group, columns=[column]).column(0), value)
             if pc.any(here).as_py():

@@ -14,7 +14,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
-from pipeline.errors import StoreDamagedError, StoreError
+from pipeline.errors import StoreDamagedError, StoreError, damaged_table, first_line
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.store.layout import Folder
 from pipeline.store.packs import parquet_source
@@ -138,7 +138,10 @@ def read_as(
     for place, column in enumerate(schema):
         if column.name not in there:
             table = table.add_column(place, column, pa.nulls(len(table), column.type))
-    return table.cast(schema)
+    try:
+        return table.cast(schema)
+    except ValueError as error:  # another type, or nothing where a value must be
+        raise damaged_table(f"{file}: {first_line(error)}") from None
 
 
 @lru_cache(maxsize=256)

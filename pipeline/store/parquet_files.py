@@ -11,7 +11,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import StoreDamagedError
+from pipeline.errors import StoreDamagedError, damaged_table
 from pipeline.schema.columns import PAGE_LEVEL_TABLES
 from pipeline.store.layout import Folder
 from pipeline.store.packs import parquet_source
@@ -59,6 +59,8 @@ def check_cost(file: Folder, metadata: pq.FileMetaData) -> None:
 def read_columns(file: Folder, columns: Sequence[str] | None = None) -> pa.Table:
     """A file's rows, whole. columns: only these, in this order"""
     with opened(file) as stored:
+        if lacking := set(columns or ()) - set(stored.schema_arrow.names):
+            raise damaged_table(f"{file} has no column {', '.join(sorted(lacking))}")
         table = stored.read(columns)
     return table if columns is None else table.select(columns)
 

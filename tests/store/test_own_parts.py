@@ -226,6 +226,23 @@ def test_a_copy_without_its_empty_folders_is_written_into(three_nights: Path, tm
     assert run("verify", "--data", given).returncode == 0
 
 
+@pytest.mark.parametrize("column", ["page_key", "facts_sha256"])
+def test_a_table_without_a_column_or_with_other_values_is_a_sentence(
+    three_nights: Path, tmp_path: Path, column: str
+) -> None:
+    given = tmp_path / "given"
+    shutil.copytree(three_nights, given, symlinks=True)
+    file = min((given / "harvests").glob("2*/pages.parquet"))
+    pq.write_table(pq.read_table(file).drop_columns([column]), file)
+    with suppress(StoreDamagedError):
+        redo_hashes(given)
+    shutil.rmtree(given / "snapshots")
+    result = run("export", "latest", "--out", tmp_path / "out", "--data", given)
+    assert "Traceback" not in result.stderr
+    assert result.returncode == 2
+    assert "pages.parquet" in result.stderr
+
+
 def test_a_note_beside_a_folder_from_elsewhere_leads_nowhere(three_nights: Path, tmp_path: Path) -> None:
     given = tmp_path / "given"
     shutil.copytree(three_nights, given, symlinks=True)
