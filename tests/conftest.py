@@ -7,13 +7,9 @@ import pytest
 from hypothesis import settings
 from pytest_socket import socket_allow_hosts
 
-from flows.startup import collect_garbage_rarely
-
 # a loaded machine is no fault of the code, and the suite tries the same examples every time
 settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 settings.load_profile("suite")
-
-collect_garbage_rarely()  # as the commands do
 
 # the suite starts several hundred commands: without stored bytecode each compiles all modules of the project anew
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
