@@ -114,6 +114,8 @@ def new_folder(out: Path) -> Iterator[Path]:
     staged.chmod(0o700)
     try:
         yield staged
+        for path in staged.rglob("*"):  # also where a file is moved elsewhere later
+            path.chmod(0o700 if path.is_dir() else 0o600)
         staged.replace(out)
     finally:
         remove(staged)
