@@ -129,12 +129,16 @@ class Page:
         message = "A line that reads like a part of the page; it stands in the text above it."
         self.findings.add("line_not_understood", printed=line, table=table, message=message)
 
+    def say_several(self, further: list[str], table: str | None = None) -> None:
+        """Report that a value has several lines. further: those beside the one that is the value for certain"""
+        self.findings.add("several_lines", printed=" | ".join(further)[:_EXCERPT], table=table)
+
     def doubt_lines(self, lines: list[str], odd: list[str], table: str | None = None) -> None:
         """Doubt the odd lines of a value of several lines; where none is, say that there are several."""
         for line in odd:
             self.doubt(line, table)
         if not odd:
-            self.findings.add("several_lines", printed=" | ".join(lines[1:])[:_EXCERPT], table=table)
+            self.say_several(lines[1:], table)
 
     def text(self, lines: list[str]) -> str | None:
         """The text of a section; what stands below a heading that does not belong there is unclaimed."""
@@ -200,7 +204,7 @@ class Block:
 
     def report_missing(self, record: Record, scope: Scope) -> None:
         """Report the labels that every such record has, and this one lacks."""
-        for item in self.required.values() if record.missing else ():
+        for item in self.required.values():
             if item.name in record.missing and item.shown:
                 scope.add("part_missing", item.name, item.shown, f"The record has no {item.shown}.")
 

@@ -266,8 +266,8 @@ def _recordless_verdict(declared: PageKind, lines: list[str], has_errors: bool, 
         above = [line for line in above if not is_boilerplate(line)]
     if (verdict := message_verdict(above)) is not None:
         return verdict
-    if headings and headings[-1] in lines:
-        return "empty"
     if headings:
+        if headings[-1] in lines:
+            return "empty"
         page.findings.add("part_missing", message="The page has no title with a code.")
     return "suspect" if any(finding["severity"] == "error" for finding in page.findings) else "empty"

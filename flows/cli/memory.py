@@ -15,7 +15,7 @@ def limit_memory(store: Path | None = None) -> None:
 
         there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if store is not None:
-            there = min(there, _OF_A_BYTE * _bytes_below(store) + _LEAST)
+            there = min(there, _OF_A_BYTE * _bytes_below(store, there // _OF_A_BYTE) + _LEAST)
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         if hard == resource.RLIM_INFINITY:
             resource.setrlimit(resource.RLIMIT_DATA, (max(there, _LEAST), hard))
@@ -23,5 +23,11 @@ def limit_memory(store: Path | None = None) -> None:
         return
 
 
-def _bytes_below(folder: Path) -> int:
-    return sum((Path(place) / name).lstat().st_size for place, _, names in os.walk(folder) for name in names)
+def _bytes_below(folder: Path, enough: int) -> int:
+    """The size of a folder's files; of a large one only until it is enough: each year of nights has thousands of files."""
+    size = 0
+    for place, _, names in os.walk(folder):
+        size += sum((Path(place) / name).lstat().st_size for name in names)
+        if size >= enough:
+            break
+    return size

@@ -191,9 +191,8 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
         scope = Scope(page.findings, "progress_reports", page.code)
         scope.add("report_numbers_gap", "report_no", ", ".join(map(str, numbers)))
     rows: list[Row] = []
-    for place, printed in zip(
-        range(len(records), 0, -1), records, strict=True
-    ):  # newest first, counted from the oldest
+    # printed newest first, counted from the oldest
+    for place, printed in zip(range(len(records), 0, -1), records, strict=True):
         scope = Scope(page.findings, "progress_reports", f"{page.code}/{place}")
         progress = values.percent(printed["progress_percent"], scope, "progress_percent")
         if (again := printed.get("again")) and progress is not None and values.parse_number(again) != progress:
@@ -222,7 +221,7 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
 
 
 def _end_at_none(page: Page, report: Record) -> None:
-    """Leave what stands below a word for "none": nothing goes on behind it."""
+    """Report the lines below a word for "none" as unclaimed: such a text has one line."""
     for name in ("problems", "obstacles"):
         none, *below = report.pieces.get(name, ("",))
         if below and none in values.NONE_WORDS:

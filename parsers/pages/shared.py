@@ -80,7 +80,7 @@ def _find_title(
         page.leave(odd)
     lines = [line for line in lines if line not in foreign]
     if len(lines) > 1:
-        page.findings.add("several_lines", printed=" | ".join(lines[:-1]))
+        page.say_several(lines[:-1])
     name = " ".join(lines).rstrip(" :")
     if not name:
         page.findings.add("part_missing", printed=head[end], message="The title has no name.")
@@ -218,8 +218,7 @@ def strategy_rows(records: list[Record], scope: Scope, identity: Row) -> list[Ro
     rows: list[Row] = []
     plan: str | None = None
     above = ""
-    for position, record in enumerate(records, 1):
-        printed = record
+    for position, printed in enumerate(records, 1):
         label = printed.get("level_label") or None
         code = (printed.get("first_code") or printed.get("strategy_code") or "").translate(ARABIC_DIGITS)
         name, name_en = (printed.get("name") or "").removesuffix("%").rstrip(), None

@@ -442,5 +442,5 @@ def test_records_that_exchange_their_codes_are_two_changes_where_that_is_all(tmp
         assert len(rows) == 2
         assert recoded == set(codes.items())
     else:
-        assert not recoded, "a record whose words are nowhere else is told in full"
+        assert not recoded, "a record whose facts stand under no other code has all its changes listed"
         assert len(rows) > 10
