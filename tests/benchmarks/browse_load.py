@@ -198,15 +198,17 @@ def start_server(data: Path) -> tuple[subprocess.Popen[str], int, float, float]:
     return server, port, time.perf_counter() - began, worked
 
 
-def commit_beside(data: Path, copy: Path, night: int, projects: int) -> None:
-    """Commit a night to a copy of the store, in a process of its own."""
+def commit_beside(data: Path, copy: Path, night: int, projects: int, until: float) -> None:
+    """Commit nights to a copy of the store until the time is over, each in a process of its own."""
     shutil.copytree(data, copy, symlinks=True)
-    task = f"harvest_night(Path({str(copy)!r}), {night}, {projects})"
-    code = f"from pathlib import Path; from many_nights import harvest_night; {task}"
-    began = time.perf_counter()
-    # at the priority that the systemd unit gives a harvest
-    subprocess.run(["nice", "-n", "10", sys.executable, "-c", code], check=True, cwd=Path(__file__).parent)
-    print(f"a night was committed beside in {time.perf_counter() - began:.0f} s")
+    nights, began = 0, time.monotonic()
+    while time.monotonic() < until:
+        task = f"harvest_night(Path({str(copy)!r}), {night + nights}, {projects})"
+        code = f"from pathlib import Path; from many_nights import harvest_night; {task}"
+        # at the priority that the systemd unit gives a harvest
+        subprocess.run(["nice", "-n", "10", sys.executable, "-c", code], check=True, cwd=Path(__file__).parent)
+        nights += 1
+    print(f"{nights} nights were committed beside in {time.monotonic() - began:.0f} s")
     shutil.rmtree(copy)
 
 
@@ -254,7 +256,7 @@ def main() -> None:
     options.add_argument("--readers", type=int, default=20)
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--hurry", action="store_true", help="readers do not look at what they asked for")
-    options.add_argument("--commit", action="store_true", help="commit a night to a copy of the store meanwhile")
+    options.add_argument("--commit", action="store_true", help="commit nights to a copy of the store meanwhile")
     options.add_argument("--site", action="store_true", help="write the static site too, twice")
     options.add_argument("--store", type=Path, help="an earlier run's folder, with its store and its index")
     asked = options.parse_args()
@@ -288,7 +290,7 @@ def main() -> None:
         for reader in readers:
             reader.start()
         if asked.commit:
-            commit_beside(data, folder / "copy", asked.nights + 1, asked.projects)
+            commit_beside(data, folder / "copy", asked.nights + 1, asked.projects, until)
         for reader in readers:
             reader.join()
         print_times(found)
