@@ -91,10 +91,8 @@ async def _serve(request: HarvestRequest, schedule: "CronSchedule", address: str
     from prefect.types.entrypoint import EntrypointType
 
     from flows.harvest import harvest
-    from flows.prefect_.runner_loops import outlive_restarts
     from flows.supervise import Supervisor
 
-    outlive_restarts()
     settings, _ = request.load()
     name = urlsplit(settings.portal).netloc
     deployment = await harvest.ato_deployment(

@@ -10,13 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
-from prefect.utilities.services import critical_service_loop
 
 from flows import supervise
 from flows.notifications import notify_late
-from flows.prefect_.runner_loops import outlive_restarts
 from flows.supervise import Supervisor
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.demo_portal import DemoPortal
@@ -153,23 +150,6 @@ def test_a_lost_server_ends_the_service(settings: Settings, begun: list[tuple[st
     lost.set()
     with pytest.raises(BmaProgressError, match="Prefect's server has ended and cannot be started again"):
         asyncio.run(supervisor(settings, lost=lost).watch())
-
-
-def test_a_server_that_is_away_for_a_while_ends_no_loop_and_fills_no_journal(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    outlive_restarts()
-    asked = []
-
-    async def ask() -> None:
-        asked.append(1)
-        if len(asked) < 13:
-            raise httpx.ConnectError("nobody there")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        asyncio.run(critical_service_loop(ask, interval=0))
-    assert capsys.readouterr() == ("", "")
 
 
 def test_a_store_that_never_had_a_harvest_is_late_too(settings: Settings) -> None:
