@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline.compare.classify import REWRITES, SEVERITIES, severity_of
 from pipeline.compare.inputs import Snapshot, StoreSnapshot
-from pipeline.compare.trends import SILENT_COLUMNS, silent_projects
+from pipeline.compare.trends import SILENT_COLUMNS, silences
 from pipeline.schema.project_overview import BEHIND_POINTS
 from pipeline.store.layout import harvest_day
 
@@ -130,15 +130,20 @@ def league(snapshot: Snapshot, nights: Nights | None, silent_days: int) -> list[
 
 
 def _silent(snapshot: Snapshot, days: int) -> Counter[str]:
-    frame = silent_frame(snapshot, days)
-    return Counter() if frame is None else Counter(frame["agency_code"].fillna(""))
+    found = silent_rows(snapshot, days)
+    return Counter(row["agency_code"] or "" for row in found or ())
 
 
-def silent_frame(snapshot: Snapshot, days: int) -> Any:
-    """The projects of a state that stopped reporting, as `silent_projects` gives them; None where it cannot be told."""
+def silent_rows(snapshot: Snapshot, days: int) -> list[dict[str, Any]] | None:
+    """The projects of a state that stopped reporting, as `silent_projects` has them; None where it cannot be told."""
     day: date | None = snapshot.day
     if day is None or not {"projects", "progress_reports"} <= snapshot.tables.keys():
         return None
     projects: pa.Table = snapshot.tables["projects"].select(list(SILENT_COLUMNS))
     reports = snapshot.tables["progress_reports"].select(["project_code", "reported_on_date"])
-    return silent_projects(projects, reports, day, days)
+    found = silences(projects, reports, day, days)
+    rows = projects.take(pa.array([one.row for one in found], pa.int64())).to_pylist()
+    return [
+        {**row, "last_report_date": one.last_report and one.last_report.date(), "days": one.days}
+        for row, one in zip(rows, found, strict=True)
+    ]

@@ -24,8 +24,8 @@ from pipeline.compare.changes import record_of
 from pipeline.compare.classify import DETAILS, MEANINGS, SEVERITIES, meaning_order
 from pipeline.compare.diff import Comparison
 from pipeline.compare.inputs import Snapshot, StoreSnapshot
-from pipeline.compare.league import league, nights_of, silent_frame
-from pipeline.compare.trends import most_rewritten
+from pipeline.compare.league import league, nights_of, silent_rows
+from pipeline.compare.trends import rewritten_records
 from pipeline.progress import counted
 from pipeline.publish.charts import draw_nights, sparkline
 from pipeline.publish.html_pages import html_environment
@@ -319,19 +319,13 @@ class _View:
         after = self.comparison.after
         if not isinstance(after, StoreSnapshot):
             return None
-        return most_rewritten(after.store, until=after.harvest_id or "latest").head(_MOST_TREND_ROWS).to_dict("records")
+        return rewritten_records(after.store, until=after.harvest_id or "latest")[:_MOST_TREND_ROWS]
 
     @cached_property
     def silent(self) -> dict[str, Any] | None:
         """The projects that stopped reporting; None where B has no day or lacks the tables."""
-        frame = silent_frame(self.comparison.after, self.silent_days)
-        if frame is None:
-            return None
-        rows = [
-            {**row, "last_report_date": _date(row["last_report_date"])}
-            for row in frame.head(_MOST_TREND_ROWS).to_dict("records")
-        ]
-        return {"rows": rows, "total": len(frame)}
+        rows = silent_rows(self.comparison.after, self.silent_days)
+        return None if rows is None else {"rows": rows[:_MOST_TREND_ROWS], "total": len(rows)}
 
 
 def _outcomes(snapshot: Snapshot) -> dict[str, int]:
@@ -348,7 +342,3 @@ def _live_pages(snapshot: Snapshot) -> int:
     pages = snapshot.pages.select(["version_harvest_id", "ended_at"])
     live = pc.and_(pc.is_valid(pages["version_harvest_id"]), pc.is_null(pages["ended_at"]))
     return int(pc.sum(live).as_py() or 0)
-
-
-def _date(value: Any) -> date | None:
-    return None if value is None or value != value else value.date()  # NaT is not equal to itself
