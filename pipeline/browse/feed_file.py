@@ -10,7 +10,7 @@ from pipeline.browse.texts import Words
 from pipeline.schema.columns import arrow_schema
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_day, harvest_start
-from pipeline.store.parquet import read_as
+from pipeline.store.parquet_files import read_as
 from pipeline.store.snapshots import add_to_snapshot
 
 FEED_FILE: Final = "changes.atom"

@@ -14,7 +14,7 @@ from pipeline.compare.printed_order import PrintedOrder
 from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import schema_version
 from pipeline.store.layout import BANGKOK, harvest_day
-from pipeline.store.parquet import missing_columns
+from pipeline.store.parquet_files import missing_columns
 from pipeline.store.state import FAMILIES, Family, LivePage, State, versions
 
 _BLOCK = 1_000  # codes compared at once

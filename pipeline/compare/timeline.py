@@ -17,7 +17,7 @@ from pipeline.schema.row_text import row_of_text
 from pipeline.store.archive import Archive
 from pipeline.store.layout import BANGKOK, harvest_day
 from pipeline.store.looks import runs_of_looks
-from pipeline.store.parquet import read_as
+from pipeline.store.parquet_files import read_as
 from pipeline.terminal import one_line
 
 _LONGEST: Final = 160  # columns of a value, or of changed words, on one line

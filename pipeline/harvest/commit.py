@@ -17,8 +17,8 @@ from pipeline.schema.columns import schema_version
 from pipeline.store.durable import canonical_json, file_sha256, sync_and_hash, sync_file, sync_folder
 from pipeline.store.head import add_to_head
 from pipeline.store.layout import FORMAT, MANIFEST
-from pipeline.store.parquet_files import number_of_rows, read_columns
 from pipeline.store.run_files import write_later_sums
+from pipeline.store.snapshots import BuiltState
 from pipeline.store.stored_pages import page_hashes
 
 
@@ -41,7 +41,7 @@ def commit(
     ids = store.harvest_ids()
     if ids and harvest_id <= ids[-1]:
         raise StoreError(f"a harvest {harvest_id} cannot follow {ids[-1]}; check this machine's clock")
-    schema, pages = schema_version(), _page_hashes(folder)
+    schema, pages = schema_version(), page_hashes(staged.stored)
     files = sync_and_hash(sorted(folder.iterdir()))
     snapshot = staged.snapshot if held_back is None else None
     tables = sync_and_hash(sorted(snapshot.glob("*.parquet"))) if snapshot else {}
@@ -75,7 +75,7 @@ def commit(
         "run_sha256": run_sha256,
         "previous_run_later_sha256": write_later_sums(store.root / "runs" / ids[-1]) if ids else None,
         "page_hashes_sha256": hashlib.sha256(pages).hexdigest(),
-        "files": {name: {**about, "rows": number_of_rows(folder / name)} for name, about in files.items()},
+        "files": {name: {**about, "rows": staged.rows_added[Path(name).stem]} for name, about in files.items()},
     }
     content = canonical_json(manifest)
     (folder / MANIFEST).write_bytes(content)
@@ -86,11 +86,6 @@ def commit(
     sha256 = hashlib.sha256(content).hexdigest()
     add_to_head(store, store.portal, harvest_id, sha256, published=held_back is None)
     if held_back is None:
-        store.publish(harvest_id, snapshot, tables)
+        store.publish(harvest_id, BuiltState(snapshot, tables, staged.rows) if snapshot else None)
     elif staged.snapshot is not None:
         shutil.rmtree(staged.snapshot)
-
-
-def _page_hashes(folder: Path) -> bytes:
-    stored = read_columns(folder / "bodies.parquet", ["page_sha256"])
-    return page_hashes(stored.column(0).to_pylist())

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +35,7 @@ class Staged:
     pages: of each page's row what coverage and bounds are made of; outcomes: how many pages had which outcome
     rows: number of rows of each table in the new state; rows_before: in the state published now, without tables that one
     of the two withholds; withheld: tables that the new state leaves empty, as the settings say
+    rows_added: number of rows of each file of the harvest; stored: hashes of the pages whose bytes it stores
     oddities: what was not read in the pages
     """
 
@@ -46,6 +47,8 @@ class Staged:
     rows: dict[str, int] = field(default_factory=dict)
     rows_before: dict[str, int] = field(default_factory=dict)
     withheld: frozenset[str] = frozenset()
+    rows_added: dict[str, int] = field(default_factory=dict)
+    stored: Collection[str] = ()
     snapshot: Path | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
@@ -85,6 +88,7 @@ def stage(
                 findings = added.setdefault("findings", [])
                 findings.append({**differs, "harvest_id": harvest_id, "finding_no": len(findings) + 1})
             files.add(added)
+    staged.rows_added, staged.stored = files.rows, versions.stored
     _build_state(staged, publish_contacts=publish_contacts, cause=cause)
     return staged
 
@@ -110,12 +114,15 @@ def _page_rows(
 
 
 class _NewVersions:
-    """What is new in one harvest: the rows that each page adds to its files."""
+    """What is new in one harvest: the rows that each page adds to its files.
+
+    stored: hashes of the pages whose bytes were added so far
+    """
 
     def __init__(self, store: Archive, harvest_id: str) -> None:
         self._store = store
         self._harvest_id = harvest_id
-        self._stored: set[str] = set()
+        self.stored: set[str] = set()
 
     def rows(self, row: PageRow, page: SpooledPage | None, previous: PageRow | None) -> dict[str, list[dict[str, Any]]]:
         """The rows that one page adds, by table: its row of `pages`, and what is new about it."""
@@ -130,8 +137,8 @@ class _NewVersions:
         added["findings"] = [
             {**finding, **place, "finding_no": number} for number, finding in enumerate(page.findings, 1)
         ]
-        if row["body_harvest_id"] == self._harvest_id and row["page_sha256"] not in self._stored:
-            self._stored.add(row["page_sha256"])
+        if row["body_harvest_id"] == self._harvest_id and row["page_sha256"] not in self.stored:
+            self.stored.add(row["page_sha256"])
             added["bodies"] = [self._body(row, page, previous)]
         return added
 
@@ -191,6 +198,7 @@ def _build_state(staged: Staged, *, publish_contacts: bool, cause: str) -> None:
         changes = compare_states(store.state(before), new, gone_before=_gone(staged.previous), cause=cause)
     staged.changes = Counter(changes["meaning"].to_pylist())
     write_parquet(changes, staged.folder / "changes.parquet", "changes", lean=True)
+    staged.rows_added["changes"] = len(changes)
     del changes
     snapshot = store.root / "tmp" / f"snapshot-{staged.harvest_id}"
     shutil.rmtree(snapshot, ignore_errors=True)

@@ -19,8 +19,8 @@ from pipeline.harvest.verify_pages import counts_of_manifest, taken_over
 from pipeline.progress import counted
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
 from pipeline.store.archive import Archive
-from pipeline.store.parquet import read_as, read_rows_of_pages, version_rows, version_schemas
-from pipeline.store.parquet_files import column_names, read_columns
+from pipeline.store.parquet import version_rows, version_schemas
+from pipeline.store.parquet_files import column_names, read_as, read_columns, read_rows_of_pages
 from pipeline.store.state import State
 from pipeline.store.verify_bytes import RESTORE, VerifyProblem
 

@@ -225,7 +225,7 @@ def _noise(store: Catalog, harvest_id: str) -> str:
     import pyarrow as pa  # which one look does without
     import pyarrow.compute as pc
 
-    from pipeline.store.parquet import read_as
+    from pipeline.store.parquet_files import read_as
 
     seen = pa.schema([pa.field("outcome", pa.string()), pa.field("body_harvest_id", pa.string())])
     pages = read_as(store.file(harvest_id, "pages"), seen, pc.field("outcome") == "unchanged")

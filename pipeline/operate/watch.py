@@ -11,7 +11,7 @@ from pipeline.schema.agencies import agency
 from pipeline.setting_values import Watch
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
-from pipeline.store.parquet import read_as
+from pipeline.store.parquet_files import read_as
 
 _NOUNS: Final = {
     "report_removed": "reports deleted",

@@ -39,7 +39,8 @@ from pipeline.store.durable import canonical_json, new_folder, sha256_lines
 from pipeline.store.head_line import head_line
 from pipeline.store.layout import MANIFEST
 from pipeline.store.looks import looks_at
-from pipeline.store.parquet import read_rows_of_pages, version_schemas
+from pipeline.store.parquet import version_schemas
+from pipeline.store.parquet_files import read_rows_of_pages
 from pipeline.store.stored_pages import page_hashes
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"

@@ -4,6 +4,7 @@ It lies beside the tables as `datapackage.json`: in every snapshot, and so under
 """
 
 import json
+from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from pipeline.schema.columns import TABLES, Column, ColumnType
 from pipeline.schema.relations import RELATIONS
 from pipeline.store.durable import FileHashes, file_sha256, sync_and_hash
 from pipeline.store.layout import harvest_day
-from pipeline.store.parquet_files import number_of_rows, opened
+from pipeline.store.parquet_files import numbers_of_rows, read_columns
 
 FILE: Final = "datapackage.json"
 INDEX: Final = "index.json"
@@ -64,18 +65,34 @@ def write_data_package(folder: Path, harvest_id: str, portal: str, *, form: str 
     return file
 
 
-def write_index(folder: Path, harvest_id: str, portal: str, hashes: FileHashes | None = None) -> Path:
-    """Write the index beside the tables that lie in a folder; returns its file. hashes: of its files, where known"""
+def write_index(
+    folder: Path,
+    harvest_id: str,
+    portal: str,
+    hashes: FileHashes | None = None,
+    rows: Mapping[str, int] | None = None,
+) -> Path:
+    """Write the index beside the tables that lie in a folder; returns its file; see `index_of`."""
     index = folder / INDEX
-    index.write_bytes(index_of(folder, harvest_id, portal, hashes))
+    index.write_bytes(index_of(folder, harvest_id, portal, hashes, rows))
     return index
 
 
-def index_of(folder: Path, harvest_id: str, portal: str, hashes: FileHashes | None = None) -> bytes:
-    """What a program needs to fetch the tables of a folder: the portal, the night, each file's rows, bytes and hash."""
+def index_of(
+    folder: Path,
+    harvest_id: str,
+    portal: str,
+    hashes: FileHashes | None = None,
+    rows: Mapping[str, int] | None = None,
+) -> bytes:
+    """What a program needs to fetch the tables of a folder: the portal, the night, each file's rows, bytes and hash.
+
+    hashes, rows: of the folder's files and tables, where whoever wrote them knows; else they are looked up
+    """
     files = [file for name in TABLES if (file := folder / f"{name}.parquet").is_file()]
     hashes = hashes or sync_and_hash(files)
-    tables = {file.stem: {"file": file.name, "rows": number_of_rows(file), **hashes[file.name]} for file in files}
+    rows = rows or numbers_of_rows(files)
+    tables = {file.stem: {"file": file.name, "rows": rows[file.stem], **hashes[file.name]} for file in files}
     file = folder / "changes.parquet"
     changes = {"changes": _nights_of_changes(file)} if file in files else {}
     night = f"{harvest_day(harvest_id)}"
@@ -85,8 +102,7 @@ def index_of(folder: Path, harvest_id: str, portal: str, hashes: FileHashes | No
 
 def _nights_of_changes(file: Path) -> list[dict[str, Any]]:
     """The nights that changed something, oldest first, with how many rows of `changes` each has, and the next one."""
-    with opened(file) as stored:
-        found = stored.read(columns=["harvest_id"])["harvest_id"].value_counts().to_pylist()
+    found = read_columns(file, ["harvest_id"])["harvest_id"].value_counts().to_pylist()
     counts = {one["values"]: one["counts"] for one in found}
     ids = sorted(counts)
     return [

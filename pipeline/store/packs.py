@@ -54,10 +54,8 @@ def names_in(folder: Folder) -> frozenset[str]:
     return _by_harvest(folder.root).get(folder.at.rstrip("/"), frozenset())
 
 
-def parquet_source(file: Folder) -> "Path | pa.BufferReader":
-    """What pyarrow reads a file from; one in a pack is mapped, not copied."""
-    if isinstance(file, Path):
-        return file
+def mapped(file: zipfile.Path) -> "pa.BufferReader":
+    """A file in a pack, for pyarrow to read: it is mapped, not copied."""
     import pyarrow as pa  # who only asks which harvests there are does without
 
     return pa.BufferReader(_member(file))

@@ -3,22 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from pyarrow.fs import LocalFileSystem
 
-from pipeline.errors import StoreDamagedError, StoreError, damaged_table, first_line
+from pipeline.errors import StoreError
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schemas
-from pipeline.store.layout import Folder
-from pipeline.store.packs import parquet_source
-from pipeline.store.parquet_files import check_cost, column_names
 
 ROW_GROUP: Final = 10_000  # small enough that one project is read in milliseconds (measured)
 _ROWS_IN_GROUP: Final = {"bodies": 100, "projects": 500, "kpis": 500, "kpi_quarters": 1_000, "pages": 4_000}
@@ -26,12 +21,6 @@ _ROWS_IN_GROUP: Final = {"bodies": 100, "projects": 500, "kpis": 500, "kpi_quart
 _USUAL_ROWS_IN_GROUP: Final = 5_000
 _BODY_PAGE: Final = 8 << 20  # neighbouring pages of a portal share their template: compress them together
 _NO_DICTIONARY: Final = frozenset(("page_sha256", "facts_sha256", "body", "base_sha256"))
-_ROWS_OF_A_PAGE: Final = (100, 20_000)
-"""The most rows that some pages can have in a table: so many each, and so many besides, as one page of 2 MB prints."""
-_RECORDS_OF_A_PAGE: Final = (2, 1_000)
-"""The same in a table of one row a page, with room for some damage that is to be named row by row."""
-_FORMAT: Final = ds.ParquetFileFormat()
-_DISK: Final = LocalFileSystem()
 _LOOKED_UP: Final = frozenset(("page_key", "project_code", "kpi_code", "agency_code"))
 """Columns by which rows of a harvest's files are looked up; of no other column the files note the range of values."""
 
@@ -113,62 +102,6 @@ def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
     return pa.array(values, kind)
 
 
-def read_as(
-    file: Folder | None, schema: pa.Schema, chosen: ds.Expression | None = None, *, most: int | None = None
-) -> pa.Table:
-    """Read a file's rows by today's schema: what an older version did not write yet is null; no file is no row.
-
-    most: how many rows may be chosen; more are counted, not read
-
-    Raises OSError for a file that is not there, StoreDamagedError for one that holds more than it can.
-    """
-    if file is None:
-        return schema.empty_table()
-    # a dataset would open the file once more
-    stored = _FORMAT.make_fragment(*((str(file), _DISK) if isinstance(file, Path) else (parquet_source(file),)))
-    if not stored.metadata.num_rows:
-        return schema.empty_table()
-    check_cost(file, stored.metadata)
-    there = [name for name in schema.names if name in stored.physical_schema.names]
-    # no reading ahead: only one block of rows has to fit into memory
-    reading = {"filter": chosen, "batch_readahead": 1, "fragment_readahead": 1}
-    if most is not None and stored.metadata.num_rows > most and (rows := stored.count_rows(**reading)) > most:
-        raise StoreDamagedError(f"{file}: {rows:,} rows of pages that can have {most:,}; it is not read")
-    table = stored.to_table(columns=there, **reading)
-    for place, column in enumerate(schema):
-        if column.name not in there:
-            table = table.add_column(place, column, pa.nulls(len(table), column.type))
-    try:
-        return table.cast(schema)
-    except ValueError as error:  # another type, or nothing where a value must be
-        raise damaged_table(f"{file}: {first_line(error)}") from None
-
-
-@lru_cache(maxsize=256)
-def missing_columns(file: Folder, name: str) -> frozenset[tuple[str, str]]:
-    """Table and column of what a committed file of a table has no column for, because it was written before it."""
-    stored = column_names(file)
-    return frozenset((name, column) for column in arrow_schemas(facts_only=True)[name].names if column not in stored)
-
-
-def read_records(files: Mapping[str, Folder | None], page_keys: Iterable[str]) -> dict[str, pa.Table]:
-    """The facts of some pages from a harvest's files of tables, by table, each row with its page_key."""
-    keys, facts = sorted(page_keys), arrow_schemas(facts_only=True)
-    return {
-        name: read_rows_of_pages(file, name, facts[name].append(pa.field("page_key", pa.string())), keys)
-        for name, file in files.items()
-    }
-
-
-def read_rows_of_pages(file: Folder | None, name: str, schema: pa.Schema, keys: Sequence[str]) -> pa.Table:
-    """The rows of some pages, in order of their keys, from a harvest's file of a table."""
-    page_key = ds.field("page_key")  # the range lets whole row groups be skipped, the list then chooses
-    between = (page_key >= keys[0]) & (page_key <= keys[-1])
-    chosen = between & page_key.isin(pa.array(keys, pa.string()))
-    each, besides = _ROWS_OF_A_PAGE if len(TABLES[name].key) > 1 else _RECORDS_OF_A_PAGE
-    return read_as(file, schema, chosen, most=each * len(keys) + besides)
-
-
 def parquet_writers(
     files: ExitStack, folder: Path, schemas: Mapping[str, pa.Schema], *, lean: bool = False
 ) -> dict[str, pq.ParquetWriter]:
@@ -217,11 +150,14 @@ class HarvestFiles:
     """The Parquet files that one harvest adds but for its changes: they grow page by page, one row group at a time.
 
     Use it as a context manager. Each table gets a file, with rows or without.
+
+    rows: how many rows each file has so far
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._schemas = harvest_schemas()
+        self.rows = dict.fromkeys(self._schemas, 0)
         self._files = ExitStack()
         self._waiting: dict[str, list[Mapping[str, Any]]] = {name: [] for name in self._schemas}
 
@@ -255,3 +191,4 @@ class HarvestFiles:
         if rows:
             table = version_rows(name, rows) if name in RECORD_TABLES else to_table(rows, self._schemas[name])
             self._writers[name].write_table(table)
+            self.rows[name] += len(rows)

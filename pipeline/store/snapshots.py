@@ -6,7 +6,9 @@ Only the writer of a store may call what is here: see `pipeline.store.writer`.
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.progress import counted
 from pipeline.schema.columns import schema_version
@@ -15,30 +17,42 @@ from pipeline.store.data_package import write_data_package, write_index
 from pipeline.store.durable import FileHashes, remove, seal, sync_and_hash, write_durably
 from pipeline.store.layout import SNAPSHOT, harvest_day, ids_in
 from pipeline.store.readers import put_in_place
+from pipeline.store.state import State
 
 
-def publish(archive: Archive, harvest_id: str, built: Path | None = None, tables: FileHashes | None = None) -> None:
+class BuiltState(NamedTuple):
+    """A state whose tables are written and on disk: its folder, its files' bytes and hashes, the tables' rows."""
+
+    folder: Path
+    files: FileHashes
+    rows: Mapping[str, int]
+
+
+def build_state(state: State, folder: Path) -> BuiltState:
+    """Write a state into an empty folder, and force it to disk."""
+    rows = state.write(folder)
+    return BuiltState(folder, sync_and_hash(folder.glob("*.parquet")), rows)
+
+
+def publish(archive: Archive, harvest_id: str, built: BuiltState | None = None) -> None:
     """Make a committed harvest the one that `latest` shows.
 
     built: its state, already written in the staging folder; built here where it is not, and no whole snapshot is there
-    tables: of the files of `built`, which are on disk, bytes and hashes
     """
     if built is not None or not archive.has_whole_snapshot(harvest_id):
-        _write_snapshot(archive, harvest_id, built, tables)
+        _write_snapshot(archive, harvest_id, built)
     _show(archive, harvest_id)
 
 
-def _write_snapshot(
-    archive: Archive, harvest_id: str, built: Path | None = None, tables: FileHashes | None = None
-) -> None:
+def _write_snapshot(archive: Archive, harvest_id: str, built: BuiltState | None = None) -> None:
     """Put a snapshot in its place in one step; built: its tables, where they are written already."""
     if built is None:
-        built = archive.root / "tmp" / f"snapshot-{harvest_id}"
-        remove(built)
-        built.mkdir()
-        archive.state(harvest_id).write(built)
-    finish_snapshot(built, harvest_id, archive.portal, tables)
-    put_in_place(built, archive.root / "snapshots" / harvest_id)
+        folder = archive.root / "tmp" / f"snapshot-{harvest_id}"
+        remove(folder)
+        folder.mkdir()
+        built = build_state(archive.state(harvest_id), folder)
+    finish_snapshot(built, harvest_id, archive.portal)
+    put_in_place(built.folder, archive.root / "snapshots" / harvest_id)
 
 
 def _show(archive: Archive, harvest_id: str) -> None:
@@ -59,15 +73,11 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def finish_snapshot(folder: Path, harvest_id: str, portal: str, tables: FileHashes | None = None) -> None:
-    """Write a snapshot's data package, its index and its own list of hashes, and force everything to disk.
-
-    tables: of its tables, bytes and hashes, where they are on disk already
-    """
-    tables = tables or sync_and_hash(folder.glob("*.parquet"))
-    about = [write_data_package(folder, harvest_id, portal), write_index(folder, harvest_id, portal, tables)]
-    files = {**tables, **sync_and_hash(about)}
-    write_durably(folder / SNAPSHOT, snapshot_document(files, harvest_id))
+def finish_snapshot(built: BuiltState, harvest_id: str, portal: str) -> None:
+    """Write a snapshot's data package, its index and its own list of hashes, and force them to disk."""
+    folder, tables, rows = built
+    about = [write_data_package(folder, harvest_id, portal), write_index(folder, harvest_id, portal, tables, rows)]
+    write_durably(folder / SNAPSHOT, snapshot_document({**tables, **sync_and_hash(about)}, harvest_id))
 
 
 def add_to_snapshot(archive: Archive, harvest_id: str, name: str, content: bytes) -> None:

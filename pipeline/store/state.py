@@ -21,8 +21,8 @@ from pipeline.schema.columns import PAGE_LEVEL_TABLES, RECORD_TABLES, TABLES, ar
 from pipeline.schema.derived import COMPUTED_COLUMNS, DERIVED, Derived
 from pipeline.schema.page_kinds import OWNER_OF_KIND
 from pipeline.store.layout import Folder, harvest_day
-from pipeline.store.parquet import ROW_GROUP, parquet_writers, read_as, read_records
-from pipeline.store.parquet_files import opened
+from pipeline.store.parquet import ROW_GROUP, parquet_writers
+from pipeline.store.parquet_files import opened, read_as, read_records
 from pipeline.store.stored_pages import StoredPages
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {

@@ -18,8 +18,7 @@ from pipeline.store import data_package
 from pipeline.store.archive import Archive, has_current_columns
 from pipeline.store.durable import file_sha256
 from pipeline.store.layout import MANIFEST, ids_in
-from pipeline.store.parquet import read_as
-from pipeline.store.parquet_files import number_of_rows, read_columns
+from pipeline.store.parquet_files import number_of_rows, read_as, read_columns
 from pipeline.store.state import State
 from pipeline.store.stored_pages import page_hashes
 from pipeline.store.verify_bytes import DERIVED, KNOWN_GAP, RESTORE, VerifyProblem, noting_errors

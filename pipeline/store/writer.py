@@ -11,7 +11,7 @@ from pipeline.location import local_folder
 from pipeline.store import snapshots
 from pipeline.store.archive import Archive
 from pipeline.store.compaction import compact, finish_compaction, half_done_packs
-from pipeline.store.durable import FileHashes, canonical_json, remove, write_durably
+from pipeline.store.durable import canonical_json, remove, write_durably
 from pipeline.store.harvests import Harvests
 from pipeline.store.head import check_head, write_head
 from pipeline.store.layout import FOLDERS, FORMAT, README
@@ -30,9 +30,9 @@ class StoreWriter(Archive):
 
     repairs: Sequence[str] = ()
 
-    def publish(self, harvest_id: str, built: Path | None = None, tables: FileHashes | None = None) -> None:
-        """Make a committed harvest the one that `latest` shows; built, tables: its state in tmp/, and its files' hashes."""
-        snapshots.publish(self, harvest_id, built, tables)
+    def publish(self, harvest_id: str, built: snapshots.BuiltState | None = None) -> None:
+        """Make a committed harvest the one that `latest` shows; built: its state in tmp/."""
+        snapshots.publish(self, harvest_id, built)
 
     def compact(self, today: date | None = None) -> list[Path]:
         """Put the harvests of every month that is over into one file each; see `pipeline.store.compaction`."""

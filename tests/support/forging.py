@@ -13,7 +13,7 @@ from pipeline.store.archive import Archive
 from pipeline.store.durable import canonical_json, file_sha256
 from pipeline.store.head import write_head
 from pipeline.store.layout import ids_in
-from pipeline.store.snapshots import finish_snapshot
+from pipeline.store.snapshots import build_state, finish_snapshot
 from pipeline.store.state import State
 
 Rows = list[dict[str, Any]]
@@ -49,7 +49,6 @@ def redo_hashes(root: Path) -> None:
     for id_ in ids_in(root / "snapshots"):
         built = root / "tmp" / id_
         built.mkdir()
-        State(archive, id_).write(built)
-        finish_snapshot(built, id_, archive.portal)
+        finish_snapshot(build_state(State(archive, id_), built), id_, archive.portal)
         shutil.rmtree(root / "snapshots" / id_)
         built.rename(root / "snapshots" / id_)
