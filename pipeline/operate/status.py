@@ -207,10 +207,11 @@ _COLOURS: Final = {
 
 
 def _published(found: Condition) -> str:
-    if found.published_id is None:
+    if found.published_id is None or found.age_hours is None:
         return "nothing yet"
     began = harvest_start(found.published_id).astimezone(BANGKOK)
-    return f"{found.published_id}, began {began:%Y-%m-%d %H:%M} in Bangkok, {found.age_hours:,.1f} hours ago"
+    when = f"{abs(found.age_hours):,.1f} hours {'ago' if found.age_hours >= 0 else 'in the future'}"
+    return f"{found.published_id}, began {began:%Y-%m-%d %H:%M} in Bangkok, {when}"
 
 
 def _anchor_text(anchored: Anchored) -> str:

@@ -415,6 +415,7 @@ def test_a_harvest_in_the_future_is_told_and_refused(
     assert done.returncode == 1
     said = " ".join(done.stdout.split())
     assert f"run `bma-progress set-aside 20360101T000000Z --data {copy}`" in said
+    assert "hours in the future" in said
     assert run("replay", "--publish", "--data", copy).returncode == 2
     before = open_archive(copy).harvest_ids()[-2]
     assert run("set-aside", before, "--data", copy).returncode == 2  # it is not in the future
