@@ -246,15 +246,21 @@ def discover(links: Iterable[str], base: str, portal: str) -> Iterator[PageRef]:
     links: as written in the page; base: the address the page was served from
     """
     seen: set[str] = set()
-    try:
-        folder = urljoin(base, ".")
-    except ValueError:  # brackets that are no IPv6 address
-        folder = base
+    folder = _folder(base.partition("?")[0])
     for link in links:
         ref = page_ref(link, portal, folder if _SAME_IN_FOLDER.match(link) else base)
         if ref and ref.page_key not in seen:
             seen.add(ref.page_key)
             yield ref
+
+
+@lru_cache(maxsize=64)
+def _folder(base: str) -> str:
+    """The folder of an address."""
+    try:
+        return urljoin(base, ".")
+    except ValueError:  # brackets that are no IPv6 address
+        return base
 
 
 # --- what a user asks for -----------------------------------------------------------------------------------------
