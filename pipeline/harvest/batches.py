@@ -20,8 +20,9 @@ import zstandard
 
 from parsers import PARSER_VERSION
 from pipeline.errors import BmaProgressError
+from pipeline.harvest.client import PortalClient
 from pipeline.harvest.client_state import ClientState
-from pipeline.harvest.fetch import FetchOptions, FetchTask, fetch_pages, portal_client
+from pipeline.harvest.fetch import FetchOptions, FetchTask, fetch_pages
 from pipeline.harvest.portal import PageRef
 from pipeline.harvest.rate_limit import Limiter
 from pipeline.harvest.spool import SpooledPage
@@ -111,7 +112,7 @@ async def process_batch(batch: Batch, limiter: Limiter) -> ClientState:
     saved = {page.page_key for page, _ in read_parts(folder, batch.name) if page.error is None}
     tasks = (task for task in batch.tasks if task.ref.page_key not in saved)
     with _Part(folder, batch.name) as part:
-        async with portal_client(batch.options.settings, limiter, batch.client_state) as client:
+        async with PortalClient(batch.options.settings, limiter, state=batch.client_state) as client:
             await fetch_pages(
                 lambda: next(tasks, None) if wanted.exists() else None, client, batch.options, part.append
             )

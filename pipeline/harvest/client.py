@@ -21,6 +21,7 @@ from pipeline.harvest.connections import Answer, Header
 from pipeline.harvest.fetched import ErrorKind, Fetched, NoUsableAnswerError
 from pipeline.harvest.portal import same_portal
 from pipeline.harvest.rate_limit import Limiter, RateLimiter, SendSlot
+from pipeline.harvest.reading import is_whole, verdict_of
 from pipeline.harvest.retry_delay import backoff, in_words, retry_after
 from pipeline.harvest.robots import MOST_BYTES, RobotsRules, robots_rules
 from pipeline.harvest.transport import Connections, address_of, explain, leads_inside, request_headers
@@ -54,7 +55,8 @@ class PortalClient:
         pages come, the portal does not let the harvest in
     state: of an earlier client for the same portal
 
-    Raises PortalError on entry where robots.txt could not be read.
+    Raises PortalError for certificates that cannot be read, SettingsError for a proxy that cannot be used, and on entry
+    PortalError where robots.txt could not be read.
     """
 
     def __init__(
@@ -62,13 +64,15 @@ class PortalClient:
         settings: Settings,
         limiter: Path | Limiter,
         *,
-        is_complete: Callable[[bytes], bool] = lambda body: True,
-        judge: Judge = lambda fetched: "ok",
+        is_complete: Callable[[bytes], bool] = is_whole,
+        judge: Judge = verdict_of,
         state: ClientState | None = None,
     ) -> None:
         self._settings = settings
         self._is_complete = is_complete
         self._judge = judge
+        self._headers = request_headers(settings)
+        self._connections = Connections(settings)
         self._cookies = httpx.Cookies()  # kept in memory, and forgotten with the client
         if isinstance(limiter, Path):
             longest_pause = max(3600.0, settings.max_retry_after, settings.breaker_pause)
@@ -89,8 +93,6 @@ class PortalClient:
             self._obey(RobotsRules(state.robots, state.robots_age))
 
     async def __aenter__(self) -> Self:
-        self._headers = request_headers(self._settings)
-        self._connections = Connections(self._settings)
         try:
             await self._read_robots()
         except BaseException:
@@ -201,7 +203,8 @@ class PortalClient:
 
     async def _try_when_allowed(self, url: str, headers: Headers, attempt: int, *, is_page: bool) -> Fetched:
         while True:
-            await self._breaker.wait_until_closed()
+            if self._breaker.is_open:
+                await self._breaker.wait_until_closed()
             async with self._under_way:
                 if not self._breaker.is_open:  # it may have opened while this page waited
                     return await self._try(url, headers, attempt, is_page=is_page)
@@ -268,7 +271,6 @@ class PortalClient:
     async def _send(self, target: str, headers: Headers, deadline: asyncio.Timeout) -> Answer:
         """Send one request when its slot comes; returns the answer, whose body is not read yet."""
         slot = SendSlot(self._queue, self._limiter, deadline, self._settings.page_timeout)
-        address = address_of(target)
         if self._cookies:
             request = httpx.Request("GET", target)
             self._cookies.set_cookie_header(request)
@@ -277,6 +279,7 @@ class PortalClient:
         try:
             await slot.wait()
             self.stats.requests += 1
+            address = address_of(target)
             connection = self._connections.idle(address.origin) or await self._connections.opened(address, slot)
             return await connection.get(address, headers, slot)
         except BaseException as error:
@@ -366,7 +369,6 @@ class PortalClient:
             self._obey(robots_rules(await self._fetch(url, self._headers, None)))
 
     def _obey(self, rules: RobotsRules) -> None:
-        rules.check_visit_time()
         asked = min(rules.interval, self._settings.max_crawl_delay)
         self._limiter.interval = _INTERVAL_MARGIN * max(1 / self._settings.rate, asked)
         self._robots = rules

@@ -5,6 +5,7 @@ connection many times a request, and goes round the event loop for each.
 """
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Sequence
@@ -15,13 +16,17 @@ from typing import Final, NamedTuple
 import h11
 import httpx
 
-from pipeline.harvest.answer_heads import clean_start
 from pipeline.harvest.rate_limit import SendSlot
 
 _KEEPALIVE: Final = 4.0  # Apache closes an idle connection after 5 s; a request sent just then would fail
 _PIECE: Final = 65_536  # bytes read at once
 _ENOUGH: Final = 1 << 20  # bytes waiting to be read, at which the peer is asked to stop
 _LONGEST_HEAD: Final = 100 * 1024  # bytes
+_LONGEST_CLEANED: Final = 65_536  # bytes; a longer head is given on as it comes
+_END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
+_NAME: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_STRAY: Final = re.compile(rb"^(?!" + _NAME + rb":[\t -~\x80-\xff]*\r?$|[\t ]|\r?$).*\n", re.MULTILINE)
+_BLANK_BEFORE_COLON: Final = re.compile(rb"^(" + _NAME + rb")[\t ]+:", re.MULTILINE)
 
 Header = tuple[bytes, bytes]
 
@@ -43,6 +48,12 @@ class Address(NamedTuple):
 def _checked(headers: tuple[Header, ...]) -> h11.Request:
     """A request with headers that h11 has looked at, one by one: as a rule they are those of the request before."""
     return h11.Request(method="GET", target="/", headers=list(headers))
+
+
+def _clean_head(head: bytes) -> bytes:
+    """A status line and headers, without the lines that are no headers: such as what PHP prints of its warnings."""
+    status, newline, headers = head.partition(b"\n")
+    return status + newline + _STRAY.sub(b"", _BLANK_BEFORE_COLON.sub(rb"\1:", headers))
 
 
 class Connection(asyncio.Protocol):
@@ -157,7 +168,13 @@ class Connection(asyncio.Protocol):
     # --- answers ----------------------------------------------------------------------------------------------------
 
     async def _head(self) -> h11.Response:
-        self._take_in(await clean_start(await self._read(), self._read))
+        """The head of an answer, cleaned: old servers send stray lines before and among the headers."""
+        piece = await self._read()
+        head = piece.lstrip(b"\r\n")
+        while piece and not (end := _END_OF_HEAD.search(head)) and len(head) < _LONGEST_CLEANED:
+            piece = await self._read()
+            head = (head + piece).lstrip(b"\r\n")
+        self._take_in(_clean_head(head[: end.end()]) + head[end.end() :] if piece and end else head)
         while True:
             event = await self._event()
             if isinstance(event, h11.Response):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import PortalError
-from pipeline.harvest.fetch import portal_client
+from pipeline.harvest.client import PortalClient
 from pipeline.harvest.plan import known_pages, plan
 from pipeline.harvest.portal import PageRef
 from pipeline.harvest.result import Scope
@@ -44,7 +44,7 @@ async def dry_run(settings: Settings, scope: Scope, *, resume: bool = True) -> D
     interval = 1 / settings.rate
     try:
         with tempfile.TemporaryDirectory() as folder:
-            async with portal_client(settings, Path(folder) / "rate") as client:
+            async with PortalClient(settings, Path(folder) / "rate") as client:
                 interval = client.interval
                 if client.robots:
                     words += client.robots.in_words(settings.portal, interval)

@@ -2,19 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
 
 from parsers import ParsedPage
 from pipeline.harvest.client import PortalClient, Sleep
-from pipeline.harvest.client_state import ClientState
 from pipeline.harvest.discovery import pages_found
-from pipeline.harvest.fetched import Fetched
 from pipeline.harvest.portal import PageRef, discover, older_copy
-from pipeline.harvest.rate_limit import Limiter
-from pipeline.harvest.reading import PageJudge, is_whole, read_page, verdict_of
+from pipeline.harvest.reading import PageJudge
 from pipeline.harvest.spool import SpooledPage
 from pipeline.settings import Settings
 
@@ -48,11 +44,6 @@ class FetchOptions:
     settings: Settings
     follow_links: bool = True
     agencies: tuple[str, ...] = ()
-
-
-def portal_client(settings: Settings, limiter: Path | Limiter, state: ClientState | None = None) -> PortalClient:
-    """A client that recognises whole pages, and takes the parser's verdict."""
-    return PortalClient(settings, limiter, is_complete=is_whole, judge=verdict_of, state=state)
 
 
 async def fetch_pages(
@@ -101,54 +92,21 @@ async def fetch_pages(
 async def _fetch_page(
     client: PortalClient, task: FetchTask, options: FetchOptions, sleep: Sleep
 ) -> tuple[SpooledPage, list[PageRef]]:
-    ref = task.ref
-    judge = PageJudge(ref, options.settings.portal, task.record_sha256, task.given_up)
+    """Fetch and parse a page, unless its bytes are already known; returns it and the pages it links to."""
+    ref, portal = task.ref, options.settings.portal
+    judge = PageJudge(ref, portal, task.record_sha256, task.given_up)
     fetched = await client.fetch(
         ref.url, etag=task.etag, last_modified=task.last_modified, judge=judge.verdict, sleep=sleep
     )
-    page, found = _read(ref, fetched, judge, task, options)
+    page, parsed = judge.page(fetched)
     if task.try_older and page.has_no_record and (older := older_copy(ref)):
-        judge = PageJudge(older, options.settings.portal, task.record_sha256, task.given_up)
-        fetched = await client.fetch(older.url, judge=judge.verdict, sleep=sleep)
-        other, links = _read(older, fetched, judge, task, options)
+        judge = PageJudge(older, portal, task.record_sha256, task.given_up)
+        fetched_older = await client.fetch(older.url, judge=judge.verdict, sleep=sleep)
+        other, parsed_older = judge.page(fetched_older)
         if not other.has_no_record and not other.error:
-            return other, links
+            page, parsed, fetched = other, parsed_older, fetched_older
+    found = _links(page, parsed, fetched.final_url, options) if parsed and options.follow_links else []
     return page, found
-
-
-def _read(
-    ref: PageRef, fetched: Fetched, judge: PageJudge, task: FetchTask, options: FetchOptions
-) -> tuple[SpooledPage, list[PageRef]]:
-    """Parse an answer, unless its bytes are already known; returns the page and the pages it links to."""
-    has_bytes = not fetched.not_modified and (fetched.error is None or bool(fetched.body))
-    is_new = has_bytes and fetched.sha256 != task.record_sha256
-    is_menu = ref.kind == "start"  # nothing but its links is of use
-    page = SpooledPage(
-        page_key=ref.page_key,
-        kind=ref.kind,
-        code=ref.code,
-        url=ref.url,
-        final_url=None if fetched.final_url == ref.url else fetched.final_url,
-        http_status=fetched.status,
-        headers=dict(fetched.headers),
-        fetched_at=fetched.fetched_at,
-        attempts=fetched.attempts,
-        sha256=fetched.sha256 if has_bytes else None,
-        error=fetched.error,
-        error_kind=fetched.error_kind,
-        not_modified=fetched.not_modified,
-        body=fetched.body if is_new and not is_menu else b"",
-        size=len(fetched.body) if has_bytes else 0,
-    )
-    if not is_new:
-        return page, []
-    parsed = judge.parsed(fetched)
-    page = read_page(page, fetched.body, parsed)
-    if is_menu:
-        page = replace(page, verdict=None, findings=[])
-    if not options.follow_links or fetched.error is not None or isinstance(parsed, Exception):
-        return page, []
-    return page, _links(page, parsed, fetched.final_url, options)
 
 
 def _links(page: SpooledPage, parsed: ParsedPage, base: str, options: FetchOptions) -> list[PageRef]:

@@ -14,7 +14,6 @@ from pipeline.errors import BmaProgressError, PortalError
 from pipeline.harvest.breaker import PortalDownError
 from pipeline.harvest.client import PortalClient
 from pipeline.harvest.discovery import pages_found
-from pipeline.harvest.fetch import portal_client
 from pipeline.harvest.portal import (
     LISTS,
     PageRef,
@@ -54,7 +53,7 @@ async def probe(settings: Settings, count: int, out: Path | None = None) -> Prob
             raise BmaProgressError(f"{out} cannot be written ({error.strerror}); name another folder") from None
     look = _Look(settings.changed(**_SETTINGS), count, out)
     with tempfile.TemporaryDirectory() as folder:
-        async with portal_client(look.settings, Path(folder) / "rate") as client:
+        async with PortalClient(look.settings, Path(folder) / "rate") as client:
             result = await look.run(client)
     if out:
         (out / DOCUMENT).write_bytes(orjson.dumps(result.document(), option=orjson.OPT_INDENT_2))

@@ -52,6 +52,37 @@ class PageJudge:
         # a script that asks for the same page again with a token is a gate
         return any(ref.url.partition("?")[0] != address.partition("?")[0] for ref in found)
 
+    def page(self, fetched: Fetched) -> tuple[SpooledPage, ParsedPage | None]:
+        """The page as the spool stores it, parsed unless its bytes are already known; and whose links may be followed."""
+        ref = self._ref
+        has_bytes = not fetched.not_modified and (fetched.error is None or bool(fetched.body))
+        is_new = has_bytes and fetched.sha256 != self._known_sha256
+        is_menu = ref.kind == "start"  # nothing but its links is of use
+        page = SpooledPage(
+            page_key=ref.page_key,
+            kind=ref.kind,
+            code=ref.code,
+            url=ref.url,
+            final_url=None if fetched.final_url == ref.url else fetched.final_url,
+            http_status=fetched.status,
+            headers=dict(fetched.headers),
+            fetched_at=fetched.fetched_at,
+            attempts=fetched.attempts,
+            sha256=fetched.sha256 if has_bytes else None,
+            error=fetched.error,
+            error_kind=fetched.error_kind,
+            not_modified=fetched.not_modified,
+            body=fetched.body if is_new and not is_menu else b"",
+            size=len(fetched.body) if has_bytes else 0,
+        )
+        if not is_new:
+            return page, None
+        parsed = self.parsed(fetched)
+        page = read_page(page, fetched.body, parsed)
+        if is_menu:
+            page = replace(page, verdict=None, findings=[])
+        return page, None if isinstance(parsed, Exception) or fetched.error is not None else parsed
+
     def parsed(self, fetched: Fetched) -> ParsedPage | Exception:
         """What the parser says of an answer, or the error it failed with."""
         if self._last is None or self._last[0] != fetched.sha256:

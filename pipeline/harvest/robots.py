@@ -103,7 +103,8 @@ class RobotsRules:
 def robots_rules(fetched: Fetched) -> RobotsRules:
     """The rules that an answer means, by RFC 9309: 4xx allows everything, 5xx and silence nothing.
 
-    Raises PortalError where robots.txt could not be read, so that nothing may be requested.
+    Raises PortalError where robots.txt could not be read, so that nothing may be requested, OutsideVisitTimeError where it
+    allows no visit now.
     """
     # a redirect that leads nowhere makes it "unavailable", in the words of the RFC, as 4xx does; 429 says "later",
     # and 407 is the proxy's word
@@ -115,9 +116,10 @@ def robots_rules(fetched: Fetched) -> RobotsRules:
             f"{fetched.url} could not be read ({fetched.error}), so nothing may be fetched; check the portal's "
             "address, or try again when it answers"
         )
-    if len(fetched.body) <= MOST_BYTES:
-        return RobotsRules(fetched.body)
-    return RobotsRules(fetched.body[:MOST_BYTES].rpartition(b"\n")[0])  # half a line would be another rule
+    is_cut = len(fetched.body) > MOST_BYTES  # half a line would be another rule
+    rules = RobotsRules(fetched.body[:MOST_BYTES].rpartition(b"\n")[0] if is_cut else fetched.body)
+    rules.check_visit_time()
+    return rules
 
 
 def _with_tokens(text: str) -> str:

@@ -20,7 +20,7 @@ from pipeline.harvest.checks import Coverage, check_harvest
 from pipeline.harvest.client import PortalClient
 from pipeline.harvest.commit import commit
 from pipeline.harvest.discovery import DiscoveryLimits
-from pipeline.harvest.fetch import FetchOptions, FetchTask, fetch_pages, portal_client
+from pipeline.harvest.fetch import FetchOptions, FetchTask, fetch_pages
 from pipeline.harvest.page_status import PageRow, is_in_force
 from pipeline.harvest.plan import known_pages, not_due, plan
 from pipeline.harvest.portal import PageRef
@@ -219,12 +219,13 @@ class HarvestRun:
             return True
         if self.stop_requested:
             return False
+        asks_again = self._ask_again()
         failed, before = self.spool.counts()["failed"], self._failed
         self._failed = failed
         recovers = failed > 0 and failed != before and self._passes <= _MAX_PASSES
         if recovers:
             self.spool.retry_failed()
-        return self._ask_again() or recovers
+        return asks_again or recovers
 
     def _ask_again(self) -> bool:
         """Make the pages of doubtful answers pending, once in a harvest; True where there are some."""
@@ -263,22 +264,28 @@ class HarvestRun:
     async def _fetch_here(self, on_page: Callable[[], None]) -> None:
         upcoming: deque[FetchTask] = deque()
         being_fetched: set[str] = set()
+        may_be_more = True  # False where every page found so far is taken
 
         def next_task() -> FetchTask | None:
-            if not upcoming:
+            nonlocal may_be_more
+            if not upcoming and may_be_more:
                 upcoming.extend(self.next_batch(being_fetched))
+                may_be_more = len(upcoming) == self.settings.batch_size
             if self.stop_requested or not upcoming:
                 return None
             being_fetched.add(upcoming[0].ref.page_key)
             return upcoming.popleft()
 
         def save(page: SpooledPage, found: list[PageRef]) -> None:
+            nonlocal may_be_more
             self.save_page(page, found)
+            may_be_more = may_be_more or bool(found) or self.scope.sample is not None
             being_fetched.discard(page.page_key)
             on_page()
 
         async with self.connect() as client:
             while self.next_pass():
+                may_be_more = True
                 await fetch_pages(next_task, client, self.options, save)
 
     def save_page(self, page: SpooledPage, found: list[PageRef]) -> None:
@@ -347,7 +354,7 @@ class HarvestRun:
 
         limiter: shared with other machines, where they send requests too
         """
-        async with portal_client(self.settings, limiter or self.folder / RATE_FILE) as self.client:
+        async with PortalClient(self.settings, limiter or self.folder / RATE_FILE) as self.client:
             yield self.client
         self.spool.commit()
 

@@ -821,7 +821,7 @@ def test_a_client_starts_with_the_state_of_another(tmp_path: Path) -> None:
 
     async def ask(portal: FaultyPortal) -> None:
         settings = Settings(portal=portal.url, rate=1_000, backoff=0, retries=0, breaker_failures=3, breaker_pause=0.1)
-        async with PortalClient(settings, tmp_path / "clock") as first:
+        async with PortalClient(settings, tmp_path / "clock", judge=lambda fetched: "ok") as first:
             assert (await first.fetch(portal.url + PATH)).error is None
             learnt = await first.state()
         travelled = pickle.loads(pickle.dumps(learnt))  # noqa: S301 - as it goes to a worker
