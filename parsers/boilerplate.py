@@ -35,16 +35,20 @@ _NAVIGATION_LINE: Final = re.compile(  # one of them, or several in a line: `ห
     r"|(?:หน้าแรก|หน้าหลัก|Home)\s*[/»›>].*"
 )
 _NOTICE: Final = re.compile(
-    r"©|^(?:(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b"
-    r"|(?:powered|developed|designed) by\b|(?:ออกแบบและพัฒนา|พัฒนาระบบ)โดย|จำนวน(?:ผู้เข้าชม|ผู้เยี่ยมชม|ผู้เข้าใช้)\s*:?\s*[0-9])",
-    re.IGNORECASE | re.MULTILINE,
+    r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|(?:powered|developed|designed) by\b"
+    r"|(?:ออกแบบและพัฒนา|พัฒนาระบบ)โดย|จำนวน(?:ผู้เข้าชม|ผู้เยี่ยมชม|ผู้เข้าใช้)\s*:?\s*[0-9]",
+    re.IGNORECASE,
 )
 _NOTICE_LINES: Final = 5  # of a copyright notice, at most
 
 
 def is_boilerplate(line: str) -> bool:
     """Whether a line prints only what sites print around every record."""
-    return bool(line in NAVIGATION or line in (":", "␀") or _NAVIGATION_LINE.fullmatch(line) or _NOTICE.search(line))
+    return bool(line in NAVIGATION or line in (":", "␀") or _NAVIGATION_LINE.fullmatch(line) or _is_notice(line))
+
+
+def _is_notice(line: str) -> bool:
+    return "©" in line or bool(_NOTICE.match(line))
 
 
 def record_end(lines: list[str], end: int) -> int:
@@ -53,7 +57,5 @@ def record_end(lines: list[str], end: int) -> int:
     while below and (lines[below - 1] == "␀" or lines[below - 1] in NAVIGATION):
         below -= 1
         end = end if lines[below] == "␀" else below
-    first = max(end - _NOTICE_LINES, 0)
-    last_lines = "\n".join(lines[first:end])
-    notice = _NOTICE.search(last_lines)
-    return record_end(lines, first + last_lines.count("\n", 0, notice.start())) if notice else end
+    notice = next((place for place in range(max(end - _NOTICE_LINES, 0), end) if _is_notice(lines[place])), None)
+    return end if notice is None else record_end(lines, notice)

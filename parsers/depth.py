@@ -8,7 +8,7 @@ from typing import Final
 
 _TAG: Final = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
 _LONG_TAG: Final = re.compile(rb"(<[A-Za-z][^\s/<>]*+)[^<>]{50000,}+")
-_LONG: Final = 50_000
+_LONG: Final = 25_000  # of a tag so long, one half or the other is a whole piece of so many bytes
 _MOST_ATTRIBUTES: Final = 1_000
 _SHORTEST_TAG: Final = 3
 _MANY_TAGS: Final = 3_000  # what a real page has; below that even the deepest page costs a fraction of a second
@@ -30,7 +30,7 @@ def limit_depth(source: bytes, small: bytes) -> bytes:
 
     small: what of the source is ASCII: it is counted in a fraction of the time
     """
-    if len(source) >= _LONG and small.count(b"=") > _MOST_ATTRIBUTES:
+    if any(source.find(b"<", start, start + _LONG) < 0 for start in range(0, len(source) - _LONG, _LONG)):
         source = _LONG_TAG.sub(lambda tag: tag[1] if tag[0].count(b"=") > _MOST_ATTRIBUTES else tag[0], source)
     if len(small) < _SHORTEST_TAG * _MANY_TAGS or small.count(b"<") < _MANY_TAGS:
         return source

@@ -5,8 +5,7 @@ servers are known to declare a charset that their pages are not in. A label coun
 """
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _THAI_CHARSETS: Final = frozenset(("windows-874", "cp874", "x-windows-874", "tis-620", "tis620", "iso-8859-11", "thai"))
 _CHARSET: Final = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
@@ -36,8 +35,7 @@ _PORTAL_WORDS: Final = ("โครงการ", "ตัวชี้วัด")
 """Every page of the portal prints one of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """The text of a page.
 
     source: in UTF-8, without a byte order mark; bytes that are no text are U+FFFD, `undecodable` of them

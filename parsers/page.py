@@ -9,7 +9,6 @@ There is one reader: lexbor builds the tree, the tree is cut down to what is sho
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, NamedTuple
 from urllib.parse import unquote
@@ -46,11 +45,14 @@ _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
-_ATTRIBUTES = {name: f"[{name.decode()}]" for name in (b"hidden", b"onclick", b"data-href", b"data-url")}
-"""What is looked for, where the source has the word; so are the words of styles."""
-_STYLES = {word: f'[style*="{word.decode()}" i]' for word in (b"display", b"visibility", b"float", b"position")}
+_ATTRIBUTES = {
+    b"hidden": "[hidden]",
+    b"onclick": "[onclick]",
+    b"data-": "[data-href], [data-url]",
+    b"style": ", ".join(f'[style*="{word}" i]' for word in ("display", "visibility", "float", "position")),
+}
+"""The elements that are looked at, where the source has the word."""
 _SCRIPTED = frozenset(("onclick", "data-href", "data-url"))
-_LINKED = "a[href], area[href], [onclick], [data-href], [data-url]"
 _HIDES = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))")
 _STANDS_APART = re.compile(
     r"(?:^|;)\s*(?:display\s*:\s*(?!inline\s*(?:[;!]|$)|inline-block(?!.*width)|contents|ruby)"
@@ -74,8 +76,7 @@ class Link(NamedTuple):
     bare: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PrintedPage:
+class PrintedPage(NamedTuple):
     """One page as a reader sees it.
 
     lines: the printed lines, cleaned (see `parsers.thai.clean`), never blank; `EMPTY_CELL` where a cell has no text
@@ -102,9 +103,9 @@ _SITE_PARTS = frozenset(_tag_ids(("footer", "nav")))
 _LINKS = frozenset(_tag_ids(("a", "area")))
 _KEEPING = frozenset(_tag_ids(_PREFORMATTED))
 (_INPUT,) = _tag_ids(("input",))
-_PLAIN_BLOCKS = frozenset(_tag_ids(_BLOCKS)) - _CELLS - _KEEPING - _SITE_PARTS
+_BOXES = frozenset(_tag_ids(_BLOCKS))
+_PLAIN_BLOCKS = _BOXES - _CELLS - _KEEPING - _SITE_PARTS
 _TAKEN_OUT = frozenset((_COMMENT, _INPUT, *_tag_ids(_NOT_SHOWN)))
-_STAYING = _CELLS | _KEEPING | _SITE_PARTS
 _HOLD_NO_ELEMENTS = frozenset(
     (_COMMENT, _INPUT, *_tag_ids("script style noscript iframe noframes noembed title".split()))
 )
@@ -125,23 +126,10 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     root = tree.body
     if root is None:  # a frameset, or nothing
         return PrintedPage([], 0, [], decoded, small, base)
-    marked = _ATTRIBUTES | _STYLES if b"style" in small else _ATTRIBUTES
-    boxes, is_scripted = _apply_attributes(root, [selector for word, selector in marked.items() if word in small])
-    nodes = _leave_shown(root, boxes)
-    if is_scripted:  # a node with several of the attributes is found several times
-        linked = list({node.mem_id: node for node in root.css(_LINKED)}.values())
-    else:
-        linked = [node for tag, node in nodes if tag in _LINKS]
-    targets = _mark_links(linked)
-    for tag, node in nodes:
-        if tag not in _STAYING:  # inline: each text node left is then one piece of one line
-            if not boxes or node.mem_id not in boxes:
-                node.unwrap(delete_empty=True)
-        elif tag in _SITE_PARTS:
-            node.insert_before(f"{BREAK}{_SITE_START}{BREAK}")
-            node.insert_after(f"{BREAK}{_SITE_END}{BREAK}")
-    tree.merge_text_nodes()
-    _mark_empty([node for tag, node in nodes if tag in _CELLS or (boxes and node.mem_id in boxes)])
+    boxes, scripted = _apply_attributes(root, small)
+    cells, targets = _flatten(_leave_shown(root, boxes | scripted), boxes, scripted)
+    tree.merge_text_nodes()  # each text node left is then one line
+    _mark_empty(cells)
     lines = _lines_of(normalise_spelling(root.text(separator=BREAK, skip_empty=True)))
     end = len(lines)
     if _SITE_END in lines:
@@ -163,11 +151,59 @@ def _lines_of(printed: str) -> list[str]:
     return lines if printed.isprintable() else list(filter(None, map(clean, lines)))
 
 
+def _leave_shown(root: LexborNode, special: set[int]) -> list[tuple[int, LexborNode]]:
+    """Take out what is not shown; the elements left that are special or no plain blocks, in page order, each with its tag."""
+    nodes = _marked_nodes(root, special)
+    tags = {tag for tag, _ in nodes}
+    if not tags.isdisjoint(_TAKEN_OUT):
+        for tag, node in reversed(nodes):  # nothing is touched after what held it was taken out
+            if tag in _TAKEN_OUT:
+                _take_out(tag, node)
+        if tags & _TAKEN_OUT <= _HOLD_NO_ELEMENTS:
+            nodes = [(tag, node) for tag, node in nodes if tag not in _TAKEN_OUT]
+        else:
+            nodes = _marked_nodes(root, special)
+    if not tags.isdisjoint(_KEEPING):
+        _keep_line_breaks(root)
+    return nodes
+
+
+def _marked_nodes(root: LexborNode, special: set[int]) -> list[tuple[int, LexborNode]]:
+    return [
+        (tag, node)
+        for node in root.traverse()
+        if (tag := node.tag_id) not in _PLAIN_BLOCKS or (special and node.mem_id in special)
+    ]
+
+
+def _flatten(
+    nodes: list[tuple[int, LexborNode]], boxes: set[int], scripted: set[int]
+) -> tuple[list[LexborNode], list[str]]:
+    """Unwrap inline elements, and leave a mark before each link and around parts of the site.
+
+    Returns the cells, and the targets of the links.
+    """
+    cells: list[LexborNode] = []
+    targets: list[str] = []
+    for tag, node in nodes:
+        if (tag in _LINKS or (scripted and node.mem_id in scripted)) and (target := _target(node.attributes)):
+            node.insert_before(_LINK)
+            targets.append(target)
+        if tag in _CELLS or (boxes and node.mem_id in boxes):
+            cells.append(node)
+        elif tag not in _BOXES:
+            node.unwrap(delete_empty=True)
+        elif tag in _SITE_PARTS:
+            node.insert_before(f"{BREAK}{_SITE_START}{BREAK}")
+            node.insert_after(f"{BREAK}{_SITE_END}{BREAK}")
+    return cells, targets
+
+
 def _mark_empty(cells: list[LexborNode]) -> None:
     for cell in reversed(cells):  # a cell that holds cells is not empty
         child = cell.first_child
-        text = (child.text_content or "") if child is not None else ""
-        if not (text and text[0] not in _BLANKS and text[0].isprintable()) and _is_empty(cell):
+        text = child.text_content if child is not None else None
+        if not (text and text[0] not in _BLANKS and text[0].isprintable()) and (child is None or _is_empty(cell)):
             cell.insert_child(EMPTY_CELL)
 
 
@@ -182,31 +218,6 @@ def _shows(text: str) -> bool:
     return bool(text) and (text.isprintable() or bool(clean(text)))
 
 
-def _leave_shown(root: LexborNode, boxes: set[int]) -> list[tuple[int, LexborNode]]:
-    """Take out what is not shown; the elements left that are cells or no plain blocks, in page order, each with its tag."""
-    nodes = _marked_nodes(root, boxes)
-    tags = {tag for tag, _ in nodes}
-    if not tags.isdisjoint(_TAKEN_OUT):
-        for tag, node in reversed(nodes):  # nothing is touched after what held it was taken out
-            if tag in _TAKEN_OUT:
-                _take_out(tag, node)
-        if tags & _TAKEN_OUT <= _HOLD_NO_ELEMENTS:
-            nodes = [(tag, node) for tag, node in nodes if tag not in _TAKEN_OUT]
-        else:
-            nodes = _marked_nodes(root, boxes)
-    if not tags.isdisjoint(_KEEPING):
-        _keep_line_breaks(root)
-    return nodes
-
-
-def _marked_nodes(root: LexborNode, boxes: set[int]) -> list[tuple[int, LexborNode]]:
-    return [
-        (tag, node)
-        for node in root.traverse()
-        if (tag := node.tag_id) not in _PLAIN_BLOCKS or (boxes and node.mem_id in boxes)
-    ]
-
-
 def _take_out(tag: int, node: LexborNode) -> None:
     if tag == _INPUT:
         attributes = node.attributes
@@ -216,22 +227,20 @@ def _take_out(tag: int, node: LexborNode) -> None:
     node.decompose()
 
 
-def _apply_attributes(root: LexborNode, selectors: list[str]) -> tuple[set[int], bool]:
+def _apply_attributes(root: LexborNode, small: bytes) -> tuple[set[int], set[int]]:
     """Take out what attributes hide, from the page's end on, and put breaks around what styles set apart.
 
-    Returns the boxes that styles make cells, and whether anything has a script.
+    Returns the elements that styles make cells, and those that have a script.
     """
     boxes: set[int] = set()
-    is_scripted = False
-    found = root.css(", ".join(selectors)) if selectors else []
-    if len(selectors) > 1:  # one with several of them is found again
-        found = list({node.mem_id: node for node in found}.values())
-    for node in reversed(found):
+    scripted: set[int] = set()
+    selectors = [selector for word, selector in _ATTRIBUTES.items() if word in small]
+    found = {node.mem_id: node for node in root.css(", ".join(selectors))} if selectors else {}  # each of them once
+    for mem_id, node in reversed(found.items()):
         attributes = node.attributes
-        is_scripted = is_scripted or not _SCRIPTED.isdisjoint(attributes)
         style = (attributes.get("style") or "").lower()
-        if "hidden" not in attributes and ":" not in style:
-            continue
+        if not _SCRIPTED.isdisjoint(attributes):
+            scripted.add(mem_id)
         if node.tag in ("body", "img"):  # a body is shown by a script, once all is there
             continue
         if "hidden" in attributes or _HIDES.search(style):
@@ -241,10 +250,10 @@ def _apply_attributes(root: LexborNode, selectors: list[str]) -> tuple[set[int],
             cells = inside if _HOLDS_CELLS.search(style) else [node] if _IS_CELL.search(style) else []
             boxes.update(cell.mem_id for cell in cells)
             for box in (node, *cells):
-                if box.tag not in _BLOCKS:
+                if box.tag_id not in _BOXES:
                     box.insert_before(BREAK)
                     box.insert_after(BREAK)
-    return boxes, is_scripted
+    return boxes, scripted
 
 
 def _keep_line_breaks(root: LexborNode) -> None:
@@ -257,16 +266,6 @@ def _keep_line_breaks(root: LexborNode) -> None:
             seen.add(node.mem_id)
             if node.is_text_node and (lines := (node.text_content or "").splitlines(keepends=True)):
                 node.replace_with("".join(line.rstrip("\r\n") + BREAK * (line[-1] in "\r\n") for line in lines))
-
-
-def _mark_links(nodes: list[LexborNode]) -> list[str]:
-    """Leave a mark before each link, scripted ones too; returns their targets."""
-    targets: list[str] = []
-    for node in nodes:
-        if target := _target(node.attributes):
-            node.insert_before(_LINK)
-            targets.append(target)
-    return targets
 
 
 def _target(attributes: dict[str, str | None]) -> str | None:
@@ -288,10 +287,6 @@ def _take_links(lines: list[str], targets: list[str]) -> tuple[list[int], list[L
     places: list[tuple[int, bool]] = []
     for place in [place for place, line in enumerate(lines) if _LINK in line]:
         before, *others = lines[place].split(_LINK)
-        if not before and len(others) == 1:  # nearly always
-            places.append((place, True))
-            lines[place] = others[0].lstrip()
-            continue
         for text in others:
             places.append((place, not before))
             before += text
@@ -300,7 +295,7 @@ def _take_links(lines: list[str], targets: list[str]) -> tuple[list[int], list[L
     if len(places) != len(targets):
         return above, [Link(target, len(lines), False) for target in targets]
     return above, [
-        Link(target, above[place], leads, bare=not lines[place])
+        Link(target, above[place], leads, not lines[place])
         for target, (place, leads) in zip(targets, places, strict=True)
     ]
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 from typing import Any, Final
@@ -148,7 +148,7 @@ def _with_sound_texts(printed: PrintedPage, findings: Findings) -> tuple[Printed
     if lines is not printed.lines:
         line = next(line for line, old in zip(lines, printed.lines, strict=True) if line != old)
         findings.add("text_repaired", printed=line[:_EXCERPT])
-        printed, text = replace(printed, lines=lines), "\n".join(("", *lines, ""))
+        printed, text = printed._replace(lines=lines), "\n".join(("", *lines, ""))
     for rule, line in text_damage(lines, text, latin, undecodable=decoded.undecodable).items():
         findings.add(rule, printed=line[:_EXCERPT])
     return printed, text, latin

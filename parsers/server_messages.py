@@ -5,7 +5,7 @@ nested repeats, and every gap between two words is bounded. What costs time is a
 """
 
 import re
-from itertools import compress, count
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from parsers.text_damage import latin_text
@@ -17,6 +17,8 @@ MessageVerdict = Literal["blocked", "not_found"]
 _PHP: Final = (
     r"(?<![a-z])(?:parse error|fatal error|warning|notice|deprecated|strict standards)\s{0,3}(?:\(\d{1,5}\)\s{0,3})?:"
 )
+
+
 _MESSAGES: Final = tuple(
     (mark, tuple(map(re.compile, patterns)))
     for mark, *patterns in (
@@ -55,6 +57,18 @@ _MESSAGES: Final = tuple(
     )
 )
 """A line with the literal mark in which all patterns are found is a server's message, wherever in the line it stands."""
+
+
+def _letters(latin: str) -> bytes:
+    """A Latin text without blanks, digits and the signs of dates and numbers: of a good page little is left to search."""
+    return latin.encode("latin-1").translate(None, b"\n 0123456789.,:;-/()")
+
+
+def _any_of(marks: Iterable[str]) -> re.Pattern[bytes]:
+    return re.compile(b"|".join(sorted({re.escape(_letters(mark)) for mark in marks})))
+
+
+_MARKED: Final = _any_of(mark for mark, *_ in _MESSAGES)
 _MORE: Final = re.compile(
     r"(?:severity|filename|file|line number|error number|backtrace|message)\s?:.*|#\d{1,4} .*|thrown in .*|select .*"
 )
@@ -69,12 +83,16 @@ _ASP_LINES: Final = 3
 
 def server_message_places(lines: list[str], latin: str) -> list[int]:
     """Which lines of a page were printed by a server's error messages; `latin`: their `latin_text`, a line each."""
-    words = latin.lower()
-    marked = [(mark, patterns) for mark, patterns in _MESSAGES if mark in words]
+    if not _MARKED.search(_letters(latin)):
+        return []
+    marked = [(mark, patterns) for mark, patterns in _MESSAGES if mark in latin]
     places: set[int] = set()
-    marked_lines = compress(count(), (any(mark in line for mark, _ in marked) for line in words.split("\n") if marked))
-    for place in marked_lines:
-        if place not in places and _is_message(lines[place].lower(), marked):
+    for place, line in enumerate(latin.split("\n") if marked else ()):
+        if (
+            place not in places
+            and any(mark in line for mark, _ in marked)
+            and _is_message(lines[place].lower(), marked)
+        ):
             places.update(range(place, _message_end(lines, place)))
     return sorted(places)
 
@@ -102,7 +120,7 @@ def _message_end(lines: list[str], place: int) -> int:
 
 # --- what stands in place of a page ---------------------------------------------------------------------------------
 
-_FIREWALLS: Final = tuple(
+_FIREWALLS: Final = _any_of(
     (
         "requested url was rejected|your support id is|web page blocked|fortiguard|fortiweb|fortigate|you have been blocked"
         "|cloudflare ray id|attention required!|checking your browser before|verify you are human|verifying you are human"
@@ -159,8 +177,8 @@ def message_verdict(lines: list[str]) -> MessageVerdict | None:
     lines: the printed lines, without those of menus
     """
     text = "\n".join(lines)
-    words = latin_text(text).lower()
-    if any(name in words for name in _FIREWALLS) or any(name in text for name in _FIREWALLS_IN_THAI):
+    words = latin_text(text)
+    if _FIREWALLS.search(_letters(words)) or any(name in text for name in _FIREWALLS_IN_THAI):
         return "blocked"
     if server_message_places(lines, words):
         return "blocked"

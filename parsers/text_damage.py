@@ -25,22 +25,22 @@ _LOST: Final = 4  # question marks in such words, in one line; a text of an offi
 _LOST_LINES: Final = 3  # lines with such words: a short word in a column, such as a unit
 _REPLACED: Final = 3  # U+FFFD in one line, where bytes could not be read: one letter cut in half gives up to two
 
-_LATIN_MARKS: Final = "àÃÒ¹¡èÍ¤ÑÕÔ§ÇÁ"
-"""One of them stands in nearly every Thai word that was taken for Latin-1: among them are the bytes of `เ ร า น ก`."""
+_LATIN_MARKS: Final = "àãò¹¡èí¤ñõô§çá"
+"""One of them, or its capital, stands in nearly every Thai word that was taken for Latin-1: the bytes of `เ ร า น ก`."""
 _AS_LATIN: Final = re.compile("à[¸¹]|[À-ÿ]{3}|[¡-ÿ][¡-¥¨ª¬¯´¸ºÀ-ÿ]*[¡-¥¨ª¬¯´¸º][¡-ÿ]|[¡-¥¨ª¬¯´¸º][¡-ÿ]")
 _AS_CP874: Final = re.compile(r"(?:เ[ธน][^เ\n]?){3}")
 
 
 def latin_text(text: str) -> str:
-    """All that a text has in Latin letters and signs: a screen for marks, quicker to search than Thai text."""
-    return text.encode("latin-1", "ignore").decode("latin-1")
+    """All that a text has in Latin letters and signs, in small letters: quicker to search for marks than Thai text."""
+    return text.encode("latin-1", "ignore").decode("latin-1").lower()
 
 
 def put_back_references(lines: list[str], latin: str) -> list[str]:
     """The lines with Thai letters in place of their printed references; the very same list where none has any."""
-    if not _REFERENCE.search(latin):
-        return lines
-    return [clean(_REFERENCE.sub(_letter, line)) for line in lines]
+    if ("#" in latin or "u0" in latin) and _REFERENCE.search(latin):
+        return [clean(_REFERENCE.sub(_letter, line)) for line in lines]
+    return lines
 
 
 def _letter(reference: re.Match[str]) -> str:
@@ -65,7 +65,7 @@ def text_damage(lines: list[str], text: str, latin: str, *, undecodable: int = 0
         checks.append(("text_misencoded", _AS_CP874.search))
     if "&#" in latin or "amp;#" in latin:
         checks.append(("text_misencoded", _HALF_REFERENCE.search))
-    if "%E0%" in latin or "%e0%" in latin:
+    if "%e0%" in latin:
         checks.append(("text_misencoded", lambda line: _PERCENT.search(line) and not _ADDRESS.search(line)))
     found: dict[str, str] = {}
     for rule, is_damaged in checks:

@@ -1,7 +1,6 @@
 """What kind of page this is, by the labels that only that kind prints: judged before anything is believed."""
 
 import re
-from collections.abc import Callable
 from itertools import islice
 from typing import Final, Literal
 
@@ -17,26 +16,38 @@ Verdict = Literal["ok", "suspect", "blocked", "empty", "not_found"]
 PROJECT_HEADINGS: Final = {section.key: section.heading for section in project.SECTIONS}
 KPI_HEADINGS: Final = {section.key: section.heading for section in kpi.SECTIONS}
 RESULT_LIST_TITLE: Final = "ผลการปฏิบัติราชการประจำปี"
-_PROJECT_PAGE_TITLE: Final = project.PAGE_TITLES[0]
-_KPI_PAGE_TITLE: Final = kpi.PAGE_TITLES[0]
-_PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
 _RESULT_LIST_WAITS: Final = re.compile(rf"{RESULT_LIST_TITLE}\s*:?\s*(?:ของหน่วยงาน)?\s*:")  # for an agency's code
 _YII_CODE_LABEL: Final = "รหัสโครงการ"
 _YII_CODE_LINE: Final = re.compile(rf"{_YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
-_CITY_TITLE_LINE: Final = re.compile(rf"{CITY_INDICATOR_TITLE}\s?(?:\([^()]{{0,40}}\))?")  # a project may have the name
-_CITY_LABELS: Final = {
-    "ลักษณะข้อมูล": re.compile(r"\nลักษณะข้อมูล\s?:"),
-    "วิธีการคำนวณ": re.compile(r"\n[2๒]\s?\.\s?วิธีการคำนวณ"),
-    "แหล่งข้อมูล": re.compile(r"\n[3๓]\s?\.\s?แหล่งข้อมูล"),
+_PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
+_EIGHT_DIGITS: Final = re.compile(f"(?<!{DIGIT}){DIGIT}{{8}}(?!{DIGIT}|-)")
+_LINE_END: Final = r"(?=\n)"
+_LABELS: Final = {
+    "project": re.escape(project.PAGE_TITLES[0]) + _LINE_END,
+    "progress": _PROGRESS_LABEL,
+    "kpi": re.escape(kpi.PAGE_TITLES[0]) + _LINE_END,
+    "quarters": KPI_HEADINGS["quarters"] + _LINE_END,
+    "definition": KPI_HEADINGS["definition"] + _LINE_END,
+    "kpi_evaluation": r"\*{2,3}\s?สยป\.\s?ตรวจประเมินตัวชี้วัด",
+    "result_list": RESULT_LIST_TITLE,
+    "city_indicator": rf"{CITY_INDICATOR_TITLE}\s?(?:\([^()\n]{{0,40}}\))?{_LINE_END}",  # a project may have the name
+    "data": r"ลักษณะข้อมูล\s?:",
+    "method": r"[2๒]\s?\.\s?วิธีการคำนวณ",
+    "source": r"[3๓]\s?\.\s?แหล่งข้อมูล",
+    "yii_project": _YII_CODE_LABEL,
+    "target": TARGET,
+    "result": "ผลงานที่ทำได้",
 }
-_KPI_EVALUATION: Final = re.compile(r"\n\*{2,3}\s?สยป\.\s?ตรวจประเมินตัวชี้วัด")
-_KPI_QUARTERS: Final = KPI_HEADINGS["quarters"]
+"""What lines begin with by which kinds are known; a kind's own name is its title."""
+_LABELLED: Final = re.compile("\n(?:" + "|".join(f"{label}(?P<{name}>)" for name, label in _LABELS.items()) + ")")
+_CITY_LABELS: Final = frozenset(("data", "method", "source"))
 _PROJECT_LABELS: Final = frozenset(PROJECT_HEADINGS.values())
 _KPI_LABELS: Final = frozenset(KPI_HEADINGS.values())
-_EIGHT_DIGITS: Final = re.compile(f"(?<!{DIGIT}){DIGIT}{{8}}(?!{DIGIT}|-)")
 _ANYBODYS: Final = frozenset(PROJECT_HEADINGS[key] for key in ("rationale", "objectives", "targets", "reports"))
 """Headings that any paper about a project may have."""
-_FIRST_LINES: Final = (_PROJECT_PAGE_TITLE, _KPI_PAGE_TITLE, RESULT_LIST_TITLE, CITY_INDICATOR_TITLE, _YII_CODE_LABEL)
+_FIRST_LINES: Final = (
+    *(project.PAGE_TITLES[0], kpi.PAGE_TITLES[0], RESULT_LIST_TITLE, CITY_INDICATOR_TITLE, _YII_CODE_LABEL),
+)
 
 
 def kind_of(lines: list[str], text: str) -> Kind:
@@ -45,56 +56,38 @@ def kind_of(lines: list[str], text: str) -> Kind:
     A page that has lost its title is known by two of the headings of its kind; an indicator's also by the lines that
     only it prints.
     """
-    if _PROJECT_PAGE_TITLE in lines and _shows_progress(text):  # by far the most
+    if project.PAGE_TITLES[0] in lines and f"\n{_PROGRESS_LABEL}" in text:  # by far the most
         return "project"
+    shown = {found.lastgroup for found in _LABELLED.finditer(text)}
     titles: dict[Kind, bool] = {
-        "project": _PROJECT_PAGE_TITLE in lines,
-        "kpi": _KPI_PAGE_TITLE in lines or _KPI_QUARTERS in lines,
-        "result_list": f"\n{RESULT_LIST_TITLE}" in text and _names_agency(lines),
-        "city_indicator": CITY_INDICATOR_TITLE in text and any(map(_CITY_TITLE_LINE.fullmatch, lines)),
-        "yii_project": f"\n{_YII_CODE_LABEL}" in text,
+        "project": "project" in shown,
+        "kpi": "kpi" in shown or "quarters" in shown,
+        "result_list": "result_list" in shown and _names_agency(lines),
+        "city_indicator": "city_indicator" in shown,
+        "yii_project": "yii_project" in shown,
     }
     titled = [kind for kind, found in titles.items() if found]
-    if len(titled) > 1:
-        titled = [kind for kind in titled if _SHOWS[kind](text)] or titled
-    return titled[0] if titled else _untitled_kind(frozenset(lines), text)
+    if len(titled) > 1:  # what only a record of the kind prints
+        shows: dict[Kind, bool] = {
+            "project": "progress" in shown,
+            "kpi": "quarters" in shown or "definition" in shown,
+            "result_list": True,
+            "city_indicator": len(shown & _CITY_LABELS) > 1,
+            "yii_project": bool(_YII_CODE_LINE.search(text.replace(EMPTY_CELL, ""))),
+        }
+        titled = [kind for kind in titled if shows[kind]] or titled
+    return titled[0] if titled else _untitled_kind(frozenset(lines), shown)
 
 
-def _untitled_kind(printed: frozenset[str], text: str) -> Kind:
-    shown = printed & _PROJECT_LABELS
-    if (len(shown) > 1 and not shown <= _ANYBODYS) or _shows_progress(text):
+def _untitled_kind(lines: frozenset[str], shown: set[str | None]) -> Kind:
+    headings = lines & _PROJECT_LABELS
+    if (len(headings) > 1 and not headings <= _ANYBODYS) or "progress" in shown:
         return "project"
-    if len(printed & _KPI_LABELS) > 1 or ("สยป." in text and _KPI_EVALUATION.search(text)):
+    if len(lines & _KPI_LABELS) > 1 or "kpi_evaluation" in shown:
         return "kpi"
-    if _shows_city_indicator(text):
+    if len(shown & _CITY_LABELS) > 1:
         return "city_indicator"
-    return "kpi" if f"\n{TARGET}" in text and "\nผลงานที่ทำได้" in text else "unknown"
-
-
-def _shows_progress(text: str) -> bool:
-    return f"\n{_PROGRESS_LABEL}" in text
-
-
-def _shows_indicator(text: str) -> bool:
-    return f"\n{_KPI_QUARTERS}\n" in text or f"\n{KPI_HEADINGS['definition']}\n" in text
-
-
-def _shows_city_indicator(text: str) -> bool:
-    return sum(mark in text and bool(label.search(text)) for mark, label in _CITY_LABELS.items()) > 1
-
-
-def _shows_code(text: str) -> bool:
-    return bool(_YII_CODE_LINE.search(text.replace(EMPTY_CELL, "")))
-
-
-_SHOWS: Final[dict[Kind, Callable[[str], bool]]] = {
-    "project": _shows_progress,
-    "kpi": _shows_indicator,
-    "result_list": lambda text: True,
-    "city_indicator": _shows_city_indicator,
-    "yii_project": _shows_code,
-}
-"""What only a record of the kind prints, where titles alone do not tell."""
+    return "kpi" if {"target", "result"} <= shown else "unknown"
 
 
 def _names_agency(lines: list[str]) -> bool:
