@@ -13,15 +13,14 @@ from urllib.parse import quote, urljoin, urlsplit
 import httpx
 
 from pipeline.errors import BmaProgressError, error_text
-from pipeline.harvest.body import read_body, skip_body
 from pipeline.harvest.bounded_parser import PARSED_HERE
 from pipeline.harvest.breaker import CircuitBreaker
 from pipeline.harvest.client_state import ClientState, RequestStats
-from pipeline.harvest.connections import Answer, Header
+from pipeline.harvest.connections import Answer, Header, is_whole
 from pipeline.harvest.fetched import ErrorKind, Fetched, NoUsableAnswerError
 from pipeline.harvest.portal import same_portal
 from pipeline.harvest.rate_limit import Limiter, RateLimiter, SendSlot
-from pipeline.harvest.reading import is_whole, verdict_of
+from pipeline.harvest.reading import verdict_of
 from pipeline.harvest.retry_delay import backoff, in_words, retry_after
 from pipeline.harvest.robots import MOST_BYTES, RobotsRules, robots_rules
 from pipeline.harvest.transport import Connections, address_of, explain, leads_inside, request_headers
@@ -256,7 +255,7 @@ class PortalClient:
                     self._check_redirect(target, answer.status, answer.headers)
                 else:  # the rules of a robots.txt elsewhere hold for the portal all the same (RFC 9309, 2.3.1.2)
                     await self._check_way_out(target, answer.status, answer.headers)
-                await skip_body(answer)
+                await answer.skip_body()
             finally:
                 answer.connection.finish()
         raise NoUsableAnswerError("redirect", f"more than {_MAX_REDIRECTS} redirects", answer.status, answer.headers)
@@ -308,9 +307,9 @@ class PortalClient:
         error, kind = _status_error(answer.status, conditional=is_conditional)
         if is_page:
             is_complete = self._is_complete if self._ends_matter else None
-            body, wire_bytes = await read_body(answer, self._settings.max_page_bytes, is_complete)
+            body, wire_bytes = await answer.body(self._settings.max_page_bytes, is_complete)
         else:
-            body, wire_bytes = await read_body(answer, MOST_BYTES, beginning_only=True)
+            body, wire_bytes = await answer.body(MOST_BYTES, beginning_only=True)
         self.stats.wire_bytes += wire_bytes
         return Fetched(
             url=target,

@@ -18,7 +18,7 @@ from pipeline.store.durable import canonical_json, file_sha256, sync_and_hash, s
 from pipeline.store.head import add_to_head
 from pipeline.store.layout import FORMAT, MANIFEST
 from pipeline.store.run_files import write_later_sums
-from pipeline.store.snapshots import BuiltState
+from pipeline.store.snapshots import BuiltState, publish
 from pipeline.store.stored_pages import page_hashes
 
 
@@ -86,6 +86,6 @@ def commit(
     sha256 = hashlib.sha256(content).hexdigest()
     add_to_head(store, store.portal, harvest_id, sha256, published=held_back is None)
     if held_back is None:
-        store.publish(harvest_id, BuiltState(snapshot, tables, staged.rows) if snapshot else None)
+        publish(store, harvest_id, BuiltState(snapshot, tables, staged.rows) if snapshot else None)
     elif staged.snapshot is not None:
         shutil.rmtree(staged.snapshot)

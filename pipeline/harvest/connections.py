@@ -6,22 +6,25 @@ connection many times a request, and goes round the event loop for each.
 
 import asyncio
 import re
-import ssl
 import time
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import h11
 import httpx
 
+from pipeline.harvest.content_coding import decoder_of
+from pipeline.harvest.fetched import NoUsableAnswerError
 from pipeline.harvest.rate_limit import SendSlot
 
 _KEEPALIVE: Final = 4.0  # Apache closes an idle connection after 5 s; a request sent just then would fail
 _PIECE: Final = 65_536  # bytes read at once
 _ENOUGH: Final = 1 << 20  # bytes waiting to be read, at which the peer is asked to stop
 _LONGEST_HEAD: Final = 100 * 1024  # bytes
+_LONGEST_REDIRECT_BODY: Final = 65_536  # bytes
 _LONGEST_CLEANED: Final = 65_536  # bytes; a longer head is given on as it comes
 _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")
 _NAME: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -61,6 +64,7 @@ class Connection(asyncio.Protocol):
 
     origin: scheme, host and port that it leads to; read_timeout: seconds without a byte at which the peer is given up
     forwarded_to: what comes before the path in the request line, where it leads to a proxy; added_headers: what that wants
+    transport: asyncio's, once it is made
     idle_since: the moment (`time.monotonic`) at which its last answer ended; None while it is in use, and when it is closed
     """
 
@@ -72,7 +76,7 @@ class Connection(asyncio.Protocol):
         self.is_closed = False
         self._read_timeout = read_timeout
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._reading = True
         self._ended = False
@@ -86,14 +90,14 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP transports are
-        self._transport = transport
+        self.transport = transport
 
     def data_received(self, data: bytes) -> None:
         """Keep what came."""
         self._received += data
-        if len(self._received) > _ENOUGH and self._reading and self._transport:
+        if len(self._received) > _ENOUGH and self._reading and self.transport:
             self._reading = False
-            self._transport.pause_reading()
+            self.transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> bool:
@@ -148,8 +152,8 @@ class Connection(asyncio.Protocol):
             except h11.LocalProtocolError as error:
                 raise httpx.LocalProtocolError(str(error)) from error
             await slot.take()
-            if self._transport is not None and not self._transport.is_closing():  # the answer may be there all the same
-                self._transport.write(message)
+            if self.transport is not None and not self.transport.is_closing():  # the answer may be there all the same
+                self.transport.write(message)
             if not self._room.is_set():
                 await self._drained()
             await slot.sent()
@@ -221,9 +225,9 @@ class Connection(asyncio.Protocol):
             return b""
         data = bytes(self._received[:_PIECE])
         del self._received[:_PIECE]
-        if not self._reading and self._transport and not self._transport.is_closing():
+        if not self._reading and self.transport and not self.transport.is_closing():
             self._reading = True
-            self._transport.resume_reading()
+            self.transport.resume_reading()
         return data
 
     def finish(self) -> None:
@@ -247,37 +251,18 @@ class Connection(asyncio.Protocol):
         """From here on the connection leads through the proxy that has agreed to it."""
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
 
-    async def start_tls(self, context: ssl.SSLContext, host: str, timeout: float) -> None:
-        """Encrypt the connection. Raises httpx.ConnectTimeout and ConnectError."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(timeout):
-                if self._transport is None or self._transport.is_closing():
-                    raise ConnectionResetError("the connection was closed")
-                encrypted = await loop.start_tls(self._transport, self, context, server_hostname=host)
-        except TimeoutError as error:
-            self.close()
-            raise httpx.ConnectTimeout(str(error)) from error
-        except OSError as error:  # among them all errors of TLS
-            self.close()
-            raise httpx.ConnectError(str(error)) from error
-        if encrypted is None:
-            self.close()
-            raise httpx.ConnectError("the connection was closed while TLS was being agreed")
-        self._transport = encrypted
-
     def close(self) -> None:
         """Close without waiting for the peer."""
         self.is_closed = True
         self.idle_since = None
-        if self._transport is not None:
-            self._transport.close()
-            asyncio.get_running_loop().call_soon(self._transport.abort)
+        if self.transport is not None:
+            self.transport.close()
+            asyncio.get_running_loop().call_soon(self.transport.abort)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The head of an answer, and the connection on which its body comes (`connection.piece`); see `Connection.finish`.
+    """The head of an answer, and the connection on which its body comes; see `Connection.finish`.
 
     headers: KEPT_HEADERS, names in lower case; the values of a content-encoding that comes several times are joined
     raw_headers: all of them, as they came
@@ -287,3 +272,65 @@ class Answer:
     headers: dict[str, str]
     raw_headers: Sequence[Header]
     connection: Connection
+
+    async def body(
+        self,
+        limit: int,
+        is_complete: Callable[[bytes], bool] | None = None,
+        *,
+        beginning_only: bool = False,
+    ) -> tuple[bytes, int]:
+        """Read the whole body; returns it decoded, and its length as it travelled.
+
+        limit: most bytes accepted, decoded; beginning_only: read no further than that, and return what came
+        is_complete: True for a body that has its end; asked when the announced length has come; None where it does not matter
+        Raises NoUsableAnswerError.
+        """
+
+        def failed(kind: Literal["transport", "truncated", "too_large"], text: str) -> NoUsableAnswerError:
+            return NoUsableAnswerError(kind, text, self.status, self.headers)
+
+        headers = self.headers
+        coding = headers.get("content-encoding")
+        decoder = decoder_of(coding, limit) if coding else None
+        # where the server miscounts, the rest of a page would be read as the answer to the next request
+        announced = int(headers["content-length"]) if self.status == 200 and "content-length" in headers else -1
+        pieces: list[bytes] = []
+        wire = size = 0
+        try:
+            while piece := await self.connection.piece():
+                wire += len(piece)
+                decoded = decoder.decode(piece) if decoder else piece
+                size += len(decoded)
+                pieces.append(decoded)
+                if size > limit:
+                    if beginning_only:
+                        return b"".join(pieces), wire
+                    raise failed("too_large", f"larger than {limit:,} bytes")
+                if wire == announced and decoder is None:
+                    pieces = [b"".join(pieces)]
+                    if is_complete and not is_complete(pieces[0]):
+                        break  # the rest may follow; left unread, it closes its connection
+            if decoder and wire:
+                pieces.append(decoder.finish())
+        except zlib.error:
+            raise failed("transport", "the answer's compression is broken") from None
+        except EOFError:
+            raise failed("truncated", "the compressed answer is cut off") from None
+        except ValueError as unknown:
+            raise failed("transport", f"compressed as {unknown}, which was not asked for") from None
+        body = b"".join(pieces)
+        if len(body) > limit and not beginning_only:
+            raise failed("too_large", f"larger than {limit:,} bytes")
+        return body, wire
+
+    async def skip_body(self) -> None:
+        """Read the few bytes of a redirect, so that its connection can be used again; a long one is left unread."""
+        left = _LONGEST_REDIRECT_BODY
+        while left >= 0 and (piece := await self.connection.piece()):
+            left -= len(piece)
+
+
+def is_whole(body: bytes) -> bool:
+    """False for a page that began as a whole document and has no end: it is worth another try."""
+    return b"<html" not in body[:2048].lower() or b"</html" in body[-2048:].lower()

@@ -140,8 +140,3 @@ def read_page(page: SpooledPage, body: bytes, parsed: ParsedPage | Exception) ->
         findings=findings,
         unclaimed=parsed.unclaimed if has_record else [],
     )
-
-
-def is_whole(body: bytes) -> bool:
-    """False for a page that began as a whole document and has no end: it is worth another try."""
-    return b"<html" not in body[:2048].lower() or b"</html" in body[-2048:].lower()

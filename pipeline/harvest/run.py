@@ -128,11 +128,12 @@ class HarvestRun:
         if settings.sweep:
             refs, sweep = planned_sweep(settings, scope, store, known)
             pages += [("sweep", ref) for ref in refs]
+        fingerprint = scope.fingerprint
         run = cls(settings, store, scope, new_harvest_id(store), known, resumed=False, due=due)
         began = run._started_at.isoformat()
         about = {
             "portal": settings.portal,
-            "scope": scope.fingerprint,
+            "scope": fingerprint,
             "begun_at": began,
             "started_at": began,
             "seconds_before": 0.0,

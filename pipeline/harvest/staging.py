@@ -48,7 +48,7 @@ class Staged:
     rows_before: dict[str, int] = field(default_factory=dict)
     withheld: frozenset[str] = frozenset()
     rows_added: dict[str, int] = field(default_factory=dict)
-    stored: Collection[str] = ()
+    stored: set[str] = field(default_factory=set)
     snapshot: Path | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
@@ -73,22 +73,24 @@ def stage(
     folder = store.root / "tmp" / harvest_id
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    versions = _NewVersions(store, harvest_id)
     staged = Staged(store, harvest_id, folder, [], previous)
+    versions = _NewVersions(store, harvest_id, staged.stored)
     with HarvestFiles(folder) as files:
         progress: dict[str, float] = {}
         for row, page in _page_rows(fetched, previous, harvest_id, suspect_nights):
             differs = progress_differs(row, progress)
-            staged.pages.append({name: row[name] for name in _CHECKED_COLUMNS})
-            staged.outcomes[row["outcome"]] += 1
             if page is not None:
                 staged.oddities.count(page, row["unclaimed"])
+            staged.pages.append({name: row[name] for name in _CHECKED_COLUMNS})
+            staged.outcomes[row["outcome"]] += 1
             added = versions.rows(row, page, previous.get(row["page_key"]))
             if differs:
                 findings = added.setdefault("findings", [])
                 findings.append({**differs, "harvest_id": harvest_id, "finding_no": len(findings) + 1})
+            for body in added.get("bodies", ()):
+                staged.stored.add(body["page_sha256"])
             files.add(added)
-    staged.rows_added, staged.stored = files.rows, versions.stored
+    staged.rows_added = files.rows
     _build_state(staged, publish_contacts=publish_contacts, cause=cause)
     return staged
 
@@ -119,10 +121,10 @@ class _NewVersions:
     stored: hashes of the pages whose bytes were added so far
     """
 
-    def __init__(self, store: Archive, harvest_id: str) -> None:
+    def __init__(self, store: Archive, harvest_id: str, stored: Collection[str]) -> None:
         self._store = store
         self._harvest_id = harvest_id
-        self.stored: set[str] = set()
+        self._stored = stored
 
     def rows(self, row: PageRow, page: SpooledPage | None, previous: PageRow | None) -> dict[str, list[dict[str, Any]]]:
         """The rows that one page adds, by table: its row of `pages`, and what is new about it."""
@@ -137,8 +139,7 @@ class _NewVersions:
         added["findings"] = [
             {**finding, **place, "finding_no": number} for number, finding in enumerate(page.findings, 1)
         ]
-        if row["body_harvest_id"] == self._harvest_id and row["page_sha256"] not in self.stored:
-            self.stored.add(row["page_sha256"])
+        if row["body_harvest_id"] == self._harvest_id and row["page_sha256"] not in self._stored:
             added["bodies"] = [self._body(row, page, previous)]
         return added
 

@@ -93,7 +93,7 @@ class Connections:
         if self._proxy and scheme == "http":
             connection.forwarded_to, connection.added_headers = b"http://" + address.netloc, self._for_proxy
         if first[0] == "https":
-            await connection.start_tls(self._tls, first[1], self._connect_timeout)
+            await self._encrypt(connection, first[1])
         if self._proxy and scheme == "https":
             await self._tunnel(connection, slot)
         return connection
@@ -120,6 +120,25 @@ class Connections:
             raise httpx.ConnectError(str(error)) from error
         return connection
 
+    async def _encrypt(self, connection: Connection, host: str) -> None:
+        """Have a connection encrypted from here on. Raises httpx.ConnectTimeout and ConnectError."""
+        loop, plain = asyncio.get_running_loop(), connection.transport
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                if plain is None or plain.is_closing():
+                    raise ConnectionResetError("the connection was closed")
+                encrypted = await loop.start_tls(plain, connection, self._tls, server_hostname=host)
+        except TimeoutError as error:
+            connection.close()
+            raise httpx.ConnectTimeout(str(error)) from error
+        except OSError as error:  # among them all errors of TLS
+            connection.close()
+            raise httpx.ConnectError(str(error)) from error
+        if encrypted is None:
+            connection.close()
+            raise httpx.ConnectError("the connection was closed while TLS was being agreed")
+        connection.transport = encrypted
+
     async def _tunnel(self, connection: Connection, slot: SendSlot) -> None:
         """Have the proxy lead a connection on to its origin, and encrypt it from there."""
         _, host, port = connection.origin
@@ -130,7 +149,7 @@ class Connections:
             connection.close()
             raise httpx.ProxyError(f"{answer.status_code} {answer.reason.decode('ascii', 'ignore')}")
         connection.begin_tunnel()
-        await connection.start_tls(self._tls, host, self._connect_timeout)
+        await self._encrypt(connection, host)
 
     def close(self) -> None:
         """Close all connections."""

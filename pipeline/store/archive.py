@@ -11,7 +11,7 @@ from pipeline.errors import StoreDamagedError, StoreError, refused_by_machine
 from pipeline.schema.columns import TABLES, schema_version
 from pipeline.store.catalog import read_snapshot
 from pipeline.store.durable import is_unaltered
-from pipeline.store.layout import ids_in
+from pipeline.store.harvests import ids_in
 from pipeline.store.parquet_files import check_files, number_of_rows, read_columns
 from pipeline.store.points_in_time import When
 from pipeline.store.state import State

@@ -9,8 +9,9 @@ from pipeline.errors import StoreDamagedError
 from pipeline.progress import counted
 from pipeline.store.archive import Archive
 from pipeline.store.durable import file_sha256, sync_file, sync_folder
+from pipeline.store.harvests import ids_in, packs_in
 from pipeline.store.head import write_head
-from pipeline.store.layout import BANGKOK, MANIFEST, ids_in, packs_in
+from pipeline.store.layout import BANGKOK, MANIFEST
 from pipeline.store.packs import pack_name, pack_of, packed_ids, write_pack
 
 

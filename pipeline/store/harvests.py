@@ -1,20 +1,24 @@
-"""Reads the committed harvests of a store: their ids and manifests, and which of their files are as committed."""
+"""Reads the committed harvests of a store: their ids and manifests, and which of their files are as committed.
 
+Which there are is known from head.json and the names in harvests/, so that no manifest is opened to list them.
+"""
+
+import os
 import zipfile
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from pipeline.errors import StoreDamagedError, StoreError
-from pipeline.store.document_shapes import is_manifest
-from pipeline.store.durable import is_unaltered, read_document
-from pipeline.store.index import committed_harvests, listed_harvests, read_head
-from pipeline.store.layout import HARVEST_ID, MANIFEST, Folder, harvest_id_at
-from pipeline.store.packs import harvest_folder, pack_of
+from pipeline.store.document_shapes import is_head, is_manifest
+from pipeline.store.durable import is_unaltered, read_document, unseal
+from pipeline.store.layout import HARVEST_ID, HEAD, MANIFEST, PACK, Folder, harvest_id_at
+from pipeline.store.packs import harvest_folder, pack_name, pack_of, packed_ids
 from pipeline.store.points_in_time import When, end_of
 
 
@@ -116,6 +120,81 @@ class Harvests:
             zone = " Bangkok time" if isinstance(when, datetime) and when.tzinfo is None else ""
             raise StoreError(f"no harvest was published on or before {text or when}{zone}; the first one is {first}")
         return before[-1]
+
+
+def ids_in(folder: Path) -> list[str]:
+    """The harvests that have a plain folder or snapshot in `folder`, oldest first. Raises StoreDamagedError for a link."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        found = {entry.name: entry.is_symlink() for entry in entries if HARVEST_ID.fullmatch(entry.name)}
+    if linked := [name for name, is_link in found.items() if is_link]:
+        raise StoreDamagedError(
+            f"{folder / linked[0]} is a link, which no harvest is; restore it from a copy of the store"
+        )
+    return sorted(found)
+
+
+def packs_in(folder: Path) -> list[Path]:
+    """The packs of harvests in `folder`, oldest first."""
+    return sorted(path for path in folder.glob("*.zip") if PACK.fullmatch(path.name))
+
+
+class Listed(NamedTuple):
+    """What head.json lists. published: id of a harvest → whether it was published; packs: their names and hashes"""
+
+    published: Mapping[str, bool]
+    packs: Mapping[str, str]
+
+
+NOT_LISTED: Final = Listed({}, {})
+"""Where head.json is lost or altered, or an older version wrote it."""
+
+
+def listed_harvests(root: Path) -> Listed:
+    """The harvests and packs in head.json, or NOT_LISTED."""
+    file = root / HEAD
+    try:
+        about = file.stat()
+    except OSError:
+        return NOT_LISTED
+    return _read_listed(file, (about.st_mtime_ns, about.st_size, about.st_ino))
+
+
+@lru_cache(maxsize=8)
+def _read_listed(file: Path, version: tuple[int, int, int]) -> Listed:
+    """version: what changes with the file's content"""
+    try:
+        head, whole = unseal(read_document(file), "head_sha256")
+        return Listed(head["harvests"], dict(head["packs"])) if whole and is_head(head) else NOT_LISTED
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return NOT_LISTED
+
+
+def read_head(root: Path) -> dict[str, Any]:
+    """What head.json says; empty where it is lost or damaged."""
+    try:
+        head: dict[str, Any] = orjson.loads(read_document(root / HEAD))
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return head if is_head(head) else {}
+
+
+def committed_harvests(root: Path) -> tuple[list[str], Mapping[str, bool]]:
+    """All committed harvests, oldest first, and which of them head.json lists, and whether they were published.
+
+    Raises StoreDamagedError for a pack that cannot be read.
+    """
+    listed = listed_harvests(root)  # before the folders: a writer may be adding a harvest
+    folder = root / "harvests"
+    ids = set(ids_in(folder))
+    if there := packs_in(folder):
+        names = {pack.name for pack in there}
+        ids.update(id_ for id_ in listed.published if pack_name(id_) in names)
+        for pack in there:
+            if pack.name not in listed.packs:
+                ids.update(packed_ids(pack))
+    return sorted(ids), listed.published
 
 
 def newest_is_damaged(root: Path, harvest_id: str) -> StoreDamagedError:

@@ -82,24 +82,6 @@ def harvest_day(harvest_id: str) -> date:
     return harvest_start(harvest_id).astimezone(BANGKOK).date()
 
 
-def ids_in(folder: Path) -> list[str]:
-    """The harvests that have a plain folder or snapshot in `folder`, oldest first. Raises StoreDamagedError for a link."""
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        found = {entry.name: entry.is_symlink() for entry in entries if HARVEST_ID.fullmatch(entry.name)}
-    if linked := [name for name, is_link in found.items() if is_link]:
-        raise StoreDamagedError(
-            f"{folder / linked[0]} is a link, which no harvest is; restore it from a copy of the store"
-        )
-    return sorted(found)
-
-
-def packs_in(folder: Path) -> list[Path]:
-    """The packs of harvests in `folder`, oldest first."""
-    return sorted(path for path in folder.glob("*.zip") if PACK.fullmatch(path.name))
-
-
 def beside(root: Path, what: str) -> Path:
     """The name of what is kept beside the store in `root`, such as `.portal-prefect` beside `portal`."""
     root = Path(os.path.realpath(root))  # which takes links in a circle, too

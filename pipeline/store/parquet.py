@@ -51,9 +51,9 @@ def version_schemas() -> Mapping[str, pa.Schema]:
 
 def harvest_schemas() -> dict[str, pa.Schema]:
     """The schemas of the files that one harvest adds, but for its changes."""
-    published = arrow_schemas()
+    versions, published = version_schemas(), arrow_schemas()
     runs = {name: published[name].remove_metadata() for name in ("pages", "findings")}
-    return {**version_schemas(), **runs, "bodies": BODIES_SCHEMA}
+    return {**versions, **runs, "bodies": BODIES_SCHEMA}
 
 
 @cache

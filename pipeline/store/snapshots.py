@@ -15,7 +15,8 @@ from pipeline.schema.columns import schema_version
 from pipeline.store.archive import Archive, has_current_columns
 from pipeline.store.data_package import write_data_package, write_index
 from pipeline.store.durable import FileHashes, remove, seal, sync_and_hash, write_durably
-from pipeline.store.layout import SNAPSHOT, harvest_day, ids_in
+from pipeline.store.harvests import ids_in
+from pipeline.store.layout import SNAPSHOT, harvest_day
 from pipeline.store.readers import put_in_place
 from pipeline.store.state import State
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pipeline.errors import StoreDamagedError
 from pipeline.store.catalog import contradicts, read_snapshot
 from pipeline.store.durable import canonical_json, file_sha256, unseal
+from pipeline.store.harvests import ids_in, packs_in
 from pipeline.store.layout import (
     FORMAT,
     HARVEST_ID,
@@ -22,8 +23,6 @@ from pipeline.store.layout import (
     SNAPSHOT,
     SPOOL,
     Folder,
-    ids_in,
-    packs_in,
 )
 from pipeline.store.packs import harvest_folder, names_in, packed_ids
 from pipeline.store.run_files import LATER, LATER_SUMS, PRUNED, REPORTS, REPORTS_KEPT, SUMS

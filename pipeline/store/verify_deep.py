@@ -17,7 +17,8 @@ from pipeline.schema.columns import RECORD_TABLES
 from pipeline.store import data_package
 from pipeline.store.archive import Archive, has_current_columns
 from pipeline.store.durable import file_sha256
-from pipeline.store.layout import MANIFEST, ids_in
+from pipeline.store.harvests import ids_in
+from pipeline.store.layout import MANIFEST
 from pipeline.store.parquet_files import number_of_rows, read_as, read_columns
 from pipeline.store.state import State
 from pipeline.store.stored_pages import page_hashes

@@ -30,10 +30,6 @@ class StoreWriter(Archive):
 
     repairs: Sequence[str] = ()
 
-    def publish(self, harvest_id: str, built: snapshots.BuiltState | None = None) -> None:
-        """Make a committed harvest the one that `latest` shows; built: its state in tmp/."""
-        snapshots.publish(self, harvest_id, built)
-
     def compact(self, today: date | None = None) -> list[Path]:
         """Put the harvests of every month that is over into one file each; see `pipeline.store.compaction`."""
         return compact(self, today)

@@ -12,7 +12,7 @@ from support.forging import Rows, edit_table, redo_hashes
 from pipeline.api import open_store
 from pipeline.harvest.verify_rows import RowCheck
 from pipeline.store.archive import Archive
-from pipeline.store.layout import ids_in
+from pipeline.store.harvests import ids_in
 from pipeline.store.verify import verify_store
 
 WRITTEN_BEFORE = Path(__file__).parents[1] / "store" / "written_before.zip"

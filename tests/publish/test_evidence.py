@@ -15,7 +15,7 @@ from warcio.archiveiterator import ArchiveIterator
 from pipeline.publish.evidence import write_evidence
 from pipeline.store.archive import Archive
 from pipeline.store.durable import file_sha256
-from pipeline.store.layout import ids_in
+from pipeline.store.harvests import ids_in
 
 CODE = "24000000-3051"
 WRITTEN_BEFORE = Path(__file__).parents[1] / "store" / "written_before.zip"

@@ -14,8 +14,8 @@ from support.verifying import verify_deeply
 
 from pipeline.store.archive import Archive
 from pipeline.store.durable import canonical_json
+from pipeline.store.harvests import ids_in
 from pipeline.store.head import write_head
-from pipeline.store.layout import ids_in
 from pipeline.store.run_files import write_later_sums, write_sums
 from pipeline.store.verify import verify_store
 

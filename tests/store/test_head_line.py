@@ -11,7 +11,7 @@ from support.command import run
 from support.forging import edit_table, redo_hashes
 
 from pipeline.store.durable import canonical_json, file_sha256
-from pipeline.store.layout import ids_in
+from pipeline.store.harvests import ids_in
 from pipeline.store.writer import open_writer
 
 

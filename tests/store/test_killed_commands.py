@@ -12,7 +12,7 @@ import pytest
 from support.command import run
 
 from pipeline.store.durable import sync_and_hash
-from pipeline.store.layout import ids_in
+from pipeline.store.harvests import ids_in
 from pipeline.store.snapshots import snapshot_document
 
 _PROGRAM = Path(__file__).parents[1] / "support" / "killed_commands.py"

@@ -38,6 +38,7 @@ from pipeline.store.head import write_head
 from pipeline.store.layout import harvest_id_at
 from pipeline.store.parquet import write_parquet
 from pipeline.store.readers import Readers
+from pipeline.store.snapshots import publish as show
 from pipeline.store.snapshots import snapshot_document
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import open_archive, open_writer
@@ -608,7 +609,7 @@ def test_plain_reads_of_latest_go_on_while_nights_are_published(kept: tuple[Faul
     def work() -> None:
         with open_writer(copy) as writer:
             for number in range(10):
-                writer.publish(ids[number % 3])
+                show(writer, ids[number % 3])
                 writer.prune_snapshots(1)
         over.set()
 

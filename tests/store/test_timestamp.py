@@ -17,8 +17,8 @@ from pipeline.operate.anchored import anchor_of
 from pipeline.operate.status import condition, status_document, status_view
 from pipeline.settings import load_settings
 from pipeline.store.archive import Archive
+from pipeline.store.harvests import ids_in
 from pipeline.store.kept_lines import read_lines, stamp_block
-from pipeline.store.layout import ids_in
 from pipeline.store.timestamp import TimestampError, check_timestamp, timestamp_request, trusted_roots
 from pipeline.store.verify import verify_store
 

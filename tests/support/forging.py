@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from pipeline.store.archive import Archive
 from pipeline.store.durable import canonical_json, file_sha256
+from pipeline.store.harvests import ids_in
 from pipeline.store.head import write_head
-from pipeline.store.layout import ids_in
 from pipeline.store.snapshots import build_state, finish_snapshot
 from pipeline.store.state import State
 
