@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime
 from functools import cache
 from operator import itemgetter
 from pathlib import Path
@@ -89,17 +88,21 @@ def version_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
 
 
 def to_table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Rows as a table of the schema; days may be ISO strings."""
-    # a field gives its name anew each time it is asked
-    columns = zip(schema.names, schema.types, strict=True)
-    arrays = [_array([row[name] for row in rows], kind) for name, kind in columns]
+    """Rows as a table of the schema, whose columns each of them has; days may be ISO strings."""
+    fields = [pa.field(name, _kind_of(rows, name, kind)) for name, kind in zip(schema.names, schema.types, strict=True)]
+    columns = pa.array(rows, pa.struct(fields)).flatten()  # one pass over the rows, in C++
+    arrays = [
+        values if values.type == kind else values.cast(kind) for values, kind in zip(columns, schema.types, strict=True)
+    ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
-    if pa.types.is_timestamp(kind):
-        values = [datetime.fromisoformat(value) if isinstance(value, str) else value for value in values]
-    return pa.array(values, kind)
+def _kind_of(rows: Sequence[Mapping[str, Any]], name: str, kind: pa.DataType) -> pa.DataType:
+    """What the values of a column are to be read as: text where they are days as ISO strings."""
+    if not pa.types.is_timestamp(kind):
+        return kind
+    known = next((row[name] for row in rows if row[name] is not None), None)
+    return pa.string() if isinstance(known, str) else kind
 
 
 def parquet_writers(

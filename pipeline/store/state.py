@@ -94,7 +94,6 @@ class State:
         known = self._base_pages if before is None else before
         self.pages = self._fill(read_as(self._file(harvest_id, "pages"), schema), known)
         self.live = live_pages(self.pages)
-        self._families = _families(self.live)
         self._dirty_codes: dict[str, frozenset[str]] = {}
 
     def ended_codes(self) -> frozenset[str]:
@@ -294,6 +293,10 @@ class State:
     def family(self, owner: str) -> Family:
         """The live pages of a family by code."""
         return self._families[owner]
+
+    @cached_property
+    def _families(self) -> Mapping[str, Family]:
+        return _families(self.live)
 
     @cached_property
     def _base_families(self) -> Mapping[str, Family]:
