@@ -62,7 +62,7 @@ async def harvest(request: HarvestRequest) -> State[HarvestOutcome]:
         settings, _ = request.load()
     except BmaProgressError as error:
         return _not_begun(HarvestOutcome("CouldNotRun", str(error)), "the portal")
-    request = request.model_copy(update={"due": due_time()})
+    request = replace(request, due=due_time())
     from pipeline.store.writer import create_store
 
     if since := harvest_since_due(create_store(settings.data, settings.portal)):
@@ -176,4 +176,4 @@ def _with_task_runner(request: HarvestRequest) -> HarvestRequest:
     if type(runner).__name__ != "DaskTaskRunner":
         return request
     chosen = {"runner": "dask", "dask_address": runner.address or ""}
-    return request.model_copy(update={"settings": request.settings | chosen})
+    return replace(request, settings=request.settings | chosen)

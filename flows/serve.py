@@ -6,10 +6,13 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+from pydantic_core import to_jsonable_python
 
 from flows.prefect_ import environment as prefect_setup
 from flows.prefect_.errors import prefect_failures, require_prefect
@@ -59,12 +62,12 @@ def serve(request: HarvestRequest, cron: str, port: int) -> None:
 @contextmanager
 def _settings_in_environment(request: HarvestRequest) -> Iterator[HarvestRequest]:
     """The request without its settings, which the runs of this service find in their environment: parameters set none."""
-    given = request.model_dump(mode="json")["settings"]
+    given = to_jsonable_python(request.settings)
     values = {f"{PREFIX}{name.upper()}": value for name, value in given.items()}
     before = {name: os.environ[name] for name in values if name in os.environ}
     os.environ.update({name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()})
     try:
-        yield request.model_copy(update={"settings": {}})
+        yield replace(request, settings={})
     finally:
         for name in values:
             del os.environ[name]
@@ -98,7 +101,7 @@ async def _serve(request: HarvestRequest, schedule: "CronSchedule", address: str
     deployment = await harvest.ato_deployment(
         name=name,
         schedule=Cron(schedule.cron, timezone=TIMEZONE),
-        parameters={"request": request.model_dump(mode="json")},
+        parameters={"request": to_jsonable_python(request)},
         entrypoint_type=EntrypointType.MODULE_PATH,
         description=f"Harvests {settings.portal} into {settings.data}",
     )

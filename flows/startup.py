@@ -52,7 +52,10 @@ def import_arrow_without_pandas() -> None:
     pyarrow asks for pandas once to know frames when it sees them. It still finds pandas when it has to make a frame.
     """
     if "pandas" not in sys.modules:
-        with hidden("pandas"):
+        with (
+            hidden("pandas"),
+            hidden("cloudpickle"),
+        ):  # the latter, where it is installed, to pickle what nobody pickles
             import pyarrow as pa
 
             pa.scalar(0)

@@ -8,14 +8,16 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from functools import cache, lru_cache
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-import budoux
 from rich.cells import cell_len
 
 from pipeline.compare.classify import REPORT_TEXTS, TEXTS
 from pipeline.plain_text import printable
 from pipeline.terminal import can_cut, clipped, one_line
+
+if TYPE_CHECKING:
+    import budoux
 
 Operation = Literal["same", "removed", "added"]
 
@@ -140,7 +142,9 @@ def _thai_words(text: str) -> list[str]:
 
 
 @cache
-def _splitter() -> budoux.Parser:
+def _splitter() -> "budoux.Parser":
+    import budoux  # reads HTML too, and most nights change no text
+
     return budoux.load_default_thai_parser()
 
 

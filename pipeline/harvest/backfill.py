@@ -4,6 +4,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from pipeline.errors import SettingsError
 from pipeline.harvest.request import HarvestRequest
 
@@ -43,11 +45,12 @@ def read_backfill(file: Path) -> list[HarvestRequest]:
 
 
 def _request(table: dict[str, Any]) -> HarvestRequest:
-    own = {name: table[name] for name in HarvestRequest.model_fields if name in table and name != "settings"}
+    own = {name: table[name] for name in HarvestRequest.__dataclass_fields__ if name in table and name != "settings"}
     for name in _LISTS:
         if isinstance(own.get(name), str):
             own[name] = [part.strip() for part in own[name].split(",") if part.strip()]
-    return HarvestRequest(settings={name: value for name, value in table.items() if name not in own}, **own)
+    settings = {name: value for name, value in table.items() if name not in own}
+    return TypeAdapter(HarvestRequest).validate_python({"settings": settings, **own})
 
 
 def _sentence(error: Exception) -> str:

@@ -1,8 +1,8 @@
 """The request for one harvest, as plain data: the parameters of the flow, valid JSON for a deployment."""
 
-from typing import Any, Final
-
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Final
 
 from pipeline.compare.classify import MEANINGS
 from pipeline.errors import SettingsError
@@ -15,23 +15,33 @@ _NARROWED: Final = frozenset(("rate", "concurrency"))
 """Settings that a scheduled run's parameters may lower."""
 
 
-class HarvestRequest(BaseModel):
+@dataclass(frozen=True)
+class HarvestRequest:
     """The request for one harvest; see the fields."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # pydantic checks requests that come from elsewhere, by a flow or a file; a command need not wait for its import
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
 
-    settings: dict[str, Any] = Field(
-        default_factory=dict, description="Settings that differ from environment and file."
-    )
-    pages: tuple[str, ...] = Field((), description="Only these project or indicator codes or URLs.")
-    agencies: tuple[str, ...] = Field((), description="Only these agencies.")
-    sample: int | None = Field(None, ge=1, description="At most so many pages with records.")
-    probe: tuple[str, ...] = Field((), description="Ranges of serials, such as 50240000:3500-3600.")
-    resume: bool = Field(True, description="Go on with an unfinished harvest; false discards it.")
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Settings that differ from environment and file."""
+    pages: tuple[str, ...] = ()
+    """Only these project or indicator codes or URLs."""
+    agencies: tuple[str, ...] = ()
+    """Only these agencies."""
+    sample: int | None = None
+    """At most so many pages with records."""
+    probe: tuple[str, ...] = ()
+    """Ranges of serials, such as 50240000:3500-3600."""
+    resume: bool = True
+    """Go on with an unfinished harvest; false discards it."""
+    due: datetime | None = None
+    """The time of a schedule that the harvest answers; a scheduled run has its own."""
 
-    due: AwareDatetime | None = Field(
-        None, description="The time of a schedule that the harvest answers; a scheduled run has its own."
-    )
+    def __post_init__(self) -> None:
+        if self.sample is not None and self.sample < 1:
+            raise ValueError("sample should be greater than or equal to 1")
+        if self.due is not None and self.due.tzinfo is None:
+            raise ValueError("due should have timezone info")
 
     def check_narrows(self) -> None:
         """Raise SettingsError where a scheduled run's parameters ask for more than its service allows.

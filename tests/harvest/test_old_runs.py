@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_a_young_one_is_resumed_and_answers_the_later_time(tmp_path: Path, monke
     with DemoPortal() as portal:
         asked = request(portal, tmp_path / "store")
         young = interrupt(asked, 11, monkeypatch)
-        later = asked.model_copy(update={"due": DUE + timedelta(hours=2)})
+        later = replace(asked, due=DUE + timedelta(hours=2))
         outcome = execute(later)
     store = open_archive(tmp_path / "store")
     assert outcome.result
@@ -93,7 +94,7 @@ def test_a_young_one_is_resumed_and_answers_the_later_time(tmp_path: Path, monke
 def test_a_harvest_that_began_a_second_early_answers_its_time(tmp_path: Path) -> None:
     ahead = (datetime.now(UTC) + timedelta(seconds=30)).replace(microsecond=0)
     with DemoPortal() as portal:
-        asked = request(portal, tmp_path / "store").model_copy(update={"due": ahead})
+        asked = replace(request(portal, tmp_path / "store"), due=ahead)
         assert answered_until(create_store(tmp_path / "store", portal.url)) is None
         assert execute(asked).state == "Completed"
     assert answered_until(open_archive(tmp_path / "store")) == ahead
