@@ -6,7 +6,7 @@ lexbor's time grows with the square of both (100,000 open `<div>` take 20 s); br
 import re
 from typing import Final
 
-_TAG: Final = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
+TAG: Final = re.compile(rb"<(/?)([A-Za-z][^\s/>]*)")
 _LONG_TAG: Final = re.compile(rb"(<[A-Za-z][^\s/<>]*+)[^<>]{50000,}+")
 _LONG: Final = 25_000  # of a tag so long, one half or the other is a whole piece of so many bytes
 _MOST_ATTRIBUTES: Final = 1_000
@@ -14,10 +14,12 @@ _SHORTEST_TAG: Final = 3
 _MANY_TAGS: Final = 3_000  # what a real page has; below that even the deepest page costs a fraction of a second
 _MAX_DEPTH: Final = 500
 _MAX_INLINE_DEPTH: Final = 20  # a browser opens those left open again in each paragraph
-_NOT_NESTING: Final = frozenset(  # void elements, those whose end tag may be left out, and those that hold no elements
-    b"a area base br col embed hr img input link meta nobr param source track wbr p li dd dt option colgroup html head "
-    b"body td th tr tbody thead tfoot script style noscript iframe noframes noembed title select textarea xmp".split()
+VOID: Final = frozenset(b"area br hr img input link meta wbr".split())
+NOT_NESTING: Final = VOID | frozenset(  # and those whose end tag may be left out, or that hold no elements
+    b"a base col embed nobr param source track p li dd dt option colgroup html head body script style noscript iframe "
+    b"noframes noembed title select textarea xmp".split()
 )
+_PARTS_OF_TABLES: Final = frozenset(b"td th tr tbody thead tfoot".split())
 _INLINE: Final = frozenset(b"b big code em font i s small span strike strong tt u label".split())
 _DRAWINGS: Final = (b"svg", b"math")  # an HTML element in one ends it
 
@@ -39,7 +41,7 @@ def limit_depth(source: bytes, small: bytes) -> bytes:
 
     def limit(tag: re.Match[bytes]) -> bytes:
         name = tag[2].lower()
-        if name in _NOT_NESTING:
+        if name in NOT_NESTING or name in _PARTS_OF_TABLES:
             return tag[0]
         is_inline = name in _INLINE
         if tag[1]:
@@ -53,4 +55,4 @@ def limit_depth(source: bytes, small: bytes) -> bytes:
             depth[is_inline] += 1
         return tag[0]
 
-    return _TAG.sub(limit, source)
+    return TAG.sub(limit, source)

@@ -5,6 +5,7 @@ servers are known to declare a charset that their pages are not in. A label coun
 """
 
 import re
+from functools import cache
 from typing import Final, NamedTuple
 
 _THAI_CHARSETS: Final = frozenset(("windows-874", "cp874", "x-windows-874", "tis-620", "tis620", "iso-8859-11", "thai"))
@@ -108,13 +109,10 @@ def _declared_charset(body: bytes, content_type: str | None) -> str:
 # --- text that was misread before it was sent -------------------------------------------------------------------------
 
 
-_CHARACTERS: Final = {  # of each byte, as browsers and Windows have it: one that the codec leaves undefined is a control
-    codec: [bytes((byte,)).decode(codec, "ignore") or chr(byte) for byte in range(256)] for codec in _WRONG_CODECS
-}
-_BYTES: Final = {
-    codec: {ord(character): byte for byte, character in enumerate(characters)}
-    for codec, characters in _CHARACTERS.items()
-}
+@cache
+def _characters(codec: str) -> list[str]:
+    """Of each byte, as browsers and Windows have it: one that the codec leaves undefined is a control."""
+    return [bytes((byte,)).decode(codec, "ignore") or chr(byte) for byte in range(256)]
 
 
 def _undo_misreading(text: str) -> tuple[str, str] | None:
@@ -128,11 +126,12 @@ def _undo_misreading(text: str) -> tuple[str, str] | None:
     if not (_UTF_8_AS_CP874.match(text, first.start()) if first else "à" in text or "Ã" in text):
         return None
     for codec in _WRONG_CODECS:
+        bytes_of = {ord(character): byte for byte, character in enumerate(_characters(codec))}
         try:
-            misread = text.translate(_BYTES[codec]).encode("latin-1")
+            misread = text.translate(bytes_of).encode("latin-1")
         except UnicodeEncodeError:
             continue
-        if "".join(map(_CHARACTERS[codec].__getitem__, misread)) != text:
+        if "".join(map(_characters(codec).__getitem__, misread)) != text:
             continue
         for real in ("utf-8", "cp874"):
             right = misread.decode(real, "ignore")

@@ -10,6 +10,7 @@ There is one reader: lexbor builds the tree, the tree is cut down to what is sho
 import re
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
+from operator import not_
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -270,7 +271,7 @@ def _keep_line_breaks(root: LexborNode) -> None:
 
 def _target(attributes: dict[str, str | None]) -> str | None:
     target = (attributes.get("href") or "").strip()
-    if target and (target[0] not in "#jJ" or (target[0] != "#" and target[:11].lower() != "javascript:")):
+    if target[:1] not in "#jJ" or (target[:1] in ("j", "J") and target[:11].lower() != "javascript:"):
         return target
     script = unquote(f"{target} {attributes.get('onclick') or ''}")
     if found := _ADDRESS_IN_SCRIPT.search(script):
@@ -284,20 +285,21 @@ def _take_links(lines: list[str], targets: list[str]) -> tuple[list[int], list[L
     Returns how many lines that show text stand above each, and the links; of a page that prints the sign itself, none
     can be told from it, and all get a line below the last.
     """
-    places: list[tuple[int, bool]] = []
+    places: list[int] = []
+    leads: list[bool] = []
     for place in [place for place, line in enumerate(lines) if _LINK in line]:
-        before, *others = lines[place].split(_LINK)
-        for text in others:
-            places.append((place, not before))
+        texts = iter(lines[place].split(_LINK))
+        before = next(texts)
+        for text in texts:
+            places.append(place)
+            leads.append(not before)
             before += text
         lines[place] = " ".join(before.split()) if "  " in before else before.strip()
     above = [0, *accumulate(map(bool, lines))]
     if len(places) != len(targets):
         return above, [Link(target, len(lines), False) for target in targets]
-    return above, [
-        Link(target, above[place], leads, not lines[place])
-        for target, (place, leads) in zip(targets, places, strict=True)
-    ]
+    shown = map(lines.__getitem__, places)
+    return above, list(map(Link, targets, map(above.__getitem__, places), leads, map(not_, shown)))
 
 
 def _above_site_end(lines: list[str]) -> int:

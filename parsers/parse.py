@@ -97,38 +97,40 @@ def parse_page(
     if (binary := binary_kind(body)) is not None:
         findings.add("not_a_page", printed=binary)
         return ParsedPage("unknown", "blocked", {}, list(findings), [])
-    printed = read_page(body, content_type=content_type)
-    decoded = printed.decoded
-    printed, text, latin = _with_sound_texts(printed, findings)
+    printed, text, latin = _with_sound_texts(read_page(body, content_type=content_type), findings)
     kind = kind_of(printed.lines, text)
     if kind == "unknown":
-        return _unknown_page(printed, findings)
+        return _without_record(printed, kind, _unknown_verdict(printed, findings), findings)
     errors = server_message_places(printed.lines, latin)
     for place in errors:
         findings.add("error_message_in_page", printed=printed.lines[place])
     declared = PAGE_KINDS[kind]
     page, tables, below = _prepared(printed, declared, {*errors, *_menu_places(printed)}, findings, url)
     declared.read(page, tables)
-    lines = page.lines
     if not page.code:
-        return _without_record(printed, kind, _recordless_verdict(declared, lines, bool(errors), page), findings)
-    _check_whole(printed, lines, declared, findings)
+        return _without_record(printed, kind, _recordless_verdict(declared, page, has_errors=bool(errors)), findings)
+    _check_whole(printed, page.lines, declared, findings)
     _check_address(url, page.code, findings)
     if fetched_at:
         _check_not_after(page, fetched_at)
-    suspect = any(finding["severity"] == "error" for finding in findings)
+    unclaimed = [line for line in (*page.unclaimed, *below) if not is_boilerplate(line)]
+    return _parsed(printed, kind, "suspect" if findings.are_errors() else "ok", findings, unclaimed, page)
+
+
+def _parsed(
+    printed: PrintedPage,
+    kind: Kind,
+    verdict: Verdict,
+    findings: Findings,
+    unclaimed: list[str],
+    page: Page | None = None,
+) -> ParsedPage:
+    """What is said of a page; without a record there are no tables."""
+    links = [link.target for link in printed.links]
+    quarter, code = (page.evaluation_quarter, page.code) if page else (None, None)
     return ParsedPage(
-        kind,
-        "suspect" if suspect else "ok",
-        page.tables,
-        list(findings),
-        [line for line in (*page.unclaimed, *below) if not is_boilerplate(line)],
-        [link.target for link in printed.links],
-        decoded.encoding,
-        page.evaluation_quarter,
-        page.code,
-        printed.base,
-        decoded.source,
+        *(kind, verdict, page.tables if page else {}, list(findings), unclaimed, links, printed.decoded.encoding),
+        *(quarter, code, printed.base, printed.decoded.source),
     )
 
 
@@ -226,41 +228,33 @@ def facts_sha256(tables: dict[str, list[Row]]) -> str:
 # --- pages without a record -------------------------------------------------------------------------------------------
 
 
-def _unknown_page(printed: PrintedPage, findings: Findings) -> ParsedPage:
-    lines = [line for line in printed.lines if line not in (EMPTY_CELL, "<")]  # a tag's beginning at the very end
-    verdict: Verdict
+def _unknown_verdict(printed: PrintedPage, findings: Findings) -> Verdict:
+    lines = [line for line in printed.lines if line != EMPTY_CELL]
+    if lines[-1:] == ["<"]:  # a tag's beginning at the very end
+        lines.pop()
     if not lines:
-        verdict = unseen_verdict(printed.decoded.source.decode("utf-8", "replace"))
-    elif is_cut_title(lines):
-        verdict = "suspect"
-    else:
-        own = [*(line for line in lines[:_MENU_LINES] if not is_boilerplate(line)), *lines[_MENU_LINES:]]
-        verdict = message_verdict(own or lines) or "suspect"
-    if verdict == "suspect":
+        return unseen_verdict(printed.decoded.source.decode("utf-8", "replace"))
+    own = [*(line for line in lines[:_MENU_LINES] if not is_boilerplate(line)), *lines[_MENU_LINES:]]
+    verdict = None if is_cut_title(lines) else message_verdict(own or lines)
+    if verdict is None:
         findings.add("unknown_kind", printed=" | ".join(lines[:_FIRST_LINES]))
-    return _without_record(printed, "unknown", verdict, findings)
+    return verdict or "suspect"
 
 
 def _without_record(printed: PrintedPage, kind: Kind, verdict: Verdict, findings: Findings) -> ParsedPage:
     if verdict in ("empty", "not_found") and not _UNREADABLE.isdisjoint(finding["rule"] for finding in findings):
         verdict = "suspect"
-    unclaimed = [line for line in printed.lines if line != EMPTY_CELL]
-    links = [link.target for link in printed.links]
-    return ParsedPage(
-        *(kind, verdict, {}, list(findings), unclaimed, links, printed.decoded.encoding),
-        base=printed.base,
-        source=printed.decoded.source,
-    )
+    return _parsed(printed, kind, verdict, findings, [line for line in printed.lines if line != EMPTY_CELL])
 
 
-def _recordless_verdict(declared: PageKind, lines: list[str], has_errors: bool, page: Page) -> Verdict:
+def _recordless_verdict(declared: PageKind, page: Page, *, has_errors: bool) -> Verdict:
     """A template without a record: an error's page, the portal's word that there is none, cut off, or just empty.
 
     In a template with texts a message stands above them; a link to log in is none where the template's own parts are there.
     """
     if has_errors:
         return "blocked"
-    headings = [section.heading for section in declared.sections]
+    lines, headings = page.lines, [section.heading for section in declared.sections]
     above = list(takewhile(lambda line: line not in headings, lines)) if len(page.unclaimed) > _FEW else lines
     if not headings or any(line in headings for line in lines):
         above = [line for line in above if not is_boilerplate(line)]
@@ -270,4 +264,4 @@ def _recordless_verdict(declared: PageKind, lines: list[str], has_errors: bool, 
         if headings[-1] in lines:
             return "empty"
         page.findings.add("part_missing", message="The page has no title with a code.")
-    return "suspect" if any(finding["severity"] == "error" for finding in page.findings) else "empty"
+    return "suspect" if page.findings.are_errors() else "empty"

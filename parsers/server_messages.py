@@ -17,8 +17,6 @@ MessageVerdict = Literal["blocked", "not_found"]
 _PHP: Final = (
     r"(?<![a-z])(?:parse error|fatal error|warning|notice|deprecated|strict standards)\s{0,3}(?:\(\d{1,5}\)\s{0,3})?:"
 )
-
-
 _MESSAGES: Final = tuple(
     (mark, tuple(map(re.compile, patterns)))
     for mark, *patterns in (

@@ -18,7 +18,6 @@ _TONES: Final = "\u0e48\u0e49\u0e4a\u0e4b"
 # Sara am typed or stored in pieces, with the tone mark anywhere among them (น้ํา, นํ้า, นำ้), and ำ + า (left by PDF).
 _AM_TRACE: Final = re.compile(f"{_AM}[{_TONES}{_AA}]")
 _AM_PIECES: Final = re.compile(f"[{_TONES}{_NIKHAHIT}{_AA}{_AM}]{{2,}}+")
-_DOUBLE_SARA_E: Final = re.compile("เเ")
 _INVISIBLE: Final = re.compile(
     # controls, soft hyphen, zero-width blanks and joiners, directional marks, word joiners, byte order mark
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]+"
@@ -43,8 +42,7 @@ def clean(text: str) -> str:
 def normalise_spelling(text: str) -> str:
     """The part of `clean` that is about `ำ` and `แ`; for the text of a whole page at once."""
     text = unicodedata.normalize("NFC", text)
-    if _DOUBLE_SARA_E.search(text):  # three times as quick as `in`
-        text = text.replace("เเ", "แ")
+    text = text.replace("เเ", "แ")
     if _NIKHAHIT in text:
         text = text.replace(_NIKHAHIT + _AA, _AM)  # the usual case, by the quickest means
     return _AM_PIECES.sub(compose_sara_am, text) if _NIKHAHIT in text or _AM_TRACE.search(text) else text

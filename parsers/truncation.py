@@ -7,21 +7,17 @@ out, and pages of the nineties do. So the last bytes are held against the habits
 import re
 from typing import Final
 
+from parsers.depth import NOT_NESTING, TAG, VOID
+
 _END: Final = 4_096  # bytes at the end of a page that are looked at
 _HABIT: Final = 3  # times a page writes, or leaves out, an end tag, from which on that is its habit
 
-_TAG: Final = re.compile(rb"<(/?)([a-z][^\s/>]*)")
 _END_OF_PAGE: Final = (b"</body", b"</html")
 _END_OF_HEAD: Final = re.compile(rb"</head[\s>]")
 _OPTIONAL_END: Final = re.compile(rb"</(?:p|li|t[dhr]|d[td])[\s>]")
 _MAY_STAY_OPEN: Final = re.compile(rb"<(?:p|li|t[dhr]|d[td])[\s>]")
-_BOXES: Final = (b"div", b"table", b"ul", b"ol", b"dl", b"section", b"article", b"fieldset", b"pre")
+_BOXES: Final = tuple((b"<" + box, b"</" + box) for box in b"div table ul ol dl section article fieldset pre".split())
 """Elements that are closed even on pages that leave out all other ends."""
-_VOID: Final = frozenset(b"br hr img input meta link wbr area".split())
-_DO_NOT_NEST: Final = frozenset(  # an element that is open behind one of these says nothing of the boxes around it
-    b"a base col embed nobr param source track p li dd dt option colgroup html head body script style noscript iframe "
-    b"noframes noembed title select textarea xmp".split()
-)
 _OPENED_LAST: Final = re.compile(
     rb"<(?:h[1-6]|span|font|label|strong|small|b|i|u|a|div|section|legend|pre|table)(?:\s[^<>]*)?>\Z"
 )
@@ -56,13 +52,15 @@ def _end_of_page(end: bytes) -> int | None:
 
 def _ends_inside(end: bytes) -> bool:
     """Whether the last bytes are a piece of a tag, of a letter or of a character reference."""
+    if end.endswith(b">"):
+        return False
     in_tag = end.rfind(b"<") > end.rfind(b">")
     return in_tag or bool(_HALF_LETTER.search(end[-3:]) or _HALF_REFERENCE.search(end[-9:]))
 
 
 def _ends_without_end_tag(source: bytes, end: bytes) -> bool:
     """Whether a page without `</body>` was cut off."""
-    if any((opened := source.count(b"<" + box)) and opened > source.count(b"</" + box) for box in _BOXES):
+    if any((opened := source.count(start)) and opened > source.count(end_tag) for start, end_tag in _BOXES):
         return True
     if not _OPTIONAL_END.search(source) and len(_MAY_STAY_OPEN.findall(source)) >= _HABIT:
         return False  # a page that leaves out every end that may be left out
@@ -81,7 +79,7 @@ def _left_open_at(source: bytes, end: bytes) -> bool:
     name = re.escape(last[2])  # a broken tag's may hold anything
     opened = len(re.findall(b"<" + name + rb"[\s>/]", source))
     closed = len(re.findall(b"</" + name + rb"[\s>]", source))
-    nests = last[2] not in _DO_NOT_NEST  # then the boxes that hold the last one are open, too
+    nests = last[2] not in NOT_NESTING  # then the boxes that hold the last one are open, too
     return closed >= _HABIT and (opened - closed == 1 or (nests and opened > closed))
 
 
@@ -89,7 +87,7 @@ def _last_tag(end: bytes) -> re.Match[bytes] | None:
     """The last tag of an element that can be closed."""
     place = len(end)
     while (place := end.rfind(b"<", 0, place)) >= 0:
-        last = _TAG.match(end, place)
-        if last is None or last[2] not in _VOID:
+        last = TAG.match(end, place)
+        if last is None or last[2] not in VOID:
             return last
     return None

@@ -28,7 +28,7 @@ _LABELS: Final = {
     "kpi": re.escape(kpi.PAGE_TITLES[0]) + _LINE_END,
     "quarters": KPI_HEADINGS["quarters"] + _LINE_END,
     "definition": KPI_HEADINGS["definition"] + _LINE_END,
-    "kpi_evaluation": r"\*{2,3}\s?สยป\.\s?ตรวจประเมินตัวชี้วัด",
+    "kpi_evaluation": r"\*\*\*?\s?สยป\.\s?ตรวจประเมินตัวชี้วัด",
     "result_list": RESULT_LIST_TITLE,
     "city_indicator": rf"{CITY_INDICATOR_TITLE}\s?(?:\([^()\n]{{0,40}}\))?{_LINE_END}",  # a project may have the name
     "data": r"ลักษณะข้อมูล\s?:",
