@@ -19,6 +19,7 @@ from pipeline.browse import feeds, queries
 from pipeline.browse.comparison import compared
 from pipeline.browse.index import Index
 from pipeline.browse.links import Links, ServerLinks
+from pipeline.browse.quiet_page import quiet_page
 from pipeline.browse.shown import shown_calendar, shown_change, shown_chart, shown_tables
 from pipeline.browse.snippets import with_snippets
 from pipeline.browse.texts import Words
@@ -207,8 +208,8 @@ class Site:
             "page", f"/pages/{sha256}", title=sha256, about=about, document=document, tables=tables, known={}
         )
 
-    def body(self, sha256: str) -> Answer:
-        """The bytes of a stored page as they were served. The answer's headers keep everything in them inert."""
+    def body(self, sha256: str, *, quiet: bool) -> Answer:
+        """The bytes of a stored page as they were served, or quiet. The answer's headers keep everything in them inert."""
         about = queries.stored_page(self.index, sha256)
         if about is None:
             return self.not_found()
@@ -216,8 +217,11 @@ class Site:
             return self.withheld()
         headers = row_of_text(self.archive.body_record(about["harvest_id"], sha256)["headers"])
         served = next((str(value) for name, value in headers.items() if name.lower() == "content-type"), "text/html")
+        body = self.archive.body(about["harvest_id"], sha256)
+        if quiet:
+            return Answer(quiet_page(body, served), "text/html; charset=utf-8", policy="inert")
         media = served if served.isascii() and served.isprintable() and served.startswith("text/html") else "text/html"
-        return Answer(self.archive.body(about["harvest_id"], sha256), media, policy="inert")
+        return Answer(body, media, policy="inert")
 
     def dictionary(self) -> Answer:
         """The data dictionary."""

@@ -61,6 +61,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "none_found": ("Nothing found.", "ไม่พบข้อมูล"),
     "evidence": ("Evidence (ZIP)", "หลักฐาน (ZIP)"),
     "as_served": ("The page as it was served", "หน้าเว็บตามที่ได้รับ"),
+    "quiet": ("without its scripts, and without what it loads from elsewhere", "ไม่รวมสคริปต์และสิ่งที่โหลดจากที่อื่น"),
     "as_read": ("What was read from it", "ข้อมูลที่อ่านได้"),
     "withheld": (
         "Pages show contact lines; they are withheld by the setting publish_contacts.",

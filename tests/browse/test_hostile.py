@@ -100,8 +100,11 @@ def look_at_hostile_pages(client: httpx.Client) -> None:
     ElementTree.fromstring(feed)
     served = client.get(f"/pages/{sha256}/body")
     assert b"<script>alert(5)" in served.content  # as served, and inert
-    assert served.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
-    assert served.headers["x-content-type-options"] == "nosniff"
+    framed = client.get(f"/pages/{sha256}/quiet")
+    assert "<script" not in framed.text
+    for answer in (served, framed):
+        assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+        assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_only_addresses_of_this_machine_and_paths_of_the_site_are_answered(three_nights: Path) -> None:
