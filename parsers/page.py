@@ -10,7 +10,7 @@ There is one reader: lexbor builds the tree, the tree is cut down to what is sho
 import re
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from operator import not_
+from operator import itemgetter, not_
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -155,7 +155,7 @@ def _lines_of(printed: str) -> list[str]:
 def _leave_shown(root: LexborNode, special: set[int]) -> list[tuple[int, LexborNode]]:
     """Take out what is not shown; the elements left that are special or no plain blocks, in page order, each with its tag."""
     nodes = _marked_nodes(root, special)
-    tags = {tag for tag, _ in nodes}
+    tags = set(map(itemgetter(0), nodes))
     if not tags.isdisjoint(_TAKEN_OUT):
         for tag, node in reversed(nodes):  # nothing is touched after what held it was taken out
             if tag in _TAKEN_OUT:
@@ -202,9 +202,11 @@ def _flatten(
 
 def _mark_empty(cells: list[LexborNode]) -> None:
     for cell in reversed(cells):  # a cell that holds cells is not empty
-        child = cell.first_child
-        text = child.text_content if child is not None else None
-        if not (text and text[0] not in _BLANKS and text[0].isprintable()) and (child is None or _is_empty(cell)):
+        first = cell.first_child
+        while first is not None and not first.is_text_node:
+            first = first.first_child
+        text = (first.text_content if first is not None else None) or BREAK
+        if (text[0] in _BLANKS or not text[0].isprintable()) and _is_empty(cell):
             cell.insert_child(EMPTY_CELL)
 
 

@@ -19,26 +19,21 @@ RESULT_LIST_TITLE: Final = "ผลการปฏิบัติราชกา�
 _RESULT_LIST_WAITS: Final = re.compile(rf"{RESULT_LIST_TITLE}\s*:?\s*(?:ของหน่วยงาน)?\s*:")  # for an agency's code
 _YII_CODE_LABEL: Final = "รหัสโครงการ"
 _YII_CODE_LINE: Final = re.compile(rf"{_YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
+_CITY_TITLE_LINE: Final = re.compile(rf"{CITY_INDICATOR_TITLE}\s?(?:\([^()]{{0,40}}\))?")  # a project may have the name
 _PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
 _EIGHT_DIGITS: Final = re.compile(f"(?<!{DIGIT}){DIGIT}{{8}}(?!{DIGIT}|-)")
-_LINE_END: Final = r"(?=\n)"
 _LABELS: Final = {
-    "project": re.escape(project.PAGE_TITLES[0]) + _LINE_END,
     "progress": _PROGRESS_LABEL,
-    "kpi": re.escape(kpi.PAGE_TITLES[0]) + _LINE_END,
-    "quarters": KPI_HEADINGS["quarters"] + _LINE_END,
-    "definition": KPI_HEADINGS["definition"] + _LINE_END,
+    "quarters": KPI_HEADINGS["quarters"] + r"(?=\n)",
+    "definition": KPI_HEADINGS["definition"] + r"(?=\n)",
     "kpi_evaluation": r"\*\*\*?\s?สยป\.\s?ตรวจประเมินตัวชี้วัด",
-    "result_list": RESULT_LIST_TITLE,
-    "city_indicator": rf"{CITY_INDICATOR_TITLE}\s?(?:\([^()\n]{{0,40}}\))?{_LINE_END}",  # a project may have the name
     "data": r"ลักษณะข้อมูล\s?:",
     "method": r"[2๒]\s?\.\s?วิธีการคำนวณ",
     "source": r"[3๓]\s?\.\s?แหล่งข้อมูล",
-    "yii_project": _YII_CODE_LABEL,
     "target": TARGET,
     "result": "ผลงานที่ทำได้",
 }
-"""What lines begin with by which kinds are known; a kind's own name is its title."""
+"""What lines begin with by which kinds are known where titles do not tell."""
 _LABELLED: Final = re.compile("\n(?:" + "|".join(f"{label}(?P<{name}>)" for name, label in _LABELS.items()) + ")")
 _CITY_LABELS: Final = frozenset(("data", "method", "source"))
 _PROJECT_LABELS: Final = frozenset(PROJECT_HEADINGS.values())
@@ -58,25 +53,27 @@ def kind_of(lines: list[str], text: str) -> Kind:
     """
     if project.PAGE_TITLES[0] in lines and f"\n{_PROGRESS_LABEL}" in text:  # by far the most
         return "project"
-    shown = {found.lastgroup for found in _LABELLED.finditer(text)}
     titles: dict[Kind, bool] = {
-        "project": "project" in shown,
-        "kpi": "kpi" in shown or "quarters" in shown,
-        "result_list": "result_list" in shown and _names_agency(lines),
-        "city_indicator": "city_indicator" in shown,
-        "yii_project": "yii_project" in shown,
+        "project": project.PAGE_TITLES[0] in lines,
+        "kpi": kpi.PAGE_TITLES[0] in lines or KPI_HEADINGS["quarters"] in lines,
+        "result_list": f"\n{RESULT_LIST_TITLE}" in text and _names_agency(lines),
+        "city_indicator": CITY_INDICATOR_TITLE in text and any(map(_CITY_TITLE_LINE.fullmatch, lines)),
+        "yii_project": f"\n{_YII_CODE_LABEL}" in text,
     }
-    titled = [kind for kind, found in titles.items() if found]
-    if len(titled) > 1:  # what only a record of the kind prints
-        shows: dict[Kind, bool] = {
-            "project": "progress" in shown,
-            "kpi": "quarters" in shown or "definition" in shown,
-            "result_list": True,
-            "city_indicator": len(shown & _CITY_LABELS) > 1,
-            "yii_project": bool(_YII_CODE_LINE.search(text.replace(EMPTY_CELL, ""))),
-        }
-        titled = [kind for kind in titled if shows[kind]] or titled
-    return titled[0] if titled else _untitled_kind(frozenset(lines), shown)
+    titled = [kind for kind, is_printed in titles.items() if is_printed]
+    if len(titled) == 1:
+        return titled[0]
+    shown = {found.lastgroup for found in _LABELLED.finditer(text)}
+    if not titled:
+        return _untitled_kind(frozenset(lines), shown)
+    shows: dict[Kind, bool] = {  # what only a record of the kind prints
+        "project": "progress" in shown,
+        "kpi": "quarters" in shown or "definition" in shown,
+        "result_list": True,
+        "city_indicator": len(shown & _CITY_LABELS) > 1,
+        "yii_project": bool(_YII_CODE_LINE.search(text.replace(EMPTY_CELL, ""))),
+    }
+    return next((kind for kind in titled if shows[kind]), titled[0])
 
 
 def _untitled_kind(lines: frozenset[str], shown: set[str | None]) -> Kind:
