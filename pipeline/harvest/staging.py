@@ -44,11 +44,11 @@ class Staged:
     folder: Path
     pages: list[PageRow]
     previous: Mapping[str, PageRow]
+    stored: set[str]
     rows: dict[str, int] = field(default_factory=dict)
     rows_before: dict[str, int] = field(default_factory=dict)
     withheld: frozenset[str] = frozenset()
     rows_added: dict[str, int] = field(default_factory=dict)
-    stored: set[str] = field(default_factory=set)
     snapshot: Path | None = None
     outcomes: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
@@ -73,8 +73,9 @@ def stage(
     folder = store.root / "tmp" / harvest_id
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    staged = Staged(store, harvest_id, folder, [], previous)
-    versions = _NewVersions(store, harvest_id, staged.stored)
+    stored: set[str] = set()
+    versions = _NewVersions(store, harvest_id, stored)
+    staged = Staged(store, harvest_id, folder, [], previous, stored)
     with HarvestFiles(folder) as files:
         progress: dict[str, float] = {}
         for row, page in _page_rows(fetched, previous, harvest_id, suspect_nights):
@@ -88,7 +89,7 @@ def stage(
                 findings = added.setdefault("findings", [])
                 findings.append({**differs, "harvest_id": harvest_id, "finding_no": len(findings) + 1})
             for body in added.get("bodies", ()):
-                staged.stored.add(body["page_sha256"])
+                stored.add(body["page_sha256"])
             files.add(added)
     staged.rows_added = files.rows
     _build_state(staged, publish_contacts=publish_contacts, cause=cause)
