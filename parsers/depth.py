@@ -32,7 +32,9 @@ def limit_depth(source: bytes, small: bytes) -> bytes:
 
     small: what of the source is ASCII: it is counted in a fraction of the time
     """
-    if any(source.find(b"<", start, start + _LONG) < 0 for start in range(0, len(source) - _LONG, _LONG)):
+    if len(source) > _LONG and any(
+        source.find(b"<", start, start + _LONG) < 0 for start in range(0, len(source) - _LONG, _LONG)
+    ):
         source = _LONG_TAG.sub(lambda tag: tag[1] if tag[0].count(b"=") > _MOST_ATTRIBUTES else tag[0], source)
     if len(small) < _SHORTEST_TAG * _MANY_TAGS or small.count(b"<") < _MANY_TAGS:
         return source

@@ -202,17 +202,17 @@ def _flatten(
 
 def _mark_empty(cells: list[LexborNode]) -> None:
     for cell in reversed(cells):  # a cell that holds cells is not empty
-        first = cell.first_child
-        while first is not None and not first.is_text_node:
+        first = child = cell.first_child
+        while first is not None and (text := first.text_content) is None:
             first = first.first_child
-        text = (first.text_content if first is not None else None) or BREAK
-        if (text[0] in _BLANKS or not text[0].isprintable()) and _is_empty(cell):
+        begins = first is not None and text and text[0] not in _BLANKS and text[0].isprintable()
+        if not begins and (child is None or _is_empty(cell)):
             cell.insert_child(EMPTY_CELL)
 
 
 def _is_empty(cell: LexborNode) -> bool:
     """Whether a cell shows no text: it holds blanks, `<br>`, or boxes that hold no more."""
-    texts = (node.text_content or "" for node in cell.traverse(include_text=True, skip_empty=True) if node.is_text_node)
+    texts = (text for node in cell.traverse(include_text=True, skip_empty=True) if (text := node.text_content))
     return not any(map(_shows, texts))  # looks no farther than to the first: cells hold cells
 
 
