@@ -242,9 +242,8 @@ class PortalClient:
                 if location or self._cookies:
                     self._keep_cookies(target, answer)
                 if not location:
-                    fetched = await self._answer(target, answer, headers, attempt, is_page=is_page)
                     sent_at = (deadline.when() or 0.0) - self._settings.page_timeout
-                    return replace(fetched, url=url, seconds=asyncio.get_running_loop().time() - sent_at)
+                    return await self._answer(url, target, answer, headers, attempt, sent_at, is_page=is_page)
                 before, target = target, _joined(target, location)
                 if _scheme(before) == "https" and _scheme(target) == "http":
                     raise NoUsableAnswerError(
@@ -301,8 +300,13 @@ class PortalClient:
         if not same_portal(target, portal) and await leads_inside(target) and not await leads_inside(portal):
             raise NoUsableAnswerError("redirect", f"redirected into our own network, to {target[:80]}", status, headers)
 
-    async def _answer(self, target: str, answer: Answer, sent: Headers, attempt: int, *, is_page: bool) -> Fetched:
-        """The answer from an address, with its body. sent: the headers of the request"""
+    async def _answer(
+        self, url: str, target: str, answer: Answer, sent: Headers, attempt: int, sent_at: float, *, is_page: bool
+    ) -> Fetched:
+        """The answer for a page, with its body.
+
+        target: where it came from; sent: the headers of the request; sent_at: when that left, by the loop's clock
+        """
         is_conditional = any(name in (b"If-None-Match", b"If-Modified-Since") for name, _ in sent)
         error, kind = _status_error(answer.status, conditional=is_conditional)
         if is_page:
@@ -312,7 +316,7 @@ class PortalClient:
             body, wire_bytes = await answer.body(MOST_BYTES, beginning_only=True)
         self.stats.wire_bytes += wire_bytes
         return Fetched(
-            url=target,
+            url=url,
             final_url=target,
             status=answer.status,
             headers=answer.headers,
@@ -324,6 +328,7 @@ class PortalClient:
             error_kind=kind,
             not_modified=answer.status == 304 and error is None,
             wire_bytes=wire_bytes,
+            seconds=asyncio.get_running_loop().time() - sent_at,
         )
 
     # --- whole and blocked pages ---------------------------------------------------------------------------------------

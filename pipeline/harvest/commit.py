@@ -14,7 +14,7 @@ from pipeline.compare.classify import COMPARISON_VERSION
 from pipeline.errors import StoreError
 from pipeline.harvest.staging import Staged
 from pipeline.schema.columns import schema_version
-from pipeline.store.durable import canonical_json, file_sha256, sync_and_hash, sync_file, sync_folder
+from pipeline.store.durable import canonical_json, file_sha256, sha256s, sync_and_hash, sync_file, sync_folder
 from pipeline.store.head import add_to_head
 from pipeline.store.layout import FORMAT, MANIFEST
 from pipeline.store.run_files import write_later_sums
@@ -43,6 +43,8 @@ def commit(
         raise StoreError(f"a harvest {harvest_id} cannot follow {ids[-1]}; check this machine's clock")
     schema, pages = schema_version(), page_hashes(staged.stored)
     files = sync_and_hash(sorted(folder.iterdir()))
+    for name, about in files.items():
+        about["rows"] = staged.rows_added[Path(name).stem]
     snapshot = staged.snapshot if held_back is None else None
     tables = sync_and_hash(sorted(snapshot.glob("*.parquet"))) if snapshot else {}
     manifest = {
@@ -66,7 +68,7 @@ def commit(
         "snapshot": {
             "schema_version": schema,
             "pyarrow": pa.__version__,
-            "files": {name: about["sha256"] for name, about in tables.items()},
+            "files": sha256s(tables),
         }
         if tables
         else None,
@@ -75,7 +77,7 @@ def commit(
         "run_sha256": run_sha256,
         "previous_run_later_sha256": write_later_sums(store.root / "runs" / ids[-1]) if ids else None,
         "page_hashes_sha256": hashlib.sha256(pages).hexdigest(),
-        "files": {name: {**about, "rows": staged.rows_added[Path(name).stem]} for name, about in files.items()},
+        "files": files,
     }
     content = canonical_json(manifest)
     (folder / MANIFEST).write_bytes(content)

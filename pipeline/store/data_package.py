@@ -94,7 +94,7 @@ def index_of(
     rows = rows or numbers_of_rows(files)
     tables = {file.stem: {"file": file.name, "rows": rows[file.stem], **hashes[file.name]} for file in files}
     file = folder / "changes.parquet"
-    changes = {"changes": _nights_of_changes(file)} if file in files else {}
+    changes = {"changes": _nights_of_changes(file) if rows["changes"] else []} if file in files else {}
     night = f"{harvest_day(harvest_id)}"
     content = {"portal": portal, "harvest_id": harvest_id, "night": night, "tables": tables, **changes}
     return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -92,6 +92,11 @@ def sync_and_hash(files: Iterable[Path]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def sha256s(files: FileHashes) -> dict[str, str]:
+    """The SHA-256 of each file, by name."""
+    return {name: about["sha256"] for name, about in files.items()}
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """A folder to write into, which gets its name `out` by one rename when all is written; after an error nothing is left.
