@@ -1,6 +1,7 @@
 """Parser rows to Arrow tables and Parquet files: one schema, one order, the same bytes for the same content."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache
 from operator import itemgetter
@@ -56,29 +57,30 @@ def harvest_schemas() -> dict[str, pa.Schema]:
 
 
 @cache
-def _declared_columns() -> Mapping[str, frozenset[str]]:
+def _declared() -> Mapping[str, tuple[frozenset[str], Callable[[Mapping[str, Any]], Any]]]:
+    """Of each table of records: its columns, and what takes the key from a row."""
     facts = arrow_schemas(facts_only=True)
-    return {name: frozenset([*facts[name].names, *(field.name for field in _ORIGIN)]) for name in RECORD_TABLES}
+    origin = [field.name for field in _ORIGIN]
+    return {name: (frozenset([*facts[name].names, *origin]), itemgetter(*TABLES[name].key)) for name in RECORD_TABLES}
 
 
 def check_rows(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Raise StoreError where a page's rows of records have other columns than declared, or two of a table have one key."""
-    declared = _declared_columns()
+    declared = _declared()
     for name, rows in tables.items():
         if name not in declared:
             continue
-        expected, key = declared[name], TABLES[name].key
-        seen = set()
+        expected, key_of = declared[name]
         for row in rows:
             if row.keys() != expected:
                 odd = ", ".join(sorted(row.keys() ^ expected))
                 raise StoreError(
                     f"a row of {name} and the dictionary of columns disagree about {odd}; correct pipeline/schema/columns.py"
                 )
-            identity = tuple([row[column] for column in key])
-            if identity in seen:
-                raise StoreError(f"two rows of {name} have the key {identity}; the parser must keep keys apart")
-            seen.add(identity)
+        keys = list(map(key_of, rows))
+        if len(set(keys)) < len(keys):
+            twice = next(key for key, number in Counter(keys).items() if number > 1)
+            raise StoreError(f"two rows of {name} have the key {twice}; the parser must keep keys apart")
 
 
 def version_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
