@@ -1,6 +1,7 @@
 """How agencies stand beside each other, and what each night changed: for the report's first pages."""
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -93,10 +94,10 @@ def _published(snapshot: Snapshot) -> list[str]:
     return [id_ for id_ in snapshot.store.harvest_ids(published_only=True) if id_ <= snapshot.harvest_id]
 
 
-def league(snapshot: Snapshot, nights: Nights | None, silent_days: int) -> list[Standing] | None:
+def league(snapshot: Snapshot, nights: Nights | None, silent: Iterable[Mapping[str, Any]]) -> list[Standing] | None:
     """The agencies with projects, most rewrites per 100 projects first; None where the state cannot tell.
 
-    silent_days: days without a report after which a project is silent
+    silent: the rows of `silent_rows`
     """
     overview = snapshot.derived("project_overview", _OF_OVERVIEW)
     if overview is None or nights is None:
@@ -121,17 +122,12 @@ def league(snapshot: Snapshot, nights: Nights | None, silent_days: int) -> list[
         )
         for row in counted.group_by("code").aggregate(wanted).to_pylist()
     }
-    for code, number in _silent(snapshot, silent_days).items():
+    for code, number in Counter(row["agency_code"] or "" for row in silent).items():
         found[code].silent = number
     for code, agency in found.items():
         agency.trend = nights.rewrites.get(code, ())
         agency.rewrites = sum(agency.trend)
     return sorted(found.values(), key=lambda one: (-one.rewrites_per_100, -one.flags, one.code))
-
-
-def _silent(snapshot: Snapshot, days: int) -> Counter[str]:
-    found = silent_rows(snapshot, days)
-    return Counter(row["agency_code"] or "" for row in found or ())
 
 
 def silent_rows(snapshot: Snapshot, days: int) -> list[dict[str, Any]] | None:

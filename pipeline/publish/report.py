@@ -230,7 +230,7 @@ class _View:
     @cached_property
     def standings(self) -> Any:
         """The agencies beside each other; None where B cannot tell."""
-        return league(self.comparison.after, self.nights, self.silent_days)
+        return league(self.comparison.after, self.nights, self._silent_rows or ())
 
     @cached_property
     def agency_counts(self) -> dict[str, Counter[str]]:
@@ -322,9 +322,13 @@ class _View:
         return rewritten_records(after.store, until=after.harvest_id or "latest")[:_MOST_TREND_ROWS]
 
     @cached_property
+    def _silent_rows(self) -> list[dict[str, Any]] | None:
+        return silent_rows(self.comparison.after, self.silent_days)
+
+    @cached_property
     def silent(self) -> dict[str, Any] | None:
         """The projects that stopped reporting; None where B has no day or lacks the tables."""
-        rows = silent_rows(self.comparison.after, self.silent_days)
+        rows = self._silent_rows
         return None if rows is None else {"rows": rows[:_MOST_TREND_ROWS], "total": len(rows)}
 
 
