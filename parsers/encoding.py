@@ -26,7 +26,6 @@ _MAGIC: Final = {
     b"PK\x03\x04": "a ZIP archive or an Office document",
     b"\x1f\x8b": "gzip data",
 }
-_MAGIC_STARTS: Final = tuple(_MAGIC)
 _STRAY_NULS: Final = 8  # a browser leaves them out
 
 _WRONG_CODECS: Final = ("cp874", "cp1252", "latin-1")  # what a database or a converter took the bytes for
@@ -70,7 +69,7 @@ def decode(body: bytes, content_type: str | None = None) -> Decoded:
 
 def binary_kind(body: bytes) -> str | None:
     """What kind of file the bytes are, where they are plainly no text; None for text."""
-    if body.startswith(_MAGIC_STARTS):
+    if body.startswith(tuple(_MAGIC)):
         return next(name for start, name in _MAGIC.items() if body.startswith(start))
     return "binary data" if body.count(b"\0", 0, 1024) > _STRAY_NULS and not utf_16_of(body) else None
 

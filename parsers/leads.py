@@ -23,7 +23,7 @@ _AFTER: Final = re.compile(rb"(?:\?[^\s\"'<>`{}|]*)?")
 _SERIAL: Final = re.compile(rb"-([0-9]{3,4})(?![0-9-])")
 """The end of a code. It begins with a letter that is rare, so that a page is searched in a tenth of a millisecond."""
 _AGENCY: Final = re.compile(r"[0-9]{4}0000")
-_LEADING: Final = re.compile(rb"<(i?frame|form|option|meta(?=[^<>]*refresh))", re.IGNORECASE)
+_LEADING: Final = re.compile(rb"<(?:i?frame|form|option|meta(?=[^<>]*refresh))", re.IGNORECASE)
 _REFRESH: Final = re.compile(r"""url\s*=\s*['"]?([^\s"']+)""", re.IGNORECASE)
 _DIGITS: Final = frozenset(b"0123456789")
 _VALUED_INPUTS: Final = ("", "hidden", "text", "number")
@@ -40,22 +40,23 @@ def leads(source: bytes) -> list[str]:
         return []
     for raw in _addresses(source):
         found[unescape(raw.decode("utf-8", "replace").replace("\\/", "/").replace("\\u0026", "&"))] = None
-    if named := frozenset(map(bytes.lower, _LEADING.findall(source))):
-        found.update(dict.fromkeys(_of_elements(source, named)))
+    if _LEADING.search(source):
+        found.update(dict.fromkeys(_of_elements(source)))
     found.update((code.decode(), None) for code in _codes(source))
     return list(islice(found, _MOST))
 
 
-def _of_elements(source: bytes, named: frozenset[bytes]) -> Iterator[str]:
-    """The leads that only a tree shows. named: the elements that are there"""
+def _of_elements(source: bytes) -> Iterator[str]:
+    """The leads that only a tree shows: what stands in frames, or in place of the page; forms; agencies to choose from."""
     tree = LexborHTMLParser(limit_depth(source, source.lower()), scripting=True)
-    if not named.isdisjoint((b"frame", b"iframe", b"meta")):
-        yield from _frames(tree)
-    if b"form" in named:
-        yield from _form_addresses(tree)
-    if b"option" in named:
-        values = (option.attributes.get("value") or "" for option in tree.css("option[value]"))
-        yield from filter(_AGENCY.fullmatch, map(str.strip, values))
+    for frame in tree.css("frame[src], iframe[src]"):
+        yield frame.attributes.get("src") or ""
+    for refresh in tree.css('meta[http-equiv="refresh" i]'):
+        if found := _REFRESH.search(refresh.attributes.get("content") or ""):
+            yield found[1]
+    yield from _form_addresses(tree)
+    values = (option.attributes.get("value") or "" for option in tree.css("option[value]"))
+    yield from filter(_AGENCY.fullmatch, map(str.strip, values))
 
 
 def base_address(source: bytes, tree: LexborHTMLParser) -> str | None:
@@ -65,15 +66,6 @@ def base_address(source: bytes, tree: LexborHTMLParser) -> str | None:
     """
     node = tree.css_first("base[href]") if b"<base" in source else None
     return (node.attributes.get("href") or "").strip() or None if node is not None else None
-
-
-def _frames(tree: LexborHTMLParser) -> Iterator[str]:
-    """The pages that a page shows in its frames, or in place of itself."""
-    for frame in tree.css("frame[src], iframe[src]"):
-        yield frame.attributes.get("src") or ""
-    for refresh in tree.css('meta[http-equiv="refresh" i]'):
-        if found := _REFRESH.search(refresh.attributes.get("content") or ""):
-            yield found[1]
 
 
 def _addresses(source: bytes) -> Iterator[bytes]:
