@@ -312,8 +312,10 @@ class PortalClient:
         if is_page:
             is_complete = self._is_complete if self._ends_matter else None
             body, wire_bytes = await answer.body(self._settings.max_page_bytes, is_complete)
+            has_end = self._is_complete(body)
         else:
             body, wire_bytes = await answer.body(MOST_BYTES, beginning_only=True)
+            has_end = True
         self.stats.wire_bytes += wire_bytes
         return Fetched(
             url=url,
@@ -327,6 +329,7 @@ class PortalClient:
             error=error,
             error_kind=kind,
             not_modified=answer.status == 304 and error is None,
+            has_end=has_end,
             wire_bytes=wire_bytes,
             seconds=asyncio.get_running_loop().time() - sent_at,
         )
@@ -351,7 +354,7 @@ class PortalClient:
         fetched = replace(fetched, verdict=verdict)
         if fetched.verdict == "blocked":
             return replace(fetched, error="a page that keeps us out, under status 200", error_kind="blocked")
-        if self._is_complete(fetched.body):
+        if fetched.has_end:
             self._ends_seen = True
             return fetched
         if not self._ends_matter:

@@ -33,7 +33,7 @@ from pipeline.harvest.sample import next_of_sample
 from pipeline.harvest.second_look import doubtful_pages
 from pipeline.harvest.spool import Spool, SpooledPage
 from pipeline.harvest.staging import Staged, stage
-from pipeline.harvest.sweep import planned_sweep, sweep_remarks
+from pipeline.harvest.sweep import Progress, planned_sweep, sweep_remarks
 from pipeline.plain_text import json_printable
 from pipeline.settings import Settings
 from pipeline.store.layout import SPOOL, is_in_future
@@ -303,7 +303,7 @@ class HarvestRun:
 
     def _allowed(self, found: list[PageRef]) -> list[PageRef]:
         """The pages that may be fetched, too."""
-        if self.spool.size() >= self.settings.max_pages:
+        if self.spool.size >= self.settings.max_pages:
             return []  # an endless listing must not keep the harvest running for ever
         if self._limits is None:
             self._limits = DiscoveryLimits(self.settings, self.spool.sources())
@@ -370,7 +370,7 @@ class HarvestRun:
         if reason is not None:
             why = reason or "there was no page to fetch"
             raise PortalError(f"nothing came from {self.settings.portal} ({why}); what was published before stays")
-        sources = self.spool.sources()
+        sources, sweep = self.spool.sources(), self.spool.meta().get("sweep", {})
         # the serials at which the sweep found nothing leave no trace
         swept: set[str] = set()
         if "sweep" in sources.values():
@@ -383,7 +383,7 @@ class HarvestRun:
             publish_contacts=self.settings.publish_contacts,
             suspect_nights=self.settings.suspect_nights,
         )
-        result = self._check(staged, sources, held_back)
+        result = self._check(staged, sources, sweep, held_back)
         self.log("checked", published=result.published, held_back=result.held_back)
         # before the commit: no kill leaves a harvest without its report
         sha256 = write_report(self.folder, result, self.settings.portal)
@@ -394,7 +394,9 @@ class HarvestRun:
         drop_spool(self.folder)
         return result
 
-    def _check(self, staged: Staged, requested: Mapping[str, str], held_back: str | None) -> HarvestResult:
+    def _check(
+        self, staged: Staged, requested: Mapping[str, str], sweep: Progress, held_back: str | None
+    ) -> HarvestResult:
         odd = staged.oddities
         missing, lines = odd.most("findings", "part_missing"), odd.most("lines")
         findings, unknown, unknown_pages = odd.most("findings"), odd.most("unknown"), odd.total("unknown")
@@ -419,21 +421,21 @@ class HarvestRun:
             seconds=round(self._seconds_before + time.monotonic() - self._started, 1),
             requests_interval=interval,
             resumed=self.resumed,
-            remarks=[*self._remarks(asked, checks.coverage), *checks.advice],
-            sweep=self.spool.meta().get("sweep", {}),
+            remarks=[*self._remarks(asked, checks.coverage, sweep), *checks.advice],
+            sweep=sweep,
             unclaimed=lines,
             findings=findings,
             unknown=unknown,
             unknown_pages=unknown_pages,
         )
 
-    def _remarks(self, asked: Iterable[str], groups: Iterable[Coverage]) -> list[str]:
+    def _remarks(self, asked: Iterable[str], groups: Iterable[Coverage], sweep: Progress) -> list[str]:
         """What else an operator should know; asked: of how the portal was asked, by the client."""
         is_whole = not (self.scope.pages or self.scope.agencies or self.scope.sample)
         remarks = [*self.store.repairs, *asked, *(self._limits.remarks() if self._limits else ())]
         if is_whole:
-            remarks += sweep_remarks(self.settings, self.spool.meta().get("sweep", {}), groups)
-        if self.spool.size() < self.settings.max_pages:
+            remarks += sweep_remarks(self.settings, sweep, groups)
+        if self.spool.size < self.settings.max_pages:
             return remarks
         return [
             *remarks,

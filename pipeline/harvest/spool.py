@@ -80,7 +80,10 @@ class SpooledPage:
 
 
 class Spool:
-    """The pages of a harvest under way: what is to be fetched, and what was fetched."""
+    """The pages of a harvest under way: what is to be fetched, and what was fetched.
+
+    size: how many pages were found so far
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +94,7 @@ class Spool:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
-        self._size = int(self._db.execute("SELECT count(*) FROM frontier").fetchone()[0])
+        self.size = int(self._db.execute("SELECT count(*) FROM frontier").fetchone()[0])
         self._is_closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._failure: sqlite3.Error | None = None
@@ -175,7 +178,7 @@ class Spool:
         self._begin()
         self._set_meta(about)
         self.add(found)
-        return self._size
+        return self.size
 
     def add(self, found: Iterable[tuple[str, PageRef]]) -> None:
         """Add pages to be fetched, each with its source; a page that is known already stays as it is."""
@@ -186,7 +189,7 @@ class Spool:
     def _insert(self, rows: list[tuple[str, str, str, str, str]]) -> None:
         sql = "INSERT OR IGNORE INTO frontier (page_key, kind, code, url, source) VALUES (?, ?, ?, ?, ?)"
         if rows:
-            self._size += self._db.executemany(sql, rows).rowcount
+            self.size += self._db.executemany(sql, rows).rowcount
 
     def pending(self, limit: int | None = None) -> list[tuple[PageRef, str]]:
         """Pages still to be fetched, in the order they were found: reference and source.
@@ -223,10 +226,6 @@ class Spool:
     def counts(self) -> Counter[str]:
         """How many pages are pending, done, failed."""
         return Counter(dict(self._db.execute("SELECT state, count(*) FROM frontier GROUP BY state")))
-
-    def size(self) -> int:
-        """How many pages were found so far."""
-        return self._size
 
     def records(self) -> int:
         """How many pages that can hold a record were fetched."""

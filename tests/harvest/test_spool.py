@@ -37,7 +37,7 @@ def test_pages_are_committed_together_within_the_interval(tmp_path: Path) -> Non
     with Spool(tmp_path / "spool.sqlite") as spool:
         spool.add([("asked", _REF)])
         asyncio.run(save(spool))
-        assert spool.size() == 2
+        assert spool.size == 2
         assert [ref for ref, _ in spool.pending()] == [_LINK]
     assert committed(spool.path) == ["project/2", _REF.page_key, "project/3"]
 
