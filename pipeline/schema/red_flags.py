@@ -206,8 +206,9 @@ def reports_in_one_night(facts: Facts) -> Iterator[Flag]:
     """All of a project's reports were entered in one night."""
     there = _per_project(facts.reports, "project_code", "count")
     added = facts.changes(meanings=("new_report",), details=("report_inserted",))
-    nights = added.group_by(["project_code", "harvest_id"]).aggregate([([], "count_all")]).to_pylist()
-    found = [row for row in nights if FEWEST_REPORTS <= row["count_all"] == there.get(row["project_code"])]
+    nights = added.group_by(["project_code", "harvest_id"]).aggregate([([], "count_all")])
+    nights = nights.filter(pc.greater_equal(nights["count_all"], FEWEST_REPORTS)).to_pylist()
+    found = [row for row in nights if row["count_all"] == there.get(row["project_code"])]
     entered = _by_project(_of_projects(added, pa.array([row["project_code"] for row in found], pa.string())))
     for night in found:
         code, harvest_id = night["project_code"], night["harvest_id"]
