@@ -9,10 +9,11 @@ so are the lines between two records. A required label that is missing is in the
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from itertools import compress, count, pairwise
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from parsers.findings import Findings, Scope
@@ -20,6 +21,7 @@ from parsers.page import Link
 from parsers.thai import ARABIC_DIGITS
 
 Row = dict[str, Any]
+Reader = Callable[[str | None, Scope, str], Any]
 Lines = Literal["none", "word", "one", "name", "many"]
 
 DIGIT: Final = "[0-9๐-๙]"
@@ -28,7 +30,7 @@ LABELLED: Final = re.compile(r"[^\W\d_][^\n:0-9๐-๙]{1,60} :.*")
 """A line like `<label> : <value>`: it is no part of a name, and no value of the label above it."""
 _NUMBERS: Final = re.compile("[0-9๐-๙][0-9๐-๙.,]*(?: ?/ ?[0-9๐-๙][0-9๐-๙.,]*)?$")  # two slashes are a date's
 _EXCERPT: Final = 200  # characters of a value of several lines, in its finding
-_START: Final = "\x02"  # before the line in which a record begins, of blocks that are marked
+_MARK: Final = "\x1d"  # before the lines that a label or a heading begins; it counts as white space
 OUT_OF_PLACE: Final = re.compile(
     rf"[^\W\d_][^\n:0-9๐-๙]{{1,60}} :.*|\[.*\]$|:? ?[^\s:]{{2,14}}ที่ {DIGIT}[0-9๐-๙.]* (?:[-–—].*|.*%$)|{_NUMBERS.pattern}"
 )
@@ -74,17 +76,13 @@ Item = Label | Text
 
 
 class Record(dict[str, str | None]):
-    """What one block says: name → printed text, None or blank where there is none.
+    """What one block says: name → printed text, None where it is not printed.
 
     pieces: the lines of values that have several; missing: the names of required items that it lacks
     """
 
-    __slots__ = ("first_line", "missing", "pieces")
-
-    def __init__(self, first_line: str = "") -> None:
-        self.first_line = first_line
-        self.pieces: dict[str, list[str]] = {}
-        self.missing: Sequence[str] = ()
+    pieces: Mapping[str, list[str]] = MappingProxyType({})
+    missing: Sequence[str] = ()
 
     def lines(self, name: str) -> list[str]:
         """The lines of what is printed under a name."""
@@ -157,8 +155,11 @@ class Block:
     """A record that repeats (or, with `repeats=False`, is there once), declared by its items in their printed order.
 
     tail: labels below the last record; series: the group that numbers the records
+    columns: the columns of a row that are printed under their own names, and what reads each (see `parsers.values`)
     ordered: False where labels may come in any order: each then counts once, wherever it stands
-    marked: True where the caller tells `read` in which lines records begin
+
+    Its expressions are compiled when the first page needs them. One reads a record, in which every item but the first may be
+    missing. A line that is nobody's ends the match, and the record goes on below it.
     """
 
     def __init__(
@@ -169,44 +170,58 @@ class Block:
         repeats: bool = True,
         ordered: bool = True,
         series: str = "",
-        marked: bool = False,
+        columns: Mapping[str, Reader] | None = None,
     ) -> None:
         self.table = table
+        self.columns = columns or {}
         self.items: tuple[Item, ...] = (*items, *tail)
         self.repeats = repeats
         self.ordered = ordered
         self.series = series
-        self.marked = marked
         self.tail_at = len(items)
-        self.required = {f"at_{at}": item for at, item in enumerate(items) if isinstance(item, Label) and item.required}
-        self.last_required = max((int(mark[3:]) for mark in self.required), default=0)
-        self.patterns = [compiled(item.pattern) if isinstance(item, Label) else None for item in self.items]
-        self.reader = _Reader(self, frozenset())
+        self.place = {item.name: number for number, item in enumerate(self.items)}
+        self.long_items = [item.name for item in self.items if isinstance(item, Text) or item.lines in ("many", "name")]
+        self.required = {item.name: item for item in items if isinstance(item, Label) and item.required}
+        self.last_required = max(map(self.place.__getitem__, self.required), default=0)
 
-    @cache  # noqa: B019 - blocks are declared once, and there are a few sets of headings
-    def reader_among(self, headings: frozenset[str]) -> "_Reader":
-        """The expressions for lines that hold some of these headings."""
-        return _Reader(self, headings)
+    def read(self, lines: list[str], page: Page) -> tuple[list[Record], Record]:
+        """The records in the lines, and what the tail says. Lines that are no part of them are reported to the page."""
+        if not page.headings.isdisjoint(lines):
+            lines = [f"{_MARK}{line}" if line in page.headings else line for line in lines]
+        text = self._labels.sub(f"\n{_MARK}", "\n".join(("", *lines, "")))
+        record, end = Record(), len(text)
+        records = [] if self.repeats else [record]
+        at, pos = (self.tail_at if self.repeats else 0) - 1, 1  # above the first record stands only the tail
+        match, names = self._record if self.repeats else (None, ())
+        while pos < end:
+            found = match(text, pos) if match else None
+            if found and (self.last_required <= at < self.tail_at or self._may_begin(record, at, found)):
+                record = Record(zip(names, found.groups(), strict=True))
+                records.append(record)
+            elif (found := self._further(record, at, text, pos)) and found.end() > pos:
+                further = found.groupdict()
+                if record:  # a value that is there stays
+                    further = {name: value for name, value in further.items() if value is not None}
+                record.update(further)
+            else:
+                pos = self._pass_over(text, pos, page)
+                continue
+            at = self.place.get(found.lastgroup or "", at)
+            pos = found.end()
+        for one in records:
+            if None in map(one.get, self.required):
+                one.missing = [name for name in self.required if one.get(name) is None]
+            for name in self.long_items:
+                if (value := one.get(name)) and ("\n" in value or value[0].isdecimal()):
+                    one[name] = self._joined(one, name, value.split("\n"), page)
+        return records, record
 
-    def read(self, lines: list[str], page: Page, starts: frozenset[int] = frozenset()) -> tuple[list[Record], Record]:
-        """The records in the lines, and what the tail says. Lines that are no part of them are reported to the page.
-
-        starts: the lines in which records begin, of a block that is `marked`
-        """
-        if starts:
-            lines = [f"{_START}{line}" if place in starts else line for place, line in enumerate(lines)]
-        reader = self.reader if page.headings.isdisjoint(lines) else self.reader_among(page.headings)
-        records, tail = reader.read("\n".join((*lines, "")), page)
-        for record in records:
-            if None in map(record.get, self.required):
-                record.missing = [item.name for mark, item in self.required.items() if record.get(mark) is None]
-        return records, tail
-
-    def report_missing(self, record: Record, scope: Scope) -> None:
-        """Report the labels that every such record has, and this one lacks."""
-        for item in self.required.values():
-            if item.name in record.missing and item.shown:
-                scope.add("part_missing", item.name, item.shown, f"The record has no {item.shown}.")
+    def row(self, record: Record, scope: Scope) -> Row:
+        """The columns of a record's row. Reports the labels that every such record has, and this one lacks."""
+        for name in record.missing:
+            if shown := self.required[name].shown:
+                scope.add("part_missing", name, shown, f"The record has no {shown}.")
+        return {column: read(record.get(column), scope, column) for column, read in self.columns.items()}
 
     def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
         """Report gaps and repeats in the records' numbers."""
@@ -215,142 +230,114 @@ class Block:
         if [number.translate(ARABIC_DIGITS) for number in printed] != list(expected):
             scope.add("series_broken", self.series, ", ".join(printed))
 
+    def begins(self, lines: list[str]) -> bool:
+        """Whether the lines begin like a record."""
+        return self._one(0).match("\n".join((*lines, ""))) is not None
 
-class _Reader:
-    """The expressions of a block: one for a record, in which every item but the first may be missing.
+    # --- expressions
 
-    Each item takes its value; `at_<n>` is there where the item is. A line that is nobody's ends the match, and the record goes
-    on below it.
-    """
+    @cached_property
+    def _patterns(self) -> list[str]:
+        return [blanks(item.pattern) if isinstance(item, Label) else "" for item in self.items]
 
-    def __init__(self, block: Block, headings: frozenset[str]) -> None:
-        self.block = block
-        self.patterns = [pattern.pattern if pattern else "" for pattern in block.patterns]
-        if block.marked:
-            self.patterns[0] = f"{_START}{self.patterns[0]}"
-        labels = [
-            pattern
-            for item, pattern in zip(block.items, self.patterns, strict=True)
-            if not isinstance(item, Text | Value)
-        ]
-        self.stop = _unnamed("|".join((*(f"{re.escape(heading)}$" for heading in headings), *labels, "(?!)")))
-        self.parts = [self._part(number) for number in range(len(block.items))]
-        self.place = {f"at_{number}": number for number in range(len(block.items))}
-        self.texts = {item.name: number for number, item in enumerate(block.items) if isinstance(item, Text)}
-        self.place |= self.texts
-        self.record = re.compile(self.parts[0] + self._sequence(1), re.MULTILINE)
-        self.label = re.compile(self.stop, re.MULTILINE)
-        self.out_of_order = re.compile(rf"[^\n]*\n(?:(?!{self.stop})[^\n]*\n)*", re.MULTILINE)
+    @cached_property
+    def _label(self) -> str:
+        """The pattern of any label."""
+        pairs = zip(self.items, self._patterns, strict=True)
+        labels = [pattern for item, pattern in pairs if not isinstance(item, Text | Value)]
+        return _unnamed("|".join((*labels, "(?!)")))
+
+    @cached_property
+    def _labels(self) -> re.Pattern[str]:
+        return re.compile(rf"\n(?={self._label})", re.MULTILINE)
+
+    @cached_property
+    def _parts(self) -> list[str]:
+        return [self._part(number) for number in range(len(self.items))]
+
+    def _part(self, number: int) -> str:
+        item, pattern = self.items[number], self._patterns[number]
+        stop = _unnamed("|".join((_MARK, *self._next_values(number))))
+        more = rf"(?:\n(?!{stop})[^\n]*)*"
+        name = f"(?P<{item.name}>"
+        if isinstance(item, Text):
+            return rf"(?:(?!{stop}):\n)?(?:(?!{stop}|{self._label}|\Z){name}[^\n]*{more})\n)?"
+        if item.lines == "none":
+            return rf"{_MARK}?(?>{pattern})[ ]*\n?" + ("" if name in pattern else f"{name})")
+        ahead = {"word": f"(?!{_MARK}|{LABELLED.pattern})", "many": f"(?!{stop})"}.get(item.lines, f"{_MARK}?(?=.)")
+        below = {"many": more, "name": rf"(?:\n(?!{stop}|{LABELLED.pattern})[^\n]+)*"}.get(item.lines, "")
+        return rf"{_MARK}?(?>{pattern})[ ]*(?:(?:\n(?!{stop}):(?=\n))?\n{ahead})?{name}[^\n]*{below})\n"
+
+    def _next_values(self, at: int) -> Iterator[str]:
+        """The patterns of the values without a label that may come next."""
+        for item, pattern in zip(self.items[at + 1 :], self._patterns[at + 1 :], strict=True):
+            if isinstance(item, Value):
+                yield pattern
+            if isinstance(item, Label) and item.required:
+                break
 
     def _sequence(self, first: int) -> str:
         """The items from one on; values and texts without a label stand only below what is required above them."""
         near = far = ""  # up to the next label, and from there on
-        for item, part in reversed(list(zip(self.block.items, self.parts, strict=True))[first:]):
-            is_required = isinstance(item, Label) and item.required
-            one = f"(?:{part}{near})?" if is_required else f"(?:{part})?{near}"
+        for item, part in reversed(list(zip(self.items, self._parts, strict=True))[first:]):
+            one = f"(?:{part}{near})?" if item.name in self.required else f"(?:{part})?{near}"
             near, far = (one, far) if isinstance(item, Text | Value) else ("", one + far)
         return near + far
 
-    @cache  # noqa: B019 - one expression an item
-    def rest(self, at: int) -> re.Pattern[str]:
+    @cached_property
+    def _record(self) -> tuple[Callable[[str, int], re.Match[str] | None], tuple[str, ...]]:
+        """How a whole record is matched, and the names of the groups, all of which have one."""
+        expression = re.compile(self._parts[0] + self._sequence(1), re.MULTILINE)
+        return expression.match, tuple(expression.groupindex)
+
+    @cache  # noqa: B019 - one expression an item, of blocks that are declared once
+    def _rest(self, at: int) -> re.Pattern[str]:
         """What may follow the item at a place."""
         return re.compile(self._sequence(at + 1), re.MULTILINE)
 
-    @cache  # noqa: B019 - one expression an item
-    def one(self, number: int) -> re.Pattern[str]:
+    @cache  # noqa: B019 - one expression an item, of blocks that are declared once
+    def _one(self, number: int) -> re.Pattern[str]:
         """A single item."""
-        return re.compile(self.parts[number], re.MULTILINE)
+        return re.compile(self._parts[number], re.MULTILINE)
 
-    def _part(self, number: int) -> str:
-        item = self.block.items[number]
-        stop = _unnamed("|".join((self.stop, *self._next_values(number))))
-        more = rf"(?:\n(?!{stop})[^\n]*)*"
-        if isinstance(item, Text):
-            return rf"(?:(?!{stop}):\n)?(?:(?!{stop}|\Z)(?P<{item.name}>[^\n]*{more})\n)?"
-        printed = r"[ ]*\n?"
-        if item.lines != "none":
-            ahead = {"word": f"(?!{self.stop}|{LABELLED.pattern})", "many": f"(?!{stop})"}.get(item.lines, "(?=.)")
-            below = {"many": more, "name": rf"(?:\n(?!{stop}|{LABELLED.pattern})[^\n]+)*"}.get(item.lines, "")
-            printed = rf"[ ]*(?:(?:\n(?!{stop}):(?=\n))?\n{ahead})?(?P<{item.name}>[^\n]*{below})\n"
-        return f"(?>{self.patterns[number]}){printed}(?P<at_{number}>)"
-
-    def _next_values(self, at: int) -> list[str]:
-        """The patterns of the values without a label that may come next."""
-        values: list[str] = []
-        for item, pattern in list(zip(self.block.items, self.patterns, strict=True))[at + 1 :]:
-            if isinstance(item, Value):
-                values.append(pattern)
-            if isinstance(item, Label) and item.required:
-                break
-        return values
-
-    def read(self, text: str, page: Page) -> tuple[list[Record], Record]:
-        """The records in a text of lines, and the record that the tail is part of."""
-        block = self.block
-        record = Record()
-        records = [] if block.repeats else [record]
-        at, pos = (block.tail_at if block.repeats else 0) - 1, 0  # above the first record stands only the tail
-        while pos < len(text):
-            found = self.record.match(text, pos) if block.repeats else None
-            if found and self._may_begin(record, at, found):
-                record = Record(text[pos : text.find("\n", pos)].removeprefix(_START))
-                records.append(record)
-            else:
-                found = self._further(record, at, text, pos)
-            if found and found.end() > pos:
-                at = self.place.get(found.lastgroup or "", at)
-                self._add(record, found, page)
-                pos = found.end()
-                continue
-            end = text.find("\n", pos)
-            below = self.out_of_order.match(text, pos) if self.label.match(text, pos) else None
-            if below:
-                page.stray(text[pos:end])
-                end = below.end() - 1
-            page.leave(text[pos:end].split("\n"))
-            pos = end + 1
-        return records, record
+    # --- reading
 
     def _may_begin(self, record: Record, at: int, found: re.Match[str]) -> bool:
         """Whether a record may begin here: a text that is not yet whole may quote a number, but hardly the next."""
-        block = self.block
-        if not record or block.marked or not block.series or block.last_required <= at < block.tail_at:
+        if not record or not self.series:
             return True
-        numbers = f"{record.get(block.series)} {found[block.series]}".split()
-        return at < block.tail_at and all(map(str.isdecimal, numbers)) and int(numbers[0]) + 1 == int(numbers[-1])
+        numbers = f"{record.get(self.series)} {found[self.series]}".split()
+        return at < self.tail_at and all(map(str.isdecimal, numbers)) and int(numbers[0]) + 1 == int(numbers[-1])
 
     def _further(self, record: Record, at: int, text: str, pos: int) -> re.Match[str] | None:
         """The items of a record that go on here."""
-        if self.block.ordered or not record:
-            return self.rest(at).match(text, pos)
-        ones = (self.one(at) for at in range(len(self.parts)) if record.get(f"at_{at}") is None)
+        if self.ordered or not record:
+            return self._rest(at).match(text, pos)
+        ones = (self._one(number) for name, number in self.place.items() if record.get(name) is None)
         return next(filter(None, (one.match(text, pos) for one in ones)), None)
 
-    def _add(self, record: Record, found: re.Match[str], page: Page) -> None:
-        values = found.groupdict()
-        if "\n" in "".join(filter(None, values.values())):
-            for name, value in values.items():
-                if value and "\n" in value:
-                    values[name] = self._joined(record, name, value.split("\n"), page)
-        for name in self.texts:
-            if (value := values.get(name)) and _NUMBERS.match(value) and not (len(value) > 3 and value.isdecimal()):
-                page.doubt(value, self.block.table)
-        if record:
-            record.update((name, value) for name, value in values.items() if value is not None)
-        else:
-            record.update(values)
+    def _pass_over(self, text: str, pos: int, page: Page) -> int:
+        """Report a line that is no part of a record, and what stands below a label out of order; returns the next line."""
+        end = text.index("\n", pos)
+        if _MARK in text[pos - 1 : pos + 1]:
+            pos += text[pos] == _MARK
+            page.stray(text[pos:end])
+            below = text.find(f"\n{_MARK}", end)
+            end = below if below >= 0 else len(text) - 1
+        page.leave(text[pos:end].split("\n"))
+        return end + 1
 
     def _joined(self, record: Record, name: str, lines: list[str], page: Page) -> str:
         """A value of several lines as one; reports those that read like a part of the page."""
-        item = next((item for item in self.block.items if item.name == name), None)
-        if item is not None:
-            record.pieces[name] = lines
-        if isinstance(item, Text) and _NUMBERS.match(lines[0]):
-            page.doubt(lines[0], self.block.table)
-        if isinstance(item, Label) or (item is not None and not item.mixed):
-            is_name = isinstance(item, Label) and item.lines == "name"
-            odd = [line for above, line in pairwise(lines) if OUT_OF_PLACE.match(line) or (is_name and line == above)]
-            page.doubt_lines(lines, odd, self.block.table)
+        item, first = self.items[self.place[name]], lines[0]
+        if isinstance(item, Text) and _NUMBERS.match(first) and not (len(first) > 3 and first.isdecimal()):
+            page.doubt(first, self.table)
+        if len(lines) > 1:
+            record.pieces = {**record.pieces, name: lines}
+            if isinstance(item, Label) or not item.mixed:
+                is_name = isinstance(item, Label) and item.lines == "name"
+                odd = [low for above, low in pairwise(lines) if OUT_OF_PLACE.match(low) or (is_name and low == above)]
+                page.doubt_lines(lines, odd, self.table)
         return " ".join(" ".join(lines).split())
 
 
@@ -358,9 +345,9 @@ def _unnamed(pattern: str) -> str:
     return re.sub(r"\(\?P<\w+>", "(?:", pattern)
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
-    """An item's pattern as an expression: a blank stands for any white space, or none, line ends too."""
-    return re.compile(pattern.replace(" ", r"\s*"), re.MULTILINE)
+def blanks(pattern: str) -> str:
+    """An item's pattern, in which a blank stands for any white space, or none, line ends too."""
+    return pattern.replace(" ", r"\s*")
 
 
 # --- sections ---------------------------------------------------------------------------------------------------------
@@ -380,7 +367,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Sections:
+class Parts:
     """A page cut at its headings: the lines above the first, those below each, and the headings that are missing."""
 
     head: list[str]
@@ -388,85 +375,83 @@ class Sections:
     missing: list[str]
 
 
-def cut(sections: Sequence[Section], lines: list[str], page: Page) -> Sections:
-    """Cut a page's lines at the headings of its sections.
+class Outline(tuple[Section, ...]):
+    """The sections of a page kind, in the order in which they are printed."""
 
-    Where a heading stands more than once, the order of headings and what its section begins with decide; the others are
-    reported where they stand. A heading that stands nowhere alone may have the first line of its text behind it.
-    """
-    page.headings = frozenset(section.heading for section in sections)
-    places = _places(sections, lines)
-    if not all(places):
-        lines = _respelt(sections, lines, places)
-        places = _places(sections, lines)
-    chosen: list[int | None] = [found[0] if len(found) == 1 else None for found in places]
-    alone = [place for place in chosen if place is not None]
-    if len(alone) < len(sections) or alone != sorted(alone):
-        chosen = _choose(sections, lines, places)
-        _find_glued(sections, lines, chosen, page)
-    starts = sorted((place, number) for number, place in enumerate(chosen) if place is not None)
-    bounds = [*(place for place, _ in starts), len(lines)]
-    below: dict[str, list[str]] = {}
-    for (place, number), end in zip(starts, bounds[1:], strict=True):
-        rest = lines[place].removeprefix(sections[number].heading).lstrip(" :")
-        below[sections[number].key] = [rest, *lines[place + 1 : end]] if rest else lines[place + 1 : end]
-    missing = [section.heading for section, place in zip(sections, chosen, strict=True) if place is None]
-    return Sections(lines[: bounds[0]], below, missing)
+    def __new__(cls, *sections: Section) -> "Outline":
+        """Of sections, one after another."""
+        return super().__new__(cls, sections)
 
+    @cached_property
+    def number_of(self) -> dict[str, int]:
+        """The number of each heading's section."""
+        return {section.heading: number for number, section in enumerate(self)}
 
-def _places(sections: Sequence[Section], lines: list[str]) -> list[list[int]]:
-    number_of = {section.heading: number for number, section in enumerate(sections)}
-    places: list[list[int]] = [[] for _ in sections]
-    for place in compress(count(), map(number_of.__contains__, lines)):
-        places[number_of[lines[place]]].append(place)
-    return places
+    @cached_property
+    def headings(self) -> frozenset[str]:
+        """All headings."""
+        return frozenset(self.number_of)
 
+    def cut(self, page: Page) -> Parts:
+        """Cut a page's lines at the headings.
 
-def _choose(sections: Sequence[Section], lines: list[str], places: list[list[int]]) -> list[int | None]:
-    """One place for each heading, in the order of headings: from the end, as most that quote one stand above it."""
-    chosen: list[int | None] = [None] * len(sections)
-    bound = len(lines)
-    for number in range(len(sections) - 1, -1, -1):
-        found = [place for place in places[number] if place < bound]
-        if len(found) > 1:
-            found = [place for place in found if _fits(sections, number, lines, place)] or found
-        if found:
-            chosen[number] = bound = found[-1]
-    return chosen
+        Where a heading stands more than once, the order of headings and what its section begins with decide; the others are
+        reported where they stand. A heading that stands nowhere alone may have the first line of its text behind it.
+        """
+        page.headings, lines = self.headings, page.lines
+        places = list(compress(count(), map(self.number_of.__contains__, lines)))
+        if [lines[place] for place in places] == list(self.number_of):
+            starts = list(zip(places, self, strict=True))
+        else:
+            lines, chosen = self._places(lines, page)
+            starts = sorted((place, self[number]) for number, place in chosen.items())
+        bounds = [*(place for place, _ in starts), len(lines)]
+        below: dict[str, list[str]] = {}
+        for (place, section), end in zip(starts, bounds[1:], strict=True):
+            glued = lines[place].removeprefix(section.heading).lstrip(" :")
+            below[section.key] = [*([glued] if glued else []), *lines[place + 1 : end]]
+        missing = [section.heading for section in self if section.key not in below]
+        return Parts(lines[: bounds[0]], below, missing)
 
+    def _places(self, lines: list[str], page: Page) -> tuple[list[str], dict[int, int]]:
+        """The lines, each heading that stands alone spelt as usual, and the place of each section that has one."""
+        usual = {_letters(heading): heading for heading in self.headings.difference(lines)}
+        longest = 2 * max(map(len, usual), default=0)
+        lines = [usual.get(_letters(line), line) if len(line) < longest else line for line in lines]
+        places: dict[int, list[int]] = {}
+        for place, line in enumerate(lines):
+            if line in self.number_of:
+                places.setdefault(self.number_of[line], []).append(place)
+        chosen = {number: found[0] for number, found in sorted(places.items())}
+        if list(chosen.values()) != sorted(chosen.values()) or any(len(found) > 1 for found in places.values()):
+            chosen = self._choose(lines, places)
+        low = 0
+        for number, section in enumerate(self):  # one may begin the first line of its text, between those around it
+            if number not in chosen:
+                high = min((place for other, place in chosen.items() if other > number), default=len(lines))
+                glued = (place for place in range(low, high) if lines[place].startswith(section.heading))
+                if (place := next(glued, -1)) >= 0:
+                    page.findings.add("heading_glued", printed=section.heading)
+                    chosen[number] = place
+            low = chosen.get(number, low - 1) + 1
+        return lines, chosen
 
-def _fits(sections: Sequence[Section], number: int, lines: list[str], place: int) -> bool:
-    block = sections[number].block
-    if block is None or place + 1 == len(lines):
-        return True
-    below = "\n".join(lines[place + 1 : place + 4])
-    return any(lines[place + 1] == section.heading for section in sections[number + 1 :]) or bool(
-        block.patterns[0] and block.patterns[0].match(below)
-    )
+    def _choose(self, lines: list[str], places: dict[int, list[int]]) -> dict[int, int]:
+        """One place for each heading, in the order of headings: from the end, as most that quote one stand above it."""
+        chosen: dict[int, int] = {}
+        bound = len(lines)
+        for number in sorted(places, reverse=True):
+            found = [place for place in places[number] if place < bound]
+            if len(found) > 1:
+                found = [place for place in found if self._fits(number, lines, place)] or found
+            if found:
+                chosen[number] = bound = found[-1]
+        return chosen
+
+    def _fits(self, number: int, lines: list[str], place: int) -> bool:
+        block, below = self[number].block, lines[place + 1 : place + 4]
+        return block is None or not below or self.number_of.get(below[0], 0) > number or block.begins(below)
 
 
 def _letters(text: str) -> str:
     return text.translate(ARABIC_DIGITS).replace(" ", "")
-
-
-def _respelt(sections: Sequence[Section], lines: list[str], places: list[list[int]]) -> list[str]:
-    """The lines, headings that differ in blanks or in the kind of their digits spelt as usual."""
-    headings = {
-        _letters(section.heading): section.heading for section, found in zip(sections, places, strict=True) if not found
-    }
-    longest = 2 * max(map(len, headings))
-    return [headings.get(_letters(line), line) if len(line) < longest else line for line in lines]
-
-
-def _find_glued(sections: Sequence[Section], lines: list[str], chosen: list[int | None], page: Page) -> None:
-    """Find headings that begin the first line of their text, between the headings around them."""
-    low = -1
-    for number, section in enumerate(sections):
-        place = chosen[number]
-        if place is None:
-            high = next((later for later in chosen[number + 1 :] if later is not None), len(lines))
-            place = next((at for at in range(low + 1, high) if lines[at].startswith(section.heading)), None)
-            chosen[number] = place
-            if place is not None:
-                page.findings.add("heading_glued", printed=section.heading)
-        low = low if place is None else place

@@ -5,10 +5,10 @@ the tables are taken out of a page's lines first, each leaves one line in its pl
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import compress, count, repeat
-from operator import and_, eq, itemgetter
+from itertools import compress, count, repeat, takewhile
+from operator import eq, itemgetter
 from typing import Final
 
 from parsers.findings import Scope
@@ -61,39 +61,37 @@ def take_tables(lines: list[str], twice: list[str]) -> tuple[list[str], list[int
     twice: gets the lines that are printed twice, one right below the other
     Returns the lines without empty cells, for each the number that it had, and the tables.
     """
+    tables: list[QuarterTable] = []
     kept: list[str] = []
     numbers: list[int] = []
-    tables: list[QuarterTable] = []
     place = 0
-    starts = compress(count(), map(str.startswith, lines, repeat(_FIRST)))
-    for start in [*starts, len(lines)]:
-        if start < place:
-            continue
-        numbers += range(place, start)
-        kept += lines[place:start]
-        place = start
-        if start < len(lines) and (header := _HEADER.match("\n".join(lines[start : start + _HEADER_LINES]))):
+    for start in compress(count(), map(str.startswith, lines, repeat(_FIRST))):
+        header = _HEADER.match("\n".join(lines[start : start + _HEADER_LINES])) if start >= place else None
+        if header:
+            kept += [*lines[place:start], f"␁{len(tables)}"]
+            numbers += range(place, start + 1)
             table = QuarterTable(" ".join((header[1] or header[2] or "").replace(EMPTY_CELL, "").split()) or None)
             place = _read_rows(table, lines, start + header[0].count("\n") + 1)
             table.printed = [line for line in lines[start:place] if line != EMPTY_CELL]
-            numbers.append(start)
-            kept.append(f"␁{len(tables)}")
             tables.append(table)
+    kept += lines[place:]
+    numbers += range(place, len(lines))
     if EMPTY_CELL in kept:
-        numbers = [number for number, line in zip(numbers, kept, strict=True) if line != EMPTY_CELL]
-        kept = [line for line in kept if line != EMPTY_CELL]
+        shown = [line != EMPTY_CELL for line in kept]
+        kept, numbers = list(compress(kept, shown)), list(compress(numbers, shown))
     twice += _repeated(kept)
     return kept, numbers, tables
 
 
-def _repeated(lines: list[str]) -> list[str]:
+def _repeated(lines: list[str]) -> Iterator[str]:
     """The lines that are printed twice, one right below the other; a line may have a cell for its label, one for its value."""
-    next_but_one = list(map(eq, lines, lines[2:]))
-    cells = compress(count(), map(and_, next_but_one, next_but_one[1:]))
-    return [
-        *compress(lines, map(eq, lines, lines[1:])),
-        *(f"{lines[place]} {lines[place + 1]}" for place in cells if lines[place] != lines[place + 1]),
-    ]
+    yield from compress(lines, map(eq, lines, lines[1:]))
+    is_next_but_one = bytes(map(eq, lines, lines[2:]))
+    place = is_next_but_one.find(b"\1\1")
+    while place >= 0:
+        if lines[place] != lines[place + 1]:
+            yield f"{lines[place]} {lines[place + 1]}"
+        place = is_next_but_one.find(b"\1\1", place + 1)
 
 
 def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
@@ -109,11 +107,9 @@ def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
     while lines[place : place + 1] == [EMPTY_CELL]:
         place += 1
     if place < len(lines) and _BROKEN_ROW.fullmatch(lines[place]):
-        start = place
-        while place < len(lines) and _LEFT_CELL.fullmatch(lines[place]):
-            place += 1
-        cells_left = " ".join(cell for cell in lines[start:place] if cell != EMPTY_CELL)
-        table.odd.append(("part_missing", lines[start][0], cells_left))
+        left = list(takewhile(_LEFT_CELL.fullmatch, lines[place:]))
+        place += len(left)
+        table.odd.append(("part_missing", left[0][0], " ".join(cell for cell in left if cell != EMPTY_CELL)))
     return place
 
 
@@ -126,7 +122,6 @@ def quarter_rows(table: QuarterTable, whole: Scope, identity: Row) -> list[Row]:
     whole: where findings about the table go; those about a quarter have its number behind the key
     identity: the first columns
     """
-
     for rule, quarter, printed in table.odd:
         message = "A row of the table of quarters is not whole." if rule == "part_missing" else None
         Scope(whole.findings, whole.table, f"{whole.key}/{int(quarter)}").add(rule, None, printed, message)
@@ -139,7 +134,7 @@ def quarter_rows(table: QuarterTable, whole: Scope, identity: Row) -> list[Row]:
             continue
         rows[quarter_no] = row = {**identity, "quarter": quarter_no}
         for column, cell in zip(_CELLS, cells, strict=True):
-            row[column] = number(cell, scope, column)
+            row[column] = number(cell, scope, column) if cell else None
     if list(rows) != list(range(1, len(rows) + 1)):
         whole.add("series_broken", "quarter", ", ".join(map(str, rows)))
     elif len(rows) < _QUARTERS_OF_A_YEAR:
@@ -149,13 +144,11 @@ def quarter_rows(table: QuarterTable, whole: Scope, identity: Row) -> list[Row]:
 
 def join_narratives(quarters: list[Row], narratives: Mapping[int, str | None], identity: Row) -> list[Row]:
     """The quarters' rows with their narratives; a quarter that has only a narrative gets a row too."""
-    rows = [{**row, "narrative": narratives.get(row["quarter"])} for row in quarters]
-    known = {row["quarter"] for row in quarters}
-    rows += [
-        {**identity, "quarter": quarter, **dict.fromkeys(_CELLS), "narrative": text}
-        for quarter, text in narratives.items()
-        if text is not None and quarter not in known
-    ]
+    for row in quarters:
+        row["narrative"] = narratives.get(row["quarter"])
+    without_row = {quarter for quarter, text in narratives.items() if text} - {row["quarter"] for row in quarters}
+    only = {**identity, **dict.fromkeys(_CELLS)}
+    rows = quarters + [{**only, "quarter": quarter, "narrative": narratives[quarter]} for quarter in without_row]
     return sorted(rows, key=itemgetter("quarter"))
 
 

@@ -38,10 +38,22 @@ _TYPED_DATE: Final = re.compile(
 # --- values with their findings ---------------------------------------------------------------------------------------
 
 
+def text(printed: str | None, scope: Scope, column: str) -> str | None:
+    """Read a text as it is printed; a blank one is null."""
+    return printed or None
+
+
+def unless_none(printed: str | None, scope: Scope, column: str) -> str | None:
+    """Read a text; the portal's word for "none" is null."""
+    return None if printed in NONE_WORDS else printed
+
+
 def number(printed: str | None, scope: Scope, column: str) -> float | None:
     """Read a number; what is neither one nor blank is null and a finding."""
-    value = parse_number(printed) if printed else None
-    if value is None and printed and printed != "-":
+    if not printed or printed == "-":
+        return None
+    value = parse_number(printed)
+    if value is None:
         scope.add("number_unreadable", column, printed)
     return value
 
@@ -56,8 +68,10 @@ def percent(printed: str | None, scope: Scope, column: str) -> float | None:
 
 def integer(printed: str | None, scope: Scope, column: str) -> int | None:
     """Read a whole number; what is neither one nor blank is null and a finding."""
-    value = parse_integer(printed) if printed else None
-    if value is None and printed and printed != "-":
+    if not printed or printed == "-":
+        return None
+    value = parse_integer(printed)
+    if value is None:
         scope.add("number_unreadable", column, printed)
     return value
 
@@ -82,11 +96,6 @@ def day(printed: str | None, scope: Scope, column: str) -> str | None:
     if rule:
         scope.add(rule, column, printed)
     return value
-
-
-def unless_none(printed: str | None) -> str | None:
-    """A text, null where it is the portal's word for "none"."""
-    return None if printed in NONE_WORDS else printed
 
 
 def read_note(text: str, reported: str | None, scope: Scope) -> tuple[str | None, str | None]:

@@ -2,5 +2,5 @@
 
 from typing import Final
 
-PARSER_VERSION: Final = "6"
+PARSER_VERSION: Final = "7"
 """Changes whenever the same bytes can give other rows."""

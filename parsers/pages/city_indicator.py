@@ -4,25 +4,30 @@ import re
 from typing import Final
 
 from parsers.findings import Scope
-from parsers.grammar import DIGIT, Block, Label, Page, Section, Text
+from parsers.grammar import DIGIT, Block, Label, Outline, Page, Section, Text
 from parsers.pages import shared
 from parsers.quarters import QuarterTable
 from parsers.thai import ARABIC_DIGITS
+from parsers.values import text
 
 TABLES: Final = ("city_indicators", "city_indicator_strategies")
 PAGE_TITLE: Final = "โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง"
 
 _YEARS: Final = re.compile(rf"{PAGE_TITLE}\s*(?:\(\s*([^()]*?)\s*\))?")
 _NUMBERED: Final = re.compile(rf"({DIGIT}+)\s*\.\s*(.*)")
-_TITLE_END: Final = shared.title_end(f"{DIGIT}{{1,4}}")
+_TITLE: Final = shared.TitleShape(f"{DIGIT}{{1,4}}", shared.TARGET_LABEL.pattern)
 _HEAD: Final = Block(
-    "city_indicators", shared.TARGET_LABEL, Label("data_kind", "ลักษณะข้อมูล :", shown="ลักษณะข้อมูล"), repeats=False
+    "city_indicators",
+    shared.TARGET_LABEL,
+    Label("data_kind", "ลักษณะข้อมูล :", shown="ลักษณะข้อมูล"),
+    repeats=False,
+    columns={"data_kind": text},
 )
 _STRATEGIES: Final = Block("city_indicator_strategies", shared.strategy("ด้านที่", "มิติที่", "เป้าหมายที่", "ยุทธศาสตร์ที่"))
 _SOURCE: Final = Block(  # a fourth part exists, and was never seen whole
     "city_indicators", Text("source"), Label("fourth", rf"[4๔] ?\.(?!{DIGIT})", "none", required=False), repeats=False
 )
-SECTIONS: Final = (
+SECTIONS: Final = Outline(
     Section("strategies", "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ", _STRATEGIES),
     Section("definition", "1.นิยาม หรือความหมายของตัวชี้วัด"),
     Section("method", "2.วิธีการคำนวณ หรือ เกณฑ์การประเมิน"),
@@ -33,19 +38,18 @@ SECTIONS: Final = (
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a city indicator into `page.tables`; without a title there is no record, and no row."""
     titles = [line for line in page.lines if line.startswith(PAGE_TITLE) and _YEARS.fullmatch(line)]
-    begun = shared.begin(page, SECTIONS, "city_indicators", _TITLE_END, titles, shared.TARGET_LINE)
+    begun = shared.begin(page, SECTIONS, "city_indicators", _TITLE, titles)
     if begun is None:
         return
     title, below, scope = begun
-    (head,), _ = _HEAD.read(title.below, page)
-    _HEAD.report_missing(head, scope)
+    _, head = _HEAD.read(title.below, page)
     records, _ = _STRATEGIES.read(below.get("strategies", []), page)
     page.tables["city_indicator_strategies"] = shared.strategy_rows(
-        records, Scope(page.findings, "city_indicator_strategies", page.code), {"indicator_no": page.code}
+        page, records, "city_indicator_strategies", "indicator_no"
     )
     years = _YEARS.fullmatch(titles[0]) if titles else None
     printed_no, name = _number_and_name(title.name, scope)
-    (source,), _ = _SOURCE.read(below.get("source", []), page)
+    _, source = _SOURCE.read(below.get("source", []), page)
     page.tables["city_indicators"].append(
         {
             "indicator_no": page.code,
@@ -54,7 +58,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             "name": name,
             "unit": shared.unit_of(head, "unit"),
             "target": head.get("target_value") or None,
-            "data_kind": head.get("data_kind") or None,
+            **_HEAD.row(head, scope),
             "definition": page.text(below.get("definition", [])),
             "method": page.text(below.get("method", [])),
             "source": source.get("source") or None,

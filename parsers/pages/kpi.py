@@ -1,16 +1,17 @@
 """The KPI page: one indicator with its quarters and quarterly narrative."""
 
-from typing import Any, Final
+from typing import Final
 
 from parsers.findings import Scope
-from parsers.grammar import Block, Label, Page, Section, Value
+from parsers.grammar import Block, Label, Outline, Page, Row, Section, Value
 from parsers.pages import shared
 from parsers.quarters import QuarterTable, join_narratives, quarter_rows, table_in
+from parsers.values import number, parse_integer
 
 TABLES: Final = ("kpis", "kpi_quarters")
 PAGE_TITLES: Final = ("รายละเอียดตัวชี้วัด",)
 
-_TITLE_END: Final = shared.title_end(shared.KPI_CODE)
+_TITLE: Final = shared.TitleShape(shared.KPI_CODE, shared.TARGET_LABEL.pattern)
 _HEAD: Final = Block(
     "kpis",
     *shared.MEASURES,
@@ -18,8 +19,9 @@ _HEAD: Final = Block(
     Label("links", r"รายละเอียดตัวชี้วัดฯ :? (?:พิมพ์ข้อมูล)?(?=\s|$)", "none", shown="รายละเอียดตัวชี้วัดฯ"),
     shared.evaluation("ตรวจประเมินตัวชี้วัด"),
     repeats=False,
+    columns={**shared.MEASURE_COLUMNS, "evaluation_score": number},
 )
-SECTIONS: Final = (
+SECTIONS: Final = Outline(
     Section("quarters", "ผลงานเทียบกับเป้าหมายรายไตรมาส"),
     *(Section(f"narrative_{quarter}", f"รายงานผลฯ ไตรมาสที่ {quarter}") for quarter in range(1, 5)),
     Section("summary", "** สรุปผลการดำเนินงาน **"),
@@ -29,29 +31,21 @@ SECTIONS: Final = (
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a KPI page into `page.tables`; without a title there is no record, and no row."""
-    begun = shared.begin(page, SECTIONS, "kpis", _TITLE_END, PAGE_TITLES, shared.TARGET_LINE)
+    begun = shared.begin(page, SECTIONS, "kpis", _TITLE, PAGE_TITLES)
     if begun is None:
         return
     title, below, scope = begun
-    (head,), _ = _HEAD.read(title.below, page)
-    _HEAD.report_missing(head, scope)
-    columns = shared.measures(head, scope)
-    quarters: list[dict[str, Any]] = []
-    about = Scope(page.findings, "kpi_quarters", page.code)
+    _, head = _HEAD.read(title.below, page)
+    columns = shared.measures(_HEAD, head, scope)
+    page.evaluation_quarter = parse_integer(head.get("evaluation_quarter") or "")
+    texts = {column: page.text(below.get(column, [])) for column in ("definition", "summary")}
+    page.tables["kpis"].append({"kpi_code": page.code, "name": title.name, **columns, **texts})
+    identity, about = {"kpi_code": page.code}, Scope(page.findings, "kpi_quarters", page.code)
+    quarters: list[Row] = []
     if (table := table_in(below.get("quarters", []), tables, page)) is None:
         about.add("part_missing", None, None, "The page has no table of quarters.")
     else:
-        quarters = quarter_rows(table, about, {"kpi_code": page.code})
+        quarters = quarter_rows(table, about, identity)
     narratives = {quarter: page.text(below.get(f"narrative_{quarter}", [])) for quarter in range(1, 5)}
-    page.tables["kpis"].append(
-        {
-            "kpi_code": page.code,
-            "name": title.name,
-            **columns,
-            "evaluation_score": shared.read_evaluation(head, page, scope),
-            "definition": page.text(below.get("definition", [])),
-            "summary": page.text(below.get("summary", [])),
-        }
-    )
-    page.tables["kpi_quarters"] = join_narratives(quarters, narratives, {"kpi_code": page.code})
+    page.tables["kpi_quarters"] = join_narratives(quarters, narratives, identity)
     shared.check_last_quarter(columns["achieved_value"], quarters, scope)

@@ -1,34 +1,27 @@
 """The project page."""
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from parsers import values
 from parsers.boilerplate import TO_TOP
 from parsers.contact import split_contact
 from parsers.findings import Scope
-from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Page, Record, Row, Section, Text, Value, compiled
+from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Outline, Page, Record, Row, Section, Text, Value
 from parsers.pages import shared
 from parsers.quarters import QuarterTable, quarter_rows
 from parsers.thai import ARABIC_DIGITS
 
 TABLES: Final = (
-    "projects",
-    "contacts",
-    "project_strategies",
-    "progress_reports",
-    "plan_steps",
-    "project_kpis",
-    "project_kpi_quarters",
+    *("projects", "contacts", "project_strategies", "progress_reports"),
+    *("plan_steps", "project_kpis", "project_kpi_quarters"),
 )
 PAGE_TITLES: Final = ("ความคืบหน้าโครงการ/กิจกรรม",)
 
 # --- what is printed, in its order ------------------------------------------------------------------------------------
 
 _AGENCY: Final = rf"(?P<agency_name>[^\n]*?) : \( (?P<fiscal_year_be>{DIGIT}{{4}})? \)$"
-_AGENCY_LINE: Final = compiled(_AGENCY)
-_TITLE_END: Final = shared.title_end(shared.PROJECT_CODE)
+_TITLE: Final = shared.TitleShape(shared.PROJECT_CODE, _AGENCY)
 _HEAD: Final = Block(
     "projects",
     Value("agency", _AGENCY, shown="agency and fiscal year"),
@@ -38,6 +31,12 @@ _HEAD: Final = Block(
     Label("links", r"ดูโครงการแผนปีฯ :? (?:พิมพ์ข้อมูล)?(?=\s|$)", "none", shown="ดูโครงการแผนปีฯ"),
     shared.evaluation("ประเมินโครงการ"),
     repeats=False,
+    columns={
+        "agency_name": shared.without_mark,
+        "fiscal_year_be": values.fiscal_year,
+        "progress_percent": values.percent,
+        "evaluation_score": values.number,
+    },
 )
 _UNIT_PAIR: Final = Block(
     "projects",
@@ -60,11 +59,18 @@ _REPORTS: Final = Block(
     Label("obstacles", r"\*\** อุปสรรคของโครงการ :", "many", shown="อุปสรรคของโครงการ"),
     Label("rule", "---+ &+ -{3,}$", "none", required=False),
     series="report_no",
+    columns={
+        "report_no": values.integer,
+        "progress_percent": values.percent,
+        "reported_on_date": values.day,
+        "problems": values.unless_none,
+        "obstacles": values.unless_none,
+    },
 )
 
 
 def _step_link(name: str, words: str) -> Label:
-    return Label(name, rf"{words}(?: :)? (?P<{name}>{shared.PROJECT_CODE})?(?=\s*\(|$)", "none", required=False)
+    return Label(name, rf"{words}(?: :)? (?P<{name}_code>{shared.PROJECT_CODE})?(?=\s*\(|$)", "none", required=False)
 
 
 _STEPS: Final = Block(
@@ -79,6 +85,12 @@ _STEPS: Final = Block(
         _step_link("link_clicked", r"\( คลิก \) ขั้นตอนการปฏิบัติงานของโครงการ"),
     ),
     series="step_no",
+    columns={
+        "description": values.text,
+        "weight_percent": values.percent,
+        "start_date": values.day,
+        "end_date": values.day,
+    },
 )
 _KPIS: Final = Block(
     "project_kpis",
@@ -86,8 +98,9 @@ _KPIS: Final = Block(
     Label("name", "ตัวชี้วัด :", "name", shown="ตัวชี้วัด"),
     *shared.MEASURES,
     shared.QUARTERS,
+    columns={"name": values.text, **shared.MEASURE_COLUMNS},
 )
-SECTIONS: Final = (
+SECTIONS: Final = Outline(
     Section("rationale", "หลักการและเหตุผล"),
     Section("objectives", "วัตถุประสงค์ของโครงการ"),
     Section("targets", "เป้าหมายของโครงการ"),
@@ -103,7 +116,7 @@ SECTIONS: Final = (
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a project page into `page.tables`; without a title there is no record, and no row."""
-    begun = shared.begin(page, SECTIONS, "projects", _TITLE_END, PAGE_TITLES, _AGENCY_LINE)
+    begun = shared.begin(page, SECTIONS, "projects", _TITLE, PAGE_TITLES)
     if begun is None:
         return
     title, below, scope = begun
@@ -112,23 +125,20 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
         _read_rationale(page, scope, project, _without_links_to_top(below["rationale"]))
     for column in ("objectives", "targets"):
         project[column] = page.text(_without_links_to_top(below.get(column, [])))
+    page.tables["projects"].append(project)
     records, _ = _STRATEGIES.read(below.get("strategies", []), page)
-    about = Scope(page.findings, "project_strategies", page.code)
-    page.tables["project_strategies"] = shared.strategy_rows(records, about, {"project_code": page.code})
+    page.tables["project_strategies"] = shared.strategy_rows(page, records, "project_strategies", "project_code")
     records, _ = _REPORTS.read(below.get("reports", []), page)
     page.tables["progress_reports"] = _report_rows(page, records)
     records, tail = _STEPS.read(below.get("plan", []), page)
     for link in ("link_shown", "link_clicked"):  # their code must be this project's
-        if (code := tail.get(link)) and code.translate(ARABIC_DIGITS) != page.code:
+        if (code := tail.get(f"{link}_code")) and code.translate(ARABIC_DIGITS) != page.code:
             scope.add("code_contradicts", "project_code", code)
     page.tables["plan_steps"] = _step_rows(page, records)
     records, _ = _KPIS.read(below.get("kpis", []), page)
     _read_kpis(page, records, tables)
-    if rest := below.get("evaluations"):
-        page.leave(rest)
-    page.tables["projects"].append(project)
-    for rule, column, printed, about in _contradictions(page, project):
-        about.add(rule, column, printed)
+    page.leave(below.get("evaluations", ()))
+    _check_consistency(page, project)
 
 
 def _without_links_to_top(lines: list[str]) -> list[str]:
@@ -138,35 +148,29 @@ def _without_links_to_top(lines: list[str]) -> list[str]:
 
 
 def _read_head(page: Page, scope: Scope, title: shared.Title) -> Row:
-    (head,), _ = _HEAD.read(title.below, page)
-    if head.missing:
-        _HEAD.report_missing(head, scope)
-    year = values.fiscal_year(head.get("fiscal_year_be"), scope, "fiscal_year_be")
+    _, head = _HEAD.read(title.below, page)
+    columns = _HEAD.row(head, scope)
+    year, progress = columns["fiscal_year_be"], columns["progress_percent"]
     if year is None and "agency" not in head.missing and not head.get("fiscal_year_be"):
         scope.add("part_missing", "fiscal_year_be", None, "The agency's line has no fiscal year.")
-    progress = values.percent(head.get("progress_percent"), scope, "progress_percent")
     if (alone := head.get("alone")) and values.parse_number(alone) != progress:
         scope.add("progress_printed_twice", "progress_percent", f"{alone} | {head.get('progress_percent') or ''}")
+    page.evaluation_quarter = values.parse_integer(head.get("evaluation_quarter") or "")
     _read_contact(page, head.lines("contact"))
+    no_columns = ("unit_code", "unit_code_second", "rationale", "objectives", "targets", "policy_id", "branch_id")
     return {
         "project_code": page.code,
         "name": title.name,
         "agency_code": page.code[:8],
-        "agency_name": shared.without_mark(head.get("agency_name")),
-        "fiscal_year_be": year,
+        **columns,
         "fiscal_year_ce": year - values.BUDDHIST_OFFSET if year else None,
-        "progress_percent": progress,
-        "evaluation_score": shared.read_evaluation(head, page, scope),
-        **dict.fromkeys(("unit_code", "unit_code_second", "rationale", "objectives", "targets")),
-        **dict.fromkeys(("budget_received_baht", "budget_spent_baht", "start_date", "finish_date")),
-        **dict.fromkeys(("policy_id", "branch_id")),
+        **dict.fromkeys((*no_columns, "budget_received_baht", "budget_spent_baht", "start_date", "finish_date")),
     }
 
 
 def _read_contact(page: Page, lines: list[str]) -> None:
     own = [line for line in lines if not LABELLED.match(line) or "โทร" in line]
-    if own != lines:
-        page.leave(line for line in lines if line not in own)
+    page.leave(line for line in lines if line not in own)
     for line in own[1:]:
         page.findings.add("line_not_understood", printed=line, message="The contact has more than one line.")
     if contact := " ".join(own):
@@ -176,67 +180,48 @@ def _read_contact(page: Page, lines: list[str]) -> None:
 
 
 def _read_rationale(page: Page, scope: Scope, project: Row, lines: list[str]) -> None:
-    (record,), _ = _UNIT_PAIR.read(lines, page)
-    project["rationale"] = record.get("rationale") or None
-    first = (record.get("unit_code") or "").translate(ARABIC_DIGITS)
-    second = (record.get("unit_code_second") or "").translate(ARABIC_DIGITS)
-    project["unit_code"], project["unit_code_second"] = first or None, second or None
+    _, record = _UNIT_PAIR.read(lines, page)
+    first, second = ((record.get(name) or "").translate(ARABIC_DIGITS) for name in ("unit_code", "unit_code_second"))
     if first != second:
         scope.add("unit_codes_differ", "unit_code", f"{first}/{second}")
+    project |= {
+        "rationale": record.get("rationale") or None,
+        "unit_code": first or None,
+        "unit_code_second": second or None,
+    }
 
 
 def _report_rows(page: Page, records: list[Record]) -> list[Row]:
-    numbers = [values.parse_integer(record["report_no"] or "") for record in records]
-    if numbers != list(range(1, len(numbers) + 1)):
-        scope = Scope(page.findings, "progress_reports", page.code)
-        scope.add("report_numbers_gap", "report_no", ", ".join(map(str, numbers)))
     rows: list[Row] = []
     # printed newest first, counted from the oldest
     for place, printed in zip(range(len(records), 0, -1), records, strict=True):
         scope = Scope(page.findings, "progress_reports", f"{page.code}/{place}")
-        progress = values.percent(printed["progress_percent"], scope, "progress_percent")
+        _leave_foreign_lines(page, printed)
+        columns = _REPORTS.row(printed, scope)
+        progress = columns["progress_percent"]
         if (again := printed.get("again")) and progress is not None and values.parse_number(again) != progress:
             scope.add("progress_printed_twice", "progress_percent", f"{again} | {progress}")
-        if printed.missing:
-            _REPORTS.report_missing(printed, scope)
-        reported = values.day(printed["reported_on_date"], scope, "reported_on_date")
-        text = _own_note(page, printed) if "note" in printed.pieces else printed.get("note") or ""
-        note_date, note = values.read_note(text, reported, scope)
-        if printed.pieces:
-            _end_at_none(page, printed)
-        rows.append(
-            {
-                "project_code": page.code,
-                "report_index": place,
-                "report_no": values.integer(printed["report_no"], scope, "report_no"),
-                "progress_percent": progress,
-                "reported_on_date": reported,
-                "note_date": note_date,
-                "note": note,
-                "problems": values.unless_none(printed.get("problems")),
-                "obstacles": values.unless_none(printed.get("obstacles")),
-            }
-        )
+        note_date, note = values.read_note(printed.get("note") or "", columns["reported_on_date"], scope)
+        identity = {"project_code": page.code, "report_index": place}
+        rows.append({**identity, **columns, "note_date": note_date, "note": note})
+    numbers = [row["report_no"] for row in rows]
+    if numbers != list(range(1, len(numbers) + 1)):
+        scope = Scope(page.findings, "progress_reports", page.code)
+        scope.add("report_numbers_gap", "report_no", ", ".join(map(str, numbers)))
     return rows[::-1]
 
 
-def _end_at_none(page: Page, report: Record) -> None:
-    """Report the lines below a word for "none" as unclaimed: such a text has one line."""
-    for name in ("problems", "obstacles"):
-        none, *below = report.pieces.get(name, ("",))
-        if below and none in values.NONE_WORDS:
-            report[name] = none
-            page.leave(below)
-
-
-def _own_note(page: Page, record: Record) -> str:
-    """The note, without lines that read like labels above the line that its date leads."""
-    lines = record.pieces.get("note") or ()
-    dated = next((place for place, line in enumerate(lines) if values.typed_dates(line)), 0) if len(lines) > 1 else 0
-    if dated and all(map(LABELLED.match, lines[:dated])):
-        page.leave(lines[:dated])
-        return " ".join(lines[dated:])
-    return record.get("note") or ""
+def _leave_foreign_lines(page: Page, report: Record) -> None:
+    """Report as unclaimed what stands below a word for "none", and labels above the line that a note's date leads."""
+    for name, lines in report.pieces.items():
+        if name != "note" and lines[0] in values.NONE_WORDS:
+            report[name] = lines[0]
+            page.leave(lines[1:])
+        elif name == "note":
+            dated = next((place for place, line in enumerate(lines) if values.typed_dates(line)), 0)
+            if dated and all(map(LABELLED.match, lines[:dated])):
+                report[name] = " ".join(lines[dated:])
+                page.leave(lines[:dated])
 
 
 def _step_rows(page: Page, records: list[Record]) -> list[Row]:
@@ -248,20 +233,10 @@ def _step_rows(page: Page, records: list[Record]) -> list[Row]:
         if step_no in rows:
             step_no = max(rows) + 1
             scope.add("step_renumbered", "step_no", printed["step_no"])
-        if printed.missing:
-            _STEPS.report_missing(printed, scope)
-        start = values.day(printed.get("start_date"), scope, "start_date")
-        end = values.day(printed.get("end_date"), scope, "end_date")
+        rows[step_no] = {"project_code": page.code, "step_no": step_no, **_STEPS.row(printed, scope)}
+        start, end = rows[step_no]["start_date"], rows[step_no]["end_date"]
         if start and end and end < start:
             scope.add("step_ends_before_start", "end_date", f"{start} | {end}")
-        rows[step_no] = {
-            "project_code": page.code,
-            "step_no": step_no,
-            "description": printed.get("description") or None,
-            "weight_percent": values.percent(printed.get("weight_percent"), scope, "weight_percent"),
-            "start_date": start,
-            "end_date": end,
-        }
     return [rows[step_no] for step_no in sorted(rows)]
 
 
@@ -271,24 +246,21 @@ def _read_kpis(page: Page, records: list[Record], tables: list[QuarterTable]) ->
         code = (record.get("kpi_code") or "").translate(ARABIC_DIGITS)
         scope = Scope(page.findings, "project_kpis", f"{page.code}/{code}" if code else page.code)
         if not code:
-            scope.add("part_missing", "kpi_code", record.first_line, "An indicator without a code.")
+            scope.add("part_missing", "kpi_code", record.get("name"), "An indicator without a code.")
             page.leave(line for name in record for line in record.lines(name))
-            continue
-        if not re.fullmatch(shared.KPI_CODE, code):
-            scope.add("code_shape", "kpi_code", code)
-        if code in seen:
-            scope.add("duplicate_key", None, record.first_line)
-            continue
-        seen.add(code)
-        _read_kpi(page, record, code, scope, tables)
+        elif code in seen:
+            scope.add("duplicate_key", None, code)
+        else:
+            seen.add(code)
+            _read_kpi(page, record, code, scope, tables)
 
 
 def _read_kpi(page: Page, record: Record, code: str, scope: Scope, tables: list[QuarterTable]) -> None:
+    if not re.fullmatch(shared.KPI_CODE, code):
+        scope.add("code_shape", "kpi_code", code)
     identity = {"project_code": page.code, "kpi_code": code}
-    if record.missing:
-        _KPIS.report_missing(record, scope)
-    columns = shared.measures(record, scope)
-    page.tables["project_kpis"].append({**identity, "name": record.get("name") or None, **columns})
+    columns = shared.measures(_KPIS, record, scope)
+    page.tables["project_kpis"].append({**identity, **columns})
     if "quarters" in record.missing:
         return
     table = tables[int(record["quarters"] or 0)]
@@ -301,36 +273,32 @@ def _read_kpi(page: Page, record: Record, code: str, scope: Scope, tables: list[
 
 # --- the page against itself ------------------------------------------------------------------------------------------
 
-_Contradiction = tuple[str, str, str, Scope]
 
-
-def _contradictions(page: Page, project: Row) -> Iterator[_Contradiction]:
-    """What a page says of itself in two places that do not agree: rule, column, printed, row."""
-    scope = Scope(page.findings, "projects", page.code)
+def _check_consistency(page: Page, project: Row) -> None:
+    """Report what a page says of itself in two places that do not agree."""
     progress, reports = project["progress_percent"], page.tables["progress_reports"]
     if reports and None not in (progress, newest := reports[-1]["progress_percent"]) and newest != progress:
-        yield "progress_not_newest_report", "progress_percent", f"{progress:g} | {newest:g}", scope
+        scope = Scope(page.findings, "projects", page.code)
+        scope.add("progress_not_newest_report", "progress_percent", f"{progress:g} | {newest:g}")
     weights = [step["weight_percent"] for step in page.tables["plan_steps"]]
     if weights and None not in weights and abs(sum(weights) - 100) > 0.01 + sum(map(_rounded_off, weights)):
-        yield (
-            "weights_do_not_add_up",
-            "weight_percent",
-            f"{sum(weights):g}",
-            Scope(page.findings, "plan_steps", page.code),
+        Scope(page.findings, "plan_steps", page.code).add(
+            "weights_do_not_add_up", "weight_percent", f"{sum(weights):g}"
         )
     year = project["fiscal_year_ce"]
     first_day, last_day = (f"{year - 1}-10-01", f"{year}-09-30") if year else ("", "9999")
-    for place, report in enumerate(reports):
-        earlier = reports[place - 1] if place else {"progress_percent": None, "reported_on_date": None}
-        about = Scope(page.findings, "progress_reports", f"{page.code}/{report['report_index']}")
-        reported, before = report["reported_on_date"], earlier["reported_on_date"]
-        if reported and not first_day <= reported <= last_day:
-            yield "report_outside_fiscal_year", "reported_on_date", reported, about
-        fell = report["progress_percent"], earlier["progress_percent"]
-        if None not in fell and fell[0] < fell[1]:
-            yield "progress_fell", "progress_percent", f"{fell[1]:g} | {fell[0]:g}", about
-        if reported and before and reported < before:
-            yield "report_dates_order", "reported_on_date", f"{before} | {reported}", about
+    before: Row = {"progress_percent": None, "reported_on_date": None}
+    for report in reports:
+        scope = Scope(page.findings, "progress_reports", f"{page.code}/{report['report_index']}")
+        day, day_before = report["reported_on_date"], before["reported_on_date"]
+        if day and not first_day <= day <= last_day:
+            scope.add("report_outside_fiscal_year", "reported_on_date", day)
+        if day and day_before and day < day_before:
+            scope.add("report_dates_order", "reported_on_date", f"{day_before} | {day}")
+        percents = report["progress_percent"], before["progress_percent"]
+        if None not in percents and percents[0] < percents[1]:
+            scope.add("progress_fell", "progress_percent", f"{percents[1]:g} | {percents[0]:g}")
+        before = report
 
 
 def _rounded_off(weight: float) -> float:

@@ -4,22 +4,17 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from parsers.boilerplate import BOILERPLATE, NAVIGATION, is_boilerplate
+from parsers.boilerplate import NAVIGATION, is_boilerplate
 from parsers.findings import Scope
-from parsers.grammar import DIGIT, LABELLED, NUMBER, Item, Label, Page, Record, Row, Section, compiled, cut
+from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Item, Label, Outline, Page, Reader, Record, Row, blanks
 from parsers.quarters import TABLE
 from parsers.thai import ARABIC_DIGITS
-from parsers.values import number, parse_integer
+from parsers.values import number, text
 
 PROJECT_CODE: Final = f"{DIGIT}{{8}}-{DIGIT}{{4}}"
 KPI_CODE: Final = f"{DIGIT}{{4}}-{DIGIT}{{3,4}}"
 
 # --- titles -----------------------------------------------------------------------------------------------------------
-
-
-def title_end(code: str) -> re.Pattern[str]:
-    """The pattern of a line that ends in a title's code, given the code's."""
-    return re.compile(rf"(?:.*\S)?\s*:\s*{code}|{code}")
 
 
 class Title(NamedTuple):
@@ -30,41 +25,53 @@ class Title(NamedTuple):
     below: list[str]
 
 
+class TitleShape:
+    """The code at the end of a title, and the line below every title, as patterns."""
+
+    def __init__(self, code: str, behind: str) -> None:
+        self.code = re.compile(code)
+        self.behind = re.compile(blanks(behind), re.MULTILINE)
+
+    def end_in(self, head: list[str]) -> int | None:
+        """The line in which the title ends: the last that ends in a code, above the line that stands below every title."""
+        end = None
+        for place, line in enumerate(head):
+            if end is not None and self.behind.match("\n".join(head[place : place + 3])):
+                break
+            if line[-1].isdigit():
+                _, colon, last = line.rpartition(":")
+                if self.code.fullmatch(last.strip()) and (colon or (place and head[place - 1].endswith(":"))):
+                    end = place
+        return end
+
+
 def begin(
-    page: Page,
-    declared: Sequence[Section],
-    table: str,
-    ends: re.Pattern[str],
-    page_titles: Sequence[str],
-    behind: re.Pattern[str],
+    page: Page, outline: Outline, table: str, shape: TitleShape, page_titles: Sequence[str]
 ) -> tuple[Title, dict[str, list[str]], Scope] | None:
     """Cut a page at its headings and read its title: also the lines below each heading, and where findings go.
 
     Without a title there is no record: None, and all lines are unclaimed.
 
-    table: the record's; ends: the pattern of a line that ends in the code (see `title_end`); page_titles: what the portal
-        prints above every record; behind: the pattern of the line below the title
+    table: the record's; page_titles: what the portal prints above every record
     """
-    sections = cut(declared, page.lines, page)
-    title = _find_title(page, sections.head, ends, page_titles, behind)
+    parts = outline.cut(page)
+    title = _find_title(page, parts.head, shape, page_titles)
     if title is None:
-        for lines in sections.below.values():
+        for lines in parts.below.values():
             page.leave(lines)
         return None
     page.code = title.code
-    for heading in sections.missing:
+    for heading in parts.missing:
         page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
-    return title, sections.below, Scope(page.findings, table, title.code)
+    return title, parts.below, Scope(page.findings, table, title.code)
 
 
-def _find_title(
-    page: Page, head: list[str], ends: re.Pattern[str], page_titles: Sequence[str], behind: re.Pattern[str]
-) -> Title | None:
+def _find_title(page: Page, head: list[str], shape: TitleShape, page_titles: Sequence[str]) -> Title | None:
     """Find `<name> : <code>` in a page's head. The name may have several lines, and quote titles and codes.
 
     It begins below the page's own title and boilerplate, and ends at the last ` : ` before the code.
     """
-    end = _end_of_title(head, ends, behind)
+    end = shape.end_in(head)
     start = end or 0
     while start and not _is_above_title(head[start - 1], page, page_titles):
         start -= 1
@@ -74,11 +81,11 @@ def _find_title(
     page.leave(line for line in head[:start] if line not in page_titles and not line.endswith(head[end]))
     text, _, printed_code = head[end].rpartition(":")
     lines = [line for line in (*head[start:end], text.rstrip()) if line not in NAVIGATION and line not in ("", ":")]
-    foreign = [line for line in lines[:-1] if not start or LABELLED.match(line) or line == head[end]]
-    if odd := [line for line in foreign if line != head[end]]:
-        page.findings.add("title_unclear", printed=odd[0])
-        page.leave(odd)
-    lines = [line for line in lines if line not in foreign]
+    if foreign := [line for line in lines[:-1] if not start or LABELLED.match(line) or line == head[end]]:
+        lines = [line for line in lines if line not in foreign]
+        if odd := [line for line in foreign if line != head[end]]:
+            page.findings.add("title_unclear", printed=odd[0])
+            page.leave(odd)
     if len(lines) > 1:
         page.say_several(lines[:-1])
     name = " ".join(lines).rstrip(" :")
@@ -89,23 +96,12 @@ def _find_title(
 
 
 def _is_above_title(line: str, page: Page, page_titles: Sequence[str]) -> bool:
-    return line in BOILERPLATE or line in page_titles or line in page.headings or (line != ":" and is_boilerplate(line))
+    return line in page_titles or line in page.headings or (line != ":" and is_boilerplate(line))
 
 
-def _end_of_title(head: list[str], ends: re.Pattern[str], behind: re.Pattern[str]) -> int | None:
-    """The line in which the title ends: the last that ends in a code, above the line that stands below every title."""
-    end = None
-    for place, line in enumerate(head):
-        if end is not None and behind.match("\n".join(head[place : place + 3])):
-            break
-        if line[-1].isdigit() and ends.fullmatch(line) and ":" in (line + head[place - 1][-1] if place else line):
-            end = place
-    return end
-
-
-def without_mark(agency: str | None) -> str | None:
-    """The name of an agency without the mark of sub-offices (`** `)."""
-    return re.sub(r"^\*+\s*", "", agency or "") or None
+def without_mark(agency: str | None, scope: Scope, column: str) -> str | None:
+    """Read the name of an agency, without the mark of sub-offices (`** `)."""
+    return (agency or "").lstrip("* ") or None
 
 
 # --- indicators -------------------------------------------------------------------------------------------------------
@@ -118,11 +114,10 @@ def _measure(name: str, label: str, unit: str) -> Label:
 
 
 LEVEL: Final = (
-    r"\(? ตัวชี้วัดระดับ(?P<level_word>ผลผลิต|ผลลัพธ์)? (?:\( (?P<kpi_level>[Oo]utput|[Oo]utcome|OUTPUT|OUTCOME) \))? \)?$"
+    r"\(? ตัวชี้วัดระดับ(?P<level_word>ผลผลิต|ผลลัพธ์)? (?:\( (?P<level>[Oo]utput|[Oo]utcome|OUTPUT|OUTCOME) \))? \)?$"
 )
 TARGET: Final = "ค่าเป้าหมาย"
 TARGET_LABEL: Final = _measure("target_value", TARGET, "unit")
-TARGET_LINE: Final = compiled(TARGET_LABEL.pattern)
 MEASURES: Final[tuple[Item, ...]] = (
     TARGET_LABEL,
     _measure("achieved_value", "ผลงานที่ทำได้", "unit_achieved"),
@@ -139,26 +134,23 @@ def unit_of(record: Record, name: str) -> str | None:
     return printed.strip(" :") or None
 
 
-def measures(record: Record, scope: Scope) -> Row:
-    """Unit, target, result, type and level of an indicator."""
+MEASURE_COLUMNS: Final[dict[str, Reader]] = {"target_value": number, "achieved_value": number, "kpi_type": text}
+
+
+def measures(block: Block, record: Record, scope: Scope) -> Row:
+    """The columns of an indicator: unit, target, result, type and level."""
+    row = block.row(record, scope)
     unit, unit_2 = unit_of(record, "unit"), unit_of(record, "unit_achieved")
     if unit != unit_2 and not {"target_value", "achieved_value"} & set(record.missing):
         scope.add("units_differ", "unit", f"{unit} | {unit_2}")
-    kpi_type = record.get("kpi_type") or None
-    if kpi_type and not any(map(str.isalpha, kpi_type)):  # the dead chart's 0
-        scope.add("line_not_understood", "kpi_type", kpi_type)
-        kpi_type = None
-    return {
-        "unit": unit or unit_2,
-        "target_value": number(record.get("target_value"), scope, "target_value"),
-        "achieved_value": number(record.get("achieved_value"), scope, "achieved_value"),
-        "kpi_type": kpi_type,
-        "kpi_level": _level(record, scope),
-    }
+    if row["kpi_type"] and not any(map(str.isalpha, row["kpi_type"])):  # the dead chart's 0
+        scope.add("line_not_understood", "kpi_type", row["kpi_type"])
+        row["kpi_type"] = None
+    return {**row, "unit": unit or unit_2, "kpi_level": _level(record, scope)}
 
 
 def _level(record: Record, scope: Scope) -> str | None:
-    printed, word = record.get("kpi_level"), record.get("level_word")
+    printed, word = record.get("level"), record.get("level_word")
     level = printed.lower() if printed else _LEVEL_WORDS.get(word or "")
     if level is None and word is None and "kpi_level" not in record.missing:
         scope.add("level_unknown", "kpi_level")
@@ -181,16 +173,8 @@ def evaluation(what: str) -> Label:
         rf"\*\*\*? สยป\. {what} :? (?:ไตรมาสที่)? :? (?:(?P<evaluation_quarter>{DIGIT})(?![^\s:]))? :? "
         r"(?P<evaluation_score>[^\s:]*)$",
         "none",
+        shown="สยป.",
     )
-
-
-def read_evaluation(record: Record, page: Page, scope: Scope) -> float | None:
-    """The score; the quarter is a setting of the portal and goes to the page."""
-    if "evaluation" in record.missing:
-        scope.add("part_missing", "evaluation_score", None, "The page has no line of สยป.")
-    quarter = record.get("evaluation_quarter")
-    page.evaluation_quarter = parse_integer(quarter) if quarter else None
-    return number(record.get("evaluation_score"), scope, "evaluation_score")
 
 
 # --- strategies -------------------------------------------------------------------------------------------------------
@@ -213,8 +197,9 @@ def strategy(*labels: str) -> Label:
 IN_ENGLISH: Final = re.compile(r"(.*\S)\s*:\s*([A-Za-z][\x20-\x7e‘’“”–]*)")
 
 
-def strategy_rows(records: list[Record], scope: Scope, identity: Row) -> list[Row]:
-    """The levels of the city's plan that a page supports, one row each."""
+def strategy_rows(page: Page, records: list[Record], table: str, key: str) -> list[Row]:
+    """The levels of the city's plan that a page supports, one row each; key: the column of the page's code."""
+    scope = Scope(page.findings, table, page.code)
     rows: list[Row] = []
     plan: str | None = None
     above = ""
@@ -230,7 +215,7 @@ def strategy_rows(records: list[Record], scope: Scope, identity: Row) -> list[Ro
         above = code
         rows.append(
             {
-                **identity,
+                key: page.code,
                 "position": position,
                 "level": code.count(".") + 1,
                 "level_label": label,

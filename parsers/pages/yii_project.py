@@ -1,7 +1,7 @@
 """The newer front end's project page: labels and values glued, or in two columns; the only page that prints budgets."""
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from parsers.boilerplate import is_boilerplate
 from parsers.findings import Scope
@@ -9,7 +9,7 @@ from parsers.grammar import DIGIT, Block, Label, Page
 from parsers.pages.shared import KPI_CODE, PROJECT_CODE, without_mark
 from parsers.quarters import QuarterTable
 from parsers.thai import ARABIC_DIGITS
-from parsers.values import BUDDHIST_OFFSET, day, fiscal_year, number, parse_number, percent
+from parsers.values import BUDDHIST_OFFSET, day, fiscal_year, number, parse_number, percent, text
 
 TABLES: Final = ("projects", "project_kpis")
 
@@ -33,6 +33,14 @@ _RECORD: Final = Block(
     Label("targets", "เป้าหมายของโครงการ(?: :)?", "many", required=False),
     repeats=False,
     ordered=False,
+    columns={
+        **dict.fromkeys(("name", "rationale", "objectives", "targets", "policy_id", "branch_id", "kpi_code"), text),
+        **dict.fromkeys(("budget_received_baht", "budget_spent_baht"), number),
+        **dict.fromkeys(("start_date", "finish_date"), day),
+        "fiscal_year_be": fiscal_year,
+        "progress_percent": percent,
+        "agency_name": without_mark,
+    },
 )
 ON_EVERY_PAGE: Final = {item.name: item.shown for item in _RECORD.items if isinstance(item, Label) and item.shown}
 """What has no value is printed too, as not set."""
@@ -50,48 +58,39 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             above.append(found)
         elif line[0].isdigit() or not is_boilerplate(line):
             lines.append(line)
-    (record,), _ = _RECORD.read(lines, page)
-    code = record.get("project_code")
+    _, record = _RECORD.read(lines, page)
+    for name, printed in record.items():
+        if printed and _IS_NOT_SET.fullmatch(printed):
+            record[name] = None
+    code = (record.get("project_code") or "").translate(ARABIC_DIGITS)
     if not code:
         page.leave(line for name in record for line in record.lines(name))
-        if any(_value(record.get(item.name)) for item in _RECORD.items):
+        if any(record.values()):
             page.findings.add("part_missing", message="The record has no code.")
         return
-    page.code = code.translate(ARABIC_DIGITS)
-    scope = Scope(page.findings, "projects", page.code)
-    _RECORD.report_missing(record, scope)
-    values = {item.name: _value(record.get(item.name)) for item in _RECORD.items}
-    project = _project(page, values, scope)
-    page.tables["projects"].append(project)
+    page.code = code
+    scope = Scope(page.findings, "projects", code)
+    columns = _RECORD.row(record, scope)
+    kpi_code, year = columns.pop("kpi_code"), columns["fiscal_year_be"]
+    page.tables["projects"].append(
+        {
+            "project_code": code,
+            "agency_code": code[:8],
+            **columns,
+            "fiscal_year_ce": year - BUDDHIST_OFFSET if year else None,
+            **dict.fromkeys(("evaluation_score", "unit_code", "unit_code_second")),
+        }
+    )
     for found in above:
-        if found[1] and found[1].translate(ARABIC_DIGITS) != page.code:
+        if found[1] and found[1].translate(ARABIC_DIGITS) != code:
             scope.add("code_contradicts", "project_code", found[1])
-        if found[2] and parse_number(found[2]) != project["progress_percent"]:
-            scope.add("progress_printed_twice", "progress_percent", f"{found[2]} | {values['progress_percent'] or ''}")
-    if kpi_code := (values["kpi_code"] or "").translate(ARABIC_DIGITS):
+        if found[2] and parse_number(found[2]) != columns["progress_percent"]:
+            scope.add(
+                "progress_printed_twice", "progress_percent", f"{found[2]} | {record.get('progress_percent') or ''}"
+            )
+    if kpi_code:
         if not re.fullmatch(KPI_CODE, kpi_code):
-            Scope(page.findings, "project_kpis", page.code).add("code_shape", "kpi_code", values["kpi_code"])
+            Scope(page.findings, "project_kpis", code).add("code_shape", "kpi_code", kpi_code)
         no_measures = dict.fromkeys(("name", "unit", "target_value", "achieved_value", "kpi_type", "kpi_level"))
-        page.tables["project_kpis"].append({"project_code": page.code, "kpi_code": kpi_code, **no_measures})
-
-
-def _value(printed: str | None) -> str | None:
-    return None if not printed or _IS_NOT_SET.fullmatch(printed) else printed
-
-
-def _project(page: Page, values: dict[str, str | None], scope: Scope) -> dict[str, Any]:
-    year = fiscal_year(values["fiscal_year_be"], scope, "fiscal_year_be")
-    return {
-        "project_code": page.code,
-        "name": values["name"],
-        "agency_code": page.code[:8],
-        "agency_name": without_mark(values["agency_name"]),
-        "fiscal_year_be": year,
-        "fiscal_year_ce": year - BUDDHIST_OFFSET if year else None,
-        "progress_percent": percent(values["progress_percent"], scope, "progress_percent"),
-        **dict.fromkeys(("evaluation_score", "unit_code", "unit_code_second")),
-        **{column: values[column] for column in ("rationale", "objectives", "targets")},
-        **{column: number(values[column], scope, column) for column in ("budget_received_baht", "budget_spent_baht")},
-        **{column: day(values[column], scope, column) for column in ("start_date", "finish_date")},
-        **{column: values[column] for column in ("policy_id", "branch_id")},
-    }
+        row = {"project_code": code, "kpi_code": kpi_code.translate(ARABIC_DIGITS), **no_measures}
+        page.tables["project_kpis"].append(row)

@@ -3,7 +3,7 @@
 import pytest
 
 from parsers.findings import Findings, Scope
-from parsers.grammar import Block, Label, Page, Section, Text, Value, cut
+from parsers.grammar import Block, Label, Outline, Page, Section, Text, Value
 
 VISITS = Block(
     "visits",
@@ -86,12 +86,12 @@ def test_gaps_and_repeats_in_a_series_are_said() -> None:
     assert [finding["printed"] for finding in page.findings] == ["1, 3"]
 
 
-SECTIONS = (Section("why", "Why"), Section("visits", "Visits", VISITS), Section("end", "End"))
+SECTIONS = Outline(Section("why", "Why"), Section("visits", "Visits", VISITS), Section("end", "End"))
 
 
 def test_a_heading_printed_twice_is_said_where_it_does_not_belong() -> None:
-    page = new_page([])
-    sections = cut(SECTIONS, ["head", "Why", "because", "Why", "because", "Visits", *VISIT, "End"], page)
+    page = new_page(["head", "Why", "because", "Why", "because", "Visits", *VISIT, "End"])
+    sections = SECTIONS.cut(page)
     assert sections.below["why"] == ["because"]
     assert sections.head == ["head", "Why", "because"]
     assert page.text(sections.head) == "head"
@@ -99,11 +99,9 @@ def test_a_heading_printed_twice_is_said_where_it_does_not_belong() -> None:
 
 
 def test_the_heading_is_the_one_with_its_records_below() -> None:
-    page = new_page([])
-    sections = cut(SECTIONS, ["Why", "a", "Visits", *VISIT, "Visits", "b", "End"], page)
+    sections = SECTIONS.cut(new_page(["Why", "a", "Visits", *VISIT, "Visits", "b", "End"]))
     assert sections.below["visits"] == [*VISIT, "Visits", "b"]
 
 
 def test_a_heading_that_is_missing_is_named() -> None:
-    page = new_page([])
-    assert cut(SECTIONS, ["Why", "a", "End"], page).missing == ["Visits"]
+    assert SECTIONS.cut(new_page(["Why", "a", "End"])).missing == ["Visits"]

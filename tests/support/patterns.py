@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from re import _constants, _parser  # type: ignore[attr-defined]  # the only description of an expression there is
 from types import ModuleType
 from typing import Any
@@ -34,6 +35,9 @@ def _inside(value: object, package: str, seen: set[int]) -> Iterator[re.Pattern[
     elif isinstance(value, tuple | list | set | frozenset):
         inner = list(value)
     elif type(value).__module__.startswith(package):
+        for name, member in vars(type(value)).items():
+            if isinstance(member, cached_property):  # compiled when it is first asked for
+                getattr(value, name)
         slots = [slot for base in type(value).__mro__ for slot in getattr(base, "__slots__", ())]
         inner = [*vars(value).values()] if hasattr(value, "__dict__") else []
         inner += [getattr(value, slot, None) for slot in slots]
