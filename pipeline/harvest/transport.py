@@ -1,6 +1,7 @@
-"""The HTTP transport under the client: connections, certificates, headers, and what its errors mean."""
+"""The HTTP transport under the client: connections, certificates, proxy, headers, and what its errors mean."""
 
 import asyncio
+import ipaddress
 import re
 import socket
 import ssl
@@ -8,17 +9,17 @@ from base64 import b64encode
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from importlib.metadata import PackageNotFoundError, version
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 import httpx
 
-from pipeline.errors import PortalError
+from pipeline.errors import PortalError, SettingsError
 from pipeline.harvest.connections import Address, Connection, Header
 from pipeline.harvest.fetched import ErrorKind
-from pipeline.harvest.proxy import proxy_of, without_password
 from pipeline.harvest.rate_limit import SendSlot
+from pipeline.setting_values import is_web_address
 from pipeline.settings import Settings
 
 Origin = tuple[str, str, int]
@@ -177,6 +178,43 @@ def _origin(url: httpx.URL) -> Origin:
     return url.scheme, url.raw_host.decode(), url.port or (443 if url.scheme == "https" else 80)
 
 
+def proxy_of(settings: Settings) -> str | None:
+    """The address of the proxy for the portal; None where it is reached directly. Raises SettingsError."""
+    if settings.proxy == "none":
+        return None
+    parts = urlsplit(settings.portal)
+    if _is_loopback(parts.hostname or ""):
+        return None
+    if settings.proxy:
+        return settings.proxy
+    proxies = getproxies_environment()
+    if proxy_bypass(parts.netloc):
+        return None
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    address = proxy if "://" in proxy else f"http://{proxy}"
+    if not is_web_address(address):
+        raise SettingsError(
+            f"the environment names the proxy {without_password(address)}, which is none that can be used; write an "
+            "address such as http://proxy.example.org:3128 into the setting proxy, or none to go without"
+        )
+    return address
+
+
+def without_password(address: str | None) -> str:
+    """A proxy's address as messages show it."""
+    scheme, _, rest = (address or "").partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def request_headers(settings: Settings) -> tuple[Header, ...]:
     """The headers of every request."""
     accepted = (b"Accept", b"text/html,*/*;q=0.5"), (b"Accept-Encoding", b"gzip, deflate")
@@ -233,7 +271,7 @@ async def leads_inside(url: str) -> bool:
         found = await asyncio.get_running_loop().getaddrinfo(host, None)
     except (OSError, ValueError):
         return False
-    return any(not ip_address(str(address[0]).partition("%")[0]).is_global for *_, address in found)
+    return any(not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_global for *_, address in found)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

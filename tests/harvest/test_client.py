@@ -951,7 +951,7 @@ def test_the_portal_is_asked_through_a_proxy(where: str, tmp_path: Path, monkeyp
 
 
 def test_an_encrypted_portal_is_asked_through_a_tunnel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.harvest.proxy._is_loopback", lambda host: False)
+    monkeypatch.setattr("pipeline.harvest.transport._is_loopback", lambda host: False)
     monkeypatch.setenv("NO_PROXY", "")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(CERTIFICATE)
