@@ -95,7 +95,8 @@ def _take_answer(
     elif live and page.verdict == "suspect" and row["version_verdict"] == "ok" and _stays(row, page, suspect_nights):
         row["outcome"] = "failed"
         rules = sorted({str(finding["rule"]) for finding in page.findings if finding["severity"] == "error"})
-        row["error"] = f"{SET_ASIDE}{', '.join(rules)}): the last whole version stays"
+        why = f"a suspect page ({', '.join(rules)}): the last whole version stays"
+        row["error"] = why
     else:
         _new_version(row, page, harvest_id, live=live)
 
