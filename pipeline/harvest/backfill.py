@@ -58,7 +58,11 @@ def _sentence(error: Exception) -> str:
     errors = getattr(error, "errors", None)
     if errors is None:
         return str(error)
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in errors())
+    sentences = (
+        ": ".join(filter(None, (".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, "))))
+        for one in errors()
+    )
+    return "; ".join(sentences)
 
 
 def _ordinal(number: int) -> str:

@@ -292,6 +292,7 @@ def test_backfill_harvests_several_portals_each_into_its_own_store(
         ('[[harvest]]\nportal = "http://a"', "the 1st [[harvest]] of {file} has no 'data'"),
         ('[[harvest]]\nportal = "http://a"\ndata = "x"\nrat = 1', "rat is no setting (did you mean rate?)"),
         ('[[harvest]]\nportal = "http://a"\ndata = "x"\nsample = "all"', "sample: Input should be a valid integer"),
+        ('[[harvest]]\nportal = "http://a"\ndata = "x"\nsample = 0', "sample should be greater than or equal to 1"),
         (
             '[[harvest]]\nportal = "http://a"\ndata = "x"\n' * 2,
             "the 2nd [[harvest]] of {file} has the store of the 1st",
