@@ -43,6 +43,11 @@ def text(printed: str | None, scope: Scope, column: str) -> str | None:
     return printed or None
 
 
+def without_mark(agency: str | None, scope: Scope, column: str) -> str | None:
+    """Read the name of an agency, without the mark of sub-offices (`** `)."""
+    return (agency or "").lstrip("* ") or None
+
+
 def unless_none(printed: str | None, scope: Scope, column: str) -> str | None:
     """Read a text; the portal's word for "none" is null."""
     return None if printed in NONE_WORDS else printed

@@ -32,7 +32,7 @@ _HEAD: Final = Block(
     shared.evaluation("ประเมินโครงการ"),
     repeats=False,
     columns={
-        "agency_name": shared.without_mark,
+        "agency_name": values.without_mark,
         "fiscal_year_be": values.fiscal_year,
         "progress_percent": values.percent,
         "evaluation_score": values.number,
@@ -127,17 +127,17 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     for column in ("objectives", "targets"):
         project[column] = page.text(texts[column])
     page.tables["projects"].append(project)
-    records, _ = _STRATEGIES.read(below.get("strategies", []), page)
-    page.tables["project_strategies"] = shared.strategy_rows(page, records, "project_strategies", "project_code")
-    records, _ = _REPORTS.read(below.get("reports", []), page)
-    page.tables["progress_reports"] = _report_rows(page, records)
-    records, tail = _STEPS.read(below.get("plan", []), page)
+    strategies, _ = _STRATEGIES.read(below.get("strategies", []), page)
+    reports, _ = _REPORTS.read(below.get("reports", []), page)
+    steps, tail = _STEPS.read(below.get("plan", []), page)
+    kpis, _ = _KPIS.read(below.get("kpis", []), page)
+    page.tables["project_strategies"] = shared.strategy_rows(page, strategies, "project_strategies", "project_code")
+    page.tables["progress_reports"] = _report_rows(page, reports)
     for link in ("link_shown", "link_clicked"):  # their code must be this project's
         if (code := tail.get(f"{link}_code")) and code.translate(ARABIC_DIGITS) != page.code:
             scope.add("code_contradicts", "project_code", code)
-    page.tables["plan_steps"] = _step_rows(page, records)
-    records, _ = _KPIS.read(below.get("kpis", []), page)
-    _read_kpis(page, records, tables)
+    page.tables["plan_steps"] = _step_rows(page, steps)
+    _read_kpis(page, kpis, tables)
     page.leave(below.get("evaluations", ()))
     _check_consistency(page, project)
 
@@ -171,7 +171,8 @@ def _read_head(page: Page, scope: Scope, title: shared.Title) -> Row:
 
 def _read_contact(page: Page, lines: list[str]) -> None:
     own = [line for line in lines if not LABELLED.match(line) or "โทร" in line]
-    page.leave(line for line in lines if line not in own)
+    if foreign := [line for line in lines if line not in own]:
+        page.leave(foreign)
     for line in own[1:]:
         page.findings.add("line_not_understood", printed=line, message="The contact has more than one line.")
     if contact := " ".join(own):

@@ -99,11 +99,6 @@ def _is_above_title(line: str, page: Page, page_titles: Sequence[str]) -> bool:
     return line in page_titles or line in page.headings or (line != ":" and is_boilerplate(line))
 
 
-def without_mark(agency: str | None, scope: Scope, column: str) -> str | None:
-    """Read the name of an agency, without the mark of sub-offices (`** `)."""
-    return (agency or "").lstrip("* ") or None
-
-
 # --- indicators -------------------------------------------------------------------------------------------------------
 
 

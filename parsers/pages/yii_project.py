@@ -6,10 +6,10 @@ from typing import Final
 from parsers.boilerplate import is_boilerplate
 from parsers.findings import Scope
 from parsers.grammar import DIGIT, Block, Label, Page
-from parsers.pages.shared import KPI_CODE, PROJECT_CODE, without_mark
+from parsers.pages.shared import KPI_CODE, PROJECT_CODE
 from parsers.quarters import QuarterTable
 from parsers.thai import ARABIC_DIGITS
-from parsers.values import BUDDHIST_OFFSET, day, fiscal_year, number, parse_number, percent, text
+from parsers.values import BUDDHIST_OFFSET, day, fiscal_year, number, parse_number, percent, text, without_mark
 
 TABLES: Final = ("projects", "project_kpis")
 
