@@ -36,7 +36,7 @@ class Oddities:
     def __init__(self) -> None:
         self._counts: dict[str, Counter[str]] = {"lines": Counter(), "findings": Counter(), "unknown": Counter()}
         self._pages: dict[str, Counter[str]] = {"lines": Counter(), "findings": Counter(), "unknown": Counter()}
-        self._first: dict[tuple[str, str], tuple[str, SpooledPage]] = {}
+        self._first: dict[tuple[str, str], tuple[str, str, str]] = {}  # not the page, which has its bytes
 
     def count(self, page: SpooledPage, unclaimed: str | None) -> None:
         """Count what one page has. unclaimed: lines of its record's bytes, where those came again and were not parsed."""
@@ -50,8 +50,9 @@ class Oddities:
     def _add(self, group: str, found: list[tuple[str, str]], page: SpooledPage) -> None:
         for what, printed in found:
             self._counts[group][what] += 1
-            self._first.setdefault((group, what), (printed, page))
-        self._pages[group].update({what for what, _ in found})
+            self._first.setdefault((group, what), (printed[:_LONGEST], page.page_key, page.url))
+        if found:
+            self._pages[group].update({what for what, _ in found})
 
     def most(self, group: str, begins: str = "") -> list[Oddity]:
         """The most frequent ones of `lines`, `findings` or `unknown`; begins: how they begin"""
@@ -59,9 +60,7 @@ class Oddities:
         ranked = sorted(chosen, key=lambda item: (-item[1], item[0]))[:MOST]
         found = []
         for what, pages in ranked:
-            printed, page = self._first[group, what]
-            place = (printed[:_LONGEST], page.page_key, page.url)
-            found.append(Oddity(what[:_LONGEST], self._counts[group][what], pages, *place))
+            found.append(Oddity(what[:_LONGEST], self._counts[group][what], pages, *self._first[group, what]))
         return found
 
     def total(self, group: str) -> int:
