@@ -30,7 +30,7 @@ LABELLED: Final = re.compile(r"[^\W\d_][^\n:0-9๐-๙]{1,60} :.*")
 """A line like `<label> : <value>`: it is no part of a name, and no value of the label above it."""
 _NUMBERS: Final = re.compile("[0-9๐-๙][0-9๐-๙.,]*(?: ?/ ?[0-9๐-๙][0-9๐-๙.,]*)?$")  # two slashes are a date's
 _EXCERPT: Final = 200  # characters of a value of several lines, in its finding
-_MARK: Final = "\x1d"  # before the lines that a label or a heading begins; it counts as white space
+_MARK: Final = "\x1d"  # before a line that is a heading
 OUT_OF_PLACE: Final = re.compile(
     rf"[^\W\d_][^\n:0-9๐-๙]{{1,60}} :.*|\[.*\]$|:? ?[^\s:]{{2,14}}ที่ {DIGIT}[0-9๐-๙.]* (?:[-–—].*|.*%$)|{_NUMBERS.pattern}"
 )
@@ -188,7 +188,7 @@ class Block:
         """The records in the lines, and what the tail says. Lines that are no part of them are reported to the page."""
         if not page.headings.isdisjoint(lines):
             lines = [f"{_MARK}{line}" if line in page.headings else line for line in lines]
-        text = self._labels.sub(f"\n{_MARK}", "\n".join(("", *lines, "")))
+        text = "\n".join(("", *lines, ""))
         record, end = Record(), len(text)
         records = [] if self.repeats else [record]
         at, pos = (self.tail_at if self.repeats else 0) - 1, 1  # above the first record stands only the tail
@@ -251,15 +251,14 @@ class Block:
         return [blanks(item.pattern) if isinstance(item, Label) else "" for item in self.items]
 
     @cached_property
-    def _label(self) -> str:
-        """The pattern of any label."""
+    def _stop(self) -> str:
+        """The pattern of any label, and of a page's heading."""
         pairs = zip(self.items, self._patterns, strict=True)
-        labels = [pattern for item, pattern in pairs if not isinstance(item, Text | Value)]
-        return _unnamed("|".join((*labels, "(?!)")))
+        return _unnamed("|".join((_MARK, *(pattern for item, pattern in pairs if not isinstance(item, Text | Value)))))
 
     @cached_property
-    def _labels(self) -> re.Pattern[str]:
-        return re.compile(rf"\n(?={self._label})", re.MULTILINE)
+    def _stops(self) -> re.Pattern[str]:
+        return re.compile(rf"\n(?={self._stop})", re.MULTILINE)
 
     @cached_property
     def _parts(self) -> list[str]:
@@ -267,16 +266,19 @@ class Block:
 
     def _part(self, number: int) -> str:
         item, pattern = self.items[number], self._patterns[number]
-        stop = _unnamed("|".join((_MARK, *self._next_values(number))))
+        stop = _unnamed("|".join((self._stop, *self._next_values(number))))
         more = rf"(?:\n(?!{stop})[^\n]*)*"
         name = f"(?P<{item.name}>"
         if isinstance(item, Text):
-            return rf"(?:(?!{stop}):\n)?(?:(?!{stop}|{self._label}|\Z){name}[^\n]*{more})\n)?"
+            return rf"(?::\n)?(?:(?!{stop}|\Z){name}[^\n]*{more})\n)?"
         if item.lines == "none":
             return rf"{_MARK}?(?>{pattern})[ ]*\n?" + ("" if name in pattern else f"{name})")
-        ahead = {"word": f"(?!{_MARK}|{LABELLED.pattern})", "many": f"(?!{stop})"}.get(item.lines, f"{_MARK}?(?=.)")
+        ahead = {"word": f"(?!{self._stop}|{LABELLED.pattern})", "many": f"(?!{stop})"}.get(
+            item.lines, f"{_MARK}?(?=.)"
+        )
         below = {"many": more, "name": rf"(?:\n(?!{stop}|{LABELLED.pattern})[^\n]+)*"}.get(item.lines, "")
-        return rf"{_MARK}?(?>{pattern})[ ]*(?:(?:\n(?!{stop}):(?=\n))?\n{ahead})?{name}[^\n]*{below})\n"
+        colon = f"(?!{stop})" if item.lines == "many" else ""
+        return rf"{_MARK}?(?>{pattern})[ ]*(?:(?:\n{colon}:(?=\n))?\n{ahead})?{name}[^\n]*{below})\n"
 
     def _next_values(self, at: int) -> Iterator[str]:
         """The patterns of the values without a label that may come next."""
@@ -329,11 +331,11 @@ class Block:
     def _pass_over(self, text: str, pos: int, page: Page) -> int:
         """Report a line that is no part of a record, and what stands below a label out of order; returns the next line."""
         end = text.index("\n", pos)
-        if _MARK in text[pos - 1 : pos + 1]:
+        if self._stops.match(text, pos - 1):
             pos += text[pos] == _MARK
             page.stray(text[pos:end])
-            below = text.find(f"\n{_MARK}", end)
-            end = below if below >= 0 else len(text) - 1
+            below = self._stops.search(text, end)
+            end = below.start() if below else len(text) - 1
         page.leave(text[pos:end].split("\n"))
         return end + 1
 
