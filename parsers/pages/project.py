@@ -131,6 +131,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     reports, _ = _REPORTS.read(below.get("reports", []), page)
     steps, tail = _STEPS.read(below.get("plan", []), page)
     kpis, _ = _KPIS.read(below.get("kpis", []), page)
+    page.leave(below.get("evaluations", ()))
     page.tables["project_strategies"] = shared.strategy_rows(page, strategies, "project_strategies", "project_code")
     page.tables["progress_reports"] = _report_rows(page, reports)
     for link in ("link_shown", "link_clicked"):  # their code must be this project's
@@ -138,7 +139,6 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             scope.add("code_contradicts", "project_code", code)
     page.tables["plan_steps"] = _step_rows(page, steps)
     _read_kpis(page, kpis, tables)
-    page.leave(below.get("evaluations", ()))
     _check_consistency(page, project)
 
 
@@ -183,7 +183,8 @@ def _read_contact(page: Page, lines: list[str]) -> None:
 
 def _read_rationale(page: Page, scope: Scope, project: Row, lines: list[str]) -> None:
     _, record = _UNIT_PAIR.read(lines, page)
-    first, second = ((record.get(name) or "").translate(ARABIC_DIGITS) for name in ("unit_code", "unit_code_second"))
+    first = (record.get("unit_code") or "").translate(ARABIC_DIGITS)
+    second = (record.get("unit_code_second") or "").translate(ARABIC_DIGITS)
     if first != second:
         scope.add("unit_codes_differ", "unit_code", f"{first}/{second}")
     project |= {
