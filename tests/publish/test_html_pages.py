@@ -15,7 +15,6 @@ def test_a_compiled_template_is_kept_until_its_source_changes(tmp_path: Path, mo
     (templates.parent / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     invalidate_caches()
-    monkeypatch.setattr(sys, "pycache_prefix", None)
 
     def shown(source: str, *, keep: bool) -> tuple[str, list[bytes]]:
         (templates / "a.jinja").write_text(source, encoding="utf-8")
