@@ -134,7 +134,7 @@ def quarter_rows(table: QuarterTable, whole: Scope, identity: Row) -> list[Row]:
             continue
         rows[quarter_no] = row = {**identity, "quarter": quarter_no}
         for column, cell in zip(_CELLS, cells, strict=True):
-            row[column] = number(cell, scope, column) if cell else None
+            row[column] = number(cell, scope, column)
     if list(rows) != list(range(1, len(rows) + 1)):
         whole.add("series_broken", "quarter", ", ".join(map(str, rows)))
     elif len(rows) < _QUARTERS_OF_A_YEAR:

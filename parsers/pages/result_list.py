@@ -4,7 +4,6 @@ import re
 from typing import Final
 from urllib.parse import unquote_plus, urlsplit
 
-from parsers.boilerplate import is_boilerplate
 from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, Block, Label, Page, Record, Row, Text, Value, blanks
 from parsers.pages.shared import FIRST_LEVELS, KPI_CODE, PROJECT_CODE, QUARTERS
@@ -62,8 +61,7 @@ _LINKED_CODE: Final = re.compile(
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a result list into `page.tables`; without the agency's code or an item there is no record."""
     lines, starts = page.lines, _item_starts(page.lines)
-    above = lines[: starts[0]] if starts else lines
-    _, head = _HEAD.read([line for line in above if not is_boilerplate(line)], page)
+    _, head = _HEAD.read(lines[: starts[0]] if starts else lines, page)
     code = (head.get("agency_code") or "").translate(ARABIC_DIGITS)
     if not code or not starts:
         if starts:

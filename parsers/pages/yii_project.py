@@ -52,12 +52,8 @@ _IS_NOT_SET: Final = re.compile(_NOT_SET.replace(" ", r"\s*"))
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a newer project page into `page.tables`; without a code there is no record, and no row."""
-    above, lines = [], []
-    for line in page.lines:
-        if found := _ABOVE.fullmatch(line):
-            above.append(found)
-        elif line[0].isdigit() or not is_boilerplate(line):
-            lines.append(line)
+    above = {line: found for line in page.lines if (found := _ABOVE.fullmatch(line))}
+    lines = [line for line in page.lines if line not in above and (line[0].isdigit() or not is_boilerplate(line))]
     _, record = _RECORD.read(lines, page)
     for name, printed in record.items():
         if printed and _IS_NOT_SET.fullmatch(printed):
@@ -81,7 +77,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             **dict.fromkeys(("evaluation_score", "unit_code", "unit_code_second")),
         }
     )
-    for found in above:
+    for found in above.values():
         if found[1] and found[1].translate(ARABIC_DIGITS) != code:
             scope.add("code_contradicts", "project_code", found[1])
         if found[2] and parse_number(found[2]) != columns["progress_percent"]:
