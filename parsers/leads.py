@@ -59,15 +59,6 @@ def _of_elements(source: bytes) -> Iterator[str]:
     yield from filter(_AGENCY.fullmatch, map(str.strip, values))
 
 
-def base_address(source: bytes, tree: LexborHTMLParser) -> str | None:
-    """The `<base href>` of a page, as written: its links are relative to that, and that to the page's own address.
-
-    source: what of it is ASCII, in small letters
-    """
-    node = tree.css_first("base[href]") if b"<base" in source else None
-    return (node.attributes.get("href") or "").strip() or None if node is not None else None
-
-
 def _addresses(source: bytes) -> Iterator[bytes]:
     """What reads as the address of a PHP page, with its query where it has one."""
     place = source.find(b".php")

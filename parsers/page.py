@@ -18,7 +18,6 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from parsers.depth import limit_depth
 from parsers.encoding import Decoded, decode
-from parsers.leads import base_address
 from parsers.thai import clean, normalise_spelling
 
 EMPTY_CELL: Final = "␀"
@@ -82,7 +81,7 @@ class PrintedPage(NamedTuple):
 
     lines: the printed lines, cleaned (see `parsers.thai.clean`), never blank; `EMPTY_CELL` where a cell has no text
     record_end: how many of the lines stand above the `<footer>` and `<nav>` that end the page
-    small: what of the source is ASCII, in small letters; base: see `parsers.leads.base_address`
+    small: what of the source is ASCII, in small letters; base: its `<base href>` as written
     """
 
     lines: list[str]
@@ -123,7 +122,7 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
         return PrintedPage(lines, len(lines), [], decoded, small)
     # scripting: as in a browser that runs scripts, what stands in <noscript> is no markup
     tree = LexborHTMLParser(limit_depth(source, small), options=_NO_EVENTS, scripting=True)
-    base = base_address(small, tree)
+    base = _base_address(small, tree)
     root = tree.body
     if root is None:  # a frameset, or nothing
         return PrintedPage([], 0, [], decoded, small, base)
@@ -269,6 +268,15 @@ def _keep_line_breaks(root: LexborNode) -> None:
             seen.add(node.mem_id)
             if node.is_text_node and (lines := (node.text_content or "").splitlines(keepends=True)):
                 node.replace_with("".join(line.rstrip("\r\n") + BREAK * (line[-1] in "\r\n") for line in lines))
+
+
+def _base_address(source: bytes, tree: LexborHTMLParser) -> str | None:
+    """The `<base href>` of a page, as written: its links are relative to that, and that to the page's own address.
+
+    source: what of it is ASCII, in small letters
+    """
+    node = tree.css_first("base[href]") if b"<base" in source else None
+    return (node.attributes.get("href") or "").strip() or None if node is not None else None
 
 
 def _target(attributes: dict[str, str | None]) -> str | None:

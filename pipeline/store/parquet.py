@@ -51,9 +51,8 @@ def version_schemas() -> Mapping[str, pa.Schema]:
 
 def harvest_schemas() -> dict[str, pa.Schema]:
     """The schemas of the files that one harvest adds, but for its changes."""
-    versions, published = version_schemas(), arrow_schemas()
-    runs = {name: published[name].remove_metadata() for name in ("pages", "findings")}
-    return {**versions, **runs, "bodies": BODIES_SCHEMA}
+    facts = arrow_schemas(facts_only=True)
+    return {**version_schemas(), "pages": facts["pages"], "findings": facts["findings"], "bodies": BODIES_SCHEMA}
 
 
 @cache
