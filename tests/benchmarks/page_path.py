@@ -9,7 +9,8 @@ own code does from the start of the harvest until `latest/projects.parquet` is p
 - back: moves into a file that was entered before.
 
 Shown apart: the whole harvest without coroutines that were only resumed, which depends on how often the network made them
-wait; what comes after the head of the page's answer; the same with all of `parsers/` as one file, so that a visit to the
+wait; what comes after the page's request, which leaves out what a harvest does before, such as the reading of robots.txt;
+what comes after the head of its answer; the same with all of `parsers/` as one file, so that a visit to the
 parser is one move; and the moves inside `parsers/`, which are the parser's own affair.
 """
 
@@ -49,7 +50,7 @@ class PathRecorder:
         self._published = False
         self.entered: list[tuple[str, str]] = []
         self.called: list[tuple[str, str]] = []
-        self.answered = 0
+        self.asked = self.answered = 0
         self._suspendable: set[FrameType] = set()
 
     def __enter__(self) -> "PathRecorder":
@@ -69,6 +70,8 @@ class PathRecorder:
             file = code.co_filename.removeprefix(self._prefix)
             if file.startswith(("parsers", "pipeline", "flows")) and file not in _NOT_COUNTED:
                 self.entered.append((file, code.co_qualname))
+                if not self.asked and code.co_name == "exchange" and frame.f_locals["target"] == self._address:
+                    self.asked = len(self.entered) - 1
                 if frame not in self._suspendable:
                     self.called.append((file, code.co_qualname))
                 if code.co_flags & _SUSPENDABLE:
@@ -123,6 +126,7 @@ def main() -> None:
     figures = {
         "whole harvest": recorder.entered,
         "  without resumptions": recorder.called,
+        "from the page's request on": recorder.entered[recorder.asked :],
         "from the answer on": way,
         "  with parsers as one file": [
             ("parsers", name) if file.startswith("parsers") else (file, name) for file, name in way
