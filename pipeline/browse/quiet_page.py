@@ -5,6 +5,7 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser
 
+from parsers.depth import limit_depth
 from parsers.encoding import decode
 
 _RUN_OR_LOADED: Final = "script, link, base, iframe, frame, object, embed, meta[http-equiv], svg image, svg use"
@@ -20,7 +21,7 @@ def quiet_page(body: bytes, content_type: str | None) -> bytes:
     decoded = decode(body, content_type)
     # a browser does not undo what the server misread
     source = body.decode(decoded.encoding, "replace").encode() if decoded.misread_as else decoded.source
-    tree = LexborHTMLParser(source)
+    tree = LexborHTMLParser(limit_depth(source, source.lower()))
     for node in tree.css(_RUN_OR_LOADED):
         node.decompose()
     for node in tree.css("style"):

@@ -1,5 +1,7 @@
 """What a frame shows of a stored page runs nothing and loads nothing, and says all that the page says."""
 
+import time
+
 from pipeline.browse.quiet_page import quiet_page
 
 PAGE = """<!DOCTYPE html><html><head><base href="http://a.example/"><meta http-equiv="refresh" content="0">
@@ -21,7 +23,13 @@ def test_what_runs_or_loads_is_taken_out() -> None:
 def test_any_bytes_are_a_page() -> None:
     assert quiet_page(b"", None) == b"<html><head></head><body></body></html>"
     assert quiet_page(b"\xff\xfe\x00<", None)
+
+
+def test_no_page_takes_long() -> None:
+    began = time.process_time()
     assert quiet_page(b"<div>" * 100_000, None)
+    assert quiet_page(b"<p " + b" ".join(b"a%d=1" % number for number in range(60_000)) + b">", None)
+    assert time.process_time() - began < 5  # lexbor alone takes 28 s
 
 
 def test_what_a_server_misread_is_shown_as_it_came() -> None:
