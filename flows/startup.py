@@ -57,10 +57,8 @@ def import_arrow_without_pandas() -> None:
     if EXTENSION_SUFFIXES[0].endswith("-x86_64-linux-gnu.so"):  # elsewhere pyarrow may lack it, and would complain
         os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
     if "pandas" not in sys.modules:
-        with (
-            hidden("pandas"),
-            hidden("cloudpickle"),
-        ):  # the latter, where it is installed, to pickle what nobody pickles
+        # it asks for cloudpickle, where that is installed, to pickle what nobody here pickles
+        with hidden("pandas"), hidden("cloudpickle"):
             import pyarrow as pa
 
             pa.scalar(0)

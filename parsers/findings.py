@@ -101,7 +101,7 @@ class Findings(list[Finding]):
             Finding(rule=rule, severity=severity, table=table, key=key, column=column, printed=printed, message=text)
         )
 
-    def are_errors(self) -> bool:
+    def has_errors(self) -> bool:
         """Whether one of them says that a part of the page is missing or broken."""
         return any(finding["severity"] == "error" for finding in self)
 

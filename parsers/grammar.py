@@ -329,7 +329,7 @@ class Block:
         return next(filter(None, (one.match(text, pos) for one in ones)), None)
 
     def _pass_over(self, text: str, pos: int, page: Page) -> int:
-        """Report a line that is no part of a record, and what stands below a label out of order; returns the next line."""
+        """Report a line that belongs to no record, and the lines below a label out of order; returns where reading goes on."""
         end = text.index("\n", pos)
         if self._stops.match(text, pos - 1):
             pos += text[pos] == _MARK

@@ -281,7 +281,7 @@ def _base_address(source: bytes, tree: LexborHTMLParser) -> str | None:
 
 def _target(attributes: dict[str, str | None]) -> str | None:
     target = (attributes.get("href") or "").strip()
-    if target[:1] not in "#jJ" or (target[:1] in ("j", "J") and target[:11].lower() != "javascript:"):
+    if target and target[0] != "#" and target[:11].lower() != "javascript:":
         return target
     script = unquote(f"{target} {attributes.get('onclick') or ''}")
     if found := _ADDRESS_IN_SCRIPT.search(script):

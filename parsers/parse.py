@@ -114,7 +114,7 @@ def parse_page(
     if fetched_at:
         _check_not_after(page, fetched_at)
     unclaimed = [line for line in (*page.unclaimed, *below) if not is_boilerplate(line)]
-    return _parsed(printed, kind, "suspect" if findings.are_errors() else "ok", findings, unclaimed, page)
+    return _parsed(printed, kind, "suspect" if findings.has_errors() else "ok", findings, unclaimed, page)
 
 
 def _parsed(
@@ -126,11 +126,18 @@ def _parsed(
     page: Page | None = None,
 ) -> ParsedPage:
     """What is said of a page; without a record there are no tables."""
-    links = [link.target for link in printed.links]
-    quarter, code = (page.evaluation_quarter, page.code) if page else (None, None)
     return ParsedPage(
-        *(kind, verdict, page.tables if page else {}, list(findings), unclaimed, links, printed.decoded.encoding),
-        *(quarter, code, printed.base, printed.decoded.source),
+        kind=kind,
+        verdict=verdict,
+        tables=page.tables if page else {},
+        findings=list(findings),
+        unclaimed=unclaimed,
+        links=[link.target for link in printed.links],
+        encoding=printed.decoded.encoding,
+        evaluation_quarter=page.evaluation_quarter if page else None,
+        code=page.code if page else None,
+        base=printed.base,
+        source=printed.decoded.source,
     )
 
 
@@ -230,7 +237,7 @@ def facts_sha256(tables: dict[str, list[Row]]) -> str:
 
 def _unknown_verdict(printed: PrintedPage, findings: Findings) -> Verdict:
     lines = [line for line in printed.lines if line != EMPTY_CELL]
-    if lines[-1:] == ["<"]:  # a tag's beginning at the very end
+    if lines[-1:] == ["<"]:  # a tag that was cut off at the end of the page
         lines.pop()
     if not lines:
         return unseen_verdict(printed.decoded.source.decode("utf-8", "replace"))
@@ -264,4 +271,4 @@ def _recordless_verdict(declared: PageKind, page: Page, *, has_errors: bool) -> 
         if headings[-1] in lines:
             return "empty"
         page.findings.add("part_missing", message="The page has no title with a code.")
-    return "suspect" if page.findings.are_errors() else "empty"
+    return "suspect" if page.findings.has_errors() else "empty"

@@ -33,8 +33,8 @@ _DEFAULTS: Final = {
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "60",
     "PREFECT_SERVER_SERVICES_REPOSSESSOR_LOOP_SECONDS": "60",
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "60",
-    # seconds; a harvest may begin so much after it was due. After three questions in vain Prefect's runner gives up: at this pace
-    # it outlives a server that is started again (33 s on a busy machine)
+    # seconds; a harvest may begin so much after it was due. After three questions without an answer Prefect's runner gives up;
+    # at this pace it outlives a server that is started again (33 s on a busy machine)
     "PREFECT_RUNNER_POLL_FREQUENCY": "60",
 }
 

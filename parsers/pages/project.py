@@ -217,7 +217,7 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
 
 
 def _leave_foreign_lines(page: Page, report: Record) -> None:
-    """Report as unclaimed what stands below a word for "none", and labels above the line that a note's date leads."""
+    """Report as unclaimed the lines below a word for "none", and labels above the line that begins with a note's date."""
     for name, lines in report.pieces.items():
         if name != "note" and lines[0] in values.NONE_WORDS:
             report[name] = lines[0]

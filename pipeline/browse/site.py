@@ -209,7 +209,10 @@ class Site:
         )
 
     def body(self, sha256: str, *, quiet: bool) -> Answer:
-        """The bytes of a stored page as they were served, or quiet. The answer's headers keep everything in them inert."""
+        """The bytes of a stored page as they were served. The answer's headers keep everything in them inert.
+
+        quiet: without what they run and load; see `quiet_page`
+        """
         about = queries.stored_page(self.index, sha256)
         if about is None:
             return self.not_found()

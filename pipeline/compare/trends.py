@@ -29,7 +29,10 @@ _OF_REWRITE: Final = ("harvest_id", "project_code", "kpi_code", "agency_code", "
 
 
 class Silence(NamedTuple):
-    """A project that stopped reporting: its row among the projects, its last report, until when days are counted, and they"""
+    """A project that stopped reporting.
+
+    row: its place among the projects; until: the day up to which `days` without a report are counted
+    """
 
     row: int
     last_report: datetime | None

@@ -22,8 +22,6 @@ class CircuitBreaker:
 
     A page that came earlier is requested again. If it comes, the portal is well. If not, or before any page has come,
     the whole harvest pauses; after too many pauses it gives up.
-
-    is_open: True while no page may be requested: the portal is being tested, or it is down
     """
 
     def __init__(self, settings: Settings, limiter: Limiter, stats: RequestStats, good_pages: tuple[str, ...]) -> None:
@@ -32,7 +30,6 @@ class CircuitBreaker:
         self._stats = stats
         self._failures = 0
         self._pauses = 0
-        self.is_open = False
         self._down: str | None = None
         self._closed = asyncio.Event()
         self._closed.set()
@@ -43,6 +40,11 @@ class CircuitBreaker:
     def good_pages(self) -> tuple[str, ...]:
         """Addresses of pages that were fetched whole."""
         return tuple(self._good_pages)
+
+    @property
+    def is_open(self) -> bool:
+        """True while no page may be requested: the portal is being tested, or it is down."""
+        return not self._closed.is_set() or self._down is not None
 
     async def wait_until_closed(self) -> None:
         """Wait until pages may be requested. Raises PortalDownError when the portal is down."""
@@ -67,12 +69,10 @@ class CircuitBreaker:
         if self.is_open:  # an earlier failure already has the portal tested
             await self.wait_until_closed()
             return
-        self.is_open = True
         self._closed.clear()
         try:
             await self._test_portal(why, answers)
         finally:
-            self.is_open = self._down is not None
             self._closed.set()
 
     async def _test_portal(self, why: str, answers: Callable[[str], Awaitable[bool]]) -> None:

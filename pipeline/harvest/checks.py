@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Final
 
 from pipeline.harvest.oddities import Oddity
-from pipeline.harvest.page_status import SET_ASIDE, PageRow, is_in_force
+from pipeline.harvest.page_status import PageRow, is_in_force, is_set_aside
 from pipeline.schema.codes import agency_of_page
 from pipeline.settings import Settings
 
@@ -98,7 +98,7 @@ def check_harvest(
     is_first = not in_force
     expected = _promised(pages, requested) if is_first else in_force & requested.keys()
     came = [page for page in pages if page["page_key"] in expected and page["outcome"] != "skipped"]
-    outcomes = Counter(map(itemgetter("outcome"), filterfalse(_is_set_aside, came)))
+    outcomes = Counter(map(itemgetter("outcome"), filterfalse(is_set_aside, came)))
     # an indicator is named by projects whether it has a page or not, and an agency that is met need not have every list
     shown = [page for page in came if not is_first or page["kind"] not in ("kpi", "result_list")]
     gone = sum(page["outcome"] in _GONE for page in shown)
@@ -144,11 +144,6 @@ def _advice(bounds: Sequence[BoundResult]) -> list[str]:
     return [message]
 
 
-def _is_set_aside(page: PageRow) -> bool:
-    """True where a suspect page came, and the last whole version stays in force."""
-    return page["outcome"] == "failed" and str(page["error"]).startswith(SET_ASIDE)
-
-
 def coverage(pages: Iterable[PageRow], expected: Collection[str]) -> list[Coverage]:
     """Coverage by kind and agency.
 
@@ -162,7 +157,7 @@ def coverage(pages: Iterable[PageRow], expected: Collection[str]) -> list[Covera
         outcome = page["outcome"]
         if outcome == "skipped":
             group["skipped"] += 1
-        elif outcome == "failed" and not _is_set_aside(page):
+        elif outcome == "failed" and not is_set_aside(page):
             group["failed"] += 1
         else:
             group["fetched"] += 1

@@ -16,7 +16,7 @@ from pipeline.errors import BmaProgressError, error_text
 from pipeline.harvest.bounded_parser import PARSED_HERE
 from pipeline.harvest.breaker import CircuitBreaker
 from pipeline.harvest.client_state import ClientState, RequestStats
-from pipeline.harvest.connections import Answer, Header, is_whole
+from pipeline.harvest.connections import Answer, Header
 from pipeline.harvest.fetched import ErrorKind, Fetched, NoUsableAnswerError
 from pipeline.harvest.portal import same_portal
 from pipeline.harvest.rate_limit import Limiter, RateLimiter, SendSlot
@@ -45,6 +45,11 @@ _ASCII: Final = bytes(range(33, 127))
 _PAGES_WITHOUT_END: Final = 3  # pages without an end after all tries; then the portal's pages are taken to have none
 
 
+def _is_whole(body: bytes) -> bool:
+    """False for a page that began as a whole document and has no end: it is worth another try."""
+    return b"<html" not in body[:2048].lower() or b"</html" in body[-2048:].lower()
+
+
 class PortalClient:
     """An asynchronous client for one portal; use it as `async with PortalClient(settings, limiter) as client`.
 
@@ -63,7 +68,7 @@ class PortalClient:
         settings: Settings,
         limiter: Path | Limiter,
         *,
-        is_complete: Callable[[bytes], bool] = is_whole,
+        is_complete: Callable[[bytes], bool] = _is_whole,
         judge: Judge = verdict_of,
         state: ClientState | None = None,
     ) -> None:
@@ -202,8 +207,7 @@ class PortalClient:
 
     async def _try_when_allowed(self, url: str, headers: Headers, attempt: int, *, is_page: bool) -> Fetched:
         while True:
-            if self._breaker.is_open:
-                await self._breaker.wait_until_closed()
+            await self._breaker.wait_until_closed()
             async with self._under_way:
                 if not self._breaker.is_open:  # it may have opened while this page waited
                     return await self._try(url, headers, attempt, is_page=is_page)
@@ -312,10 +316,8 @@ class PortalClient:
         if is_page:
             is_complete = self._is_complete if self._ends_matter else None
             body, wire_bytes = await answer.body(self._settings.max_page_bytes, is_complete)
-            has_end = self._is_complete(body)
         else:
             body, wire_bytes = await answer.body(MOST_BYTES, beginning_only=True)
-            has_end = True
         self.stats.wire_bytes += wire_bytes
         return Fetched(
             url=url,
@@ -329,7 +331,6 @@ class PortalClient:
             error=error,
             error_kind=kind,
             not_modified=answer.status == 304 and error is None,
-            has_end=has_end,
             wire_bytes=wire_bytes,
             seconds=asyncio.get_running_loop().time() - sent_at,
         )
@@ -354,7 +355,7 @@ class PortalClient:
         fetched = replace(fetched, verdict=verdict)
         if fetched.verdict == "blocked":
             return replace(fetched, error="a page that keeps us out, under status 200", error_kind="blocked")
-        if fetched.has_end:
+        if self._is_complete(fetched.body):
             self._ends_seen = True
             return fetched
         if not self._ends_matter:

@@ -329,8 +329,3 @@ class Answer:
         left = _LONGEST_REDIRECT_BODY
         while left >= 0 and (piece := await self.connection.piece()):
             left -= len(piece)
-
-
-def is_whole(body: bytes) -> bool:
-    """False for a page that began as a whole document and has no end: it is worth another try."""
-    return b"<html" not in body[:2048].lower() or b"</html" in body[-2048:].lower()

@@ -25,7 +25,6 @@ class Fetched:
     url: as requested; final_url: after redirects; body: the entity's bytes, content encodings undone; sha256: of body, hex
     headers: those worth keeping as evidence, as sent, names in lower case; wire_bytes: length of the body as it travelled
     fetched_at: UTC, when the answer was whole; attempts: tries made, each one request and its redirects
-    has_end: False for a body that began as a whole page and has no end
     error: None, or why there is no usable answer; incomplete: the page's end is missing, its text is kept all the same
     not_modified: the server said that the page has not changed (304); verdict: the parser's, where it was asked
     """
@@ -40,7 +39,6 @@ class Fetched:
     attempts: int
     error: str | None = None
     error_kind: ErrorKind | None = None
-    has_end: bool = True
     incomplete: bool = False
     not_modified: bool = False
     wire_bytes: int = 0

@@ -13,9 +13,7 @@ MISSES_TO_END: Final = 2
 INCOMPLETE_RULES: Final = frozenset(("part_missing", "page_cut_off", "text_lost", "text_misencoded"))
 """Findings of a page that may lack rows, or letters, that it had before: no parser's word makes it replace a whole version."""
 
-SET_ASIDE: Final = "a suspect page ("
-"""How the error of a page begins that is suspect, so that the last whole version stays in force."""
-
+_SET_ASIDE: Final = "a suspect page ("
 _MOST_LINES: Final = 20  # of a page that no rule read, kept in its row: enough to see what is new
 _LONGEST_LINE: Final = 120
 _IDENTITY: Final = ("page_key", "url", "kind", "project_code", "kpi_code")
@@ -30,6 +28,11 @@ _TAKEN_OVER: Final = (
 def is_in_force(row: Mapping[str, Any]) -> bool:
     """True where the page's record was seen and has not ended."""
     return row["version_harvest_id"] is not None and row["ended_at"] is None
+
+
+def is_set_aside(row: Mapping[str, Any]) -> bool:
+    """True where a suspect page came, and the last whole version stays in force."""
+    return row["outcome"] == "failed" and str(row["error"]).startswith(_SET_ASIDE)
 
 
 def next_page_row(

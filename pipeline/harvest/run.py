@@ -128,12 +128,11 @@ class HarvestRun:
         if settings.sweep:
             refs, sweep = planned_sweep(settings, scope, store, known)
             pages += [("sweep", ref) for ref in refs]
-        fingerprint = scope.fingerprint
         run = cls(settings, store, scope, new_harvest_id(store), known, resumed=False, due=due)
         began = run._started_at.isoformat()
         about = {
             "portal": settings.portal,
-            "scope": fingerprint,
+            "scope": scope.fingerprint,
             "begun_at": began,
             "started_at": began,
             "seconds_before": 0.0,
@@ -220,13 +219,12 @@ class HarvestRun:
             return True
         if self.stop_requested:
             return False
-        asks_again = self._ask_again()
         failed, before = self.spool.counts()["failed"], self._failed
         self._failed = failed
         recovers = failed > 0 and failed != before and self._passes <= _MAX_PASSES
         if recovers:
             self.spool.retry_failed()
-        return asks_again or recovers
+        return self._ask_again() or recovers
 
     def _ask_again(self) -> bool:
         """Make the pages of doubtful answers pending, once in a harvest; True where there are some."""
@@ -265,28 +263,22 @@ class HarvestRun:
     async def _fetch_here(self, on_page: Callable[[], None]) -> None:
         upcoming: deque[FetchTask] = deque()
         being_fetched: set[str] = set()
-        may_be_more = True  # False where every page found so far is taken
 
         def next_task() -> FetchTask | None:
-            nonlocal may_be_more
-            if not upcoming and may_be_more:
+            if not upcoming:
                 upcoming.extend(self.next_batch(being_fetched))
-                may_be_more = len(upcoming) == self.settings.batch_size
             if self.stop_requested or not upcoming:
                 return None
             being_fetched.add(upcoming[0].ref.page_key)
             return upcoming.popleft()
 
         def save(page: SpooledPage, found: list[PageRef]) -> None:
-            nonlocal may_be_more
             self.save_page(page, found)
-            may_be_more = may_be_more or bool(found) or self.scope.sample is not None
             being_fetched.discard(page.page_key)
             on_page()
 
         async with self.connect() as client:
             while self.next_pass():
-                may_be_more = True
                 await fetch_pages(next_task, client, self.options, save)
 
     def save_page(self, page: SpooledPage, found: list[PageRef]) -> None:

@@ -20,7 +20,7 @@ from pipeline.publish.extras import import_duckdb
 from pipeline.schema.columns import TABLES, Table, arrow_schema
 from pipeline.schema.relations import RELATIONS
 from pipeline.store.archive import Archive
-from pipeline.store.data_package import write_data_package, write_index
+from pipeline.store.data_package import INDEX, index_of, write_data_package
 from pipeline.store.durable import new_folder
 from pipeline.store.parquet import write_parquet
 from pipeline.store.parquet_files import number_of_rows, opened
@@ -54,7 +54,7 @@ def export_state(
             if form in ("parquet", "csv"):
                 write_data_package(staged, id_, store.portal, form=form)
             if form == "parquet":
-                write_index(staged, id_, store.portal)
+                (staged / INDEX).write_bytes(index_of(staged, id_, store.portal))
     except OSError as error:
         if error.errno is None:  # from Arrow, about a damaged file of the store
             raise damaged_table(error) from None

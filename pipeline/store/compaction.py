@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.errors import StoreDamagedError
 from pipeline.progress import counted
 from pipeline.store.archive import Archive
-from pipeline.store.durable import file_sha256, sync_file, sync_folder
+from pipeline.store.durable import file_sha256, sha256s, sync_file, sync_folder
 from pipeline.store.harvests import ids_in, packs_in
 from pipeline.store.head import write_head
 from pipeline.store.layout import BANGKOK, MANIFEST
@@ -63,7 +63,7 @@ def _check_pack(archive: Archive, staged: Path, folders: list[Path]) -> None:
     """Check that a pack reads back as it was committed, before its folders are deleted."""
     with zipfile.ZipFile(staged) as packed:
         for folder in folders:
-            stated = {name: about["sha256"] for name, about in archive.manifest(folder.name)["files"].items()}
+            stated = sha256s(archive.manifest(folder.name)["files"])
             for name, sha256 in {**stated, MANIFEST: file_sha256(folder / MANIFEST)}.items():
                 if file_sha256(zipfile.Path(packed, f"{folder.name}/{name}")) != sha256:
                     raise StoreDamagedError(f"{folder / name} is not what was committed; run `bma-progress verify`")

@@ -65,19 +65,6 @@ def write_data_package(folder: Path, harvest_id: str, portal: str, *, form: str 
     return file
 
 
-def write_index(
-    folder: Path,
-    harvest_id: str,
-    portal: str,
-    hashes: FileHashes | None = None,
-    rows: Mapping[str, int] | None = None,
-) -> Path:
-    """Write the index beside the tables that lie in a folder; returns its file; see `index_of`."""
-    index = folder / INDEX
-    index.write_bytes(index_of(folder, harvest_id, portal, hashes, rows))
-    return index
-
-
 def index_of(
     folder: Path,
     harvest_id: str,
@@ -87,14 +74,14 @@ def index_of(
 ) -> bytes:
     """What a program needs to fetch the tables of a folder: the portal, the night, each file's rows, bytes and hash.
 
-    hashes, rows: of the folder's files and tables, where whoever wrote them knows; else they are looked up
+    hashes, rows: of its files and tables, if they are known; otherwise they are read from the files
     """
     files = [file for name in TABLES if (file := folder / f"{name}.parquet").is_file()]
     hashes = hashes or sync_and_hash(files)
     rows = rows or numbers_of_rows(files)
     tables = {file.stem: {"file": file.name, "rows": rows[file.stem], **hashes[file.name]} for file in files}
     file = folder / "changes.parquet"
-    changes = {"changes": _nights_of_changes(file) if rows["changes"] else []} if file in files else {}
+    changes = {"changes": _nights_of_changes(file)} if file in files else {}
     night = f"{harvest_day(harvest_id)}"
     content = {"portal": portal, "harvest_id": harvest_id, "night": night, "tables": tables, **changes}
     return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -4,7 +4,7 @@ It also lists all harvests and packs, so that nobody has to open every manifest 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.store.durable import file_sha256, seal, write_durably
@@ -34,17 +34,17 @@ def write_head(
     packed = listed.packs
     if listed is NOT_LISTED and isinstance(stated := read_head(root).get("packs"), dict):
         packed = stated
-    _write(root, portal, newest, published, packs_in(root / "harvests"), {**packed, **(new_packs or {})})
+    _write(root, portal, newest, published, {**packed, **(new_packs or {})})
 
 
 def add_to_head(harvests: Harvests, portal: str, harvest_id: str, manifest_sha256: str, *, published: bool) -> None:
     """Write head.json after the commit of a harvest. published: whether it is published, as its manifest says"""
-    listed, packs = listed_harvests(harvests.root), packs_in(harvests.root / "harvests")
+    listed = listed_harvests(harvests.root)
     if listed is NOT_LISTED:
         write_head(harvests, portal)
     else:
         newest = harvest_id, manifest_sha256
-        _write(harvests.root, portal, newest, {**listed.published, harvest_id: published}, packs, listed.packs)
+        _write(harvests.root, portal, newest, {**listed.published, harvest_id: published}, listed.packs)
 
 
 def _write(
@@ -52,7 +52,6 @@ def _write(
     portal: str,
     newest: tuple[str, str] | None,
     published: Mapping[str, bool],
-    packs: Sequence[Path],
     hashes: Mapping[str, str],
 ) -> None:
     """hashes: of packs, as far as they are known"""
@@ -60,7 +59,7 @@ def _write(
         "harvest_id": newest[0] if newest else None,
         "manifest_sha256": newest[1] if newest else None,
         "harvests": published,
-        "packs": {pack.name: hashes.get(pack.name) or file_sha256(pack) for pack in packs},
+        "packs": {pack.name: hashes.get(pack.name) or file_sha256(pack) for pack in packs_in(root / "harvests")},
         "readme_sha256": hashlib.sha256(README.encode()).hexdigest(),
         "portal": portal,
     }

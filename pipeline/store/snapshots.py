@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pipeline.progress import counted
 from pipeline.schema.columns import schema_version
 from pipeline.store.archive import Archive, has_current_columns
-from pipeline.store.data_package import write_data_package, write_index
+from pipeline.store.data_package import INDEX, index_of, write_data_package
 from pipeline.store.durable import FileHashes, remove, seal, sync_and_hash, write_durably
 from pipeline.store.harvests import ids_in
 from pipeline.store.layout import SNAPSHOT, harvest_day
@@ -77,8 +77,9 @@ def _link_or_copy(source: str, target: str) -> None:
 def finish_snapshot(built: BuiltState, harvest_id: str, portal: str) -> None:
     """Write a snapshot's data package, its index and its own list of hashes, and force them to disk."""
     folder, tables, rows = built
-    about = [write_data_package(folder, harvest_id, portal), write_index(folder, harvest_id, portal, tables, rows)]
-    write_durably(folder / SNAPSHOT, snapshot_document({**tables, **sync_and_hash(about)}, harvest_id))
+    package, index = write_data_package(folder, harvest_id, portal), folder / INDEX
+    index.write_bytes(index_of(folder, harvest_id, portal, tables, rows))
+    write_durably(folder / SNAPSHOT, snapshot_document({**tables, **sync_and_hash([package, index])}, harvest_id))
 
 
 def add_to_snapshot(archive: Archive, harvest_id: str, name: str, content: bytes) -> None:

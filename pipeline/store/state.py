@@ -355,9 +355,7 @@ def changes_of_harvest(file: Folder | None, harvest_id: str) -> pa.Table:
     schema = arrow_schemas()["changes"]
     own = ("harvest_id", "change_no", "harvest_date")
     stored = pa.schema([field.remove_metadata() for field in schema if field.name not in own])
-    rows = read_as(file, stored)
-    if not len(rows):
-        return schema.empty_table()
+    day, rows = harvest_day(harvest_id), read_as(file, stored)
     personal = pc.equal(rows["table"], "contacts")
     for name in ("before", "after"):
         hidden = pc.and_(personal, pc.is_valid(rows[name]))
@@ -365,7 +363,7 @@ def changes_of_harvest(file: Folder | None, harvest_id: str) -> pa.Table:
     about = {
         "harvest_id": pa.repeat(harvest_id, len(rows)),
         "change_no": pa.array(range(1, len(rows) + 1), pa.int32()),
-        "harvest_date": pa.repeat(pa.scalar(harvest_day(harvest_id), pa.date32()), len(rows)),
+        "harvest_date": pa.repeat(pa.scalar(day, pa.date32()), len(rows)),
     }
     columns = [about[field.name].cast(field.type) if field.name in own else rows[field.name] for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
