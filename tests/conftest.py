@@ -1,6 +1,7 @@
 """What all tests share: only loopback sockets, and the folder of saved pages."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,16 @@ for name in list(os.environ):
 def pytest_runtest_setup() -> None:
     """Refuse every socket that does not stay on this machine."""
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def environment_as_before() -> Iterator[None]:
+    """Take back what a test, or code of ours that it ran, has put into the environment of this process."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -251,8 +251,6 @@ def test_a_reason_is_no_argument_of_the_notify_command(tmp_path: Path) -> None:
 
 def test_permissions_of_a_store_and_of_prefects_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PREFECT_HOME", raising=False)
-    for name in ("DO_NOT_TRACK", *[key for key in os.environ if key.startswith(("PREFECT_", "DASK_"))]):
-        monkeypatch.setenv(name, os.environ.get(name, "1"))  # put back afterwards
     before = os.umask(0)
     try:
         data = tmp_path / "made" / "store"
