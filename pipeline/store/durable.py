@@ -142,10 +142,46 @@ def _is_alive(process: int) -> bool:
 
 def remove(path: Path) -> None:
     """Delete a file, a link or a folder with all in it; nothing is done where it is not there."""
-    if path.is_dir() and not path.is_symlink():
+    if _is_folder(path):
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def put_in_place(new: Path, place: Path) -> None:
+    """Give a finished file, link or folder its name in one step; whatever has that name goes, between two reads of it.
+
+    Where the system cannot exchange two folders in one step (it is not Linux, or the disk is another machine's), the name
+    is missing for a moment.
+    """
+    if os.path.lexists(place):
+        _replace(new, place)
+    else:
+        new.rename(place)
+    sync_folder(place.parent)
+
+
+def _replace(new: Path, place: Path) -> None:
+    from pipeline.store.readers import Readers, exchange, rename_over  # ctypes, which only this needs
+
+    with Readers(place) as readers:
+        if not (_is_folder(place) or _is_folder(new)):
+            readers.between(lambda: rename_over(new, place))
+            return
+        former = new.with_name(f"former-{place.name}")
+        remove(former)
+        exchanged: list[bool] = []
+        readers.between(lambda: exchanged.append(exchange(new, place)))
+        if exchanged[0]:
+            new.rename(former)
+        else:
+            place.rename(former)
+            new.rename(place)
+        remove(former)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def file_sha256(file: Folder) -> str:

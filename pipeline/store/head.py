@@ -34,7 +34,9 @@ def write_head(
     packed = listed.packs
     if listed is NOT_LISTED and isinstance(stated := read_head(root).get("packs"), dict):
         packed = stated
-    _write(root, portal, newest, published, {**packed, **(new_packs or {})})
+    hashes = {**packed, **(new_packs or {})}
+    packs = {pack.name: hashes.get(pack.name) or file_sha256(pack) for pack in packs_in(root / "harvests")}
+    _write(root, portal, newest, published, packs)
 
 
 def add_to_head(harvests: Harvests, portal: str, harvest_id: str, manifest_sha256: str, *, published: bool) -> None:
@@ -52,14 +54,13 @@ def _write(
     portal: str,
     newest: tuple[str, str] | None,
     published: Mapping[str, bool],
-    hashes: Mapping[str, str],
+    packs: Mapping[str, str],
 ) -> None:
-    """hashes: of packs, as far as they are known"""
     head = {
         "harvest_id": newest[0] if newest else None,
         "manifest_sha256": newest[1] if newest else None,
         "harvests": published,
-        "packs": {pack.name: hashes.get(pack.name) or file_sha256(pack) for pack in packs_in(root / "harvests")},
+        "packs": packs,
         "readme_sha256": hashlib.sha256(README.encode()).hexdigest(),
         "portal": portal,
     }

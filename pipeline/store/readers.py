@@ -17,8 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from pipeline.store.durable import remove, sync_folder
-
 _OPENED, _CLOSED = 0x20, 0x10  # IN_OPEN, IN_CLOSE_NOWRITE of inotify(7)
 _EVENT: Final = struct.Struct("iIII")  # and then the file's name, of so many bytes as the last number says
 _QUIET: Final = ((0.3, 0.1), (5.0, 0.02), (20.0, 0.01))
@@ -32,45 +30,20 @@ _LAST_LOOK: Final = 0.0005
 """Seconds to look once more: a thread of this process that was about to open a file does so meanwhile."""
 
 
-def put_in_place(new: Path, place: Path) -> None:
-    """Give a finished file, link or folder its name in one step, between two reads of whatever has that name, which goes.
-
-    Where the system cannot exchange two folders in one step (it is not Linux, or the disk is another machine's), the name
-    is missing for a moment.
-    """
-    with Readers(place) as readers:
-        if not (place.is_dir() and not place.is_symlink()) and not (new.is_dir() and not new.is_symlink()):
-            readers.between(lambda: _rename(new, place))
-        elif not os.path.lexists(place):
-            new.rename(place)
-        else:
-            former = new.with_name(f"former-{place.name}")
-            remove(former)
-            exchanged: list[bool] = []
-            readers.between(lambda: exchanged.append(_exchange(new, place)))
-            if exchanged[0]:
-                new.rename(former)
-            else:
-                place.rename(former)
-                new.rename(place)
-            remove(former)
-    sync_folder(place.parent)
-
-
-def _rename(new: Path, place: Path) -> None:
+def rename_over(new: Path, place: Path) -> None:
     """Rename a file or a link over another, and give no other thread of this process a turn just before."""
     if sys.platform != "linux" or ctypes.PyDLL(None).rename(os.fsencode(new), os.fsencode(place)):
         new.replace(place)
 
 
-def _exchange(one: Path, other: Path) -> bool:
+def exchange(one: Path, other: Path) -> bool:
     """Exchange the names of two files or folders in one step; false where the system or the disk has no such step."""
     if sys.platform != "linux":
         return False
     rename = getattr(ctypes.PyDLL(None), "renameat2", None)
-    at_working_folder, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of renameat2(2)
+    at_working_folder, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE of renameat2(2)
     return rename is not None and not rename(
-        at_working_folder, os.fsencode(one), at_working_folder, os.fsencode(other), exchange
+        at_working_folder, os.fsencode(one), at_working_folder, os.fsencode(other), swap
     )
 
 

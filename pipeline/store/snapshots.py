@@ -6,7 +6,7 @@ Only the writer of a store may call what is here: see `pipeline.store.writer`.
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +14,9 @@ from pipeline.progress import counted
 from pipeline.schema.columns import schema_version
 from pipeline.store.archive import Archive, has_current_columns
 from pipeline.store.data_package import INDEX, index_of, write_data_package
-from pipeline.store.durable import FileHashes, remove, seal, sync_and_hash, write_durably
+from pipeline.store.durable import FileHashes, put_in_place, remove, seal, sync_and_hash, write_durably
 from pipeline.store.harvests import ids_in
 from pipeline.store.layout import SNAPSHOT, harvest_day
-from pipeline.store.readers import put_in_place
 from pipeline.store.state import State
 
 
@@ -79,7 +78,7 @@ def finish_snapshot(built: BuiltState, harvest_id: str, portal: str) -> None:
     folder, tables, rows = built
     package, index = write_data_package(folder, harvest_id, portal), folder / INDEX
     index.write_bytes(index_of(folder, harvest_id, portal, tables, rows))
-    write_durably(folder / SNAPSHOT, snapshot_document({**tables, **sync_and_hash([package, index])}, harvest_id))
+    write_durably(folder / SNAPSHOT, snapshot_document([package, index], harvest_id, tables))
 
 
 def add_to_snapshot(archive: Archive, harvest_id: str, name: str, content: bytes) -> None:
@@ -87,13 +86,13 @@ def add_to_snapshot(archive: Archive, harvest_id: str, name: str, content: bytes
     folder = archive.root / "snapshots" / harvest_id
     files = json.loads((folder / SNAPSHOT).read_bytes())["files"]
     write_durably(folder / name, content, archive.root / "tmp")
-    files |= sync_and_hash([folder / name])
-    write_durably(folder / SNAPSHOT, snapshot_document(files, harvest_id), archive.root / "tmp")
+    write_durably(folder / SNAPSHOT, snapshot_document([folder / name], harvest_id, files), archive.root / "tmp")
 
 
-def snapshot_document(files: FileHashes, harvest_id: str) -> bytes:
-    """What `snapshot.json` says of a snapshot's files."""
-    content = {"harvest_id": harvest_id, "schema_version": schema_version(), "files": files}
+def snapshot_document(files: Iterable[Path], harvest_id: str, hashed: FileHashes | None = None) -> bytes:
+    """What `snapshot.json` says of a snapshot's files, which are forced to disk; hashed: those of which that was done before"""
+    hashes = {**(hashed or {}), **sync_and_hash(files)}
+    content = {"harvest_id": harvest_id, "schema_version": schema_version(), "files": hashes}
     return seal(content, "snapshot_sha256")
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from pipeline.errors import StoreDamagedError
 from pipeline.store import data_package
 from pipeline.store.archive import Archive
-from pipeline.store.durable import canonical_json, sync_and_hash
+from pipeline.store.durable import canonical_json
 from pipeline.store.layout import SNAPSHOT
 from pipeline.store.mirror import Mirror, latest_document
 from pipeline.store.snapshots import snapshot_document
@@ -60,9 +60,8 @@ def _as_published(remote: Mirror, harvest_id: str) -> list[Path]:
     older = {data_package.FILE, data_package.INDEX} - known
     if older:
         files = [file for file in files if file.name not in older]
-        (folder / SNAPSHOT).write_bytes(
-            snapshot_document(sync_and_hash(file for file in files if file.name != SNAPSHOT), harvest_id)
-        )
+        listed = [file for file in files if file.name != SNAPSHOT]
+        (folder / SNAPSHOT).write_bytes(snapshot_document(listed, harvest_id))
     return files
 
 

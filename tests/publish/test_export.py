@@ -29,7 +29,7 @@ from pipeline.publish.export import WRITERS, export_state
 from pipeline.publish.sql import Session
 from pipeline.schema.columns import TABLES
 from pipeline.schema.relations import RELATIONS
-from pipeline.store.durable import canonical_json, sync_and_hash
+from pipeline.store.durable import canonical_json
 from pipeline.store.head import write_head
 from pipeline.store.snapshots import snapshot_document
 from pipeline.store.verify import verify_store
@@ -162,7 +162,7 @@ def hostile_store(three_nights: Path, tmp_path_factory: pytest.TempPathFactory) 
     pq.write_table(table, file)
     snapshot, store = file.parent, open_archive(data)
     tables = sorted(file for file in snapshot.iterdir() if file.name != "snapshot.json")
-    (snapshot / "snapshot.json").write_bytes(snapshot_document(sync_and_hash(tables), snapshot.name))
+    (snapshot / "snapshot.json").write_bytes(snapshot_document(tables, snapshot.name))
     # as an older version wrote it: no manifest names the bytes of its snapshot
     manifest = {**store.manifest(snapshot.name), "snapshot": None}
     (data / "harvests" / snapshot.name / "manifest.json").write_bytes(canonical_json(manifest))
@@ -316,7 +316,7 @@ def test_verify_knows_the_package(three_nights: Path, tmp_path: Path) -> None:
     file.write_bytes(whole.replace(b'"path": "kpis.parquet"', b'"path": "../kpis.parquet"'))
     index, about = snapshot / "index.json", snapshot / "snapshot.json"
     index.write_bytes(index.read_bytes().replace(b'"rows": ', b'"rows": 1', 1))
-    about.write_bytes(snapshot_document(sync_and_hash([*snapshot.glob("*.parquet"), file, index]), snapshot.name))
+    about.write_bytes(snapshot_document([*snapshot.glob("*.parquet"), file, index], snapshot.name))
     assert verify_store(data) == []
     assert [problem.what for problem in verify_store(data, deep=True)] == [
         "not the package of the tables beside it",
@@ -325,9 +325,7 @@ def test_verify_knows_the_package(three_nights: Path, tmp_path: Path) -> None:
     file.unlink()
     index.unlink()
     assert [problem.what for problem in verify_store(data)] == ["missing", "missing"]
-    about.write_bytes(
-        snapshot_document(sync_and_hash(snapshot.glob("*.parquet")), snapshot.name)
-    )  # as an older version left it
+    about.write_bytes(snapshot_document(snapshot.glob("*.parquet"), snapshot.name))  # as an older version left it
     assert verify_store(data, deep=True) == []
 
 

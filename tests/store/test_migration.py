@@ -13,7 +13,7 @@ from pipeline.harvest.result import Scope
 from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
 from pipeline.store.archive import Archive
-from pipeline.store.durable import canonical_json, file_sha256, sync_and_hash
+from pipeline.store.durable import canonical_json, file_sha256
 from pipeline.store.head import write_head
 from pipeline.store.snapshots import snapshot_document
 from pipeline.store.verify import verify_store
@@ -48,9 +48,7 @@ def make_older(data: Path) -> None:
             patch.setattr("pipeline.store.snapshots.schema_version", lambda: "older")
             for later in ("datapackage.json", "index.json"):
                 (folder / later).unlink()
-            (folder / "snapshot.json").write_bytes(
-                snapshot_document(sync_and_hash(sorted(folder.glob("*.parquet"))), folder.name)
-            )
+            (folder / "snapshot.json").write_bytes(snapshot_document(sorted(folder.glob("*.parquet")), folder.name))
     (data / "head.json").unlink()
     write_head(Archive(data), Archive(data).portal)
 
