@@ -239,29 +239,57 @@ class PortalClient:
     ) -> Fetched:
         """One request and its redirects."""
         target = url
+        limit = self._settings.max_page_bytes if is_page else MOST_BYTES
+        is_complete = self._is_complete if is_page and self._ends_matter else None
         for _ in range(_MAX_REDIRECTS + 1):
             answer = await self._send(target, headers, deadline)
-            try:
-                location = answer.headers.get("location") if answer.status in _REDIRECTS else None
-                if location or self._cookies:
-                    self._keep_cookies(target, answer)
-                if not location:
-                    sent_at = (deadline.when() or 0.0) - self._settings.page_timeout
-                    return await self._answer(url, target, answer, headers, attempt, sent_at, is_page=is_page)
-                before, target = target, _joined(target, location)
-                if _scheme(before) == "https" and _scheme(target) == "http":
-                    raise NoUsableAnswerError(
-                        "redirect", "redirected from https to http, where anyone in between can alter a page",
-                        answer.status, answer.headers,
-                    )  # fmt: skip
-                if is_page:
-                    self._check_redirect(target, answer.status, answer.headers)
-                else:  # the rules of a robots.txt elsewhere hold for the portal all the same (RFC 9309, 2.3.1.2)
-                    await self._check_way_out(target, answer.status, answer.headers)
-                await answer.skip_body()
-            finally:
-                answer.connection.finish()
-        raise NoUsableAnswerError("redirect", f"more than {_MAX_REDIRECTS} redirects", answer.status, answer.headers)
+            location = answer.headers.get("location") if answer.status in _REDIRECTS else None
+            if location or self._cookies:
+                self._keep_cookies(target, answer)
+            if not location:
+                break
+            target = await self._redirected(target, location, answer, is_page=is_page)
+        else:
+            raise NoUsableAnswerError(
+                "redirect", f"more than {_MAX_REDIRECTS} redirects", answer.status, answer.headers
+            )
+        body, wire_bytes = await answer.body(limit, is_complete, beginning_only=not is_page)
+        self.stats.wire_bytes += wire_bytes
+        error, kind = _status_error(answer.status, conditional=headers != self._headers)
+        sent_at = (deadline.when() or 0.0) - self._settings.page_timeout
+        return Fetched(
+            url=url,
+            final_url=target,
+            status=answer.status,
+            headers=answer.headers,
+            body=body,
+            sha256=hashlib.sha256(body).hexdigest(),
+            fetched_at=datetime.now(UTC),
+            attempts=attempt,
+            error=error,
+            error_kind=kind,
+            not_modified=answer.status == 304 and error is None,
+            wire_bytes=wire_bytes,
+            seconds=asyncio.get_running_loop().time() - sent_at,
+        )
+
+    async def _redirected(self, before: str, location: str, answer: Answer, *, is_page: bool) -> str:
+        """The address that a redirect leads to. Raises NoUsableAnswerError where it is not to be followed."""
+        target = _joined(before, location)
+        try:
+            if _scheme(before) == "https" and _scheme(target) == "http":
+                raise NoUsableAnswerError(
+                    "redirect", "redirected from https to http, where anyone in between can alter a page",
+                    answer.status, answer.headers,
+                )  # fmt: skip
+            if is_page:
+                self._check_redirect(target, answer.status, answer.headers)
+            else:  # the rules of a robots.txt elsewhere hold for the portal all the same (RFC 9309, 2.3.1.2)
+                await self._check_way_out(target, answer.status, answer.headers)
+            await answer.skip_body()
+        finally:
+            answer.connection.finish()
+        return target
 
     def _keep_cookies(self, target: str, answer: Answer) -> None:
         """Keep what an answer sets; of a page that comes without cookies it is not needed, and a session may mix up pages."""
@@ -303,37 +331,6 @@ class PortalClient:
         portal = self._settings.portal
         if not same_portal(target, portal) and await leads_inside(target) and not await leads_inside(portal):
             raise NoUsableAnswerError("redirect", f"redirected into our own network, to {target[:80]}", status, headers)
-
-    async def _answer(
-        self, url: str, target: str, answer: Answer, sent: Headers, attempt: int, sent_at: float, *, is_page: bool
-    ) -> Fetched:
-        """The answer for a page, with its body.
-
-        target: where it came from; sent: the headers of the request; sent_at: when that left, by the loop's clock
-        """
-        is_conditional = any(name in (b"If-None-Match", b"If-Modified-Since") for name, _ in sent)
-        error, kind = _status_error(answer.status, conditional=is_conditional)
-        if is_page:
-            is_complete = self._is_complete if self._ends_matter else None
-            body, wire_bytes = await answer.body(self._settings.max_page_bytes, is_complete)
-        else:
-            body, wire_bytes = await answer.body(MOST_BYTES, beginning_only=True)
-        self.stats.wire_bytes += wire_bytes
-        return Fetched(
-            url=url,
-            final_url=target,
-            status=answer.status,
-            headers=answer.headers,
-            body=body,
-            sha256=hashlib.sha256(body).hexdigest(),
-            fetched_at=datetime.now(UTC),
-            attempts=attempt,
-            error=error,
-            error_kind=kind,
-            not_modified=answer.status == 304 and error is None,
-            wire_bytes=wire_bytes,
-            seconds=asyncio.get_running_loop().time() - sent_at,
-        )
 
     # --- whole and blocked pages ---------------------------------------------------------------------------------------
 

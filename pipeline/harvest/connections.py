@@ -280,7 +280,7 @@ class Answer:
         *,
         beginning_only: bool = False,
     ) -> tuple[bytes, int]:
-        """Read the whole body; returns it decoded, and its length as it travelled.
+        """Read the whole body, the last that is asked of an answer; returns it decoded, and its length as it travelled.
 
         limit: most bytes accepted, decoded; beginning_only: read no further than that, and return what came
         is_complete: True for a body that has its end; asked when the announced length has come; None where it does not matter
@@ -319,6 +319,8 @@ class Answer:
             raise failed("truncated", "the compressed answer is cut off") from None
         except ValueError as unknown:
             raise failed("transport", f"compressed as {unknown}, which was not asked for") from None
+        finally:
+            self.connection.finish()
         body = b"".join(pieces)
         if len(body) > limit and not beginning_only:
             raise failed("too_large", f"larger than {limit:,} bytes")
