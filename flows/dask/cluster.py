@@ -168,7 +168,7 @@ class Cluster:
         """One pass over the pages; what workers keep is collected batch by batch. on_pages: called after each."""
         run = self._run
         if run.client is None:
-            raise RuntimeError("a pass needs the run's client: use `async with run.connect()`")
+            raise RuntimeError("a pass needs the run's client: `HarvestRun.fetch_all` opens it")
         client_state = await run.client.state()
         submitted: dict[asyncio.Task[ClientState], Batch] = {}
         with BatchFiles(run.folder) as files:

@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import filterfalse
-from operator import itemgetter
 from typing import Final
 
 from pipeline.harvest.oddities import Oddity
@@ -15,6 +13,7 @@ from pipeline.settings import Settings
 _SHOWN: Final = ("link", "known")
 """How pages are found that the portal itself says are there."""
 _GONE: Final = ("not_found", "blank")
+_UNANSWERED: Final = ("failed", "blocked")
 _FIRST_GONE_SHARE: Final = (
     0.5  # a portal may lead to records that are no more; more than half of them is a template without data
 )
@@ -98,7 +97,7 @@ def check_harvest(
     is_first = not in_force
     expected = _promised(pages, requested) if is_first else in_force & requested.keys()
     came = [page for page in pages if page["page_key"] in expected and page["outcome"] != "skipped"]
-    outcomes = Counter(map(itemgetter("outcome"), filterfalse(is_set_aside, came)))
+    unanswered = [page for page in came if page["outcome"] in _UNANSWERED and not is_set_aside(page)]
     # an indicator is named by projects whether it has a page or not, and an agency that is met need not have every list
     shown = [page for page in came if not is_first or page["kind"] not in ("kpi", "result_list")]
     gone = sum(page["outcome"] in _GONE for page in shown)
@@ -107,8 +106,8 @@ def check_harvest(
         groups,
         settings,
         expected=len(came) if is_first else len(expected),
-        unanswered=outcomes["failed"] + outcomes["blocked"],
-        changed=outcomes["changed"],
+        unanswered=len(unanswered),
+        changed=sum(page["outcome"] == "changed" for page in came),
         missing=missing,
     )
     share = max(settings.max_gone_share, _FIRST_GONE_SHARE) if is_first else settings.max_gone_share
@@ -119,7 +118,7 @@ def check_harvest(
     failures = [
         {"page_key": page["page_key"], "outcome": page["outcome"], "error": page["error"]}
         for page in pages
-        if page["outcome"] in ("failed", "blocked")
+        if page["outcome"] in _UNANSWERED
     ]
     return Checks(groups, bounds, failures, _advice(bounds) if is_first else [])
 

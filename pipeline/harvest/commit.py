@@ -17,7 +17,7 @@ from pipeline.schema.columns import schema_version
 from pipeline.store.durable import canonical_json, file_sha256, sha256s, sync_and_hash, sync_file, sync_folder
 from pipeline.store.head import add_to_head
 from pipeline.store.layout import FORMAT, MANIFEST
-from pipeline.store.run_files import write_later_sums
+from pipeline.store.run_files import write_later_sums, write_sums
 from pipeline.store.snapshots import BuiltState, publish
 from pipeline.store.stored_pages import page_hashes
 
@@ -27,14 +27,12 @@ def commit(
     *,
     held_back: str | None,
     report: Mapping[str, Any],
-    run_sha256: str | None = None,
     cause: str = "portal",
     due: datetime | None = None,
 ) -> None:
     """Commit a staged harvest with one rename, and publish it unless it is held back.
 
-    held_back: why it must not replace the last one, or None; run_sha256: the hash of the run's own list of hashes
-    due: the time of a schedule that it answers
+    held_back: why it must not replace the last one, or None; due: the time of a schedule that it answers
     """
     store, harvest_id, folder = staged.store, staged.harvest_id, staged.folder
     target = store.root / "harvests" / harvest_id
@@ -42,6 +40,8 @@ def commit(
     if ids and harvest_id <= ids[-1]:
         raise StoreError(f"a harvest {harvest_id} cannot follow {ids[-1]}; check this machine's clock")
     schema, pages = schema_version(), page_hashes(staged.stored)
+    run = store.root / "runs" / harvest_id  # a replay of stored pages has none
+    run_sha256 = write_sums(run) if run.is_dir() else None
     files = sync_and_hash(sorted(folder.iterdir()))
     for name, about in files.items():
         about["rows"] = staged.rows_added[Path(name).stem]

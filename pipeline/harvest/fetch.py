@@ -59,8 +59,7 @@ async def fetch_pages(
     next_task: the next page; None where there is none, or none before another page is saved
     """
     places = asyncio.Semaphore(_PAGES_PER_REQUEST * options.settings.concurrency)
-    saved = asyncio.Event()
-    under_way = 0
+    under_way: set[asyncio.Task[None]] = set()
 
     async def wait_aside(seconds: float) -> None:
         places.release()
@@ -68,23 +67,20 @@ async def fetch_pages(
         await places.acquire()
 
     async def fetch(task: FetchTask) -> None:
-        nonlocal under_way
         save(*await _fetch_page(client, task, options, wait_aside))
-        under_way -= 1
         places.release()
-        saved.set()
 
     try:
         async with asyncio.TaskGroup() as pages:
             while True:
                 await places.acquire()
                 while (task := next_task()) is None and under_way:
-                    saved.clear()
-                    await saved.wait()
+                    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
                 if task is None:
                     return
-                under_way += 1
-                pages.create_task(fetch(task))
+                page = pages.create_task(fetch(task))
+                under_way.add(page)
+                page.add_done_callback(under_way.discard)
     except BaseExceptionGroup as group:
         raise _first_error(group) from None
 

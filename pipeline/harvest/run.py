@@ -4,8 +4,8 @@ import asyncio
 import shutil
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final, Protocol
@@ -219,12 +219,13 @@ class HarvestRun:
             return True
         if self.stop_requested:
             return False
+        asks_again = self._ask_again()
         failed, before = self.spool.counts()["failed"], self._failed
         self._failed = failed
         recovers = failed > 0 and failed != before and self._passes <= _MAX_PASSES
         if recovers:
             self.spool.retry_failed()
-        return self._ask_again() or recovers
+        return asks_again or recovers
 
     def _ask_again(self) -> bool:
         """Make the pages of doubtful answers pending, once in a harvest; True where there are some."""
@@ -256,7 +257,7 @@ class HarvestRun:
                 await fetching
 
     async def _fetch_elsewhere(self, workers: "RemoteWorkers", on_page: Callable[[], None]) -> None:
-        async with self.connect(workers.limiter):
+        async with PortalClient(self.settings, workers.limiter) as self.client:
             while self.next_pass():
                 await workers.fetch(on_page)
 
@@ -277,9 +278,10 @@ class HarvestRun:
             being_fetched.discard(page.page_key)
             on_page()
 
-        async with self.connect() as client:
+        async with PortalClient(self.settings, self.folder / RATE_FILE) as self.client:
             while self.next_pass():
-                await fetch_pages(next_task, client, self.options, save)
+                await fetch_pages(next_task, self.client, self.options, save)
+            self.spool.commit()
 
     def save_page(self, page: SpooledPage, found: list[PageRef]) -> None:
         """Save one page and the pages its links lead to."""
@@ -341,16 +343,6 @@ class HarvestRun:
             return FetchTask(ref, try_older=try_older, given_up=given_up)
         return FetchTask(ref, known["etag"], known["last_modified"], known["record_sha256"], try_older, given_up)
 
-    @asynccontextmanager
-    async def connect(self, limiter: Limiter | None = None) -> AsyncIterator[PortalClient]:
-        """Open the client that fetches all batches of the harvest, and close it at the end.
-
-        limiter: shared with other machines, where they send requests too
-        """
-        async with PortalClient(self.settings, limiter or self.folder / RATE_FILE) as self.client:
-            yield self.client
-        self.spool.commit()
-
     # --- committing ---------------------------------------------------------------------------------------------------
 
     def finish(self, held_back: str | None = None) -> HarvestResult:
@@ -378,8 +370,8 @@ class HarvestRun:
         result = self._check(staged, sources, sweep, held_back)
         self.log("checked", published=result.published, held_back=result.held_back)
         # before the commit: no kill leaves a harvest without its report
-        sha256 = write_report(self.folder, result, self.settings.portal)
-        commit(staged, held_back=result.held_back, report=result.summary(), run_sha256=sha256, due=self.due)
+        write_report(self.folder, result, self.settings.portal)
+        commit(staged, held_back=result.held_back, report=result.summary(), due=self.due)
         self.store.prune_snapshots(self.settings.keep_snapshots)
         self.store.prune_runs(self.settings.keep_logs, self.settings.keep_reports)
         self.close()

@@ -9,17 +9,15 @@ from pipeline.harvest.oddities import Oddity
 from pipeline.harvest.result import HarvestResult
 from pipeline.plain_text import printable
 from pipeline.store.durable import canonical_json, write_durably
-from pipeline.store.run_files import write_sums
 
 _COLUMNS: Final = ("expected", "fetched", "ok", "suspect", "blocked", "empty", "not_found", "failed", "skipped")
 
 
-def write_report(folder: Path, result: HarvestResult, portal: str) -> str:
-    """Write the report of a run into its folder, and the hashes of the run's files; returns the hash of those."""
+def write_report(folder: Path, result: HarvestResult, portal: str) -> None:
+    """Write the report of a run into its folder."""
     text = report_text(result, portal)
     write_durably(folder / "report.json", canonical_json(asdict(result)))
     write_durably(folder / "report.txt", text.encode())
-    return write_sums(folder)
 
 
 def report_text(result: HarvestResult, portal: str) -> str:
