@@ -4,13 +4,16 @@ import gc
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.machinery import EXTENSION_SUFFIXES
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
+
+_M_TRIM_THRESHOLD: Final = -1  # of malloc.h
+_M_MMAP_THRESHOLD: Final = -3
 
 
 class _Hidden:
@@ -46,6 +49,20 @@ def collect_garbage_rarely() -> None:
     harvest with its start a twelfth of the CPU. Memory without cycles is freed at once as ever.
     """
     gc.set_threshold(50_000, 20, 20)
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep up to 16 MiB of freed memory for the next page, not give it back to the system after each.
+
+    The tree of a page takes some 200 KiB. To fetch them from the system anew for each page was a third of a harvest's time
+    in the kernel: 164,000 page faults for 2,500 pages, 58,000 so. The most memory that a harvest takes stays the same.
+    """
+    import ctypes
+
+    with suppress(AttributeError, OSError, TypeError):  # another C library, which has no such setting
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_TRIM_THRESHOLD, 16 << 20)
+        mallopt(_M_MMAP_THRESHOLD, 4 << 20)
 
 
 def import_arrow_without_pandas() -> None:

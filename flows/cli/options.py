@@ -97,8 +97,9 @@ class _StorePlace(_Place):
 
 def _prepare(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
     """Prepare for a command that reads tables; it is none where only its help is asked for."""
-    from flows.startup import import_arrow_without_pandas
+    from flows.startup import import_arrow_without_pandas, keep_freed_memory
 
+    keep_freed_memory()
     import_arrow_without_pandas()
     return value
 

@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS frontier (
     url TEXT NOT NULL, source TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending'
 );
 CREATE INDEX IF NOT EXISTS frontier_state ON frontier (state, number);
-CREATE TABLE IF NOT EXISTS pages (page_key TEXT PRIMARY KEY, about TEXT NOT NULL, body BLOB, parsed BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pages (page_key TEXT PRIMARY KEY, about TEXT NOT NULL, body BLOB, parsed BLOB);
 """
 
 COMMIT_INTERVAL: Final = 0.1

@@ -110,6 +110,25 @@ print("pool", sys.modules["pyarrow"].default_memory_pool().backend_name)
     assert pool == "pool jemalloc" or platform.machine() != "x86_64" or sys.platform != "linux"
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the setting")
+def test_the_memory_of_a_page_is_kept_for_the_next_one() -> None:
+    code = """
+import pathlib, resource, sys
+from flows.startup import keep_freed_memory
+from parsers import parse_page
+if "keep" in sys.argv:
+    keep_freed_memory()
+body = pathlib.Path("fixtures_html/24000000-2964.html").read_bytes()
+faults = [parse_page(body) and resource.getrusage(resource.RUSAGE_SELF).ru_minflt for _ in range(60)]
+print(faults[-1] - faults[9])
+"""
+    usual, kept = (
+        int(subprocess.run([sys.executable, "-c", code, *more], capture_output=True, check=True).stdout)
+        for more in ((), ("keep",))
+    )
+    assert kept < usual / 4
+
+
 def test_long_work_shows_how_far_it_is_and_quiet_says_nothing(
     three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
