@@ -665,7 +665,9 @@ def arrow_schemas(*, facts_only: bool = False) -> Mapping[str, pa.Schema]:
     facts_only: leave the lineage columns out, and what only pandas reads: the schemas of the small files of a harvest,
     where each kilobyte of it would be there in every harvest
     """
-    return {name: _arrow_schema(table, facts_only=facts_only) for name, table in TABLES.items()}
+    if facts_only:
+        return {name: _facts_of(TABLES[name], schema) for name, schema in arrow_schemas().items()}
+    return {name: _arrow_schema(table) for name, table in TABLES.items()}
 
 
 def arrow_schema(table: str, *, facts_only: bool = False) -> pa.Schema:
@@ -673,9 +675,12 @@ def arrow_schema(table: str, *, facts_only: bool = False) -> pa.Schema:
     return arrow_schemas(facts_only=True)[table] if facts_only else arrow_schemas()[table]
 
 
-def _arrow_schema(table: Table, *, facts_only: bool) -> pa.Schema:
+def _facts_of(table: Table, schema: pa.Schema) -> pa.Schema:
     added = ("lineage",) if table.name in DERIVED_TABLES else ("lineage", "derived")
-    columns = [column for column in table.columns if not (facts_only and column.origin in added)]
+    return pa.schema([schema.field(column.name) for column in table.columns if column.origin not in added])
+
+
+def _arrow_schema(table: Table) -> pa.Schema:
     fields = [
         pa.field(
             column.name,
@@ -692,10 +697,8 @@ def _arrow_schema(table: Table, *, facts_only: bool) -> pa.Schema:
                 if value
             },
         )
-        for column in columns
+        for column in table.columns
     ]
-    if facts_only:
-        return pa.schema(fields)
     pandas = {
         "index_columns": [],
         "column_indexes": [],
@@ -707,7 +710,7 @@ def _arrow_schema(table: Table, *, facts_only: bool) -> pa.Schema:
                 "numpy_type": _PANDAS[column.type][1],
                 "metadata": {"timezone": "UTC"} if column.type == "instant" else None,
             }
-            for column in columns
+            for column in table.columns
         ],
         "creator": {"library": "pyarrow", "version": "0"},
         "pandas_version": "3",
