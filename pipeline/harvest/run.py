@@ -250,7 +250,8 @@ class HarvestRun:
         try:
             while not fetching.done() and not self.stop_requested:
                 await asyncio.wait({fetching}, timeout=_STOP_CHECK)
-            await asyncio.wait({fetching}, timeout=_STOP_GRACE if self.stop_requested else None)
+            if not fetching.done():
+                await asyncio.wait({fetching}, timeout=_STOP_GRACE)
         finally:
             fetching.cancel()  # it may be waiting for a portal that is down, or that asked for a long pause
             with suppress(asyncio.CancelledError):
