@@ -87,7 +87,6 @@ class HarvestRun:
         self.options = FetchOptions(settings, not scope.pages, scope.agencies)
         self.client: PortalClient | None = None
         self._started = time.monotonic()
-        self._started_at = datetime.now(UTC)
         self._seconds_before = 0.0
         self._passes = 0
         self._failed: int | None = None
@@ -128,8 +127,7 @@ class HarvestRun:
         if settings.sweep:
             refs, sweep = planned_sweep(settings, scope, store, known)
             pages += [("sweep", ref) for ref in refs]
-        run = cls(settings, store, scope, new_harvest_id(store), known, resumed=False, due=due)
-        began = run._started_at.isoformat()
+        began = datetime.now(UTC).isoformat()
         about = {
             "portal": settings.portal,
             "scope": scope.fingerprint,
@@ -139,6 +137,7 @@ class HarvestRun:
             "sweep": sweep,
             "due": due.isoformat() if due else None,
         }
+        run = cls(settings, store, scope, new_harvest_id(store), known, resumed=False, due=due)
         pending = run.spool.begin(pages, about)
         run.log("begun", portal=settings.portal, pending=pending)
         return run
@@ -178,8 +177,11 @@ class HarvestRun:
             self.counts[page.result] += 1
             last = max(last, page.fetched_at)
         self._seconds_before = float(meta.get("seconds_before", 0.0)) + (last - started).total_seconds()
-        self.spool.set_meta(started_at=self._started_at.isoformat(), seconds_before=self._seconds_before)
-        self.spool.set_meta(due=self.due.isoformat() if self.due else None)
+        self.spool.set_meta(
+            started_at=datetime.now(UTC).isoformat(),
+            seconds_before=self._seconds_before,
+            due=self.due.isoformat() if self.due else None,
+        )
         self.collect()
 
     # --- fetching -----------------------------------------------------------------------------------------------------
