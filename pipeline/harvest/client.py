@@ -239,8 +239,6 @@ class PortalClient:
     ) -> Fetched:
         """One request and its redirects."""
         target = url
-        limit = self._settings.max_page_bytes if is_page else MOST_BYTES
-        is_complete = self._is_complete if is_page and self._ends_matter else None
         for _ in range(_MAX_REDIRECTS + 1):
             answer = await self._send(target, headers, deadline)
             location = answer.headers.get("location") if answer.status in _REDIRECTS else None
@@ -253,8 +251,12 @@ class PortalClient:
             raise NoUsableAnswerError(
                 "redirect", f"more than {_MAX_REDIRECTS} redirects", answer.status, answer.headers
             )
-        body, wire_bytes = await answer.body(limit, is_complete, beginning_only=not is_page)
+        limit = self._settings.max_page_bytes if is_page else MOST_BYTES
+        body, wire_bytes = await answer.body(limit, beginning_only=not is_page)
         self.stats.wire_bytes += wire_bytes
+        incomplete = is_page and answer.status in _PAGE_STATUSES and not self._is_complete(body)
+        if incomplete and self._ends_matter:
+            answer.connection.close()  # where the server miscounts, the rest would be read as the next answer
         error, kind = _status_error(answer.status, conditional=headers != self._headers)
         sent_at = (deadline.when() or 0.0) - self._settings.page_timeout
         return Fetched(
@@ -268,6 +270,7 @@ class PortalClient:
             attempts=attempt,
             error=error,
             error_kind=kind,
+            incomplete=incomplete,
             not_modified=answer.status == 304 and error is None,
             wire_bytes=wire_bytes,
             seconds=asyncio.get_running_loop().time() - sent_at,
@@ -340,7 +343,7 @@ class PortalClient:
         return self._ends_seen or self._ends_missed < _PAGES_WITHOUT_END
 
     async def _checked(self, fetched: Fetched, judge: Judge | None) -> Fetched:
-        """Mark a page of status 200 with its verdict, and as incomplete where it is."""
+        """Mark a page of status 200 with its verdict, and as complete where this portal's pages have no end."""
         if judge is None or fetched.status not in _PAGE_STATUSES or fetched.error is not None:
             return fetched
         if not fetched.body:
@@ -352,13 +355,13 @@ class PortalClient:
         fetched = replace(fetched, verdict=verdict)
         if fetched.verdict == "blocked":
             return replace(fetched, error="a page that keeps us out, under status 200", error_kind="blocked")
-        if self._is_complete(fetched.body):
+        if not fetched.incomplete:
             self._ends_seen = True
-            return fetched
-        if not self._ends_matter:
-            return fetched
-        self._ends_missed += fetched.attempts > self._settings.retries
-        return replace(fetched, incomplete=True)
+        elif self._ends_matter:
+            self._ends_missed += fetched.attempts > self._settings.retries
+        else:
+            fetched = replace(fetched, incomplete=False)
+        return fetched
 
     # --- robots.txt ---------------------------------------------------------------------------------------------------
 

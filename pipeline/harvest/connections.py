@@ -8,7 +8,7 @@ import asyncio
 import re
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
@@ -273,28 +273,18 @@ class Answer:
     raw_headers: Sequence[Header]
     connection: Connection
 
-    async def body(
-        self,
-        limit: int,
-        is_complete: Callable[[bytes], bool] | None = None,
-        *,
-        beginning_only: bool = False,
-    ) -> tuple[bytes, int]:
+    async def body(self, limit: int, *, beginning_only: bool = False) -> tuple[bytes, int]:
         """Read the whole body, the last that is asked of an answer; returns it decoded, and its length as it travelled.
 
         limit: most bytes accepted, decoded; beginning_only: read no further than that, and return what came
-        is_complete: True for a body that has its end; asked when the announced length has come; None where it does not matter
         Raises NoUsableAnswerError.
         """
 
         def failed(kind: Literal["transport", "truncated", "too_large"], text: str) -> NoUsableAnswerError:
             return NoUsableAnswerError(kind, text, self.status, self.headers)
 
-        headers = self.headers
-        coding = headers.get("content-encoding")
+        coding = self.headers.get("content-encoding")
         decoder = decoder_of(coding, limit) if coding else None
-        # where the server miscounts, the rest of a page would be read as the answer to the next request
-        announced = int(headers["content-length"]) if self.status == 200 and "content-length" in headers else -1
         pieces: list[bytes] = []
         wire = size = 0
         try:
@@ -307,10 +297,6 @@ class Answer:
                     if beginning_only:
                         return b"".join(pieces), wire
                     raise failed("too_large", f"larger than {limit:,} bytes")
-                if wire == announced and decoder is None:
-                    pieces = [b"".join(pieces)]
-                    if is_complete and not is_complete(pieces[0]):
-                        break  # the rest may follow; left unread, it closes its connection
             if decoder and wire:
                 pieces.append(decoder.finish())
         except zlib.error:
