@@ -94,7 +94,7 @@ def _drain() -> None:
 async def _follow(messages: "queue.SimpleQueue[Message | None]") -> None:
     from flows.backfill import backfill
     from flows.harvest import Events, follow, harvest
-    from flows.prefect_.notifications import secret_of
+    from flows.prefect_.secret_blocks import secret_of
 
     flows: dict[str, Any] = {"harvest": harvest, "backfill": backfill}
     while (opened := await asyncio.to_thread(messages.get)) is not None:

@@ -23,7 +23,7 @@ from flows.events import BatchBegun, BatchDone, Begun, CommitBegun, Ended, Event
 from flows.journal import journal_line, write_journal
 from flows.prefect_.artifacts import Progress, publish_artifacts
 from flows.prefect_.flow_runs import due_time, harvest_since_due, show_begun
-from flows.prefect_.notifications import with_secrets
+from flows.prefect_.secret_blocks import with_secrets
 from flows.run_control import HarvestOutcome, RunControl
 from pipeline.errors import BmaProgressError, error_text
 from pipeline.harvest.request import HarvestRequest

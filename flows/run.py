@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from flows.events import Listener
 from flows.execute import execute_harvests
 from flows.prefect_.errors import require_prefect
-from flows.progress import TerminalControl
-from flows.reporter import PrefectReporter
+from flows.prefect_.reporter import PrefectReporter
 from flows.run_control import HarvestOutcome
+from flows.terminal_control import TerminalControl
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.result import HarvestResult
@@ -21,7 +21,7 @@ from pipeline.store.lock import check_free
 from pipeline.store.writer import create_store
 
 if TYPE_CHECKING:
-    from flows.replay import Findings
+    from flows.dask.replay import Findings
 
 
 class HarvestRunner:
@@ -83,7 +83,7 @@ def harvest_runner(settings: list[Settings]) -> Iterator[HarvestRunner]:
 def run_replay(store: Path | str, since: str | None, settings: Settings) -> "Findings":
     """What today's parser reads differently, by the workers of a Dask cluster; store: folder or address."""
     try:
-        from flows.replay import replay
+        from flows.dask.replay import replay
     except ImportError:
         raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
     place = store if isinstance(store, str) and "://" in store else Path(store).resolve()  # workers have other folders

@@ -10,7 +10,7 @@ from uuid import UUID
 from flows.notifications import notify_changes, notify_killed, notify_late
 from flows.prefect_.errors import PrefectFailedError
 from flows.prefect_.flow_runs import begin_harvest, drop_overdue
-from flows.prefect_.notifications import with_secrets
+from flows.prefect_.secret_blocks import with_secrets
 from flows.systemd import notify_systemd
 from pipeline.errors import BmaProgressError, first_line
 from pipeline.harvest.due import answered_until

@@ -1,1 +1,1 @@
-"""Batches of a harvest on a Dask cluster."""
+"""Batches of a harvest, and the replay of stored pages, on a Dask cluster."""

@@ -1,4 +1,4 @@
-"""Replay on a Dask cluster. Import it only where that is wanted; it needs the extra `dask`."""
+"""Replay of stored pages on a Dask cluster. Import it only where that is wanted; it needs the extra `dask`."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
