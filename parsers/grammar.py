@@ -192,11 +192,11 @@ class Block:
         record, end = Record(), len(text)
         records = [] if self.repeats else [record]
         at, pos = (self.tail_at if self.repeats else 0) - 1, 1  # above the first record stands only the tail
-        match, names = self._record if self.repeats else (None, ())
+        match = self._record.match if self.repeats else None
         while pos < end:
             found = match(text, pos) if match else None
             if found and (self.last_required <= at < self.tail_at or self._may_begin(record, at, found)):
-                record = Record(zip(names, found.groups(), strict=True))
+                record = Record(found.groupdict())
                 records.append(record)
             elif (found := self._further(record, at, text, pos)) and found.end() > pos:
                 further = found.groupdict()
@@ -227,10 +227,7 @@ class Block:
             for name in record.missing:
                 if shown := self.required[name].shown:
                     scope.add("part_missing", name, shown, f"The record has no {shown}.")
-            row: Row = {}
-            for column, read in self.columns.items():
-                row[column] = read(record.get(column), scope, column)
-            rows.append(row)
+            rows.append({column: read(record.get(column), scope, column) for column, read in self.columns.items()})
         return rows
 
     def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
@@ -297,10 +294,9 @@ class Block:
         return near + far
 
     @cached_property
-    def _record(self) -> tuple[Callable[[str, int], re.Match[str] | None], tuple[str, ...]]:
-        """How a whole record is matched, and the names of the groups, all of which have one."""
-        expression = re.compile(self._parts[0] + self._sequence(1), re.MULTILINE)
-        return expression.match, tuple(expression.groupindex)
+    def _record(self) -> re.Pattern[str]:
+        """A whole record."""
+        return re.compile(self._parts[0] + self._sequence(1), re.MULTILINE)
 
     @cache  # noqa: B019 - one expression an item, of blocks that are declared once
     def _rest(self, at: int) -> re.Pattern[str]:
@@ -410,16 +406,15 @@ class Outline(tuple[Section, ...]):
         Where a heading stands more than once, the order of headings and what its section begins with decide; the others are
         reported where they stand. A heading that stands nowhere alone may have the first line of its text behind it.
         """
-        page.headings, lines = self.headings, page.lines
+        page.headings, lines, sections = self.headings, page.lines, list(self)
         places = list(compress(count(), map(self.number_of.__contains__, lines)))
-        if [lines[place] for place in places] == list(self.number_of):
-            starts = list(zip(places, self, strict=True))
-        else:
+        if [lines[place] for place in places] != list(self.number_of):
             lines, chosen = self._places(lines, page)
-            starts = sorted((place, self[number]) for number, place in chosen.items())
-        bounds = [*(place for place, _ in starts), len(lines)]
+            places = sorted(chosen.values())
+            sections = [self[number] for number in sorted(chosen, key=chosen.__getitem__)]
+        bounds = [*places, len(lines)]
         below: dict[str, list[str]] = {}
-        for (place, section), end in zip(starts, bounds[1:], strict=True):
+        for section, place, end in zip(sections, places, bounds[1:], strict=True):
             glued = lines[place].removeprefix(section.heading).lstrip(" :")
             below[section.key] = [*([glued] if glued else []), *lines[place + 1 : end]]
         missing = [section.heading for section in self if section.key not in below]

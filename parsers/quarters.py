@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import compress, count, repeat, takewhile
-from operator import eq, itemgetter
+from operator import eq
 from typing import Final
 
 from parsers.findings import Scope
@@ -65,7 +65,7 @@ def take_tables(lines: list[str], twice: list[str]) -> tuple[list[str], list[int
     kept: list[str] = []
     numbers: list[int] = []
     place = 0
-    for start in compress(count(), map(str.startswith, lines, repeat(_FIRST))):
+    for start in [place for place, line in enumerate(lines) if _FIRST in line and line.startswith(_FIRST)]:
         header = _HEADER.match("\n".join(lines[start : start + _HEADER_LINES])) if start >= place else None
         if header:
             kept += [*lines[place:start], f"␁{len(tables)}"]
@@ -144,12 +144,13 @@ def quarter_rows(table: QuarterTable, whole: Scope, identity: Row) -> list[Row]:
 
 def join_narratives(quarters: list[Row], narratives: Mapping[int, str | None], identity: Row) -> list[Row]:
     """The quarters' rows with their narratives; a quarter that has only a narrative gets a row too."""
-    for row in quarters:
-        row["narrative"] = narratives.get(row["quarter"])
-    without_row = {quarter for quarter, text in narratives.items() if text} - {row["quarter"] for row in quarters}
-    only = {**identity, **dict.fromkeys(_CELLS)}
-    rows = quarters + [{**only, "quarter": quarter, "narrative": narratives[quarter]} for quarter in without_row]
-    return sorted(rows, key=itemgetter("quarter"))
+    rows = {row["quarter"]: row for row in quarters}
+    for quarter, text in narratives.items():
+        if text and quarter not in rows:
+            rows[quarter] = {**identity, **dict.fromkeys(_CELLS), "quarter": quarter}
+    for quarter, row in rows.items():
+        row["narrative"] = narratives.get(quarter)
+    return [rows[quarter] for quarter in sorted(rows)]
 
 
 def table_in(lines: list[str], tables: list[QuarterTable], page: Page) -> QuarterTable | None:

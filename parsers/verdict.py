@@ -51,10 +51,11 @@ def kind_of(lines: list[str], text: str) -> Kind:
     A page that has lost its title is known by two of the headings of its kind; an indicator's also by the lines that
     only it prints.
     """
-    if project.PAGE_TITLES[0] in lines and f"\n{_PROGRESS_LABEL}" in text:  # by far the most
+    is_project = project.PAGE_TITLES[0] in lines
+    if is_project and f"\n{_PROGRESS_LABEL}" in text:  # by far the most
         return "project"
     titles: dict[Kind, bool] = {
-        "project": project.PAGE_TITLES[0] in lines,
+        "project": is_project,
         "kpi": kpi.PAGE_TITLES[0] in lines or KPI_HEADINGS["quarters"] in lines,
         "result_list": f"\n{RESULT_LIST_TITLE}" in text and _names_agency(lines),
         "city_indicator": CITY_INDICATOR_TITLE in text and any(map(_CITY_TITLE_LINE.fullmatch, lines)),
