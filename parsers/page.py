@@ -10,7 +10,7 @@ There is one reader: lexbor builds the tree, the tree is cut down to what is sho
 import re
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from operator import itemgetter, not_
+from operator import itemgetter
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -39,18 +39,13 @@ _BLOCKS = (
     "figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 header hgroup hr html legend li listing main menu "
     "nav ol optgroup option p plaintext pre search section summary table tbody td textarea tfoot th thead tr ul xmp"
 ).split()
-_BLANKS = f" {BREAK}"
 _SMALL_LETTERS, _NOT_ASCII = bytes(range(256)).lower(), bytes(range(128, 256))
 _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
-_ATTRIBUTES = {
-    b"hidden": "[hidden]",
-    b"onclick": "[onclick]",
-    b"data-": "[data-href], [data-url]",
-    b"style": ", ".join(f'[style*="{word}" i]' for word in ("display", "visibility", "float", "position")),
-}
+_ATTRIBUTES = {b"hidden": "[hidden]", b"onclick": "[onclick]", b"data-": "[data-href], [data-url]"}
+_STYLES = {word.encode(): f'[style*="{word}" i]' for word in ("display", "visibility", "float", "position")}
 """The elements that are looked at, where the source has the word."""
 _SCRIPTED = frozenset(("onclick", "data-href", "data-url"))
 _HIDES = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))")
@@ -143,12 +138,13 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
 
 def _lines_of(printed: str) -> list[str]:
     """The lines of a text in right spelling that has `BREAK` between them: white space as CSS has it."""
-    for blank in "\n\t\r\xa0":
-        printed = printed.replace(blank, " ")
+    if not printed.isprintable():
+        for blank in "\n\t\r\xa0":
+            printed = printed.replace(blank, " ")
+        if not printed.isprintable():
+            return list(filter(None, map(clean, printed.split(BREAK))))
     lines = list(filter(None, map(str.strip, printed.split(BREAK))))
-    if "  " in printed:
-        lines = [" ".join(line.split()) if "  " in line else line for line in lines]
-    return lines if printed.isprintable() else list(filter(None, map(clean, lines)))
+    return [" ".join(line.split()) if "  " in line else line for line in lines] if "  " in printed else lines
 
 
 def _leave_shown(root: LexborNode, special: set[int]) -> list[tuple[int, LexborNode]]:
@@ -204,7 +200,7 @@ def _mark_empty(cells: list[LexborNode]) -> None:
         first = child = cell.first_child
         while first is not None and (text := first.text_content) is None:
             first = first.first_child
-        begins = first is not None and text and text[0] not in _BLANKS and text[0].isprintable()
+        begins = first is not None and text and (text[0].isalnum() or _shows(text))
         if not begins and (child is None or _is_empty(cell)):
             cell.insert_child(EMPTY_CELL)
 
@@ -236,7 +232,8 @@ def _apply_attributes(root: LexborNode, small: bytes) -> tuple[set[int], set[int
     """
     boxes: set[int] = set()
     scripted: set[int] = set()
-    selectors = [selector for word, selector in _ATTRIBUTES.items() if word in small]
+    words = _ATTRIBUTES | _STYLES if b"style" in small else _ATTRIBUTES
+    selectors = [selector for word, selector in words.items() if word in small]
     found = {node.mem_id: node for node in root.css(", ".join(selectors))} if selectors else {}  # each of them once
     for mem_id, node in reversed(found.items()):
         attributes = node.attributes
@@ -295,21 +292,19 @@ def _take_links(lines: list[str], targets: list[str]) -> tuple[list[int], list[L
     Returns how many lines that show text stand above each, and the links; of a page that prints the sign itself, none
     can be told from it, and all get a line below the last.
     """
-    places: list[int] = []
-    leads: list[bool] = []
-    for place in [place for place, line in enumerate(lines) if _LINK in line]:
-        texts = iter(lines[place].split(_LINK))
-        before = next(texts)
-        for text in texts:
-            places.append(place)
-            leads.append(not before)
-            before += text
-        lines[place] = " ".join(before.split()) if "  " in before else before.strip()
+    begun: list[tuple[int, bool]] = []  # of each link: its line, and whether that begins with it
+    for place, line in enumerate(lines):
+        if _LINK in line:
+            before, *texts = line.split(_LINK)
+            for text in texts:
+                begun.append((place, not before))
+                before += text
+            lines[place] = " ".join(before.split()) if "  " in before else before.strip()
     above = [0, *accumulate(map(bool, lines))]
-    if len(places) != len(targets):
+    if len(begun) != len(targets):
         return above, [Link(target, len(lines), False) for target in targets]
-    shown = map(lines.__getitem__, places)
-    return above, list(map(Link, targets, map(above.__getitem__, places), leads, map(not_, shown)))
+    links = zip(targets, begun, strict=True)
+    return above, [Link(target, above[place], leads, not lines[place]) for target, (place, leads) in links]
 
 
 def _above_site_end(lines: list[str]) -> int:

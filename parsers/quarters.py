@@ -7,7 +7,7 @@ the tables are taken out of a page's lines first, each leaves one line in its pl
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import compress, count, repeat, takewhile
+from itertools import compress, takewhile
 from operator import eq
 from typing import Final
 

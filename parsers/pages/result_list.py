@@ -192,7 +192,7 @@ def _read_quarters(page: Page, record: Record, identity: Row, scope: Scope, tabl
             scope.add("part_missing", "report", ", ".join(lacking), message)
         if table.unit and table.unit != (record.get("unit") or None):
             scope.add("units_differ", "unit", f"{record.get('unit') or None} | {table.unit}")
-        quarters = quarter_rows(table, scope._replace(table="result_list_quarters"), identity)
+        quarters = quarter_rows(table, Scope(scope.findings, "result_list_quarters", scope.key), identity)
     page.tables["result_list_quarters"] += join_narratives(quarters, narratives, identity)
 
 
