@@ -210,6 +210,6 @@ def timeline_text(store: Store, code: str, *, contacts: bool = True) -> str:
 def write_evidence(store: Store, code: str, out: Path) -> int:
     """Write a folder that proves what the portal showed of one code; returns how many pages it holds.
 
-    out: a new or empty folder. See `pipeline.store.evidence`. Raises StoreError.
+    out: a new or empty folder. See `pipeline.publish.evidence`. Raises StoreError.
     """
     return evidence.write_evidence(store._archive, code, out)

@@ -37,6 +37,11 @@ class MachineError(BmaProgressError):
     """The machine refused a file: a full disk, a missing permission, a broken device."""
 
 
+def no_harvest_yet(store: Path) -> StoreError:
+    """The error of what needs a harvest, for a store without one."""
+    return StoreError(f"{store} holds no harvest yet; run `bma-progress harvest` first")
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, cut where it is long; its type where it has no text."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -6,9 +6,10 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from pipeline.compare.classify import REWRITES, Meaning, meaning_of_row
+from pipeline.compare.classify import Meaning, meaning_of_row
 from pipeline.schema.codes import agency_of_code
 from pipeline.schema.columns import TABLES
+from pipeline.schema.project_overview import REWRITES
 from pipeline.schema.row_text import row_of_text
 
 SCHEMA: Final = pa.schema(

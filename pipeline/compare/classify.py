@@ -95,8 +95,6 @@ SEVERITIES: Final[dict[str, str]] = {
 """Name of each severity and its title in reports, most severe first."""
 
 WHOLE_RECORD: Final = frozenset(("project_new", "project_gone", "project_back"))
-REWRITES: Final = frozenset(("report_edited", "report_removed", "result_restated"))
-"""The meanings that change what was already reported."""
 
 QUARTERS: Final = frozenset(("project_kpi_quarters", "kpi_quarters", "result_list_quarters"))
 LISTS: Final = frozenset(("result_list_items", "result_list_links", "result_list_quarters"))

@@ -9,10 +9,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.compare.classify import REWRITES, SEVERITIES, severity_of
+from pipeline.compare.classify import SEVERITIES, severity_of
 from pipeline.compare.inputs import Snapshot, StoreSnapshot
 from pipeline.compare.trends import SILENT_COLUMNS, silences
-from pipeline.schema.project_overview import BEHIND_POINTS
+from pipeline.schema.project_overview import BEHIND_POINTS, REWRITES
 from pipeline.store.layout import harvest_day
 
 MOST_NIGHTS: Final = 60

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.compare.classify import REWRITES, fiscal_year_end
+from pipeline.compare.classify import fiscal_year_end
+from pipeline.schema.project_overview import REWRITES
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_day
 
@@ -47,7 +48,7 @@ def most_rewritten(store: Archive, *, since: str | date | None = None, until: st
         `until`. Held-back harvests do not count: the next published one has their changes
 
     Columns: code, agency_code, name (as of `until`; null for a record that is gone), nights (harvests with a rewrite),
-    rewrites (changes in all), the count of each meaning of `pipeline.compare.classify.REWRITES`, last_harvest_id.
+    rewrites (changes in all), the count of each meaning of `pipeline.schema.project_overview.REWRITES`, last_harvest_id.
     """
     import pandas as pd
 

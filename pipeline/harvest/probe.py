@@ -25,7 +25,7 @@ from pipeline.harvest.portal import (
 )
 from pipeline.harvest.probe_advice import advice
 from pipeline.harvest.probe_result import Probe, ProbedPage
-from pipeline.harvest.reading import PageJudge
+from pipeline.harvest.reading import PageJudge, parser_failed
 from pipeline.harvest.sample import spread
 from pipeline.schema.agencies import agencies
 from pipeline.schema.page_kinds import RECORD_KINDS
@@ -131,7 +131,7 @@ class _Look:
         page: dict[str, Any] = {"verdict": None, "shows": None, "encoding": None}
         error = fetched.error
         if isinstance(parsed, Exception):
-            error = error or f"the parser failed at this page ({type(parsed).__name__}); report it with its bytes"
+            error = error or parser_failed(parsed)
         elif parsed is not None:
             found = pages_found(parsed, fetched.final_url, self.settings.portal, is_menu=ref.kind == "start")
             for one in found:

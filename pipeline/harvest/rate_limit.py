@@ -1,12 +1,13 @@
 """When the next request to a host may leave: one even rate, however many tasks and processes send requests."""
 
 import asyncio
-import fcntl
 import os
 import struct
 import time
 from pathlib import Path
 from typing import Protocol
+
+from pipeline.store.lock import unix_locks
 
 
 class Limiter(Protocol):
@@ -43,6 +44,7 @@ class RateLimiter:
     def __init__(self, path: Path, interval: float, *, longest_pause: float = 3600.0) -> None:
         self.interval = interval
         self._longest_pause = longest_pause
+        self._locks = unix_locks()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
@@ -53,7 +55,7 @@ class RateLimiter:
 
     async def take(self) -> float:
         """Take the slot, or return the seconds to wait."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        self._locks.flock(self._descriptor, self._locks.LOCK_EX)
         try:
             now = time.monotonic()
             wait = self._next(now) - now
@@ -62,16 +64,16 @@ class RateLimiter:
             self._write(now + self.interval)
             return 0.0
         finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            self._locks.flock(self._descriptor, self._locks.LOCK_UN)
 
     async def pause(self, seconds: float) -> None:
         """Give out no slot before so many seconds have passed."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        self._locks.flock(self._descriptor, self._locks.LOCK_EX)
         try:
             now = time.monotonic()
             self._write(max(self._next(now), now + seconds))
         finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            self._locks.flock(self._descriptor, self._locks.LOCK_UN)
 
     def close(self) -> None:
         """Close the file."""

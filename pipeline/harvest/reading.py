@@ -106,6 +106,11 @@ def parse_guarded(body: bytes, url: str, content_type: str | None, fetched_at: d
         return error
 
 
+def parser_failed(error: Exception) -> str:
+    """What is said of a page at which the parser itself failed."""
+    return f"the parser failed at this page ({type(error).__name__}: {error_text(error)}); report it with its bytes"
+
+
 def read_page(page: SpooledPage, body: bytes, parsed: ParsedPage | Exception) -> SpooledPage:
     """The page with what the parser read in its bytes.
 
@@ -114,14 +119,11 @@ def read_page(page: SpooledPage, body: bytes, parsed: ParsedPage | Exception) ->
     if isinstance(parsed, CostlyPageError):
         return replace(page, size=len(body), error=page.error or str(parsed), error_kind=page.error_kind or TOO_COSTLY)
     if isinstance(parsed, Exception):
-        why = (
-            f"the parser failed at this page ({type(parsed).__name__}: {error_text(parsed)}); report it with its bytes"
-        )
         return replace(
             page,
             parser_version=PARSER_VERSION,
             size=len(body),
-            error=page.error or why,
+            error=page.error or parser_failed(parsed),
             error_kind=page.error_kind or PARSER_FAILED,
         )
     findings = [dict[str, Any](finding) for finding in parsed.findings]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from pipeline.errors import StoreError
+from pipeline.errors import no_harvest_yet
 from pipeline.operate.anchored import Anchored, anchor_of
 from pipeline.schema.agencies import agency
 from pipeline.store.catalog import Catalog
@@ -47,7 +47,7 @@ def condition(store: Catalog, late_hours: float) -> Condition:
     ids = store.harvest_ids()
     failed_id, failure = _failure(store, ids[-1] if ids else "")
     if not ids and failure is None:
-        raise StoreError(f"{store.root} holds no harvest yet; run `bma-progress harvest` first")
+        raise no_harvest_yet(store.root)
     latest = store.published_id() if ids else None
     age = (datetime.now(UTC) - harvest_start(latest)).total_seconds() / 3600 if latest else None
     about = (latest, None if age is None else round(age, 2))

@@ -1,11 +1,11 @@
 """Charts as points and rectangles for inline SVG: planned and reported progress, the changes of each night, a trend."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from pipeline.compare.classify import fiscal_year_end
+from pipeline.compare.classify import calendar_day, fiscal_year_end
 from pipeline.schema.plan_vs_actual import planned_curve
 
 WIDTH: Final = 360
@@ -145,7 +145,7 @@ class _Scale:
 def _reported(rows: Sequence[dict[str, Any]]) -> list[tuple[date, float]]:
     known = [row for row in rows if row["reported_on_date"] is not None and row["progress_percent"] is not None]
     known.sort(key=lambda row: (row["reported_on_date"], row["report_index"]))
-    return [(_day(row["reported_on_date"]), row["progress_percent"]) for row in known]
+    return [(calendar_day(row["reported_on_date"]), row["progress_percent"]) for row in known]
 
 
 def _steps(line: Sequence[tuple[date, float]]) -> list[tuple[date, float]]:
@@ -163,10 +163,6 @@ def _extended(curve: list[tuple[date, float]], scale: _Scale) -> list[tuple[date
 
 def _quarters(first: date) -> list[date]:
     return [first, date(first.year + 1, 1, 1), date(first.year + 1, 4, 1), date(first.year + 1, 7, 1)]
-
-
-def _day(value: date) -> date:
-    return value.date() if isinstance(value, datetime) else value
 
 
 MONTHS_TH: Final = ("ม.ค.", "ก.พ.", "มี.ค.", "เม.ย.", "พ.ค.", "มิ.ย.", "ก.ค.", "ส.ค.", "ก.ย.", "ต.ค.", "พ.ย.", "ธ.ค.")

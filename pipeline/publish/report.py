@@ -16,7 +16,6 @@ from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
 import jinja2
-import pyarrow.compute as pc
 from markupsafe import Markup
 
 from parsers import PARSER_VERSION
@@ -35,6 +34,7 @@ from pipeline.publish.report_summary import Summary
 from pipeline.publish.report_words import Language, Words
 from pipeline.schema.columns import TABLES
 from pipeline.schema.project_overview import BEHIND_POINTS, SILENT_DAYS
+from pipeline.store.state import live_pages
 
 MOST_STANDINGS: Final = 15
 """Agencies of the league table that are shown at once; the others can be opened."""
@@ -343,6 +343,4 @@ def _live_pages(snapshot: Snapshot) -> int:
     """How many pages have a record that has not ended."""
     if snapshot.pages is None:
         return 0
-    pages = snapshot.pages.select(["version_harvest_id", "ended_at"])
-    live = pc.and_(pc.is_valid(pages["version_harvest_id"]), pc.is_null(pages["ended_at"]))
-    return int(pc.sum(live).as_py() or 0)
+    return int(live_pages(snapshot.pages.select(["version_harvest_id", "ended_at"])).num_rows)

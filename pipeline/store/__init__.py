@@ -1,1 +1,1 @@
-"""The store on disk: layout, snapshots, writer, packs, object storage, verification, evidence."""
+"""The store on disk: layout, snapshots, writer, packs, object storage, verification."""

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from pipeline.errors import StoreDamagedError, StoreError
+from pipeline.errors import StoreDamagedError, StoreError, no_harvest_yet
 from pipeline.store.document_shapes import is_head, is_manifest
 from pipeline.store.durable import is_unaltered, read_document, unseal
 from pipeline.store.layout import HARVEST_ID, HEAD, MANIFEST, PACK, Folder, harvest_id_at
@@ -101,7 +101,7 @@ class Harvests:
         self.check_chain()
         published = self.harvest_ids(published_only=True)
         if not published and not self.harvest_ids():
-            raise StoreError(f"{self.root} holds no harvest yet; run `bma-progress harvest` first")
+            raise no_harvest_yet(self.root)
         text = when.strip() if isinstance(when, str) else ""
         if text in ("latest", "previous"):
             place = -1 if text == "latest" else -2

@@ -8,7 +8,7 @@ A manifest names the hash of the manifest before it, so one line fixes every har
 import re
 from typing import Final, NamedTuple
 
-from pipeline.errors import BmaProgressError, StoreDamagedError, StoreError
+from pipeline.errors import BmaProgressError, StoreDamagedError, no_harvest_yet
 from pipeline.store.catalog import Catalog
 from pipeline.store.layout import HARVEST_ID, MANIFEST
 from pipeline.store.verify_bytes import RESTORE, VerifyProblem, sha256_or_none
@@ -38,7 +38,7 @@ def head_line(catalog: Catalog) -> HeadLine:
     """The line of a store as it is now. Raises StoreError where it holds no harvest, or the last one is damaged."""
     ids = catalog.harvest_ids()
     if not ids:
-        raise StoreError(f"{catalog.root} holds no harvest yet; run `bma-progress harvest` first")
+        raise no_harvest_yet(catalog.root)
     file = catalog.harvest_folder(ids[-1]) / MANIFEST
     if (sha256 := sha256_or_none(file)) is None:
         raise StoreDamagedError(f"{file} cannot be read; run `bma-progress verify`")

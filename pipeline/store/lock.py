@@ -5,10 +5,11 @@ Reading needs no lock, so it works on systems without `fcntl`.
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from pipeline.errors import StoreBusyError, StoreError
@@ -42,7 +43,7 @@ def service_lock(root: Path) -> Iterator[None]:
         check_free(root)
     with beside(root, "serving").open("ab") as held:
         try:
-            _flock()(held.fileno())
+            _lock_file(held.fileno())
         except BlockingIOError:
             raise StoreBusyError(
                 f"{root} is served by another process already; stop that one first, or name another folder"
@@ -54,7 +55,7 @@ def service_lock(root: Path) -> Iterator[None]:
 def turn(root: Path) -> Iterator[None]:
     """Be the only process of this machine that fetches into a mirror or begins to write to it; waits for the others."""
     with beside(root, "turn").open("ab") as held:
-        _flock(wait=True)(held.fileno())
+        _lock_file(held.fileno(), wait=True)
         yield
 
 
@@ -69,11 +70,11 @@ def is_locked(root: Path) -> bool:
 
 def _lock(root: Path, tries: int = 10) -> int:
     """The open file whose lock is held now; tries: how often, as `is_locked` holds it for a moment too."""
-    lock = _flock()
+    unix_locks()
     descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     for left in reversed(range(tries)):
         try:
-            lock(descriptor)
+            _lock_file(descriptor)
         except BlockingIOError:
             if left:
                 time.sleep(_PAUSE)
@@ -85,8 +86,14 @@ def _lock(root: Path, tries: int = 10) -> int:
     return descriptor
 
 
-def _flock(*, wait: bool = False) -> Callable[[int], None]:
-    """Locks an open file, or raises BlockingIOError where another process holds its lock. wait: until it is free"""
+def _lock_file(descriptor: int, *, wait: bool = False) -> None:
+    """Lock an open file. wait: until no other process holds its lock; else BlockingIOError is raised where one does"""
+    locks = unix_locks()
+    locks.flock(descriptor, locks.LOCK_EX | (0 if wait else locks.LOCK_NB))
+
+
+def unix_locks() -> ModuleType:
+    """The module `fcntl`. Raises StoreError where the system has none."""
     try:
         import fcntl  # only Unix has it, and reading does not need it
     except ImportError:
@@ -94,4 +101,4 @@ def _flock(*, wait: bool = False) -> Callable[[int], None]:
             "this system has no file locks of Unix, which writing to a store and mirroring object storage need; do that on "
             "Linux or macOS: a copy of a store can be read here"
         ) from None
-    return lambda descriptor: fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    return fcntl

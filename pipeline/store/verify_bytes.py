@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.errors import StoreDamagedError
+from pipeline.errors import StoreDamagedError, first_line
 from pipeline.store.catalog import contradicts, read_snapshot
 from pipeline.store.durable import canonical_json, file_sha256, unseal
 from pipeline.store.harvests import ids_in, packs_in
@@ -70,8 +70,7 @@ def noting_errors(problems: list[VerifyProblem], where: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - a damaged file can raise anything, in whatever reads it
-        first_line = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        problems.append(VerifyProblem(where, f"cannot be read ({first_line})", RESTORE))
+        problems.append(VerifyProblem(where, f"cannot be read ({first_line(error)})", RESTORE))
 
 
 def _top(root: Path) -> Iterator[VerifyProblem]:

@@ -1,4 +1,4 @@
-"""A writer that dies at its nth write to object storage: `python tests/dying_writer.py PORTAL STORE N`."""
+"""A writer that dies at its nth write to object storage: `python tests/support/dying_writer.py PORTAL STORE N`."""
 
 import os
 import signal
