@@ -227,7 +227,10 @@ class Block:
             for name in record.missing:
                 if shown := self.required[name].shown:
                     scope.add("part_missing", name, shown, f"The record has no {shown}.")
-            rows.append({column: read(record.get(column), scope, column) for column, read in self.columns.items()})
+            row: Row = {}
+            for column, read in self.columns.items():
+                row[column] = read(record.get(column), scope, column)
+            rows.append(row)
         return rows
 
     def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
