@@ -1,8 +1,9 @@
-"""A process beside a command that tells Prefect of its harvests: whatever happens here, the harvests go on.
+"""A process beside a command that reports its harvests to Prefect: whatever happens here, the harvests go on.
 
 The command starts it as `python -m flows.companion` and writes pickled messages to its standard input: `Opened`
 before the harvests of one flow, then each event with the number of its harvest. It answers with lines of JSON. When the
-input ends, so does this process, and its server with it.
+input ends, so does this process, and its server with it. It imports the flows, which import `flows.prefect_`: so it
+is no part of that package.
 """
 
 import asyncio
@@ -29,11 +30,11 @@ from flows.startup import collect_garbage_rarely
 from pipeline.errors import first_line
 
 _DRAIN: Final = 10.0  # seconds
-_LAST_WORDS: Final = 5.0  # seconds for telling Prefect that the command was killed
+_LAST_WORDS: Final = 5.0  # seconds for reporting to Prefect that the command was killed
 
 
 def main() -> None:
-    """Tell Prefect what comes on standard input, until its end."""
+    """Report to Prefect what comes on standard input, until its end."""
     collect_garbage_rarely()
     for ignored in (signal.SIGINT, signal.SIGTERM):  # the command that started this ends it
         signal.signal(ignored, signal.SIG_IGN)
@@ -50,7 +51,7 @@ def main() -> None:
 
 
 def _fail(error: Exception) -> NoReturn:
-    """Say why Prefect cannot be told, and end at once, whatever threads wait for."""
+    """Say why nothing can be reported to Prefect, and end at once, whatever threads wait for."""
     _say(failed=first_line(error))
     os._exit(1)
 

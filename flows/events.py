@@ -79,10 +79,10 @@ Message = Opened | tuple[int, Event]
 
 
 class Listener:
-    """Is told of a harvest by `tell`, which returns at once and never raises; this one does nothing with it."""
+    """Receives the events of a harvest by `on_event`, which returns at once and never raises; this one ignores them."""
 
-    def tell(self, event: Event) -> None:
-        """Take note of an event."""
+    def on_event(self, event: Event) -> None:
+        """Receive an event."""
 
     def with_secrets(self, settings: Settings) -> tuple[Settings, list[str]]:
         """The settings with the webhook's address from the Prefect block they name; and why it could not be read."""

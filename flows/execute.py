@@ -1,4 +1,4 @@
-"""One harvest in this process: begin, fetch, commit, notify. Prefect is told of it, and never asked for it."""
+"""One harvest in this process: begin, fetch, commit, notify. Prefect shows it, and is never asked for it."""
 
 import asyncio
 import traceback
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 async def execute_harvest(request: HarvestRequest, control: RunControl, listener: Listener) -> HarvestOutcome:
     """Run a harvest to its end; returns how it ended, whatever failed.
 
-    control: shows its progress and stops it; listener: is told of it
+    control: shows its progress and stops it; listener: receives its events
     """
     settings, _ = request.load()
     harvest = _Harvest(request, control, listener)
@@ -45,7 +45,7 @@ async def execute_harvest(request: HarvestRequest, control: RunControl, listener
     problems += await asyncio.to_thread(notify_finished, settings, outcome, harvest.harvest_id)
     line = journal_line(settings.portal, outcome, harvest.changes)
     outcome = replace(outcome, warnings=(*harvest.notes, *outcome.warnings, *problems), line=line)
-    listener.tell(Ended(outcome, harvest.changes))
+    listener.on_event(Ended(outcome, harvest.changes))
     return outcome
 
 
@@ -64,7 +64,7 @@ async def execute_harvests(
             for number in numbers:
                 if control.stop_requested:
                     outcomes[number] = HarvestOutcome("Interrupted", "not begun, because a stop was requested")
-                    listeners[number].tell(Ended(outcomes[number]))
+                    listeners[number].on_event(Ended(outcomes[number]))
                 else:
                     outcomes[number] = await execute_harvest(requests[number], control, listeners[number])
 
@@ -76,7 +76,7 @@ async def execute_harvests(
 
 
 class _Harvest:
-    """A harvest under way, and what its listener was told of it."""
+    """A harvest under way, and what was reported to its listener."""
 
     def __init__(self, request: HarvestRequest, control: RunControl, listener: Listener) -> None:
         self.harvest_id: str | None = None
@@ -87,7 +87,7 @@ class _Harvest:
         self._listener = listener
         self._batches = 0
         self._batch_begun = False
-        self._told: Counter[str] = Counter()
+        self._reported: Counter[str] = Counter()
 
     async def execute(self) -> HarvestOutcome:
         settings, scope = self._request.load()
@@ -96,7 +96,7 @@ class _Harvest:
                 self.notes = keep_old_run(settings, store)
             run = HarvestRun.begin(settings, store, scope, resume=self._request.resume, due=self._request.due)
             self.harvest_id = run.harvest_id
-            self._listener.tell(Begun(run.harvest_id, settings.portal, str(store.root.resolve())))
+            self._listener.on_event(Begun(run.harvest_id, settings.portal, str(store.root.resolve())))
             try:
                 return await self._fetch_and_commit(run)
             except Exception as error:
@@ -119,7 +119,7 @@ class _Harvest:
             return HarvestOutcome(
                 "Interrupted", f"stopped with {left:,} pages left; the same command goes on from there"
             )
-        self._listener.tell(CommitBegun())
+        self._listener.on_event(CommitBegun())
         try:
             result = run.finish()
         except KeyboardInterrupt:  # a kill at any moment is safe, so this is too
@@ -144,11 +144,11 @@ class _Harvest:
     async def _fetch(self, run: HarvestRun) -> None:
         def on_page() -> None:
             self._control.on_progress(run)
-            fetched = run.counts.total() - self._told.total()
+            fetched = run.counts.total() - self._reported.total()
             if fetched and not self._batch_begun:
                 self._batches += 1
                 self._batch_begun = True
-                self._listener.tell(BatchBegun(self._batches))
+                self._listener.on_event(BatchBegun(self._batches))
             if fetched >= run.settings.batch_size:
                 self._end_batch(run)
 
@@ -159,8 +159,8 @@ class _Harvest:
         if self._batch_begun:
             pages = run.spool.counts()
             percent = 100 * (1 - pages["pending"] / pages.total())
-            self._listener.tell(BatchDone(dict(run.counts - self._told), percent))
-            self._told = run.counts.copy()
+            self._listener.on_event(BatchDone(dict(run.counts - self._reported), percent))
+            self._reported = run.counts.copy()
             self._batch_begun = False
 
 

@@ -135,14 +135,14 @@ def _state(outcome: HarvestOutcome) -> State[HarvestOutcome]:
 
 
 class _Here(Listener):
-    """Tells the flow, in the event loop of another thread, of a harvest in this one; and the journal how it ended."""
+    """Sends the events of a harvest in this thread to the flow, in another's event loop; writes its end to the journal."""
 
     def __init__(self, secrets: tuple[Settings, list[str]]) -> None:
         self.events: Events = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
         self._secrets = secrets
 
-    def tell(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Put it into the queue, unless the flow has ended already."""
         if isinstance(event, Ended):
             write_journal(event.outcome)

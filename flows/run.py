@@ -1,4 +1,4 @@
-"""Harvests run for a command, in its process: with progress, and where Prefect is wanted, told to it."""
+"""Harvests run for a command, in its process: with progress, and reported to Prefect where that is wanted."""
 
 import asyncio
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class HarvestRunner:
-    """Runs the harvests of a command, and tells Prefect of them where there is a reporter."""
+    """Runs the harvests of a command, and reports them to Prefect where there is a reporter."""
 
     def __init__(self, reporter: PrefectReporter | None) -> None:
         self._reporter = reporter

@@ -1,4 +1,4 @@
-"""Tell systemd that the service is ready, and that it lives (`Type=notify`, `WatchdogSec=`)."""
+"""Notify systemd that the service is ready, and that it lives (`Type=notify`, `WatchdogSec=`)."""
 
 import os
 import socket

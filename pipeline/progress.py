@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 Item = TypeVar("Item")
 Listener = Callable[[str, int, int], None]
-"""Is told what is worked through, how many are done, and of how many; at the end, and often before."""
+"""Called with what is worked through, how many are done, and of how many; at the end, and often before."""
 
 _BETWEEN: Final = 0.2  # seconds between two questions
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
@@ -16,7 +16,7 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 @contextmanager
 def shown_by(listener: Listener) -> Iterator[None]:
-    """Have a listener told of all work inside."""
+    """Report all work inside to a listener."""
     token = _listener.set(listener)
     try:
         yield
@@ -25,28 +25,28 @@ def shown_by(listener: Listener) -> Iterator[None]:
 
 
 def counted(items: Collection[Item], what: str) -> Iterator[Item]:
-    """The items one by one, while the listener is told how many are done. what: their name, such as `harvests checked`"""
-    tell = _listener.get()
+    """The items one by one, while the listener learns how many are done. what: their name, such as `harvests checked`"""
+    report = _listener.get()
     for done, item in enumerate(items):
-        if tell is not None:
-            tell(what, done, len(items))
+        if report is not None:
+            report(what, done, len(items))
         yield item
-    if tell is not None:
-        tell(what, len(items), len(items))
+    if report is not None:
+        report(what, len(items), len(items))
 
 
 @contextmanager
 def polled(percent: Callable[[], float], what: str) -> Iterator[None]:
-    """Inside, ask a library again and again how far it is, and tell the listener. percent: negative while it is unknown"""
-    tell = _listener.get()
-    if tell is None:
+    """Inside, ask a library again and again how far it is, and report it. percent: negative while it is unknown"""
+    report = _listener.get()
+    if report is None:
         yield
         return
     ended = threading.Event()
 
     def ask() -> None:
         while not ended.wait(_BETWEEN):
-            tell(what, min(max(int(percent()), 0), 99), 100)
+            report(what, min(max(int(percent()), 0), 99), 100)
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
@@ -55,4 +55,4 @@ def polled(percent: Callable[[], float], what: str) -> Iterator[None]:
     finally:
         ended.set()
         asking.join()
-        tell(what, 100, 100)
+        report(what, 100, 100)

@@ -1,4 +1,4 @@
-"""Tells Prefect of the harvests of a command, through a process of its own. Does not import Prefect."""
+"""Reports the harvests of a command to Prefect, through a process of its own. Does not import Prefect."""
 
 import json
 import os
@@ -28,7 +28,7 @@ _SECRET: Final = 20.0  # seconds for a Secret block to be read
 
 
 class PrefectReporter:
-    """Tells Prefect of harvests: `with PrefectReporter(settings, say) as reporter`, then `open` before each flow.
+    """Reports harvests to Prefect: `with PrefectReporter(settings, say) as reporter`, then `open` before each flow.
 
     say: shows a sentence to the person. What fails here is said, once, and reaches no harvest. At the end it waits until
     Prefect shows all harvests; not long where `stopped` is set.
@@ -73,15 +73,15 @@ class PrefectReporter:
             self._end()
 
     def open(self, flow: str, requests: list[HarvestRequest], hosts_at_once: int = 1) -> list[Listener]:
-        """Begin to tell of the harvests of a flow, `harvest` or `backfill`; returns whom to tell, one for each request."""
+        """Begin to report the harvests of a flow, `harvest` or `backfill`; returns a listener for each request."""
         self._opened += 1
         settings = requests[0].load()[0]
         block = "" if settings.notify_webhook else settings.notify_webhook_block
         self._messages.put(Opened(flow, requests, hosts_at_once, block))
-        return [_Told(self, number) for number in range(len(requests))]
+        return [_HarvestListener(self, number) for number in range(len(requests))]
 
-    def tell(self, number: int, event: Event) -> None:
-        """Tell of an event of a harvest."""
+    def report(self, number: int, event: Event) -> None:
+        """Report an event of a harvest."""
         self._messages.put((number, event))
 
     def secret(self) -> str | None:
@@ -110,7 +110,7 @@ class PrefectReporter:
             self.why_lost = why
             if not self.stopped:
                 self._say(
-                    f"Prefect cannot be told of this harvest ({why}); see that its server answers and its disk has room: the "
+                    f"Prefect cannot show this harvest ({why}); see that its server answers and its disk has room: the "
                     "harvest goes on without it"
                 )
 
@@ -148,16 +148,16 @@ class PrefectReporter:
         self._process.wait()
 
 
-class _Told(Listener):
-    """One harvest of which Prefect is told."""
+class _HarvestListener(Listener):
+    """Reports one harvest to Prefect."""
 
     def __init__(self, reporter: PrefectReporter, number: int) -> None:
         self._reporter = reporter
         self._number = number
 
-    def tell(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Send the event."""
-        self._reporter.tell(self._number, event)
+        self._reporter.report(self._number, event)
 
     def with_secrets(self, settings: Settings) -> tuple[Settings, list[str]]:
         """The settings with the webhook's address from the Prefect block they name; and why it could not be read."""

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.files import compare_files
 from pipeline.compare.inputs import Snapshot, StoreSnapshot
-from pipeline.compare.recoded import tell_recoded
+from pipeline.compare.recoded import with_recoded
 from pipeline.compare.states import compare_states
 from pipeline.compare.table_file import ChosenRows, TableFile
 from pipeline.compare.uncompared import Uncompared, not_confirmed, other_parsers, without_unread
@@ -40,12 +40,12 @@ def compare_snapshots(before: Snapshot, after: Snapshot, *, contacts: bool = Tru
         if before.harvest_id != after.harvest_id:
             gone = before.state.ended_codes()
             changes = compare_states(before.state, after.state, gone_before=gone)
-            comparison.changes = tell_recoded(changes, before.state.facts, after.state.facts)
+            comparison.changes = with_recoded(changes, before.state.facts, after.state.facts)
     else:
         old, new = _comparable(comparison)
         compared = compare_files(old, new, before.day)
         changes, unread = without_unread(compared, comparison.snapshots)
-        comparison.changes = tell_recoded(changes, *(partial(_facts_in_files, tables) for tables in (old, new)))
+        comparison.changes = with_recoded(changes, *(partial(_facts_in_files, tables) for tables in (old, new)))
         comparison.uncompared += [*other_parsers(comparison.snapshots), *unread]
     for name, snapshot in comparison.snapshots.items():
         comparison.uncompared += not_confirmed(name, snapshot)

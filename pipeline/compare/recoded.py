@@ -19,7 +19,7 @@ _NAMES: Final = {"project_code": ("name", "fiscal_year_be"), "kpi_code": ("name"
 """Key column of records → what two of them must have, and have in common, before all their facts are read."""
 
 
-def tell_recoded(changes: pa.Table, before: Facts, after: Facts) -> pa.Table:
+def with_recoded(changes: pa.Table, before: Facts, after: Facts) -> pa.Table:
     """The changes between two states, with one row for each project and indicator that has another code, and the same facts.
 
     Only where, of the records of an agency that are gone, new or have another name, exactly one each has these facts. So
@@ -27,7 +27,7 @@ def tell_recoded(changes: pa.Table, before: Facts, after: Facts) -> pa.Table:
     """
     for owner in _NAMES:
         if codes := _recoded(changes, owner, before, after):
-            changes = _told_once(changes, owner, codes)
+            changes = _as_one_row(changes, owner, codes)
     return changes
 
 
@@ -45,7 +45,7 @@ def _recoded(changes: pa.Table, owner: str, before: Facts, after: Facts) -> dict
     pairs = {
         old[facts][0]: new[facts][0] for facts in old.keys() & new.keys() if len(old[facts]) == len(new[facts]) == 1
     }
-    return _without_untold(pairs, frozenset(renamed))
+    return _only_complete(pairs, frozenset(renamed))
 
 
 def _codes(changes: pa.Table, owner: str, column: str, value: str) -> list[str]:
@@ -55,10 +55,10 @@ def _codes(changes: pa.Table, owner: str, column: str, value: str) -> list[str]:
     return codes
 
 
-def _without_untold(pairs: dict[str, str], renamed: frozenset[str]) -> dict[str, str]:
-    """The pairs, earlier code → later code, that leave nothing untold.
+def _only_complete(pairs: dict[str, str], renamed: frozenset[str]) -> dict[str, str]:
+    """The pairs, earlier code → later code, that leave no record out.
 
-    renamed: codes under which both states have a record. Of such a code, a pair must tell where its earlier record is, and
+    renamed: codes under which both states have a record. Of such a code, a pair must say where its earlier record is, and
     another whose record is there now.
     """
     while True:
@@ -97,20 +97,20 @@ def _all_facts(facts: Facts, owner: str, codes: Sequence[str]) -> dict[Hashable,
     return found
 
 
-def _told_once(changes: pa.Table, owner: str, codes: Mapping[str, str]) -> pa.Table:
+def _as_one_row(changes: pa.Table, owner: str, codes: Mapping[str, str]) -> pa.Table:
     """The changes with one row for each record, in the place of the rows of its earlier and later code."""
     earlier = {later: code for code, later in codes.items()}
     belongs = pa.array([name in FAMILIES[owner] for name in changes["table"].to_pylist()])
     affected = pc.and_(belongs, pc.is_in(changes[owner], value_set=pa.array([*codes, *earlier], pa.string())))
     places = pc.indices_nonzero(pc.invert(affected)).to_pylist()
-    told: dict[str, tuple[int, pa.Table]] = {}
+    single: dict[str, tuple[int, pa.Table]] = {}
     for place in pc.indices_nonzero(affected).to_pylist():
         (row,) = changes.slice(place, 1).to_pylist()
         later, meaning = row[owner], Meaning("other", "recoded")
-        if row["table"] == RECORD_OWNERS[owner] and later in earlier and later not in told:
+        if row["table"] == RECORD_OWNERS[owner] and later in earlier and later not in single:
             one = Difference(row["table"], {owner: later}, "changed", owner, earlier[later], later, meaning)
-            told[later] = (place, changes_table([one], row["cause"]))
+            single[later] = (place, changes_table([one], row["cause"]))
     numbers = [(place, place) for place in places]
-    numbers += [(place, len(changes) + number) for number, (place, _) in enumerate(told.values())]
-    rows = pa.concat_tables([changes, *(row for _, row in told.values())])
+    numbers += [(place, len(changes) + number) for number, (place, _) in enumerate(single.values())]
+    rows = pa.concat_tables([changes, *(row for _, row in single.values())])
     return rows.take(pa.array([number for _, number in sorted(numbers)], pa.int64()))

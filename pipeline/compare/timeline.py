@@ -97,7 +97,7 @@ def timeline_text(store: Archive, code: str, *, contacts: bool = True) -> str:
     """The timeline for a terminal."""
     entries = timeline(store, code, contacts=contacts)
     harvests = len(store.harvest_ids())
-    told = {entry.harvest_id for entry in entries if entry.changes}
+    listed = {entry.harvest_id for entry in entries if entry.changes}
     lines = [f"{code} in {harvests:,} harvest{'s' * (harvests != 1)} of {store.portal}"]
     for entry in entries:
         outcome = OUTCOMES.get(entry.outcome, entry.outcome)
@@ -119,12 +119,12 @@ def timeline_text(store: Archive, code: str, *, contacts: bool = True) -> str:
             lines.append(f"    harvest {entry.harvest_id}, page {entry.page_sha256}")
         for change in entry.changes:
             lines += [f"    {line}" for line in _change_lines(change)]
-        if entry.outcome == "changed" and entry.harvest_id not in told:
-            lines.append(f"    {_why_nothing_is_told(store, entry.harvest_id)}")
+        if entry.outcome == "changed" and entry.harvest_id not in listed:
+            lines.append(f"    {_why_nothing_is_listed(store, entry.harvest_id)}")
     return "\n".join(lines) + "\n"
 
 
-def _why_nothing_is_told(store: Archive, harvest_id: str) -> str:
+def _why_nothing_is_listed(store: Archive, harvest_id: str) -> str:
     """Why a page counts as changed in a harvest that has no change of its record."""
     ids = store.harvest_ids()
     this, before = (store.manifest(id_) for id_ in (harvest_id, ids[max(0, ids.index(harvest_id) - 1)]))

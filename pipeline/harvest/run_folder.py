@@ -69,5 +69,5 @@ def killed_run(store: Archive) -> Path | None:
     folders = sorted(path.parent for path in (store.root / "runs").glob(f"*/{SPOOL}"))
     if not folders or (ids and folders[-1].name <= ids[-1]):
         return None
-    told = last_event(folders[-1] / LOG).get("event") in ("failed", "stopped", "killed")
-    return None if told or is_locked(store.root) else folders[-1]  # one may have begun meanwhile
+    logged = last_event(folders[-1] / LOG).get("event") in ("failed", "stopped", "killed")
+    return None if logged or is_locked(store.root) else folders[-1]  # one may have begun meanwhile

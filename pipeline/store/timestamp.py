@@ -80,18 +80,18 @@ def _checked(answer: TimeStampResponse, content: bytes, roots: list[x509.Certifi
     if answer.status != 0:
         stated = "; ".join(answer.status_string) or str(answer.status)
         raise TimestampError(f"the authority gave no time-stamp ({printable(stated)})")
-    told = answer.tst_info
-    if nonce not in (None, told.nonce):
+    stamp = answer.tst_info
+    if nonce not in (None, stamp.nonce):
         raise TimestampError("the time-stamp answers another request; an old answer was sent again")
-    digest = _DIGESTS.get(told.message_imprint.hash_algorithm.dotted_string)
-    if digest is None or digest(content).digest() != told.message_imprint.message:
+    digest = _DIGESTS.get(stamp.message_imprint.hash_algorithm.dotted_string)
+    if digest is None or digest(content).digest() != stamp.message_imprint.message:
         raise TimestampError("the time-stamp is of another line")
     authority = _authority(answer)
     try:
         VerifierBuilder(roots=roots, nonce=nonce).build().verify_message(answer, content)
     except VerificationError as error:
         raise _explained(str(error), authority) from None
-    return Stamped(told.gen_time, authority)
+    return Stamped(stamp.gen_time, authority)
 
 
 def trusted_roots(file: Path | None) -> list[x509.Certificate]:

@@ -66,7 +66,7 @@ def verify_bytes(root: Path) -> Iterator[VerifyProblem]:
 
 @contextmanager
 def noting_errors(problems: list[VerifyProblem], where: str) -> Iterator[None]:
-    """Note any error as a problem: whatever bytes somebody put into a store, they are told and raise nothing."""
+    """Note any error as a problem: whatever bytes somebody put into a store, they are reported and raise nothing."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - a damaged file can raise anything, in whatever reads it

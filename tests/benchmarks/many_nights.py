@@ -2,7 +2,7 @@
 
 Nights of invented pages, 2 % of them edited each, are committed by the store's own writer; nothing is fetched. Night 10,
 every hundredth and the last one, and the questions after night 40 and after those, run in processes of their own. For each:
-CPU seconds without the start of Python, files opened below the store (told by the kernel, so Linux only), how many different
+CPU seconds without the start of Python, files opened below the store (reported by the kernel, so Linux only), how many different
 ones. At the end the months are packed and the questions are asked once more.
 """
 

@@ -118,7 +118,7 @@ def test_prefect_shows_batches_coverage_and_changes(
 
 
 def companion_of(harvest: int) -> int:
-    """The process that tells Prefect of a harvest."""
+    """The process that reports a harvest to Prefect."""
     children = Path(f"/proc/{harvest}/task/{harvest}/children").read_text().split()
     (companion,) = (int(child) for child in children if b"companion" in Path(f"/proc/{child}/cmdline").read_bytes())
     return companion
@@ -160,7 +160,7 @@ def test_a_night_goes_on_without_prefect_and_leaves_no_server(
             stdout, stderr = goes_on.communicate(timeout=120)
     assert goes_on.returncode == 0, stderr
     assert ": published." in stdout
-    assert stderr.count("Prefect cannot be told of this harvest (its process has ended)") == 1
+    assert stderr.count("Prefect cannot show this harvest (its process has ended)") == 1
     assert "Traceback" not in stderr
 
 
@@ -196,7 +196,7 @@ def test_a_full_disk_under_prefects_home_costs_no_night(prefect_environment: dic
         )
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     assert ": published." in done.stdout
-    assert done.stderr.count("Prefect cannot be told of this harvest (") == 1
+    assert done.stderr.count("Prefect cannot show this harvest (") == 1
     assert "its disk has room: the harvest goes on without it" in done.stderr
 
 

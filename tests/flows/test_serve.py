@@ -195,4 +195,4 @@ def test_a_server_that_is_not_there_costs_no_harvest(tmp_path: Path) -> None:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
-    assert "bma-progress: Prefect cannot be told of this harvest (Failed to reach API at" in done.stderr
+    assert "bma-progress: Prefect cannot show this harvest (Failed to reach API at" in done.stderr

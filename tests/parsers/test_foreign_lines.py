@@ -1,4 +1,4 @@
-"""A line that no rule knows is told, and becomes no neighbour's value: wherever it stands, on every kind of page."""
+"""A line that no rule knows is reported, and becomes no neighbour's value: wherever it stands, on every kind of page."""
 
 import json
 from typing import Any
@@ -100,7 +100,7 @@ def test_a_foreign_line_is_told_and_changes_no_other_value(kind: str, data: st.D
 
 
 @pytest.mark.parametrize("number", ["8888", "12.5"])
-def test_a_foreign_number_on_a_kpi_page_is_told(number: str) -> None:
+def test_a_foreign_number_on_a_kpi_page_is_reported(number: str) -> None:
     page = parse_page(page_of(after(KPI, "0", number)).encode())
     assert page.unclaimed == [number]
 
@@ -137,7 +137,7 @@ def test_a_line_without_a_label_is_told_where_it_is_read_as_more_of_a_text(
     assert told(parse_page(page_of(after(lines, place, foreign)).encode()), foreign)
 
 
-def test_a_label_in_a_steps_text_is_told() -> None:
+def test_a_label_in_a_steps_text_is_reported() -> None:
     page = parse_page(page_of(after(PROJECT, ":สำรวจ", FOREIGN)).encode())
     assert page.verdict == "ok"
     assert page.tables["plan_steps"][0]["description"] == f"สำรวจ {FOREIGN}"

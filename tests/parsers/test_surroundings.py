@@ -116,7 +116,7 @@ def test_an_item_without_its_unit_is_told_whatever_its_heading(heading: list[str
     assert [row["item_no"] for row in page.tables["result_list_items"]] == [1, 2]
 
 
-def test_quarters_that_belong_to_no_item_are_told() -> None:
+def test_quarters_that_belong_to_no_item_are_reported() -> None:
     page = parse_page(page_of([*LIST[:2], "จำนวนแห่ง", QUARTERS, *LIST[2:]]).encode())
     assert (page.verdict, page.findings[0]["rule"]) == ("suspect", "part_missing")
 
@@ -437,7 +437,7 @@ def test_the_boxes_of_a_row_are_cells(row: str, style: str, result: float | None
     assert read == [(quarter, result, score) for quarter in range(1, 5)]
 
 
-def test_rows_of_quarters_without_any_marks_between_cells_are_told() -> None:
+def test_rows_of_quarters_without_any_marks_between_cells_are_reported() -> None:
     rows = [f"{quarter}1.00{score}20 / 20" for quarter, score in enumerate(("", "50.00", "", ""), 1)]
     for lines in (KPI, LIST):
         page = parse_page(page_of(instead(lines, [QUARTERS], f"<table>{HEADER}</table>", *rows)).encode())
@@ -552,7 +552,7 @@ def doubled(lines: list[str], first: str, last: str) -> list[str]:
 # Pages for wide and for narrow screens print a part twice; only a stylesheet hides one of the two.
 
 
-def test_an_indicator_listed_twice_with_other_values_is_told() -> None:
+def test_an_indicator_listed_twice_with_other_values_is_reported() -> None:
     first, last = "รายละเอียดเกี่ยวกับตัวชี้วัด : 5004-0852", QUARTERS
     lines = doubled(PROJECT, first, last)
     lines[len(lines) - lines[::-1].index("ค่าเป้าหมาย แห่ง : 5") - 1] = "ค่าเป้าหมาย แห่ง : 6"

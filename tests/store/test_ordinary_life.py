@@ -464,7 +464,7 @@ def test_an_interrupted_harvest_goes_on_after_another_was_committed(
 # --- what is said of a harvest that was held back, and of a store at work -----------------------------------------------
 
 
-def test_whoever_asks_for_a_harvest_that_was_held_back_is_told(
+def test_whoever_asks_for_a_harvest_that_was_held_back_is_reported(
     kept: tuple[FaultyPortal, Path], copy: Path, tmp_path: Path
 ) -> None:
     fail_once(kept[0], dict.fromkeys(NUMBERS, FAULTS["firewall"]))

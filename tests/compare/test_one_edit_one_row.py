@@ -1,4 +1,4 @@
-"""One edit is told once, with the gravest fair word: pairs of small states that differ in known ways."""
+"""One edit is one row, with the most severe meaning that fits: pairs of small states that differ in known ways."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from pipeline.store.parquet import to_table
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
-Told = tuple[str, str | None, str | None]
+Found = tuple[str, str | None, str | None]
 
 NOTES = (
     "แต่งตั้งคณะกรรมการกำหนดคุณลักษณะเฉพาะ",
@@ -109,7 +109,7 @@ def changes(edit: Callable[[Tables], object], before: Tables | None = None, **co
     return rows
 
 
-def told(edit: Callable[[Tables], object], before: Tables | None = None, **context: Any) -> list[Told]:
+def differences(edit: Callable[[Tables], object], before: Tables | None = None, **context: Any) -> list[Found]:
     """(meaning, detail, column or change) of each difference that an edit makes."""
     rows = changes(edit, before, **context)
     return sorted((row["meaning"], row["detail"], row["column"] or row["change"]) for row in rows)
@@ -163,10 +163,10 @@ REPORT_MOVED = ("report_edited", "report_renumbered", "report_index")
         ("progress_reports", {"reports": 6}, swap(2, 3), [REPORT_MOVED]),
     ],
 )
-def test_a_list_turned_round_is_told(
-    table: str, count: dict[str, int], order: Callable[[list[Row]], list[Row]], expected: list[Told]
+def test_a_list_turned_round_is_reported(
+    table: str, count: dict[str, int], order: Callable[[list[Row]], list[Row]], expected: list[Found]
 ) -> None:
-    assert told(reorder(table, order), portal(**count)) == expected
+    assert differences(reorder(table, order), portal(**count)) == expected
 
 
 def test_a_portal_that_prints_from_the_other_end_is_said_once() -> None:
@@ -187,17 +187,19 @@ def test_a_portal_that_prints_from_the_other_end_is_said_once() -> None:
         report(2, note="ข้อความอื่น")(tables)
         turn(tables)
 
-    assert ("report_edited", "text_rewritten", "note") in told(turn_and_edit, portal(4))
-    assert len(told(turn_and_edit, portal(4))) == 3
+    assert ("report_edited", "text_rewritten", "note") in differences(turn_and_edit, portal(4))
+    assert len(differences(turn_and_edit, portal(4))) == 3
 
 
-def test_steps_with_other_numbers_in_the_same_order_are_told() -> None:
-    assert told(lambda tables: tables["plan_steps"][4].update(step_no=9)) == [RENUMBERED]
+def test_steps_with_other_numbers_in_the_same_order_are_reported() -> None:
+    assert differences(lambda tables: tables["plan_steps"][4].update(step_no=9)) == [RENUMBERED]
 
 
 def test_a_removed_step_may_leave_its_number_free_or_not() -> None:
-    assert told(lambda tables: tables["plan_steps"].pop(2)) == [("plan_moved", "step_removed", "removed")]
-    assert told(reorder("plan_steps", lambda rows: rows[:2] + rows[3:])) == [("plan_moved", "step_removed", "removed")]
+    assert differences(lambda tables: tables["plan_steps"].pop(2)) == [("plan_moved", "step_removed", "removed")]
+    assert differences(reorder("plan_steps", lambda rows: rows[:2] + rows[3:])) == [
+        ("plan_moved", "step_removed", "removed")
+    ]
 
 
 def test_a_corrected_date_that_moves_its_report_is_no_removal() -> None:
@@ -218,7 +220,10 @@ def test_a_report_edited_and_moved_is_the_same_report() -> None:
         rows[4]["note"] += " ครบถ้วนแล้ว"
         return [rows[4], *rows[:4], rows[5]]
 
-    assert told(reorder("progress_reports", rewrite)) == [REPORT_MOVED, ("report_edited", "text_rewritten", "note")]
+    assert differences(reorder("progress_reports", rewrite)) == [
+        REPORT_MOVED,
+        ("report_edited", "text_rewritten", "note"),
+    ]
 
 
 def test_texts_exchanged_between_two_reports_are_two_edited_texts() -> None:
@@ -226,21 +231,21 @@ def test_texts_exchanged_between_two_reports_are_two_edited_texts() -> None:
         one, other = tables["progress_reports"][1], tables["progress_reports"][4]
         one["note"], other["note"] = other["note"], one["note"]
 
-    assert told(exchange) == [("report_edited", "text_rewritten", "note")] * 2
+    assert differences(exchange) == [("report_edited", "text_rewritten", "note")] * 2
 
     def exchange_days(tables: Tables) -> None:
         one, other = tables["progress_reports"][1], tables["progress_reports"][4]
         one["reported_on_date"], other["reported_on_date"] = other["reported_on_date"], one["reported_on_date"]
 
-    assert told(exchange_days) == [("report_edited", "date_rewritten", "reported_on_date")] * 2
+    assert differences(exchange_days) == [("report_edited", "date_rewritten", "reported_on_date")] * 2
 
 
-def test_a_step_rescheduled_and_moved_keeps_its_gravity() -> None:
+def test_a_step_rescheduled_and_moved_keeps_its_severity() -> None:
     def move(rows: list[Row]) -> list[Row]:
         rows[0] |= {"start_date": "2020-08-01", "end_date": "2020-08-31"}
         return [*rows[1:], rows[0]]
 
-    assert told(reorder("plan_steps", move), seen_on=date(2020, 6, 1)) == [
+    assert differences(reorder("plan_steps", move), seen_on=date(2020, 6, 1)) == [
         ("plan_moved", "moved_after_date", column) for column in ("end_date", "start_date", "step_no")
     ]
 
@@ -250,7 +255,7 @@ def test_descriptions_exchanged_between_two_steps_are_two_edited_texts() -> None
         one, other = tables["plan_steps"][1], tables["plan_steps"][3]
         one["description"], other["description"] = other["description"], one["description"]
 
-    assert told(exchange) == [("text_edited", None, "description")] * 2
+    assert differences(exchange) == [("text_edited", None, "description")] * 2
 
     def exchange_notes_of_which_one_stands_twice(tables: Tables) -> None:
         one, other = tables["progress_reports"][1], tables["progress_reports"][4]
@@ -258,11 +263,14 @@ def test_descriptions_exchanged_between_two_steps_are_two_edited_texts() -> None
 
     before = portal()
     before["progress_reports"][1]["note"] = NOTES[0]
-    assert told(exchange_notes_of_which_one_stands_twice, before) == [("report_edited", "text_rewritten", "note")] * 2
+    assert (
+        differences(exchange_notes_of_which_one_stands_twice, before)
+        == [("report_edited", "text_rewritten", "note")] * 2
+    )
 
 
 REWRITTEN = {"progress_percent": 33.0, "reported_on_date": "2020-03-03", "note": "ยกเลิกสัญญาเดิมและจัดหาผู้รับจ้างรายใหม่"}
-REWRITTEN_TOLD = [
+REWRITTEN_ROWS = [
     ("report_edited", "date_rewritten", "reported_on_date"),
     ("report_edited", "percent_rewritten", "progress_percent"),
     ("report_edited", "text_rewritten", "note"),
@@ -271,21 +279,24 @@ REWRITTEN_TOLD = [
 
 @pytest.mark.parametrize("place", [0, 3, 4])
 def test_a_report_rewritten_in_all_its_columns_is_the_same_report(place: int) -> None:
-    assert told(report(place, **REWRITTEN)) == REWRITTEN_TOLD
+    assert differences(report(place, **REWRITTEN)) == REWRITTEN_ROWS
 
     def rewrite_and_add(tables: Tables) -> None:
         report(place, **REWRITTEN)(tables)
         add_report("2020-08-31")(tables)
 
-    assert told(rewrite_and_add) == [("new_report", None, "added"), *REWRITTEN_TOLD]
+    assert differences(rewrite_and_add) == [("new_report", None, "added"), *REWRITTEN_ROWS]
 
 
 def test_printed_numbers_of_reports_are_compared_where_the_reports_stayed() -> None:
     renumbered = ("report_edited", "report_renumbered", "report_no")
-    assert told(report(0, report_no=20)) == [renumbered]
-    assert told(report(2, report_no=None)) == [renumbered]
-    assert told(lambda tables: [row.update(report_no=row["report_no"] + 1) for row in tables["progress_reports"]]) == []
-    assert told(lambda tables: [row.update(report_no=None) for row in tables["progress_reports"]]) == []
+    assert differences(report(0, report_no=20)) == [renumbered]
+    assert differences(report(2, report_no=None)) == [renumbered]
+    assert (
+        differences(lambda tables: [row.update(report_no=row["report_no"] + 1) for row in tables["progress_reports"]])
+        == []
+    )
+    assert differences(lambda tables: [row.update(report_no=None) for row in tables["progress_reports"]]) == []
 
 
 def test_one_mistyped_year_does_not_make_later_reports_rewritten_history() -> None:
@@ -296,15 +307,15 @@ def test_one_mistyped_year_does_not_make_later_reports_rewritten_history() -> No
     for place, day in ((2, "2021-02-14"), (4, "2021-06-18"), (4, "2563-06-18"), (0, "2020-11-05")):
         mistyped = deepcopy(before)
         mistyped["progress_reports"][place]["reported_on_date"] = day
-        assert told(add, mistyped) == [("new_report", None, "added")], day
+        assert differences(add, mistyped) == [("new_report", None, "added")], day
     later["reported_on_date"] = "2019-08-20"
-    assert told(add, before) == [("new_report", None, "added")]
+    assert differences(add, before) == [("new_report", None, "added")]
     later["reported_on_date"] = "2020-01-20"
-    assert told(add, before) == [("report_edited", "report_inserted", "added")]
+    assert differences(add, before) == [("report_edited", "report_inserted", "added")]
 
 
 def test_of_three_newest_reports_removed_one_was_the_newest() -> None:
-    assert told(reorder("progress_reports", lambda rows: rows[:3])) == [
+    assert differences(reorder("progress_reports", lambda rows: rows[:3])) == [
         ("report_removed", "newest_report_removed", "removed"),
         ("report_removed", "old_report_removed", "removed"),
         ("report_removed", "old_report_removed", "removed"),
@@ -337,7 +348,7 @@ def test_an_indicator_with_another_code_is_said_to_have_it() -> None:
         recode(tables)
         tables["project_kpi_quarters"][1]["result_value"] = 1.0
 
-    assert [told[0] for told in told(recode_and_restate)] == ["other", "result_restated"]
+    assert [found[0] for found in differences(recode_and_restate)] == ["other", "result_restated"]
 
 
 @pytest.mark.parametrize(
@@ -366,8 +377,8 @@ def test_an_indicator_with_another_code_is_said_to_have_it() -> None:
         ),
     ],
 )  # fmt: skip
-def test_one_edit_is_one_row_with_a_meaning_of_its_own(edit: Callable[[Tables], None], expected: list[Told]) -> None:
-    assert told(edit) == expected
+def test_one_edit_is_one_row_with_a_meaning_of_its_own(edit: Callable[[Tables], None], expected: list[Found]) -> None:
+    assert differences(edit) == expected
 
 
 @pytest.mark.parametrize(
@@ -376,7 +387,7 @@ def test_one_edit_is_one_row_with_a_meaning_of_its_own(edit: Callable[[Tables], 
 )
 def test_a_city_indicator_has_words_of_its_own(column: str, meaning: str) -> None:
     before: Tables = {"city_indicators": [{"indicator_no": "87", "name": "พื้นที่สีเขียว", "unit": "ไร่", "target": "100 ไร่"}]}
-    assert told(first("city_indicators", **{column: "120 แห่ง"}), before)[0][0] == meaning
+    assert differences(first("city_indicators", **{column: "120 แห่ง"}), before)[0][0] == meaning
 
 
 def add_report(day: str, percent: float = 60.0) -> Callable[[Tables], None]:
@@ -387,10 +398,10 @@ def add_report(day: str, percent: float = 60.0) -> Callable[[Tables], None]:
 @pytest.mark.parametrize(("day", "detail"), [("2020-08-31", "backdated"), ("2020-09-01", None), ("2020-09-03", None)])
 def test_a_report_dated_before_a_night_that_did_not_show_it_is_backdated(day: str, detail: str | None) -> None:
     seen = date(2020, 9, 1)
-    assert told(add_report(day), seen_on=seen) == [("new_report", detail, "added")]
-    assert told(add_report(day)) == [("new_report", None, "added")], "without that night nothing is proved"
+    assert differences(add_report(day), seen_on=seen) == [("new_report", detail, "added")]
+    assert differences(add_report(day)) == [("new_report", None, "added")], "without that night nothing is proved"
     late = {"24000000-0000": date(2020, 8, 20)}
-    assert told(add_report(day), seen_on=seen, checked_on=late) == [("new_report", None, "added")], (
+    assert differences(add_report(day), seen_on=seen, checked_on=late) == [("new_report", None, "added")], (
         "not read that night"
     )
 
@@ -407,16 +418,16 @@ def test_progress_that_rose_without_a_report(before: float, after: float, detail
     tables = portal()
     tables["projects"][0]["progress_percent"] = before
     rise = first("projects", progress_percent=after)
-    assert told(rise, tables) == [("progress_up", detail, "progress_percent")]
+    assert differences(rise, tables) == [("progress_up", detail, "progress_percent")]
 
     def with_report(tables: Tables) -> None:
         rise(tables)
         add_report("2020-08-20", after)(tables)
 
-    details = [found[1] for found in told(with_report, tables) if found[0] == "progress_up"]
+    details = [found[1] for found in differences(with_report, tables) if found[0] == "progress_up"]
     assert details == [None]
     tables["progress_reports"], tables["plan_steps"] = [], []
-    assert told(rise, tables) == [("progress_up", None, "progress_percent")], "a page that prints no reports"
+    assert differences(rise, tables) == [("progress_up", None, "progress_percent")], "a page that prints no reports"
 
 
 @pytest.mark.parametrize(
@@ -443,7 +454,7 @@ def test_progress_that_fell_and_progress_that_jumped(
         tables["projects"][0]["progress_percent"] = after
         add_report(day, after)(tables)
 
-    assert [found[:2] for found in told(edit, tables) if found[2] == "progress_percent"] == [expected]
+    assert [found[:2] for found in differences(edit, tables) if found[2] == "progress_percent"] == [expected]
 
 
 def test_the_rules_of_comparing_have_a_version() -> None:
