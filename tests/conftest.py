@@ -53,7 +53,7 @@ def prefect_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 
 @pytest.fixture(scope="session")
 def three_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with three nights of the embedded portal; not to be written to."""
+    """A store with three nights of the demo portal; not to be written to."""
     from support.harvests import harvest
 
     from pipeline.harvest.demo_portal import DemoPortal

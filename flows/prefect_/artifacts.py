@@ -1,4 +1,4 @@
-"""A harvest's artifacts in Prefect: progress, coverage, changes, and the report. They open in its screens, from anywhere."""
+"""A harvest's artifacts in Prefect: progress, coverage, changes, and the report. They open in its UI, from anywhere."""
 
 from collections import Counter
 from typing import Any

@@ -20,12 +20,12 @@ _REST: Final = timedelta(seconds=20)
 
 
 def run(port: int) -> None:
-    """Run a server with screens and schedules until the process is asked to end."""
+    """Run a server with UI and schedules until the process is asked to end."""
     _server(port, ephemeral=False).run()
 
 
 def serve_in_thread(port: int) -> tuple[Any, threading.Thread]:
-    """Run a server without screens and schedules in a thread; returns uvicorn's server, `started` once it answers."""
+    """Run a server without UI and schedules in a thread; returns uvicorn's server, `started` once it answers."""
     server = _server(port, ephemeral=True)
     thread = threading.Thread(target=server.run, name="Prefect's server", daemon=True)
     thread.start()

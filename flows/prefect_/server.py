@@ -22,7 +22,7 @@ from pipeline.errors import BmaProgressError
 from pipeline.plain_text import complain, say
 
 SECRET_FILE: Final = "api-secret"  # noqa: S105 - a name
-"""The file in Prefect's home with what its screens and its API ask for."""
+"""The file in Prefect's home with what its UI and its API ask for."""
 
 _SET_PARENT_DEATH_SIGNAL: Final = 1  # of prctl(2)
 _STARTS: Final = 2  # in a row that end at once, after which the server is given up

@@ -178,7 +178,7 @@ class Connection(asyncio.Protocol):
         while piece and not (end := _END_OF_HEAD.search(head)) and len(head) < _LONGEST_CLEANED:
             piece = await self._read()
             head = (head + piece).lstrip(b"\r\n")
-        self._take_in(_clean_head(head[: end.end()]) + head[end.end() :] if piece and end else head)
+        self._receive(_clean_head(head[: end.end()]) + head[end.end() :] if piece and end else head)
         while True:
             event = await self._event()
             if isinstance(event, h11.Response):
@@ -201,9 +201,9 @@ class Connection(asyncio.Protocol):
                 raise httpx.RemoteProtocolError(str(error)) from error
             if event is not h11.NEED_DATA:
                 return event
-            self._take_in(await self._read())
+            self._receive(await self._read())
 
-    def _take_in(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         if not data and self._http.their_state is h11.SEND_RESPONSE:
             raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
         self._http.receive_data(data)

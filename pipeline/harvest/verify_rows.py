@@ -75,7 +75,7 @@ class RowCheck:
         if not self.rows + self.findings + self.changes:
             return None
         return (
-            f"not compared, because another version of this program wrote it and today's reads otherwise: the rows of "
+            f"not compared, because another version of this program wrote it and today's reads differently: the rows of "
             f"{self.rows:,} and the findings of {self.findings:,} of {self.compared:,} stored pages, the changes of "
             f"{self.changes:,} harvest(s); `bma-progress replay` shows what differs"
         )
@@ -170,7 +170,7 @@ class _Harvest:
     # --- rows of records ------------------------------------------------------------------------------------------
 
     def _tables(self, versions: list[PageRow], read: Mapping[str, SpooledPage | None], found: Found) -> int:
-        """Compare the rows of versions; returns how many pages of other parsers today's reads otherwise."""
+        """Compare the rows of versions; returns how many pages of other parsers today's reads differently."""
         pages = {row["page_key"]: page for row in versions if (page := read.get(row["page_key"])) is not None}
         by_page: dict[str, list[tuple[str, str]]] = {}
         for name in RECORD_TABLES:

@@ -52,10 +52,10 @@ def post(address: str, **content: Any) -> tuple[bytes, str]:
     return b"", why
 
 
-def send_text(address: str, title: str, text: str, gravity: str) -> list[str]:
+def send_text(address: str, title: str, text: str, severity: str) -> list[str]:
     """Send a text to a service that apprise knows, with further tries. Returns what went wrong, as sentences.
 
-    address: as apprise writes it; only what stands before `://` is ever shown; gravity: info, success, warning or failure
+    address: as apprise writes it; only what stands before `://` is ever shown; severity: info, success, warning or failure
     """
     service = _service(address)
     where = f"the address {address.partition('://')[0]}://… of notify_urls"
@@ -63,7 +63,7 @@ def send_text(address: str, title: str, text: str, gravity: str) -> list[str]:
         return [f"{where} is none that apprise knows; see what it writes for that service"]
     for attempt in range(_TRIES):
         time.sleep(attempt)
-        if service.notify(body=text, title=title, notify_type=gravity):
+        if service.notify(body=text, title=title, notify_type=severity):
             return []
     return [f"{where} did not take the notification; see that it is right, and that the service answers"]
 

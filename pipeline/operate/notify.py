@@ -28,7 +28,7 @@ _SENTENCES: Final[dict[What, str]] = {
     "watched": "shows changes",
 }
 
-_GRAVITY: Final[Mapping[What, str]] = {
+_SEVERITY: Final[Mapping[What, str]] = {
     "held_back": "failure",
     "failed": "failure",
     "late": "warning",
@@ -167,7 +167,7 @@ def write_log(log: Path, sent: Mapping[str, str]) -> list[str]:
 
 
 def _send_text(address: str, event: Event) -> list[str]:
-    return send_text(address, "bma-progress", event.text, _GRAVITY[event.event])
+    return send_text(address, "bma-progress", event.text, _SEVERITY[event.event])
 
 
 def _post(address: str, event: Event) -> list[str]:

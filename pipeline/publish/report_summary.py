@@ -58,13 +58,13 @@ class Summary:
         ]
 
     def worst(self) -> list[Worst]:
-        """The records with the gravest and largest changes, the worst first; those of the normal course are left out."""
+        """The records with the most severe and largest changes, the worst first; those of the normal course are left out."""
         of_record: dict[str, list[dict[str, Any]]] = {}
         for row in self.annex.rows:
             if row["severity"] in _WEIGHTS and record_of(row):
                 of_record.setdefault(record_of(row), []).append(row)
         grave = {code: rows for code, rows in of_record.items() if any(row["severity"] != "minor" for row in rows)}
-        chosen = sorted(grave.items(), key=lambda item: (-_gravity(item[1]), item[0]))[:WORST]
+        chosen = sorted(grave.items(), key=lambda item: (-_severity(item[1]), item[0]))[:WORST]
         flags = self._flags({code for code, _ in chosen})
         found = []
         for code, rows in chosen:
@@ -206,7 +206,7 @@ class Summary:
         ]
 
 
-def _gravity(rows: list[dict[str, Any]]) -> float:
+def _severity(rows: list[dict[str, Any]]) -> float:
     return float(sum(_WEIGHTS[row["severity"]] * (1 + row["size"] / 100) for row in rows))
 
 

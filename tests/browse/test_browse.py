@@ -27,7 +27,7 @@ from pipeline.compare.diff import states_differ
 from pipeline.store.writer import open_archive
 
 PROJECT = "24000000-3051"
-"""A project of the embedded portal whose history is rewritten on the third night."""
+"""A project of the demo portal whose history is rewritten on the third night."""
 
 
 @contextmanager

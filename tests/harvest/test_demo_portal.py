@@ -1,4 +1,4 @@
-"""The embedded portal: real HTTP, the pages of the folder byte for byte, and nights on which exactly the declared differs."""
+"""The demo portal: real HTTP, the pages of the folder byte for byte, and nights on which exactly the declared differs."""
 
 import http.client
 import json

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.invented_records import Tables, kpis, projects
-from support.laws import KINDS, furniture, headers, injured_pages, law, markups, printings, reads_back, wrappers
+from support.laws import KINDS, boilerplate, headers, injured_pages, law, markups, printings, reads_back, wrappers
 from support.rendering import (
     LAYOUTS,
     Markup,
     Printing,
-    furnished,
     print_kpi,
     print_project,
+    with_boilerplate,
 )
 from support.sample_pages import KPI, PROJECT, page_of
 
@@ -84,12 +84,14 @@ def test_a_text_may_begin_like_the_heading_below_it(data: st.DataObject) -> None
 @pytest.mark.parametrize("kind", KINDS)
 @law(20)
 @given(st.data())
-def test_furniture_changes_nothing(kind: str, data: st.DataObject) -> None:
+def test_boilerplate_changes_nothing(kind: str, data: st.DataObject) -> None:
     records, printer = KINDS[kind]
     page = printer(data.draw(records), data.draw(printings))
     markup = data.draw(markups())
     bare = parse_page(markup.write(page))
-    among = parse_page(furnished(markup, data.draw(furniture) + data.draw(headers), data.draw(wrappers)).write(page))
+    among = parse_page(
+        with_boilerplate(markup, data.draw(boilerplate) + data.draw(headers), data.draw(wrappers)).write(page)
+    )
     assert (among.kind, among.verdict, among.tables) == (bare.kind, bare.verdict, bare.tables)
     assert (among.findings, among.unclaimed) == (bare.findings, bare.unclaimed)
 

@@ -96,7 +96,7 @@ def test_a_report_may_begin_like_a_quarter_or_an_item(report: list[str]) -> None
         (LIST[1:2], ["มิติที่", "1", "ก"]),
     ],
 )
-def test_a_lists_lines_may_be_joined_or_parted(old: list[str], new: list[str]) -> None:
+def test_a_lists_lines_may_be_joined_or_split(old: list[str], new: list[str]) -> None:
     page = parse_page(page_of(instead(LIST, old, *new)).encode())
     same_record(page, LIST)
     assert page.unclaimed == []
@@ -529,7 +529,7 @@ WORDS_OF_A_SITE = [
 ]
 
 
-def test_the_furniture_may_stand_in_one_line() -> None:
+def test_the_boilerplate_may_stand_in_one_line() -> None:
     title, back, chart = PROJECT[:3]
     page = parse_page(page_of([f"{title} {back} <span>{chart}</span>", *PROJECT[3:]]).encode())
     same_record(page, PROJECT)

@@ -66,7 +66,7 @@ printings = st.builds(
     evaluation_quarter=st.integers(1, 4),
     turn=st.integers(0, 29),
 )
-furniture = st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from(NOT_SHOWN)), max_size=4).map(tuple)
+boilerplate = st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from(NOT_SHOWN)), max_size=4).map(tuple)
 headers = st.lists(st.tuples(st.just(0), st.sampled_from(PRINTED_EVERYWHERE)), max_size=2).map(tuple)
 wrappers = st.integers(0, len(WRAPPERS) - 1)
 
@@ -79,7 +79,7 @@ def markups(layout: str | None = None) -> st.SearchStrategy[Markup]:
         writer=st.sampled_from(sorted(WRITERS)),
         apart=st.sampled_from(("whole", "label", "value", "alone")),
         wrapper=wrappers,
-        furniture=furniture,
+        boilerplate=boilerplate,
         minified=st.booleans(),
         thai_bytes=st.booleans(),
         broken=st.sampled_from((0, 0, 0, 1, 3)),

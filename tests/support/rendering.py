@@ -966,7 +966,7 @@ class Markup:
     layout, quarters, writer: keys of `LAYOUTS`, `QUARTER_LAYOUTS`, `WRITERS`
     apart: where label, joint and value of a line stand: `whole`, or in cells of their own with the joint at the
         `label`, at the `value` or `alone`
-    wrapper: index into `WRAPPERS`; furniture: (place, HTML) pairs; thai_bytes: in windows-874
+    wrapper: index into `WRAPPERS`; boilerplate: (place, HTML) pairs; thai_bytes: in windows-874
     """
 
     layout: str = "divs"
@@ -974,7 +974,7 @@ class Markup:
     writer: str = "plain"
     apart: str = "whole"
     wrapper: int = 0
-    furniture: tuple[tuple[int, str], ...] = ()
+    boilerplate: tuple[tuple[int, str], ...] = ()
     minified: bool = False
     thai_bytes: bool = False
     broken: int = 0
@@ -984,7 +984,7 @@ class Markup:
     def write(self, page: Printed) -> bytes:
         """The page's bytes."""
         lines = [self._written(line) for line in GLUES[self.glued](page)]
-        for place, element in self.furniture:
+        for place, element in self.boilerplate:
             lines.insert(place % (len(lines) + 1), Written((element,), table=True))
         source = WRAPPERS[self.wrapper].replace("{}", LAYOUTS[self.layout](lines))
         if self.minified:
@@ -1041,6 +1041,6 @@ class Markup:
         return (line.label, line.joint, line.value) if line.label else (line.joint, line.value)
 
 
-def furnished(markup: Markup, furniture: tuple[tuple[int, str], ...], wrapper: int) -> Markup:
+def with_boilerplate(markup: Markup, boilerplate: tuple[tuple[int, str], ...], wrapper: int) -> Markup:
     """The same markup among other things that say nothing."""
-    return replace(markup, furniture=furniture, wrapper=wrapper)
+    return replace(markup, boilerplate=boilerplate, wrapper=wrapper)
