@@ -23,7 +23,7 @@ _KEPT_AS = {"reason", "why", "warning", "message", "_down"}  # names that hold a
 # functions that return sentences, alone, in lists or in pairs
 _RETURN = set(
     "run_command send_text unencrypted ping keep_old_run anchor_harvest explain _explain _status_error _post _run "
-    "write_log _remarks _noise with_secrets _unread_block _sentence _reason".split()
+    "write_log _remarks _noise with_secrets _unread_block _sentence _reason parser_failed".split()
 )
 
 
