@@ -41,12 +41,14 @@ class Decoded(NamedTuple):
     source: in UTF-8, without a byte order mark; bytes that are no text are U+FFFD, `undecodable` of them
     encoding: the charset the bytes were in, a Python codec name
     misread_as: the codec in which the server had misread its own text before it sent it; undone in `source`
+    binary: what kind of file it is, where it is plainly no text; it has no source then
     """
 
     source: bytes
     encoding: str
     undecodable: int = 0
     misread_as: str | None = None
+    binary: str | None = None
 
 
 def decode(body: bytes, content_type: str | None = None) -> Decoded:
@@ -54,6 +56,8 @@ def decode(body: bytes, content_type: str | None = None) -> Decoded:
 
     content_type: the header's value, for its charset
     """
+    if (binary := _binary_kind(body)) is not None:
+        return Decoded(b"", "utf-8", binary=binary)
     codec = utf_16_of(body)
     if codec is None:
         try:
@@ -67,8 +71,7 @@ def decode(body: bytes, content_type: str | None = None) -> Decoded:
     return _decoded(text, codec, text.encode("utf-8", "replace"), text.count("\ufffd"))
 
 
-def binary_kind(body: bytes) -> str | None:
-    """What kind of file the bytes are, where they are plainly no text; None for text."""
+def _binary_kind(body: bytes) -> str | None:
     if body.startswith(tuple(_MAGIC)):
         return next(name for start, name in _MAGIC.items() if body.startswith(start))
     return "binary data" if body.count(b"\0", 0, 1024) > _STRAY_NULS and not utf_16_of(body) else None

@@ -44,8 +44,12 @@ _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
-_ATTRIBUTES = {b"hidden": "[hidden]", b"onclick": "[onclick]", b"data-": "[data-href], [data-url]"}
-_STYLES = {word.encode(): f'[style*="{word}" i]' for word in ("display", "visibility", "float", "position")}
+_ATTRIBUTES = {
+    b"hidden": "[hidden]",
+    b"onclick": "[onclick]",
+    b"data-": "[data-href], [data-url]",
+    b"style": ", ".join(f'[style*="{word}" i]' for word in ("display", "visibility", "float", "position")),
+}
 """The elements that are looked at, where the source has the word."""
 _SCRIPTED = frozenset(("onclick", "data-href", "data-url"))
 _HIDES = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))")
@@ -232,8 +236,7 @@ def _apply_attributes(root: LexborNode, small: bytes) -> tuple[set[int], set[int
     """
     boxes: set[int] = set()
     scripted: set[int] = set()
-    words = _ATTRIBUTES | _STYLES if b"style" in small else _ATTRIBUTES
-    selectors = [selector for word, selector in words.items() if word in small]
+    selectors = [selector for word, selector in _ATTRIBUTES.items() if word in small]
     found = {node.mem_id: node for node in root.css(", ".join(selectors))} if selectors else {}  # each of them once
     for mem_id, node in reversed(found.items()):
         attributes = node.attributes

@@ -11,7 +11,6 @@ from typing import Any, Final
 import orjson
 
 from parsers.boilerplate import is_boilerplate, record_end
-from parsers.encoding import binary_kind
 from parsers.findings import Finding, Findings, Scope
 from parsers.grammar import Page, Row
 from parsers.leads import leads
@@ -94,10 +93,11 @@ def parse_page(
     Never raises, whatever the bytes are. Which markup the page uses does not matter: only what it prints.
     """
     findings = Findings()
-    if (binary := binary_kind(body)) is not None:
+    printed = read_page(body, content_type=content_type)
+    if (binary := printed.decoded.binary) is not None:
         findings.add("not_a_page", printed=binary)
         return ParsedPage("unknown", "blocked", {}, list(findings), [])
-    printed, text, latin = _with_sound_texts(read_page(body, content_type=content_type), findings)
+    printed, text, latin = _with_sound_texts(printed, findings)
     kind = kind_of(printed.lines, text)
     if kind == "unknown":
         return _without_record(printed, kind, _unknown_verdict(printed, findings), findings)
@@ -183,8 +183,8 @@ def _prepared(
     for link in line_links:
         if link.line_no < end:
             links.setdefault(bisect_right(numbers, link.line_no) - 1, []).append(link)
-    page = Page(declared.tables, kept, links, findings, url)
-    page.replaced = {f"␁{number}": table.printed for number, table in enumerate(tables)}
+    replaced = {f"␁{number}": table.printed for number, table in enumerate(tables)}
+    page = Page(declared.tables, kept, links, findings, url, replaced=replaced)
     return page, tables, lines[end:]
 
 

@@ -7,7 +7,7 @@ import pytest
 from support.sample_pages import KPI, LIST, PROJECT, instead, page_of
 
 from parsers import ParsedPage, parse_page
-from parsers.encoding import binary_kind, decode
+from parsers.encoding import decode
 
 FIXTURES = Path(__file__).parents[2] / "fixtures_html"
 PAGES = {"kpi": KPI, "project": PROJECT, "list": LIST}
@@ -84,13 +84,13 @@ def test_a_page_in_utf_8_may_hold_a_few_other_bytes() -> None:
     ],
 )
 def test_what_is_no_text_is_named(body: bytes) -> None:
-    assert binary_kind(body)
+    assert decode(body).binary
     assert parse_page(body).verdict == "blocked"
 
 
 @pytest.mark.parametrize("body", [b"", b"a\0b", "<p>ก".encode(), "<p>ก".encode("cp874"), "<p>ก".encode("utf-16")])
 def test_text_is_not_taken_for_a_file(body: bytes) -> None:
-    assert binary_kind(body) is None
+    assert decode(body).binary is None
 
 
 # --- whole pages that were encoded twice --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ SEEN = {
     '<div style="display:block;display:none">a</div>b': ["b"],
     '<div style="display:none ! important;display:block">a</div>b': ["b"],
     '<div style="/*display:none*/">a</div>b': ["a", "b"],
+    '<div style="d&#105;splay:none">a</div>b': ["b"],
     '<div style="-x-display:none">a</div>b': ["a", "b"],
     '<div hidden style="display:none">a<p hidden style="display:none">b</p></div>c': ["c"],
     # a body that is hidden at first is shown by a script
