@@ -95,6 +95,7 @@ class Page:
     """One page while it is read; `tables`, `unclaimed` and the findings are what comes of it.
 
     links: for each line those that begin in it; replaced: lines that stand for others, and those
+    below: by section, the lines below its heading; whoever reads them takes them out, and what is left is unclaimed
     """
 
     table_names: InitVar[Sequence[str]]
@@ -107,6 +108,7 @@ class Page:
     code: str = ""
     evaluation_quarter: int | None = None
     headings: frozenset[str] = frozenset()
+    below: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self, table_names: Sequence[str]) -> None:
         self.tables: dict[str, list[Row]] = {table: [] for table in table_names}
@@ -377,15 +379,6 @@ class Section:
     last: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """A page cut at its headings: the lines above the first, those below each, and the headings that are missing."""
-
-    head: list[str]
-    below: dict[str, list[str]]
-    missing: list[str]
-
-
 class Outline(tuple[Section, ...]):
     """The sections of a page kind, in the order in which they are printed."""
 
@@ -403,8 +396,8 @@ class Outline(tuple[Section, ...]):
         """All headings."""
         return frozenset(self.number_of)
 
-    def cut(self, page: Page) -> Parts:
-        """Cut a page's lines at the headings.
+    def cut(self, page: Page) -> tuple[list[str], list[str]]:
+        """Cut a page's lines at the headings; returns those above the first, and the headings that are missing.
 
         Where a heading stands more than once, the order of headings and what its section begins with decide; the others are
         reported where they stand. A heading that stands nowhere alone may have the first line of its text behind it.
@@ -416,12 +409,10 @@ class Outline(tuple[Section, ...]):
             places = sorted(chosen.values())
             sections = [self[number] for number in sorted(chosen, key=chosen.__getitem__)]
         bounds = [*places, len(lines)]
-        below: dict[str, list[str]] = {}
         for section, place, end in zip(sections, places, bounds[1:], strict=True):
             glued = lines[place].removeprefix(section.heading).lstrip(" :")
-            below[section.key] = [*([glued] if glued else []), *lines[place + 1 : end]]
-        missing = [section.heading for section in self if section.key not in below]
-        return Parts(lines[: bounds[0]], below, missing)
+            page.below[section.key] = [*([glued] if glued else []), *lines[place + 1 : end]]
+        return lines[: bounds[0]], [section.heading for section in self if section.key not in page.below]
 
     def _places(self, lines: list[str], page: Page) -> tuple[list[str], dict[int, int]]:
         """The lines, each heading that stands alone spelt as usual, and the place of each section that has one."""

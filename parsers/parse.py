@@ -107,6 +107,8 @@ def parse_page(
     declared = PAGE_KINDS[kind]
     page, tables, below = _prepared(printed, declared, {*errors, *_menu_places(printed)}, findings, url)
     declared.read(page, tables)
+    for lines in page.below.values():
+        page.leave(lines)
     if not page.code:
         return _without_record(printed, kind, _recordless_verdict(declared, page, has_errors=bool(errors)), findings)
     _check_whole(printed, page.lines, declared, findings)

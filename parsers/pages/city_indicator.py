@@ -41,15 +41,15 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     begun = shared.begin(page, SECTIONS, "city_indicators", _TITLE, titles)
     if begun is None:
         return
-    title, below, scope = begun
+    title, scope = begun
     _, head = _HEAD.read(title.below, page)
-    records, _ = _STRATEGIES.read(below.get("strategies", []), page)
+    records, _ = _STRATEGIES.read(page.below.pop("strategies", []), page)
     page.tables["city_indicator_strategies"] = shared.strategy_rows(
         page, records, "city_indicator_strategies", "indicator_no"
     )
     years = _YEARS.fullmatch(titles[0]) if titles else None
     printed_no, name = _number_and_name(title.name, scope)
-    _, source = _SOURCE.read(below.get("source", []), page)
+    _, source = _SOURCE.read(page.below.pop("source", []), page)
     page.tables["city_indicators"].append(
         {
             "indicator_no": page.code,
@@ -59,8 +59,8 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             "unit": shared.unit_of(head, "unit"),
             "target": head.get("target_value") or None,
             **_HEAD.row(head, scope),
-            "definition": page.text(below.get("definition", [])),
-            "method": page.text(below.get("method", [])),
+            "definition": page.text(page.below.pop("definition", [])),
+            "method": page.text(page.below.pop("method", [])),
             "source": source.get("source") or None,
         }
     )

@@ -34,18 +34,18 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     begun = shared.begin(page, SECTIONS, "kpis", _TITLE, PAGE_TITLES)
     if begun is None:
         return
-    title, below, scope = begun
+    title, scope = begun
     _, head = _HEAD.read(title.below, page)
     columns = shared.measures(_HEAD, head, scope)
     page.evaluation_quarter = parse_integer(head.get("evaluation_quarter") or "")
-    texts = {column: page.text(below.get(column, [])) for column in ("definition", "summary")}
+    texts = {column: page.text(page.below.pop(column, [])) for column in ("definition", "summary")}
     page.tables["kpis"].append({"kpi_code": page.code, "name": title.name, **columns, **texts})
     identity, about = {"kpi_code": page.code}, Scope(page.findings, "kpi_quarters", page.code)
     quarters: list[Row] = []
-    if (table := table_in(below.get("quarters", []), tables, page)) is None:
+    if (table := table_in(page.below.pop("quarters", []), tables, page)) is None:
         about.add("part_missing", None, None, "The page has no table of quarters.")
     else:
         quarters = quarter_rows(table, about, identity)
-    narratives = {quarter: page.text(below.get(f"narrative_{quarter}", [])) for quarter in range(1, 5)}
+    narratives = {quarter: page.text(page.below.pop(f"narrative_{quarter}", [])) for quarter in range(1, 5)}
     page.tables["kpi_quarters"] = join_narratives(quarters, narratives, identity)
     shared.check_last_quarter(columns["achieved_value"], quarters, scope)

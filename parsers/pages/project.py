@@ -119,19 +119,17 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     begun = shared.begin(page, SECTIONS, "projects", _TITLE, PAGE_TITLES)
     if begun is None:
         return
-    title, below, scope = begun
+    title, scope = begun
     project = _read_head(page, scope, title)
-    texts = {name: _without_links_to_top(below.get(name, [])) for name in ("rationale", "objectives", "targets")}
-    if "rationale" in below:
-        _read_rationale(page, scope, project, texts["rationale"])
+    texts = {key: _without_links_to_top(page.below.pop(key, [])) for key in ("rationale", "objectives", "targets")}
+    _read_rationale(page, scope, project, texts["rationale"])
     for column in ("objectives", "targets"):
         project[column] = page.text(texts[column])
     page.tables["projects"].append(project)
-    strategies, _ = _STRATEGIES.read(below.get("strategies", []), page)
-    reports, _ = _REPORTS.read(below.get("reports", []), page)
-    steps, tail = _STEPS.read(below.get("plan", []), page)
-    kpis, _ = _KPIS.read(below.get("kpis", []), page)
-    page.leave(below.get("evaluations", ()))
+    strategies, _ = _STRATEGIES.read(page.below.pop("strategies", []), page)
+    reports, _ = _REPORTS.read(page.below.pop("reports", []), page)
+    steps, tail = _STEPS.read(page.below.pop("plan", []), page)
+    kpis, _ = _KPIS.read(page.below.pop("kpis", []), page)
     page.tables["project_strategies"] = shared.strategy_rows(page, strategies, "project_strategies", "project_code")
     page.tables["progress_reports"] = _report_rows(page, reports)
     for link in ("link_shown", "link_clicked"):  # their code must be this project's

@@ -47,23 +47,19 @@ class TitleShape:
 
 def begin(
     page: Page, outline: Outline, table: str, shape: TitleShape, page_titles: Sequence[str]
-) -> tuple[Title, dict[str, list[str]], Scope] | None:
-    """Cut a page at its headings and read its title: also the lines below each heading, and where findings go.
-
-    Without a title there is no record: None, and all lines are unclaimed.
+) -> tuple[Title, Scope] | None:
+    """Cut a page at its headings and read its title: that, and where findings go. None where it has none: no record.
 
     table: the record's; page_titles: what the portal prints above every record
     """
-    parts = outline.cut(page)
-    title = _find_title(page, parts.head, shape, page_titles)
+    head, missing = outline.cut(page)
+    title = _find_title(page, head, shape, page_titles)
     if title is None:
-        for lines in parts.below.values():
-            page.leave(lines)
         return None
     page.code = title.code
-    for heading in parts.missing:
+    for heading in missing:
         page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
-    return title, parts.below, Scope(page.findings, table, title.code)
+    return title, Scope(page.findings, table, title.code)
 
 
 def _find_title(page: Page, head: list[str], shape: TitleShape, page_titles: Sequence[str]) -> Title | None:

@@ -6,6 +6,8 @@ import pytest
 from support.sample_pages import ITEM, KPI, LIST, MEASURES, PROJECT, instead, page_of
 
 from parsers import ParsedPage, facts_sha256, parse_page
+from parsers.grammar import Outline, Section
+from parsers.pages import kpi
 
 
 def read(lines: list[str], url: str | None = None) -> ParsedPage:
@@ -172,3 +174,8 @@ def test_the_order_of_indicators_is_no_fact() -> None:
     ]
     assert pages[0].tables != pages[1].tables
     assert facts_sha256(pages[0].tables) == facts_sha256(pages[1].tables)
+
+
+def test_a_section_that_no_reader_takes_is_unclaimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kpi, "SECTIONS", Outline(*kpi.SECTIONS, Section("remark", "หมายเหตุ")))
+    assert read([*KPI, "หมายเหตุ", "อยู่ระหว่างปรับปรุง"]).unclaimed == ["อยู่ระหว่างปรับปรุง"]
