@@ -1,10 +1,11 @@
 """CPU a page of the harvest as users run it, against Scrapy's: `python tests/benchmarks/against_scrapy.py`.
 
-One quiet portal on loopback, in a process of its own. First `bma-progress harvest --orchestrator none` harvests it, and once
-more, unchanged; then Scrapy fetches the same pages. Both keep the bytes of every page and extract the same fields with the same
-parser; ours also commits, compares and publishes. The CPU is that of the whole command with all its processes, imports
-included. With `--prefect` the command also runs with Prefect, each time into a new store: with a new home of Prefect, and again.
-Its modules are compiled before, as an installer does, and as Scrapy's are.
+One quiet portal on loopback, in a process of its own. `bma-progress harvest --orchestrator none` harvests it, and once
+more, unchanged; then Scrapy fetches the same pages; and so several times in turns, as the CPU of one run differs by a quarter
+on a shared machine. Printed are the medians, and the least and the most of the ratios. Both keep the bytes of every page and
+extract the same fields with the same parser; ours also commits, compares and publishes. The CPU is that of the whole command
+with all its processes, imports included. With `--prefect` the command also runs with Prefect, each time into a new store: with
+a new home of Prefect, and again in it. Its modules are compiled before, as an installer does, and as Scrapy's are.
 
 Left out: TLS, and what happens in the kernel for the portal. Scrapy is not among the project's dependencies: name a Python that
 has it, with this project's own, by --scrapy-python.
@@ -19,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from compileall import compile_dir
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 ROOT = Path(__file__).parents[2]
 _COMMAND = (sys.executable, "-c", "import sys; from flows.cli import main; sys.exit(main())", "harvest")
@@ -85,11 +87,18 @@ def addresses(data: Path) -> tuple[list[str], int]:
     return pages["url"].to_pylist(), sum(outcome != "skipped" for outcome in pages["outcome"].to_pylist())
 
 
+def spread(ones: list[float], others: list[float]) -> str:
+    """The median of the ratios of the rounds, the least and the most."""
+    ratios = [one / other for one, other in zip(ones, others, strict=True)]
+    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds)"
+
+
 def main() -> None:
     """Harvest the same pages with both and print what each cost."""
     sys.path.insert(0, str(ROOT))
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--pages", type=int, default=2000, help="projects of the portal")
+    options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--scrapy-python", default=sys.executable)
     options.add_argument("--prefect", action="store_true", help="also measure what Prefect adds")
     chosen = options.parse_args()
@@ -102,24 +111,32 @@ def main() -> None:
             where = ("--portal", url, "--data", str(folder / store), "--orchestrator", orchestrator)
             return cpu_of((*_COMMAND, *where), **_QUICK, **more)
 
-        first = harvest("store", "none", {})
-        urls, asked = addresses(folder / "store")
-        second = harvest("store", "none", {})
-        _, asked_again = addresses(folder / "store")
-        (folder / "urls").write_text("\n".join(urls))
-        scrapy = cpu_of((chosen.scrapy_python, "-c", _SCRAPY, str(folder / "urls"), str(folder / "bodies"), str(ROOT)))
-        ours, again, theirs = (
-            1000 * cpu / pages for cpu, pages in ((first, asked), (second, asked_again), (scrapy, len(urls)))
-        )
-        print(f"ours    {ours:6.2f} ms of CPU a page, {asked:,} pages: fetched, parsed, committed, published")
-        print(f"again   {again:6.2f} ms of CPU a page, {asked_again:,} pages, nothing changed")
-        print(f"Scrapy  {theirs:6.2f} ms of CPU a page, {len(urls):,} pages: fetched, parsed, written")
-        print(
-            f"ours / Scrapy: {ours / theirs:.2f}; second night / first: {again / ours:.2f} a page, {second / first:.2f} in all"
-        )
-        for home in ("new", "warm") if chosen.prefect else ():
-            cpu = harvest(f"prefect-{home}", "prefect", {"PREFECT_HOME": str(folder / "prefect")})
-            print(f"with Prefect, {home} home: {cpu - first:+.1f} s of CPU")
+        firsts, seconds, scrapys = list[float](), list[float](), list[float]()
+        for number in range(chosen.rounds):
+            firsts.append(harvest(f"store-{number}", "none", {}))
+            urls, asked = addresses(folder / f"store-{number}")
+            seconds.append(harvest(f"store-{number}", "none", {}))
+            _, asked_again = addresses(folder / f"store-{number}")
+            (folder / "urls").write_text("\n".join(urls))
+            places = (str(folder / "urls"), str(folder / "bodies"), str(ROOT))
+            scrapys.append(cpu_of((chosen.scrapy_python, "-c", _SCRAPY, *places)))
+        for who, cpus, pages, what in (
+            ("ours", firsts, asked, "fetched, parsed, committed, published"),
+            ("again", seconds, asked_again, "nothing changed"),
+            ("Scrapy", scrapys, len(urls), "fetched, parsed, written"),
+        ):
+            print(f"{who:<8}{1000 * median(cpus) / pages:5.2f} ms of CPU a page, {pages:,} pages: {what}")
+        print(f"ours / Scrapy: {spread(firsts, scrapys)}")
+        print(f"second night / first: {spread(seconds, firsts)}; a page {asked / asked_again:.2f} times that")
+        more: dict[str, list[float]] = {"new": [], "warm": []}
+        for number in range(chosen.rounds) if chosen.prefect else ():
+            for home, cpus in more.items():
+                place = {"PREFECT_HOME": str(folder / f"prefect-{number}")}
+                cpus.append(
+                    harvest(f"{home}-{number}", "prefect", place) - harvest(f"{home}-{number}-none", "none", {})
+                )
+        for home, cpus in more.items() if chosen.prefect else ():
+            print(f"with Prefect, {home} home: {median(cpus):+.1f} s of CPU ({min(cpus):+.1f} to {max(cpus):+.1f})")
 
 
 if __name__ == "__main__":
