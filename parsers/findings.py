@@ -101,10 +101,6 @@ class Findings(list[Finding]):
             Finding(rule=rule, severity=severity, table=table, key=key, column=column, printed=printed, message=text)
         )
 
-    def has_errors(self) -> bool:
-        """Whether one of them says that a part of the page is missing or broken."""
-        return any(finding["severity"] == "error" for finding in self)
-
 
 class Scope(NamedTuple):
     """Where findings about one row of a table go."""

@@ -110,13 +110,18 @@ def parse_page(
     for lines in page.below.values():
         page.leave(lines)
     if not page.code:
-        return _without_record(printed, kind, _recordless_verdict(declared, page, has_errors=bool(errors)), findings)
+        return _without_record(printed, kind, _recordless_verdict(declared, page, is_message=bool(errors)), findings)
     _check_whole(printed, page.lines, declared, findings)
     _check_address(url, page.code, findings)
     if fetched_at:
         _check_not_after(page, fetched_at)
     unclaimed = [line for line in (*page.unclaimed, *below) if not is_boilerplate(line)]
-    return _parsed(printed, kind, "suspect" if findings.has_errors() else "ok", findings, unclaimed, page)
+    return _parsed(printed, kind, "suspect" if _has_errors(findings) else "ok", findings, unclaimed, page)
+
+
+def _has_errors(findings: Findings) -> bool:
+    """Whether one of them says that a part of the page is missing or broken."""
+    return any(finding["severity"] == "error" for finding in findings)
 
 
 def _parsed(
@@ -177,7 +182,7 @@ def _prepared(
         lines = [lines[place] for place in places]
     end = record_end(lines, end)
     twice: list[str] = []
-    kept, numbers, tables = take_tables(lines[:end], twice)
+    kept, numbers, tables, replaced = take_tables(lines[:end], twice)
     for line in twice:
         if not is_boilerplate(line):
             findings.add("printed_twice", printed=line)
@@ -185,7 +190,6 @@ def _prepared(
     for link in line_links:
         if link.line_no < end:
             links.setdefault(bisect_right(numbers, link.line_no) - 1, []).append(link)
-    replaced = {f"␁{number}": table.printed for number, table in enumerate(tables)}
     page = Page(declared.tables, kept, links, findings, url, replaced=replaced)
     return page, tables, lines[end:]
 
@@ -256,12 +260,12 @@ def _without_record(printed: PrintedPage, kind: Kind, verdict: Verdict, findings
     return _parsed(printed, kind, verdict, findings, [line for line in printed.lines if line != EMPTY_CELL])
 
 
-def _recordless_verdict(declared: PageKind, page: Page, *, has_errors: bool) -> Verdict:
+def _recordless_verdict(declared: PageKind, page: Page, *, is_message: bool) -> Verdict:
     """A template without a record: an error's page, the portal's word that there is none, cut off, or just empty.
 
     In a template with texts a message stands above them; a link to log in is none where the template's own parts are there.
     """
-    if has_errors:
+    if is_message:
         return "blocked"
     lines, headings = page.lines, [section.heading for section in declared.sections]
     above = list(takewhile(lambda line: line not in headings, lines)) if len(page.unclaimed) > _FEW else lines
@@ -273,4 +277,4 @@ def _recordless_verdict(declared: PageKind, page: Page, *, has_errors: bool) -> 
         if headings[-1] in lines:
             return "empty"
         page.findings.add("part_missing", message="The page has no title with a code.")
-    return "suspect" if page.findings.has_errors() else "empty"
+    return "suspect" if _has_errors(page.findings) else "empty"

@@ -51,28 +51,32 @@ class QuarterTable:
 
     unit: str | None = None
     rows: list[tuple[str, ...]] = field(default_factory=list)
-    printed: list[str] = field(default_factory=list)
     odd: list[tuple[str, str, str]] = field(default_factory=list)  # rule, quarter, printed
 
 
-def take_tables(lines: list[str], twice: list[str]) -> tuple[list[str], list[int], list[QuarterTable]]:
+def take_tables(
+    lines: list[str], twice: list[str]
+) -> tuple[list[str], list[int], list[QuarterTable], dict[str, list[str]]]:
     """Take the tables out of a page's lines.
 
     twice: gets the lines that are printed twice, one right below the other
-    Returns the lines without empty cells, for each the number that it had, and the tables.
+    Returns the lines without empty cells, for each the number that it had, the tables, and of the line that each leaves those
+    that it stands for.
     """
     tables: list[QuarterTable] = []
+    replaced: dict[str, list[str]] = {}
     kept: list[str] = []
     numbers: list[int] = []
     place = 0
     for start in [place for place, line in enumerate(lines) if _FIRST in line and line.startswith(_FIRST)]:
         header = _HEADER.match("\n".join(lines[start : start + _HEADER_LINES])) if start >= place else None
         if header:
-            kept += [*lines[place:start], f"␁{len(tables)}"]
+            mark = f"␁{len(tables)}"
+            kept += [*lines[place:start], mark]
             numbers += range(place, start + 1)
             table = QuarterTable(" ".join((header[1] or header[2] or "").replace(EMPTY_CELL, "").split()) or None)
             place = _read_rows(table, lines, start + header[0].count("\n") + 1)
-            table.printed = [line for line in lines[start:place] if line != EMPTY_CELL]
+            replaced[mark] = [line for line in lines[start:place] if line != EMPTY_CELL]
             tables.append(table)
     kept += lines[place:]
     numbers += range(place, len(lines))
@@ -80,7 +84,7 @@ def take_tables(lines: list[str], twice: list[str]) -> tuple[list[str], list[int
         shown = [line != EMPTY_CELL for line in kept]
         kept, numbers = list(compress(kept, shown)), list(compress(numbers, shown))
     twice += _repeated(kept)
-    return kept, numbers, tables
+    return kept, numbers, tables, replaced
 
 
 def _repeated(lines: list[str]) -> Iterator[str]:

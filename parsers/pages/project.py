@@ -148,14 +148,14 @@ def _without_links_to_top(lines: list[str]) -> list[str]:
 
 def _read_head(page: Page, scope: Scope, title: shared.Title) -> Row:
     _, head = _HEAD.read(title.below, page)
-    columns = _HEAD.row(head, scope)
+    contact, columns = head.lines("contact"), _HEAD.row(head, scope)
     year, progress = columns["fiscal_year_be"], columns["progress_percent"]
     if year is None and "agency" not in head.missing and not head.get("fiscal_year_be"):
         scope.add("part_missing", "fiscal_year_be", None, "The agency's line has no fiscal year.")
     if (alone := head.get("alone")) and values.parse_number(alone) != progress:
         scope.add("progress_printed_twice", "progress_percent", f"{alone} | {head.get('progress_percent') or ''}")
     page.evaluation_quarter = values.parse_integer(head.get("evaluation_quarter") or "")
-    _read_contact(page, head.lines("contact"))
+    _read_contact(page, contact)
     no_columns = ("unit_code", "unit_code_second", "rationale", "objectives", "targets", "policy_id", "branch_id")
     return {
         "project_code": page.code,

@@ -74,8 +74,9 @@ def _find_title(page: Page, head: list[str], shape: TitleShape, page_titles: Seq
     if end is None:
         page.leave(line for line in head if line not in page_titles)
         return None
-    if odd := [line for line in head[:start] if line not in page_titles and not line.endswith(head[end])]:
-        page.leave(odd)
+    for line in head[:start]:
+        if not (line in page_titles or line.endswith(head[end]) or is_boilerplate(line)):
+            page.leave([line])
     text, _, printed_code = head[end].rpartition(":")
     lines = [line for line in (*head[start:end], text.rstrip()) if line not in NAVIGATION and line not in ("", ":")]
     if foreign := [line for line in lines[:-1] if not start or LABELLED.match(line) or line == head[end]]:
