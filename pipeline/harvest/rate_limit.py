@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.store.lock import unix_locks
+from pipeline.store.lock import LOCK_EX, LOCK_UN, flock
 
 
 class Limiter(Protocol):
@@ -44,7 +44,6 @@ class RateLimiter:
     def __init__(self, path: Path, interval: float, *, longest_pause: float = 3600.0) -> None:
         self.interval = interval
         self._longest_pause = longest_pause
-        self._locks = unix_locks()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
@@ -55,7 +54,7 @@ class RateLimiter:
 
     async def take(self) -> float:
         """Take the slot, or return the seconds to wait."""
-        self._locks.flock(self._descriptor, self._locks.LOCK_EX)
+        flock(self._descriptor, LOCK_EX)
         try:
             now = time.monotonic()
             wait = self._next(now) - now
@@ -64,16 +63,16 @@ class RateLimiter:
             self._write(now + self.interval)
             return 0.0
         finally:
-            self._locks.flock(self._descriptor, self._locks.LOCK_UN)
+            flock(self._descriptor, LOCK_UN)
 
     async def pause(self, seconds: float) -> None:
         """Give out no slot before so many seconds have passed."""
-        self._locks.flock(self._descriptor, self._locks.LOCK_EX)
+        flock(self._descriptor, LOCK_EX)
         try:
             now = time.monotonic()
             self._write(max(self._next(now), now + seconds))
         finally:
-            self._locks.flock(self._descriptor, self._locks.LOCK_UN)
+            flock(self._descriptor, LOCK_UN)
 
     def close(self) -> None:
         """Close the file."""

@@ -5,17 +5,33 @@ Reading needs no lock, so it works on systems without `fcntl`.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 from typing import Final
 
 from pipeline.errors import StoreBusyError, StoreError
 from pipeline.store.layout import beside
 
 _PAUSE: Final = 0.05  # seconds between two tries
+
+
+def _no_flock(descriptor: int, operation: int) -> None:
+    raise StoreError(
+        "this system has no file locks of Unix, which writing to a store and mirroring object storage need; do that on "
+        "Linux or macOS: a copy of a store can be read here"
+    )
+
+
+flock: Callable[[int, int], None]
+"""Locks an open file, or unlocks it, as flock(2). Raises StoreError where the system has no such locks."""
+try:
+    import fcntl
+except ImportError:  # only Unix has it, and reading does not need it
+    flock, LOCK_EX, LOCK_NB, LOCK_UN = _no_flock, 0, 0, 0
+else:
+    flock, LOCK_EX, LOCK_NB, LOCK_UN = fcntl.flock, fcntl.LOCK_EX, fcntl.LOCK_NB, fcntl.LOCK_UN
 
 
 @contextmanager
@@ -70,7 +86,6 @@ def is_locked(root: Path) -> bool:
 
 def _lock(root: Path, tries: int = 10) -> int:
     """The open file whose lock is held now; tries: how often, as `is_locked` holds it for a moment too."""
-    unix_locks()
     descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     for left in reversed(range(tries)):
         try:
@@ -88,17 +103,4 @@ def _lock(root: Path, tries: int = 10) -> int:
 
 def _lock_file(descriptor: int, *, wait: bool = False) -> None:
     """Lock an open file. wait: until no other process holds its lock; else BlockingIOError is raised where one does"""
-    locks = unix_locks()
-    locks.flock(descriptor, locks.LOCK_EX | (0 if wait else locks.LOCK_NB))
-
-
-def unix_locks() -> ModuleType:
-    """The module `fcntl`. Raises StoreError where the system has none."""
-    try:
-        import fcntl  # only Unix has it, and reading does not need it
-    except ImportError:
-        raise StoreError(
-            "this system has no file locks of Unix, which writing to a store and mirroring object storage need; do that on "
-            "Linux or macOS: a copy of a store can be read here"
-        ) from None
-    return fcntl
+    flock(descriptor, LOCK_EX | (0 if wait else LOCK_NB))
