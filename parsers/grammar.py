@@ -95,7 +95,7 @@ class Page:
     """One page while it is read; `tables`, `unclaimed` and the findings are what comes of it.
 
     links: for each line those that begin in it; replaced: lines that stand for others, and those
-    below: by section, the lines below its heading; whoever reads them takes them out, and what is left is unclaimed
+    below: the lines below each heading, by section; `read` removes the lines that it reads, and the rest is unclaimed
     """
 
     table_names: InitVar[Sequence[str]]

@@ -60,8 +60,8 @@ def take_tables(
     """Take the tables out of a page's lines.
 
     twice: gets the lines that are printed twice, one right below the other
-    Returns the lines without empty cells, for each the number that it had, the tables, and of the line that each leaves those
-    that it stands for.
+    Returns the lines without empty cells, the number that each had, the tables, and the lines that each table had, by the
+    line that stands in its place.
     """
     tables: list[QuarterTable] = []
     replaced: dict[str, list[str]] = {}
