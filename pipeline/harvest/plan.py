@@ -1,7 +1,7 @@
 """Which pages a harvest requests first."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Final
 
@@ -27,29 +27,35 @@ def known_pages(store: Archive) -> dict[str, PageRow]:
 
 
 def plan(
-    settings: Settings, scope: Scope, known: Mapping[str, PageRow] | None = None, today: date | None = None
+    settings: Settings, scope: Scope, known: Mapping[str, PageRow], today: date | None = None
 ) -> list[tuple[str, PageRef]]:
     """The pages to begin with, each with its source: `asked`, `start`, `list`, `known` or `probe`.
 
-    known: pages of the last published harvest; read from the store where not given
+    known: pages of the last published harvest
     today: the day in Bangkok; it decides which of the pages that the portal never had are requested
     """
     if scope.pages:
         return [("asked", ref) for ref in scope.pages]
-    if known is None:
-        known = known_pages(Archive(settings.data)) if (settings.data / "store.json").exists() else {}
     pages = [] if scope.agencies else [("start", ref) for ref in start_refs(settings.portal)]
     later = not_due(known, today)
     lists = [list_ref(settings.portal, name, code) for code in _agencies(scope, known) for name in LISTS]
     lists = [ref for ref in lists if ref.page_key not in later]
     pages += [("list", ref) for ref in (lists if scope.sample is None else some_lists(lists, scope.sample))]
+    indicators = _indicators_named(Archive(settings.data), scope.agencies) if scope.agencies and known else set()
     for key, row in known.items():
         is_further_list = row["kind"] == "result_list" and "?" in key
         if key in later or not (is_further_list or row["kind"] in RECORD_KINDS):
             continue
-        if not scope.agencies or agency_of_page(key) in scope.agencies:
+        if not scope.agencies or agency_of_page(key) in scope.agencies or key in indicators:
             pages.append(("known", PageRef(key, row["kind"], code_of_page(key), row["url"])))
     return [*pages, *(("probe", ref) for ref in scope.probe)]
+
+
+def _indicators_named(store: Archive, agencies: Collection[str]) -> set[str]:
+    """Keys of the indicators that the pages of these agencies' projects name, of whatever agency they are."""
+    latest = store.latest_id()
+    rows = store.state(latest).table("project_kpis").to_pylist() if latest else []
+    return {f"kpi/{row['kpi_code']}" for row in rows if agency_of_code(row["project_code"]) in agencies}
 
 
 def _agencies(scope: Scope, known: Mapping[str, PageRow]) -> list[str]:

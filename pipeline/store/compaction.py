@@ -2,7 +2,7 @@
 
 import shutil
 import zipfile
-from datetime import date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import StoreDamagedError
@@ -11,16 +11,17 @@ from pipeline.store.archive import Archive
 from pipeline.store.durable import file_sha256, sha256s, sync_file, sync_folder
 from pipeline.store.harvests import ids_in, packs_in
 from pipeline.store.head import write_head
-from pipeline.store.layout import BANGKOK, MANIFEST
+from pipeline.store.layout import MANIFEST, harvest_id_at
 from pipeline.store.packs import pack_name, pack_of, packed_ids, write_pack
 
 
-def compact(archive: Archive, today: date | None = None) -> list[Path]:
+def compact(archive: Archive, now: datetime | None = None) -> list[Path]:
     """Put the harvests of every month that is over into one file each; returns the packs made.
 
-    today: the day it is, Bangkok time. Every answer and every hash stays what it was: see `pipeline.store.packs`.
+    now: the instant it is; months are those of harvest ids, UTC. Every answer and every hash stays what it was: see
+    `pipeline.store.packs`.
     """
-    current = f"{today or datetime.now(BANGKOK).date():%Y-%m}.zip"
+    current = pack_name(harvest_id_at(now or datetime.now(UTC)))
     harvests, made = archive.root / "harvests", []
     months: dict[Path, list[Path]] = {}
     for id_ in ids_in(harvests):

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 
 from pipeline.errors import StoreBusyError, StoreError
@@ -30,9 +30,9 @@ class StoreWriter(Archive):
 
     repairs: Sequence[str] = ()
 
-    def compact(self, today: date | None = None) -> list[Path]:
+    def compact(self, now: datetime | None = None) -> list[Path]:
         """Put the harvests of every month that is over into one file each; see `pipeline.store.compaction`."""
-        return compact(self, today)
+        return compact(self, now)
 
     def set_aside(self, harvest_id: str) -> tuple[Path, list[str]]:
         """Take harvests dated in the future out of the store; see `pipeline.store.set_aside`."""

@@ -208,7 +208,7 @@ def main() -> None:
         sizes = [sum(file.stat().st_size for file in (data / "harvests" / id_).iterdir()) for id_ in ids]
         print(f"bytes a night: {sum(sizes[1:]) / len(sizes[1:]) / sizes[0]:.2%} of the first one's {sizes[0]:,}")
         with open_writer(data) as writer:
-            writer.compact((start_of(chosen.nights) + timedelta(days=40)).date())
+            writer.compact(start_of(chosen.nights) + timedelta(days=40))
         for task in (str(chosen.nights + 1), *QUESTIONS):
             report("packed", task, measure(data, task, chosen.pages), early)
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -73,7 +73,7 @@ def test_a_store_that_went_on_contains_the_line_and_one_cut_short_does_not(store
     assert expect(store, both)[0] == 0
     assert expect(earlier, both)[0] == 1
     with open_writer(store) as writer:
-        assert writer.compact(date(2100, 1, 1))
+        assert writer.compact(datetime(2100, 1, 1, tzinfo=UTC))
     assert expect(store, both)[0] == 0
 
 

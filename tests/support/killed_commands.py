@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def work_on(work: Path, arguments: list[str]) -> None:
     """Run the command."""
     if arguments[0] in ("prune", "compact"):
         with open_writer(work) as writer:
-            writer.prune_snapshots(1) if arguments[0] == "prune" else writer.compact(date(2100, 1, 1))
+            writer.prune_snapshots(1) if arguments[0] == "prune" else writer.compact(datetime(2100, 1, 1, tzinfo=UTC))
     else:
         done = run(*arguments)
         assert done.returncode in (0, 1), done.stderr
