@@ -16,7 +16,7 @@ from pipeline.harvest.sweep import planned_sweep
 from pipeline.schema.page_kinds import RECORD_KINDS
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
-from pipeline.store.layout import SPOOL
+from pipeline.store.layout import SPOOL, today_in_bangkok
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,9 @@ async def dry_run(settings: Settings, scope: Scope, *, resume: bool = True) -> D
         if planned_scope is not None:
             words.append(f"The harvest {unfinished} of other pages is unfinished: go on with it first, or say --fresh.")
     known = known_pages(archive) if archive else {}
-    pages = plan(settings, scope, known)
-    pages += [("sweep", ref) for ref in planned_sweep(settings, scope, archive, known)[0]]
+    today = today_in_bangkok()
+    pages = plan(settings, scope, known, today)
+    pages += [("sweep", ref) for ref in planned_sweep(settings, scope, archive, known, today)[0]]
     return _limited(pages, 0, scope, interval, words)
 
 

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Collection, Mapping
-from datetime import date, datetime
+from datetime import date, timedelta
 from typing import Final
 
 from pipeline.harvest.page_status import PageRow
@@ -13,9 +13,11 @@ from pipeline.schema.codes import KPI_CODE, PROJECT_CODE, agency_of_code, agency
 from pipeline.schema.page_kinds import RECORD_KINDS
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
-from pipeline.store.layout import BANGKOK
+from pipeline.store.layout import harvest_day
 
-_DAYS: Final = 7  # in this many days each page that the portal never had is requested once
+_DAYS: Final = (
+    7  # in this many days a page that the portal never had is requested once, or by the first harvest after them
+)
 
 
 def known_pages(store: Archive) -> dict[str, PageRow]:
@@ -26,13 +28,11 @@ def known_pages(store: Archive) -> dict[str, PageRow]:
     return {row["page_key"]: row for row in store.state(latest).table("pages").to_pylist()}
 
 
-def plan(
-    settings: Settings, scope: Scope, known: Mapping[str, PageRow], today: date | None = None
-) -> list[tuple[str, PageRef]]:
+def plan(settings: Settings, scope: Scope, known: Mapping[str, PageRow], today: date) -> list[tuple[str, PageRef]]:
     """The pages to begin with, each with its source: `asked`, `start`, `list`, `known` or `probe`.
 
     known: pages of the last published harvest
-    today: the day in Bangkok; it decides which of the pages that the portal never had are requested
+    today: the harvest's day in Bangkok; it decides which of the pages that the portal never had are requested
     """
     if scope.pages:
         return [("asked", ref) for ref in scope.pages]
@@ -67,13 +67,19 @@ def _agencies(scope: Scope, known: Mapping[str, PageRow]) -> list[str]:
     return sorted({*agency_codes(), *named})
 
 
-def not_due(known: Mapping[str, PageRow], today: date | None = None) -> set[str]:
-    """Keys of the pages that are not requested today, since the portal never had them; today: the day in Bangkok."""
-    day = today or datetime.now(BANGKOK).date()
-    return {key for key, row in known.items() if _is_not_due(row, day)}
+def not_due(known: Mapping[str, PageRow], today: date) -> set[str]:
+    """Keys of the pages that are not requested today, since the portal never had them; today: the harvest's day."""
+    return {key for key, row in known.items() if _is_not_due(row, today)}
 
 
 def _is_not_due(row: PageRow, today: date) -> bool:
-    """True where a page is not requested today: the portal never had it, and its day of the week is another one."""
-    never_there = row["version_harvest_id"] is None and row["misses"] > 0
-    return never_there and zlib.crc32(row["page_key"].encode()) % _DAYS != today.toordinal() % _DAYS
+    """True where a page is not requested today: the portal never had it, and its day of the week has not come since.
+
+    It may have come on a day without a harvest: of a weekly schedule every harvest is on the same day of the week.
+    """
+    if row["version_harvest_id"] is not None or not row["misses"]:
+        return False
+    # the harvest that requested it last, or the first one since then that did not; older versions wrote no `outcome_since`
+    since = row["harvest_id"] if row["fetched_at"] else row["outcome_since"] or row["harvest_id"]
+    days_ago = (today.toordinal() - zlib.crc32(row["page_key"].encode())) % _DAYS
+    return today - timedelta(days=days_ago) <= harvest_day(since)

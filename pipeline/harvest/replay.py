@@ -152,7 +152,7 @@ def _since(store: Archive, when: str) -> list[str]:
     try:
         first = harvest_id_at(datetime.combine(date.fromisoformat(when), time(), BANGKOK))
         end_of(when)  # refuses years of the Buddhist era and days to come
-    except ValueError:
+    except (ValueError, OverflowError):
         first = store.resolve(when)
     return [id_ for id_ in store.harvest_ids() if id_ >= first]
 

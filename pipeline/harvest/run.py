@@ -36,7 +36,7 @@ from pipeline.harvest.staging import Staged, stage
 from pipeline.harvest.sweep import Progress, planned_sweep, sweep_remarks
 from pipeline.plain_text import json_printable
 from pipeline.settings import Settings
-from pipeline.store.layout import SPOOL, is_in_future
+from pipeline.store.layout import SPOOL, harvest_day, is_in_future
 from pipeline.store.run_files import LOG
 from pipeline.store.writer import StoreWriter
 
@@ -122,10 +122,12 @@ class HarvestRun:
         if known and needs_replay(store, known):  # so that the differences of this harvest are the portal's alone
             publish_replay(store, settings, new_harvest_id(store))
             known = known_pages(store)
-        pages = plan(settings, scope, known)
+        harvest_id = new_harvest_id(store)
+        today = harvest_day(harvest_id)  # one day for the whole harvest, also where midnight passes meanwhile
+        pages = plan(settings, scope, known, today)
         sweep: dict[str, Any] = {}
         if settings.sweep:
-            refs, sweep = planned_sweep(settings, scope, store, known)
+            refs, sweep = planned_sweep(settings, scope, store, known, today)
             pages += [("sweep", ref) for ref in refs]
         began = datetime.now(UTC).isoformat()
         about = {
@@ -137,7 +139,7 @@ class HarvestRun:
             "sweep": sweep,
             "due": due.isoformat() if due else None,
         }
-        run = cls(settings, store, scope, new_harvest_id(store), known, resumed=False, due=due)
+        run = cls(settings, store, scope, harvest_id, known, resumed=False, due=due)
         pending = run.spool.begin(pages, about)
         run.log("begun", portal=settings.portal, pending=pending)
         return run
@@ -308,8 +310,9 @@ class HarvestRun:
 
     @cached_property
     def _not_due(self) -> frozenset[str]:
-        """Keys of the indicators that are not requested today, whatever leads to them."""
-        return frozenset(key for key in not_due(self.known) if self.known[key]["kind"] == "kpi")
+        """Keys of the indicators that this harvest does not request, whatever leads to them."""
+        later = not_due(self.known, harvest_day(self.harvest_id))
+        return frozenset(key for key in later if self.known[key]["kind"] == "kpi")
 
     def _was_suspect(self, page_key: str) -> bool:
         before = self.spool.get(page_key)

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.errors import SettingsError
@@ -17,7 +17,6 @@ from pipeline.harvest.portal import PageRef, city_indicator_ref, project_ref
 from pipeline.harvest.result import Scope
 from pipeline.schema.codes import full_agency_code
 from pipeline.settings import Settings
-from pipeline.store.layout import BANGKOK
 
 if TYPE_CHECKING:
     from pipeline.store.archive import Archive
@@ -73,15 +72,14 @@ def sweep_progress(store: "Archive") -> Progress:
 
 
 def planned_sweep(
-    settings: Settings, scope: Scope, store: "Archive | None", known: Iterable[str]
+    settings: Settings, scope: Scope, store: "Archive | None", known: Iterable[str], today: date
 ) -> tuple[list[PageRef], Progress]:
-    """The sweep's pages of a harvest that begins now, and how far the sweep then is; none where certain pages are asked for.
+    """The sweep's pages of a harvest, and how far the sweep then is; none where certain pages are asked for.
 
-    store: None where there is none yet; known: keys of pages that are asked for anyway
+    store: None where there is none yet; known: keys of pages that are asked for anyway; today: the harvest's day in Bangkok
     """
     if not settings.sweep or scope.pages or scope.sample:
         return [], {}
-    today = datetime.now(BANGKOK).date()
     return sweep_of_night(settings, sweep_progress(store) if store else {}, known, today)
 
 

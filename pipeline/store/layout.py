@@ -58,7 +58,8 @@ every known page what came and which harvest holds its version: the state as of 
 
 def harvest_id_at(start: datetime) -> str:
     """The id of a harvest that starts at an instant."""
-    return f"{start.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    at = start.astimezone(UTC)
+    return f"{at.year:04}{at:%m%dT%H%M%SZ}"  # %Y pads no year before 1000, and ids are compared as text
 
 
 def harvest_start(harvest_id: str) -> datetime:
@@ -74,6 +75,11 @@ def harvest_start(harvest_id: str) -> datetime:
 def is_in_future(harvest_id: str) -> bool:
     """Whether a harvest began, by the clock of its machine, well after now by this one's."""
     return harvest_start(harvest_id) > datetime.now(UTC) + CLOCKS_DIFFER
+
+
+def today_in_bangkok() -> date:
+    """The day that it is in Bangkok, wherever this machine stands."""
+    return datetime.now(BANGKOK).date()
 
 
 @lru_cache(maxsize=4096)

@@ -1,10 +1,11 @@
 """Points in time as users give them: a day or an instant, as text or as Python and pandas have them."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from pipeline.errors import StoreError
-from pipeline.store.layout import BANGKOK
+from pipeline.store.layout import BANGKOK, today_in_bangkok
 
 When = str | date
 """What names a state: a harvest's id, `latest`, `previous`, a day, or a `datetime` (a `pandas.Timestamp` is one)."""
@@ -26,9 +27,10 @@ def end_of(when: When) -> datetime:
     elif isinstance(when, datetime) and when == when:  # pandas' NaT is a datetime that equals nothing
         if when.tzinfo is None and when.time() == time():
             return _end_of_day(when.date())
-        _check(when.date())
         instant = when if when.tzinfo else when.replace(tzinfo=BANGKOK)
-        return instant.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
+        with suppress(OverflowError):  # the first hours and the last ones that Python knows
+            _check(instant.astimezone(BANGKOK).date())  # elsewhere it may be tomorrow already
+            return instant.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
     elif isinstance(when, date) and not isinstance(when, datetime):
         return _end_of_day(when)
     raise StoreError(f"{when!r} is no harvest's id, no day such as 2026-11-22, and neither latest nor previous")
@@ -43,6 +45,5 @@ def _check(day: date) -> None:
     if day.year >= _FIRST_BUDDHIST_YEAR:
         meant = f"{day.year - _BUDDHIST}{day.isoformat()[4:]}"
         raise StoreError(f"{day.isoformat()} is a day of the Buddhist era; write {meant}")
-    today = datetime.now(BANGKOK).date()
-    if day > today:
+    if day > (today := today_in_bangkok()):
         raise StoreError(f"{day.isoformat()} is still to come; today is {today}")

@@ -1,7 +1,7 @@
 """What a harvest makes of doubtful answers: pages that are suspect, blank, blocked or empty, and first nights full of them."""
 
 import re
-from datetime import datetime, tzinfo
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,6 @@ from pipeline.api import open_store
 from pipeline.compare.diff import states_differ
 from pipeline.harvest import reading
 from pipeline.harvest.breaker import PortalDownError
-from pipeline.harvest.plan import not_due
 from pipeline.harvest.portal import list_ref, project_ref
 from pipeline.harvest.result import HarvestResult, Scope
 from pipeline.harvest.run_report import report_text
@@ -135,12 +134,9 @@ def test_a_first_night_on_which_most_pages_fail_is_held_back(tmp_path: Path) -> 
 
 
 def test_an_indicator_without_a_page_is_asked_for_once_a_week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Saturday(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
-            return datetime(2026, 11, 28, 12, tzinfo=tz)
-
-    monkeypatch.setattr("pipeline.harvest.plan.datetime", Saturday)
+    days = (1, 4, 8, 15)
+    begins = (f"202611{day:02}T165959Z" for day in days)  # a second before midnight in Bangkok
+    monkeypatch.setattr("pipeline.harvest.run.new_harvest_id", lambda store: next(begins))
     codes = [f"5001-{number:04d}" for number in range(1, 9)]
     text = "".join(
         f"<div>รายละเอียดเกี่ยวกับตัวชี้วัด : {code}</div><div>ตัวชี้วัด : ถนน</div><div>ค่าเป้าหมาย แห่ง : 1</div>" for code in codes
@@ -152,15 +148,14 @@ def test_an_indicator_without_a_page_is_asked_for_once_a_week(tmp_path: Path, mo
         PATH: GOOD.replace(heading, heading + b"</span></div></div>" + text.encode() + b"<div><div><span>"),
     }
     with FaultyPortal(lists) as portal:
-        for _ in range(3):
+        asked = []
+        for _ in days:
             harvest(portal, tmp_path / "store", Scope(agencies=(agency,)), max_suspect_share=1)
-        known = {row["page_key"]: row for row in open_archive(tmp_path / "store").arrow("pages").to_pylist()}
-        waiting = {key for key in not_due(known) if key.startswith("kpi/")}
-        asked = {code: [line.path for line in portal.log if line.path.endswith(code)] for code in codes}
-    assert {code[-1] for code in codes if f"kpi/{code}" not in waiting} == {"1", "5", "8"}
-    for code in codes:
-        due = f"kpi/{code}" not in waiting
-        assert len(asked[code]) == (5 if due else 3), "on its day of the week once, after a first night of three"
+            asked.append(Counter(line.path[-9:] for line in portal.log if line.path[-9:] in codes))
+    assert asked[0] == dict.fromkeys(codes, 3), "three addresses each"
+    assert asked[1] - asked[0] == {"5001-0003": 1, "5001-0004": 1}, "whose day of the week is one of the last three"
+    assert asked[2] == dict.fromkeys(codes, 4), "the others, too"
+    assert asked[3] == dict.fromkeys(codes, 5), "also where every harvest is on the same day of the week"
 
 
 def test_a_line_printed_from_today_on_is_seen_today(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Times as people give them; what is no time is refused in a sentence."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,23 @@ def test_a_day_and_an_instant(when: Any, end: datetime) -> None:
         (pd.Timestamp("2150-01-01"), "still to come"),
         ("9999-12-31", "write 9456-12-31"),
         ("yesterday", "no harvest's id, no day"),
+        (datetime(1, 1, 1, 5), "no harvest's id, no day"),
         *[(wrong, "no harvest's id, no day") for wrong in (None, 5, 2.5, [], pd.NaT, b"latest", True)],
     ],
 )
 def test_what_is_no_time_is_refused(when: Any, says: str) -> None:
     with pytest.raises(StoreError, match=says):
         end_of(when)
+
+
+def test_what_is_still_to_come_is_asked_in_bangkok(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.store.points_in_time.today_in_bangkok", lambda: date(2026, 11, 22))
+    assert end_of("2026-11-22") == DAY
+    east = datetime(2026, 11, 23, 6, 59, 59, tzinfo=timezone(timedelta(hours=14)))  # where it is tomorrow already
+    assert end_of(east) == DAY
+    for to_come in (DAY, "2026-11-23"):  # by UTC it is still today
+        with pytest.raises(StoreError, match="2026-11-23 is still to come; today is 2026-11-22"):
+            end_of(to_come)
 
 
 def test_tables_are_read_by_name_with_columns_and_at_a_time(three_nights: Path) -> None:
@@ -60,6 +71,8 @@ def test_tables_are_read_by_name_with_columns_and_at_a_time(three_nights: Path) 
     assert store.as_of(pd.Timestamp.now(tz="UTC")).harvest_id == third
     with pytest.raises(StoreError, match="on or before 2001-01-01 10:00:00 Bangkok time; the first one is"):
         store.as_of(datetime(2001, 1, 1, 10))
+    with pytest.raises(StoreError, match="on or before 0026-11-22; the first one is"):  # a year with two digits
+        store.as_of("0026-11-22")
     with pytest.raises(StoreError, match="5 is no project's or indicator's code"):
         store.history(5)  # type: ignore[arg-type]
     for wrong, says in (("nme", "no column of projects"), (5, "no column of projects")):
