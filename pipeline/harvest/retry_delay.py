@@ -2,6 +2,7 @@
 
 import random
 import time
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -20,7 +21,9 @@ def retry_after(header: str | None) -> float:
     if text.isascii() and text.isdigit():
         return float(text[:12])
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+        until = parsedate_to_datetime(text)
+        # a date that names no zone is GMT (RFC 9110, 5.6.7), wherever this machine stands
+        return max(0.0, (until if until.tzinfo else until.replace(tzinfo=UTC)).timestamp() - time.time())
     except (TypeError, ValueError, OverflowError):
         return 0.0
 

@@ -86,12 +86,15 @@ class RobotsRules:
             words.append(f"It allows visits from {hours.start_time:%H:%M} to {hours.end_time:%H:%M} UTC only.")
         return [*words, f"A harvest sends one request every {interval:.3g} s."]
 
-    def check_visit_time(self) -> None:
-        """Raise OutsideVisitTimeError where no visit is allowed now."""
+    def check_visit_time(self, at: datetime | None = None) -> None:
+        """Raise OutsideVisitTimeError where no visit is allowed; at: UTC, now without it."""
         allowed = self._rules.visit_time(_NAME) if self._rules else None
         if allowed is None:
             return
-        now, start, end = datetime.now(UTC).time(), allowed.start_time, allowed.end_time
+        start, end = allowed.start_time, allowed.end_time
+        now = (
+            (at or datetime.now(UTC)).time().replace(second=0, microsecond=0)
+        )  # in minutes, as the rule: 2359 ends a day
         inside = start <= now <= end if start <= end else now >= start or now <= end
         if not inside:
             raise OutsideVisitTimeError(

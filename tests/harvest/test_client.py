@@ -54,6 +54,7 @@ from pipeline.harvest.breaker import PortalDownError
 from pipeline.harvest.client import PortalClient
 from pipeline.harvest.fetched import Fetched
 from pipeline.harvest.rate_limit import RateLimiter
+from pipeline.harvest.retry_delay import retry_after
 from pipeline.harvest.robots import OutsideVisitTimeError, RobotsRules
 from pipeline.harvest.transport import user_agent_of
 from pipeline.settings import Settings
@@ -442,6 +443,17 @@ def test_the_whole_harvest_waits_as_long_as_the_portal_asks(form: str, code: int
     assert portal.gaps()[1] >= (0.99 if form == "seconds" else 0.8)
 
 
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Bangkok"])
+def test_a_retry_after_that_names_no_zone_is_gmt(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    until = datetime.now(UTC) + timedelta(seconds=100)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", zone)
+        time.tzset()
+        waits = [retry_after(f"{until:{form}}") for form in ("%a %b %d %H:%M:%S %Y", "%a, %d %b %Y %H:%M:%S -0000")]
+    time.tzset()
+    assert all(95 < seconds <= 100 for seconds in waits), waits
+
+
 @pytest.mark.parametrize("asked", ["86400", "Wed, 31 Dec 2098 23:59:59 GMT", "9" * 400])
 def test_a_retry_after_beyond_the_limit_leaves_the_page_for_the_next_pass(asked: str, tmp_path: Path) -> None:
     started = time.monotonic()
@@ -615,6 +627,18 @@ def test_visit_times_are_obeyed(tmp_path: Path) -> None:
     ):
         fetch(portal, tmp_path, PATH)
     assert portal.asked(PATH) == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "inside", "outside"),
+    [("0000-2359", "23:59:59", None), ("2200-0459", "04:59:30", "05:00"), ("0600-0845", "06:00", "08:46")],
+)
+def test_the_last_minute_of_a_visit_time_counts(hours: str, inside: str, outside: str | None) -> None:
+    rules = RobotsRules(f"User-agent: *\nVisit-time: {hours}\nDisallow:\n".encode())
+    rules.check_visit_time(datetime.fromisoformat(f"2026-12-31T{inside}Z"))
+    if outside:
+        with pytest.raises(OutsideVisitTimeError):
+            rules.check_visit_time(datetime.fromisoformat(f"2026-12-31T{outside}Z"))
 
 
 @pytest.mark.parametrize("fault", [status(500), status(503), status(429), reset, stall(5)])
