@@ -8,7 +8,7 @@ There is one reader: lexbor builds the tree, the tree is cut down to what is sho
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -47,9 +47,10 @@ _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,
 _ATTRIBUTES = {
     b"hidden": "[hidden]",
     b"onclick": "[onclick]",
-    b"data-": "[data-href], [data-url]",
-    b"style": ", ".join(f'[style*="{word}" i]' for word in ("display", "visibility", "float", "position")),
+    b"data-href": "[data-href]",
+    b"data-url": "[data-url]",
 }
+_STYLES = {word: f'[style*="{word.decode()}" i]' for word in (b"display", b"visibility", b"float", b"position")}
 """The elements that are looked at, where the source has the word."""
 _SCRIPTED = frozenset(("onclick", "data-href", "data-url"))
 _HIDES = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))")
@@ -142,11 +143,11 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
 
 def _lines_of(printed: str) -> list[str]:
     """The lines of a text in right spelling that has `BREAK` between them: white space as CSS has it."""
-    if not printed.isprintable():
-        for blank in "\n\t\r\xa0":
+    for blank in "\n\t\r\xa0":
+        if blank in printed:
             printed = printed.replace(blank, " ")
-        if not printed.isprintable():
-            return list(filter(None, map(clean, printed.split(BREAK))))
+    if not printed.isprintable():
+        return list(filter(None, map(clean, printed.split(BREAK))))
     lines = list(filter(None, map(str.strip, printed.split(BREAK))))
     return [" ".join(line.split()) if "  " in line else line for line in lines] if "  " in printed else lines
 
@@ -237,6 +238,9 @@ def _apply_attributes(root: LexborNode, small: bytes) -> tuple[set[int], set[int
     boxes: set[int] = set()
     scripted: set[int] = set()
     selectors = [selector for word, selector in _ATTRIBUTES.items() if word in small]
+    if b"style" in small:
+        is_coded = b"&#" in small  # a letter of the word may be written as a number
+        selectors += [selector for word, selector in _STYLES.items() if is_coded or word in small]
     found = {node.mem_id: node for node in root.css(", ".join(selectors))} if selectors else {}  # each of them once
     for mem_id, node in reversed(found.items()):
         attributes = node.attributes
@@ -289,7 +293,7 @@ def _target(attributes: dict[str, str | None]) -> str | None:
     return (attributes.get("data-href") or attributes.get("data-url") or "").strip() or None
 
 
-def _take_links(lines: list[str], targets: list[str]) -> tuple[list[int], list[Link]]:
+def _take_links(lines: list[str], targets: list[str]) -> tuple[Sequence[int], list[Link]]:
     """Take the marks of links out of the lines; a line of marks alone belongs to the line after it.
 
     Returns how many lines that show text stand above each, and the links; of a page that prints the sign itself, none
@@ -303,7 +307,7 @@ def _take_links(lines: list[str], targets: list[str]) -> tuple[list[int], list[L
                 begun.append((place, not before))
                 before += text
             lines[place] = " ".join(before.split()) if "  " in before else before.strip()
-    above = [0, *accumulate(map(bool, lines))]
+    above = range(len(lines) + 1) if all(lines) else [0, *accumulate(map(bool, lines))]
     if len(begun) != len(targets):
         return above, [Link(target, len(lines), False) for target in targets]
     links = zip(targets, begun, strict=True)
