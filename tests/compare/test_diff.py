@@ -76,7 +76,7 @@ def test_another_number_format_is_no_difference(tmp_path: Path, fixtures_html: P
     store = open_archive(data)
     assert len(states_differ(store, "previous", "latest")) == 0
     pages = store.arrow("pages").to_pandas()
-    assert set(pages["outcome"]) == {"unchanged", "not_found", "skipped"}
+    assert set(pages["outcome"]) - {"not_found", "skipped"} == {"unchanged"}
 
 
 def test_the_same_state_from_store_folder_and_copy_is_no_difference(three_nights: Path, tmp_path: Path) -> None:

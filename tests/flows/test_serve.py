@@ -25,7 +25,7 @@ from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.result import Scope
 from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.layout import beside
+from pipeline.store.layout import BANGKOK, beside
 from pipeline.store.lock import service_lock
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer
@@ -48,7 +48,9 @@ def test_a_missed_harvest_is_made_up_for_once_and_the_service_stops_cleanly(
         unit = (Path(__file__).parents[2] / "docs" / "deploy" / "bma-progress.service").read_text(encoding="utf-8")
         started = re.search(r"^ExecStart=\S+/bma-progress (.*)$", unit, re.MULTILINE)
         assert started
-        command = [sys.executable, "-c", "from flows.cli import main; main()", *shlex.split(started[1])]
+        assert '--cron "0 2 * * *"' in started[1]
+        cron = f"0 {datetime.now(BANGKOK) - timedelta(hours=3):%H} * * *"  # not due again while this test runs
+        command = [sys.executable, "-c", "from flows.cli import main; main()", *shlex.split(started[1]), "--cron", cron]
         config = tmp_path / "bma-progress.toml"
         config.write_text(f'portal = "{portal.url}"\ndata = "{data}"\nrate = 500\n')
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -75,8 +77,9 @@ def test_a_missed_harvest_is_made_up_for_once_and_the_service_stops_cleanly(
     assert secret.stat().st_mode & 0o077 == 0
     assert servers == []  # the one that the service started, and no other
     assert "was missed: harvesting now" in output
-    assert "0 2 * * * (Asia/Bangkok)" in output
-    assert re.search(r"the next harvest of http://\S+ is due at \d{4}-\d\d-\d\d 02:00 \(Asia/Bangkok\)", output)
+    assert f"{cron} (Asia/Bangkok)" in output
+    due = rf"the next harvest of http://\S+ is due at \d{{4}}-\d\d-\d\d {cron.split()[1]}:00 \(Asia/Bangkok\)"
+    assert re.search(due, output)
     assert len(re.findall(r"^harvest \w+ of \S+: published; \d+ pages, 0 failed, \d+ s; changes: ", output, re.M)) == 1
     assert len(open_archive(data).harvest_ids()) == 2, output
     assert verify_store(data) == []

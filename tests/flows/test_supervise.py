@@ -22,6 +22,7 @@ from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.operate.status import condition
 from pipeline.settings import Settings, load_settings
 from pipeline.store.archive import Archive
+from pipeline.store.layout import BANGKOK
 from pipeline.store.writer import create_store, open_writer
 
 
@@ -114,11 +115,12 @@ def test_what_was_stopped_or_runs_is_not_taken_for_killed(
 def test_a_missed_time_is_answered_once(
     tmp_path: Path, begun: list[tuple[str, datetime]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    due = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    due = (datetime.now(BANGKOK) - timedelta(hours=3)).replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+    cron = f"0 {due.astimezone(BANGKOK):%H} * * *"  # due again in twenty hours at the earliest
     with DemoPortal() as portal:
         settings = load_settings(portal=portal.url, data=tmp_path / "store", rate=1000, agencies="2400")
         create_store(settings.data, portal.url)
-        asyncio.run(supervisor(settings).begin())
+        asyncio.run(supervisor(settings, cron).begin())
         assert begun == []  # a new store says when it will
         assert "is due at" in capsys.readouterr().out
         for answers in (due - timedelta(hours=1), due):
@@ -127,7 +129,7 @@ def test_a_missed_time_is_answered_once(
                 run = HarvestRun.begin(settings, store, Scope(agencies=("24000000",)), due=answers)
                 assert run_harvest(run)
                 run.close()
-            asyncio.run(supervisor(settings).begin())
+            asyncio.run(supervisor(settings, cron).begin())
             assert (
                 f"the newest harvest of {portal.url} is {answers:%Y%m%dT%H%M%SZ}: published" in capsys.readouterr().out
             )

@@ -25,11 +25,11 @@ from pipeline.operate.status import condition, status_view
 from pipeline.publish.evidence import write_evidence
 from pipeline.settings import load_settings
 from pipeline.store import packs
-from pipeline.store.layout import harvest_start
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import StoreWriter, create_store, open_archive, open_writer
 
 NEXT_MONTH = datetime(2090, 1, 1, tzinfo=UTC)
+IDS = ("20261031T165959Z", "20261031T170000Z", "20261031T235959Z")  # of one month in UTC, of two in Bangkok
 
 
 def night(portal: DemoPortal, data: Path) -> None:
@@ -44,7 +44,9 @@ def night(portal: DemoPortal, data: Path) -> None:
 @pytest.fixture(scope="module")
 def three_nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("packed") / "store"
-    with DemoPortal() as portal:
+    begins = iter(IDS)
+    with DemoPortal() as portal, pytest.MonkeyPatch.context() as at_its_time:
+        at_its_time.setattr("pipeline.harvest.run.new_harvest_id", lambda store: next(begins))
         for number in (1, 2, 3):
             portal.night = number
             night(portal, data)
@@ -101,8 +103,7 @@ def test_the_command_packs_the_months_that_are_over(
     data = tmp_path / "store"
     shutil.copytree(three_nights, data, symlinks=True)
     compacted = StoreWriter.compact
-    newest = harvest_start(open_archive(data).harvest_ids()[-1])
-    next_month = (newest.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0, second=0)
+    next_month = datetime(2026, 11, 1, tzinfo=UTC)
     for now in (next_month - timedelta(seconds=1), next_month):  # the month of the ids, not the one in Bangkok
         monkeypatch.setattr(StoreWriter, "compact", lambda self, now=now: compacted(self, now))
         main(["compact", "--data", str(data)])
