@@ -15,7 +15,7 @@ from flows.journal import journal_line
 from flows.notifications import notify_finished
 from flows.run_control import HarvestOutcome, RunControl
 from pipeline.browse.feed_file import write_feed
-from pipeline.errors import BmaProgressError, error_text, first_line, refused_by_machine
+from pipeline.errors import BmaProgressError, dask_is_missing, error_text, first_line, refused_by_machine
 from pipeline.harvest.old_runs import keep_old_run
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.run import HarvestRun
@@ -173,6 +173,6 @@ def _cluster(run: HarvestRun) -> "Iterator[Cluster | None]":
     try:
         from flows.dask.cluster import Cluster, cluster_client
     except ImportError:
-        raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
+        raise dask_is_missing() from None
     with cluster_client(run.settings.dask_address) as client:
         yield Cluster(client, run)

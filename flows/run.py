@@ -12,7 +12,7 @@ from flows.prefect_.errors import require_prefect
 from flows.prefect_.reporter import PrefectReporter
 from flows.run_control import HarvestOutcome
 from flows.terminal_control import TerminalControl
-from pipeline.errors import BmaProgressError
+from pipeline.errors import BmaProgressError, dask_is_missing
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.result import HarvestResult
 from pipeline.plain_text import complain
@@ -85,6 +85,6 @@ def run_replay(store: Path | str, since: str | None, settings: Settings) -> "Fin
     try:
         from flows.dask.replay import replay
     except ImportError:
-        raise BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'") from None
+        raise dask_is_missing() from None
     place = store if isinstance(store, str) and "://" in store else Path(store).resolve()  # workers have other folders
     return replay(str(place), since, settings.dask_address)

@@ -42,6 +42,21 @@ def no_harvest_yet(store: Path) -> StoreError:
     return StoreError(f"{store} holds no harvest yet; run `bma-progress harvest` first")
 
 
+def not_writable(folder: Path, error: OSError) -> BmaProgressError:
+    """The error of a folder that was named for output and cannot be written."""
+    return BmaProgressError(f"{folder} cannot be written ({error.strerror}); name another folder")
+
+
+def dask_is_missing() -> BmaProgressError:
+    """The error of what runs on Dask, where it is not installed."""
+    return BmaProgressError("the dask runner needs more packages: pip install 'bma-progress[dask]'")
+
+
+def not_a_record_code(text: object) -> StoreError:
+    """The error of what should be the code of a project or an indicator, and is none."""
+    return StoreError(f"{text!r} is no project's or indicator's code, such as 24000000-2964 or 2400-1013")
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, cut where it is long; its type where it has no text."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

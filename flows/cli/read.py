@@ -11,7 +11,7 @@ from flows.cli.completion import nights, queries
 from flows.cli.options import OUT_FILE, SettingOption, data_option, documents_option
 from flows.cli.output import readable, remark
 from flows.cli.stores import named_catalog, named_store
-from pipeline.errors import BmaProgressError
+from pipeline.errors import BmaProgressError, not_writable
 from pipeline.plain_text import complain, say, say_json, say_utf8
 
 if TYPE_CHECKING:
@@ -206,6 +206,6 @@ def dictionary(out: Path, like: str | None, data: Path | None) -> None:
     try:
         files = write_dictionary(out, examples)
     except OSError as error:
-        raise BmaProgressError(f"{out} cannot be written ({error.strerror}); name another folder") from None
+        raise not_writable(out, error) from None
     for file in files:
         say(str(file))

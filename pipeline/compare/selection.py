@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.compare.classify import DETAILS, MEANINGS, meaning_order
-from pipeline.errors import BmaProgressError
+from pipeline.errors import BmaProgressError, not_a_record_code
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE, full_agency_code
 
 
@@ -29,7 +29,7 @@ def select(
         wanted_agencies.append(agency)
     for text in codes:
         if not (PROJECT_CODE.fullmatch(text) or KPI_CODE.fullmatch(text)):
-            raise BmaProgressError(f"{text!r} is no project's or indicator's code, such as 24000000-2964 or 2400-1013")
+            raise not_a_record_code(text)
     for columns, wanted in (
         (("meaning", "detail"), meanings),
         (("agency_code",), wanted_agencies),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from pipeline.errors import BmaProgressError, PortalError
+from pipeline.errors import PortalError, not_writable
 from pipeline.harvest.breaker import PortalDownError
 from pipeline.harvest.client import PortalClient
 from pipeline.harvest.discovery import pages_found
@@ -50,7 +50,7 @@ async def probe(settings: Settings, count: int, out: Path | None = None) -> Prob
         try:
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise BmaProgressError(f"{out} cannot be written ({error.strerror}); name another folder") from None
+            raise not_writable(out, error) from None
     look = _Look(settings.changed(**_SETTINGS), count, out)
     with tempfile.TemporaryDirectory() as folder:
         async with PortalClient(look.settings, Path(folder) / "rate") as client:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from pipeline.compare.csv_files import BYTE_ORDER_MARK, write_csv
-from pipeline.errors import BmaProgressError, damaged_table
+from pipeline.errors import damaged_table, not_writable
 from pipeline.progress import counted
 from pipeline.publish.extras import import_duckdb
 from pipeline.schema.columns import TABLES, Table, arrow_schema
@@ -58,7 +58,7 @@ def export_state(
     except OSError as error:
         if error.errno is None:  # from Arrow, about a damaged file of the store
             raise damaged_table(error) from None
-        raise BmaProgressError(f"{out} cannot be written ({error.strerror}); name another folder") from None
+        raise not_writable(out, error) from None
     held_back = store.held_back_note(id_)
     return id_, [*([held_back] if held_back else []), *notes]
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
-from pipeline.errors import StoreError, damaged_table
+from pipeline.errors import StoreError, damaged_table, not_a_record_code
 from pipeline.schema.codes import KPI_CODE, PROJECT_CODE
 from pipeline.store.layout import Folder
 from pipeline.store.parquet_files import opened
@@ -79,7 +79,7 @@ class _PagesOf:
 
     def __init__(self, store: StoredPages, code: str) -> None:
         if not isinstance(code, str) or not (PROJECT_CODE.fullmatch(code) or KPI_CODE.fullmatch(code)):
-            raise StoreError(f"{code!r} is no project's or indicator's code, such as 24000000-2964 or 2400-1013")
+            raise not_a_record_code(code)
         store.check_chain()
         self._store = store
         self._code = code
