@@ -1,9 +1,10 @@
 """How long pages take, against lexbor alone and BeautifulSoup: `python tests/benchmarks/parser_speed.py`.
 
 Pages of every kind, many that differ from each other, so that no cache of the parser makes the next page quick. The
-baseline is lexbor's parse with `body.text()`; BeautifulSoup (lxml) does only `get_text()`. All run in turns in one process
-on the same bytes, so that ratios hold on a noisy machine: printed are the median of the rounds' ratios, least and most.
-Each round takes a set of pages that no round before it had. Absolute times mean little.
+baseline is lexbor's parse with `body.text()`; BeautifulSoup (lxml) does only `get_text()`. All read each page in turns in
+one process, so that each finds the machine and its caches as a harvest leaves them, with other work before every page, and
+ratios hold on a noisy machine: printed are the median of the rounds' ratios, least and most. Each round takes a set of
+pages that no round before it had. Absolute times mean little.
 
 Exit status: 0 every bound is kept, 1 one is not.
 """
@@ -150,11 +151,10 @@ def soup(body: bytes) -> None:
     BeautifulSoup(body, "lxml").get_text()
 
 
-def seconds_of(work: Callable[[bytes], object], pages: list[bytes]) -> float:
-    """Seconds for all pages of a round."""
+def seconds_of(work: Callable[[bytes], object], body: bytes) -> float:
+    """Seconds of CPU time for one page."""
     start = time.process_time()
-    for body in pages:
-        work(body)
+    work(body)
     return time.process_time() - start
 
 
@@ -162,11 +162,12 @@ def measure(make: Callable[[int], list[bytes]], rounds: int) -> Iterator[tuple[f
     """For each round: parse_page / lexbor, and BeautifulSoup / parse_page."""
     for round_ in range(rounds):
         pages = make(round_)
-        floor = seconds_of(lexbor, pages)
-        ours = seconds_of(parse_page, pages)
-        floor = (floor + seconds_of(lexbor, pages)) / 2  # before and after: the machine may have slowed down
+        times = [(seconds_of(lexbor, body), seconds_of(parse_page, body)) for body in pages]
+        floor, ours = map(sum, zip(*times, strict=True))
         few = pages[:: max(1, len(pages) // 6)]
-        yield ours / floor, seconds_of(soup, few) / len(few) / (ours / len(pages))
+        again = [(seconds_of(soup, body), seconds_of(parse_page, body)) for body in few]
+        slow, quick = map(sum, zip(*again, strict=True))
+        yield ours / floor, slow / quick
 
 
 def main() -> int:
@@ -179,7 +180,8 @@ def main() -> int:
     broken = 0
     for kind in chosen.kinds:
         pages = KINDS[kind](999)
-        seconds_of(parse_page, pages)
+        for body in pages:
+            parse_page(body)
         ratios = list(measure(KINDS[kind], chosen.rounds))
         slower, faster = ([ratio[n] for ratio in ratios] for n in (0, 1))
         bound = {"project": PROJECTS, "seed": SEED}.get(kind, SLOWEST)
