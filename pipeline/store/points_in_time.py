@@ -20,6 +20,7 @@ def end_of(when: When) -> datetime:
     Raises StoreError for what is no day, a Buddhist year, and a day to come.
     """
     if isinstance(when, str):
+        _refuse_buddhist(when.strip())
         try:
             return _end_of_day(date.fromisoformat(when.strip()))
         except ValueError:
@@ -42,8 +43,16 @@ def _end_of_day(day: date) -> datetime:
 
 
 def _check(day: date) -> None:
-    if day.year >= _FIRST_BUDDHIST_YEAR:
-        meant = f"{day.year - _BUDDHIST}{day.isoformat()[4:]}"
-        raise StoreError(f"{day.isoformat()} is a day of the Buddhist era; write {meant}")
+    _refuse_buddhist(day.isoformat())
     if day > (today := today_in_bangkok()):
         raise StoreError(f"{day.isoformat()} is still to come; today is {today}")
+
+
+def _refuse_buddhist(text: str) -> None:
+    """Raise StoreError for a day of the Buddhist era, whose leap years are others: 2567-02-29 is no day of the Common Era."""
+    year = int(text[:4]) if text[:4].isdecimal() else 0
+    if year >= _FIRST_BUDDHIST_YEAR:
+        meant = f"{year - _BUDDHIST}{text[4:]}"
+        with suppress(ValueError):  # it is no day of either era
+            date.fromisoformat(meant)
+            raise StoreError(f"{text} is a day of the Buddhist era; write {meant}")
