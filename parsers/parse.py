@@ -40,7 +40,7 @@ _BY_CODE: Final = ("project_kpis", "project_kpi_quarters")
 """Tables whose rows have a code for a key, and no position."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ParsedPage:
     """What one page says.
 
