@@ -28,8 +28,8 @@ def end_of(when: When) -> datetime:
     elif isinstance(when, datetime) and when == when:  # pandas' NaT is a datetime that equals nothing
         if when.tzinfo is None and when.time() == time():
             return _end_of_day(when.date())
-        instant = when if when.tzinfo else when.replace(tzinfo=BANGKOK)
-        with suppress(OverflowError):  # the first hours and the last ones that Python knows
+        with suppress(OverflowError, ValueError):  # the first hours and the last ones that Python, or pandas, knows
+            instant = when if when.tzinfo else when.replace(tzinfo=BANGKOK)
             _check(instant.astimezone(BANGKOK).date())  # elsewhere it may be tomorrow already
             return instant.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
     elif isinstance(when, date) and not isinstance(when, datetime):

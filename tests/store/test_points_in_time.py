@@ -40,7 +40,7 @@ def test_a_day_and_an_instant(when: Any, end: datetime) -> None:
         ("2567-02-29", "2567-02-29 is a day of the Buddhist era; write 2024-02-29"),
         ("2568-02-29", "still to come"),  # 2025-02-29 is no day
         ("yesterday", "no harvest's id, no day"),
-        (datetime(1, 1, 1, 5), "no harvest's id, no day"),
+        *[(edge, "no harvest's id, no day") for edge in (datetime(1, 1, 1, 5), pd.Timestamp.min)],
         *[(wrong, "no harvest's id, no day") for wrong in (None, 5, 2.5, [], pd.NaT, b"latest", True)],
     ],
 )
