@@ -182,7 +182,7 @@ class PortalClient:
         for attempt in range(1, settings.retries + 2):
             answer = await self._try_when_allowed(url, headers, attempt, is_page=bool(judge))
             fetched = await self._checked(answer, judge)
-            asked = retry_after(fetched.headers.get("retry-after")) if fetched.error_kind == "status" else 0.0
+            asked = retry_after(fetched.headers) if fetched.error_kind == "status" else 0.0
             self.stats.longest_retry_after = max(self.stats.longest_retry_after, asked)
             if asked > settings.max_retry_after:
                 fetched = replace(fetched, error=f"{fetched.error}, and not to be asked again for {in_words(asked)}")

@@ -1,8 +1,8 @@
 """How long to wait before another try."""
 
 import random
-import time
-from datetime import UTC
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -15,17 +15,24 @@ def backoff(seconds: float, attempt: int) -> float:
     return min(seconds * 2.0 ** (attempt - 1), _LONGEST_BACKOFF) * jitter
 
 
-def retry_after(header: str | None) -> float:
-    """Seconds to wait by a Retry-After header, in seconds or as a date; 0 without one."""
-    text = (header or "").strip()
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds to wait by an answer's Retry-After, in seconds or as a date of the portal's clock; 0 without one."""
+    text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:12])
+    until = _http_date(text)
+    # the answer's Date is of the same clock, which may be hours apart from this machine's
+    now = _http_date(headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds()) if until else 0.0
+
+
+def _http_date(text: str) -> datetime | None:
+    """A date of HTTP, in its old forms too; one that names no zone is GMT (RFC 9110, 5.6.7). None for anything else."""
     try:
-        until = parsedate_to_datetime(text)
-        # a date that names no zone is GMT (RFC 9110, 5.6.7), wherever this machine stands
-        return max(0.0, (until if until.tzinfo else until.replace(tzinfo=UTC)).timestamp() - time.time())
+        instant = parsedate_to_datetime(text)
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError):
-        return 0.0
+        return None
 
 
 def in_words(seconds: float) -> str:

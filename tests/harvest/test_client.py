@@ -444,14 +444,18 @@ def test_the_whole_harvest_waits_as_long_as_the_portal_asks(form: str, code: int
 
 
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Bangkok"])
-def test_a_retry_after_that_names_no_zone_is_gmt(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    until = datetime.now(UTC) + timedelta(seconds=100)
+def test_a_retry_after_is_read_by_the_portals_clock_and_not_by_ours(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent, until = datetime(2028, 2, 28, 23, 59, 30), datetime(2028, 2, 29, 0, 1)
+    forms = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")  # RFC 9110, 5.6.7
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("TZ", zone)
         time.tzset()
-        waits = [retry_after(f"{until:{form}}") for form in ("%a %b %d %H:%M:%S %Y", "%a, %d %b %Y %H:%M:%S -0000")]
+        waits = [retry_after({"date": f"{sent:{forms[0]}}", "retry-after": f"{until:{form}}"}) for form in forms]
+        soon = datetime.now(UTC) + timedelta(seconds=100)
+        without_date = retry_after({"retry-after": f"{soon:{forms[2]}}"})
     time.tzset()
-    assert all(95 < seconds <= 100 for seconds in waits), waits
+    assert waits == [90] * 3
+    assert 95 < without_date <= 100
 
 
 @pytest.mark.parametrize("asked", ["86400", "Wed, 31 Dec 2098 23:59:59 GMT", "9" * 400])
