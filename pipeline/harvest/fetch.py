@@ -20,7 +20,7 @@ SavePage = Callable[[SpooledPage, list[PageRef]], None]
 _PAGES_PER_REQUEST: Final = 2  # the client limits the requests under way; the next pages wait for their turn there
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FetchTask:
     """One page to fetch.
 

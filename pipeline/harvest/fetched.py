@@ -18,7 +18,7 @@ _SHA256_OF_NOTHING: Final = hashlib.sha256(b"").hexdigest()
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fetched:
     """The result of fetching one page. A failure is a result, not an exception.
 

@@ -33,7 +33,7 @@ _FINAL_ERRORS: Final = ("robots", "certificate", "too_costly")
 """Kinds of errors that another pass does not change."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SpooledPage:
     """One page as fetched (and parsed) in this harvest.
 
