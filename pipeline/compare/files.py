@@ -7,6 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parsers.thai import BANGKOK
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.compare import compare
 from pipeline.compare.differing import Differing, find_differing
@@ -16,7 +17,6 @@ from pipeline.compare.single_rows import PART_OF
 from pipeline.compare.state_pair import Rows
 from pipeline.compare.table_file import ChosenRows, TableFile
 from pipeline.schema.columns import RECORD_TABLES, TABLES, arrow_schema, page_columns
-from pipeline.store.layout import BANGKOK
 from pipeline.store.state import FAMILIES
 
 _BLOCK: Final = 20_000  # records compared at once

@@ -13,13 +13,14 @@ from typing import Final, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parsers.thai import BANGKOK
 from pipeline.compare.state_pair import Rows
 from pipeline.compare.table_file import TableFile
 from pipeline.errors import StoreError
 from pipeline.location import is_url
 from pipeline.schema.columns import RECORD_TABLES, TABLES
 from pipeline.store.archive import Archive
-from pipeline.store.layout import BANGKOK, HARVEST_ID, harvest_day
+from pipeline.store.layout import HARVEST_ID, harvest_day
 from pipeline.store.state import State
 from pipeline.store.writer import open_archive
 

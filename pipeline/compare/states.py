@@ -8,12 +8,13 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parsers.thai import BANGKOK
 from pipeline.compare.changes import SCHEMA, mark_suspect
 from pipeline.compare.compare import compare
 from pipeline.compare.printed_order import PrintedOrder
 from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import schema_version
-from pipeline.store.layout import BANGKOK, harvest_day
+from pipeline.store.layout import harvest_day
 from pipeline.store.parquet_files import missing_columns
 from pipeline.store.state import FAMILIES, Family, LivePage, State, versions
 

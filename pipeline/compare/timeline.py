@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pyarrow.compute as pc
 
+from parsers.thai import BANGKOK
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.classify import DETAILS, MEANINGS, meaning_order
 from pipeline.compare.diff import withhold_contacts
@@ -15,7 +16,7 @@ from pipeline.plain_text import printable
 from pipeline.schema.codes import PROJECT_CODE
 from pipeline.schema.row_text import row_of_text
 from pipeline.store.archive import Archive
-from pipeline.store.layout import BANGKOK, harvest_day
+from pipeline.store.layout import harvest_day
 from pipeline.store.looks import runs_of_looks
 from pipeline.store.parquet_files import read_as
 from pipeline.terminal import one_line

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers import PARSER_VERSION
+from parsers.thai import BANGKOK
 from pipeline.compare.changes import SCHEMA
 from pipeline.compare.compare import compare
 from pipeline.compare.states import unknown_columns
@@ -27,7 +28,7 @@ from pipeline.schema.codes import code_of_page
 from pipeline.schema.columns import RECORD_TABLES
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
-from pipeline.store.layout import BANGKOK, harvest_id_at
+from pipeline.store.layout import harvest_id_at
 from pipeline.store.parquet import version_rows, write_parquet
 from pipeline.store.points_in_time import end_of
 from pipeline.store.state import FAMILIES, LivePage, State

@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from parsers.thai import BANGKOK
 from pipeline.errors import no_harvest_yet
 from pipeline.operate.anchored import Anchored, anchor_of
 from pipeline.schema.agencies import agency
 from pipeline.store.catalog import Catalog
 from pipeline.store.durable import read_document
-from pipeline.store.layout import BANGKOK, SPOOL, harvest_start
+from pipeline.store.layout import SPOOL, harvest_start
 from pipeline.store.lock import is_locked
 from pipeline.store.run_files import LOG
 from pipeline.store.run_log import last_event

@@ -7,12 +7,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from parsers.thai import BANGKOK
 from pipeline.errors import BmaProgressError
 from pipeline.publish.dictionary import example_text
 from pipeline.schema.columns import TABLES
 from pipeline.schema.thai_texts import TYPES
 from pipeline.store.archive import Archive
-from pipeline.store.layout import BANGKOK, harvest_start
+from pipeline.store.layout import harvest_start
 
 
 def describe_tables(store: Archive, when: str = "latest") -> pd.DataFrame:

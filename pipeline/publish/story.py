@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from parsers.thai import BANGKOK
 from pipeline.compare.classify import DETAILS, MEANINGS
 from pipeline.compare.text_diff import changed_words, is_text_change
 from pipeline.compare.timeline import OUTCOMES, Entry
@@ -10,7 +11,7 @@ from pipeline.publish.html_pages import html_environment
 from pipeline.publish.report_texts import DETAILS_TH, MEANINGS_TH, OUTCOMES_TH
 from pipeline.schema.columns import TABLES
 from pipeline.schema.row_text import row_of_text
-from pipeline.store.layout import BANGKOK, harvest_start
+from pipeline.store.layout import harvest_start
 
 LANGUAGES: Final = ("th", "en")
 

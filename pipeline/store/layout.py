@@ -17,8 +17,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from parsers.thai import BANGKOK
 from pipeline.errors import StoreDamagedError
 
 FORMAT: Final = 1
@@ -27,7 +27,6 @@ FORMAT: Final = 1
 FOLDERS: Final = ("harvests", "snapshots", "runs", "tmp")
 PACK: Final = re.compile(r"([0-9]{4})-([0-9]{2})\.zip", re.ASCII)
 HARVEST_ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
-BANGKOK: Final = ZoneInfo("Asia/Bangkok")
 CLOCKS_DIFFER: Final = timedelta(hours=1)
 """How far two right clocks may be apart: machines that are not kept in time, a clock that was set back."""
 MANIFEST: Final = "manifest.json"

@@ -4,8 +4,9 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
+from parsers.thai import BANGKOK
 from pipeline.errors import StoreError
-from pipeline.store.layout import BANGKOK, today_in_bangkok
+from pipeline.store.layout import today_in_bangkok
 
 When = str | date
 """What names a state: a harvest's id, `latest`, `previous`, a day, or a `datetime` (a `pandas.Timestamp` is one)."""

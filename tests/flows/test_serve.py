@@ -19,13 +19,14 @@ from support.prefect_api import answer_of
 
 from flows.cli import main
 from flows.prefect_.server import SECRET_FILE, prefect_server
+from parsers.thai import BANGKOK
 from pipeline.errors import BmaProgressError
 from pipeline.harvest import run as harvest_run
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.result import Scope
 from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.settings import load_settings
-from pipeline.store.layout import BANGKOK, beside
+from pipeline.store.layout import beside
 from pipeline.store.lock import service_lock
 from pipeline.store.verify import verify_store
 from pipeline.store.writer import create_store, open_archive, open_writer

@@ -15,6 +15,7 @@ import pytest
 from flows import supervise
 from flows.notifications import notify_late
 from flows.supervise import Supervisor
+from parsers.thai import BANGKOK
 from pipeline.errors import BmaProgressError
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.result import Scope
@@ -22,7 +23,6 @@ from pipeline.harvest.run import HarvestRun, run_harvest
 from pipeline.operate.status import condition
 from pipeline.settings import Settings, load_settings
 from pipeline.store.archive import Archive
-from pipeline.store.layout import BANGKOK
 from pipeline.store.writer import create_store, open_writer
 
 
