@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from functools import cache, cached_property
-from itertools import compress, count, pairwise
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -26,13 +26,13 @@ Lines = Literal["none", "word", "one", "name", "many"]
 
 DIGIT: Final = "[0-9๐-๙]"
 NUMBER: Final = "[0-9๐-๙.,+-]+"
-LABELLED: Final = re.compile(r"[^\W\d_][^\n:0-9๐-๙]{1,60} :.*")
+LABELLED: Final = re.compile(r"[^\W\d_][^\n:0-9๐-๙]{2,61}+(?<= ):")
 """A line like `<label> : <value>`: it is no part of a name, and no value of the label above it."""
-_NUMBERS: Final = re.compile("[0-9๐-๙][0-9๐-๙.,]*(?: ?/ ?[0-9๐-๙][0-9๐-๙.,]*)?$")  # two slashes are a date's
+_NUMBERS: Final = re.compile("[0-9๐-๙][0-9๐-๙.,]*+(?: ?/ ?[0-9๐-๙][0-9๐-๙.,]*+|)$")  # two slashes are a date's
 _EXCERPT: Final = 200  # characters of a value of several lines, in its finding
 _MARK: Final = "\x1d"  # before a line that is a heading
 OUT_OF_PLACE: Final = re.compile(
-    rf"[^\W\d_][^\n:0-9๐-๙]{{1,60}} :.*|\[.*\]$|:? ?[^\s:]{{2,14}}ที่ {DIGIT}[0-9๐-๙.]* (?:[-–—].*|.*%$)|{_NUMBERS.pattern}"
+    rf"{LABELLED.pattern}|\[.*\]$|:? ?[^\s:]{{2,14}}ที่ {DIGIT}[0-9๐-๙.]* (?:[-–—]|.*%$)|{_NUMBERS.pattern}"
 )
 """A line inside a text that reads like a part of the page: a label and its value, brackets, a numbered level, a number."""
 
@@ -96,6 +96,7 @@ class Page:
 
     links: for each line those that begin in it; replaced: lines that stand for others, and those
     below: the lines below each heading, by section; `read` removes the lines that it reads, and the rest is unclaimed
+    headings: those of the page's kind, unless each of them stands once and in order: then no other line is one
     """
 
     table_names: InitVar[Sequence[str]]
@@ -142,7 +143,7 @@ class Page:
 
     def text(self, lines: list[str]) -> str | None:
         """The text of a section; what stands below a heading that does not belong there is unclaimed."""
-        if not self.headings.isdisjoint(lines):
+        if self.headings and not self.headings.isdisjoint(lines):
             place = next(place for place, line in enumerate(lines) if line in self.headings)
             self.stray(lines[place])
             self.leave(lines[place:])
@@ -188,7 +189,7 @@ class Block:
 
     def read(self, lines: list[str], page: Page) -> tuple[list[Record], Record]:
         """The records in the lines, and what the tail says. Lines that are no part of them are reported to the page."""
-        if not page.headings.isdisjoint(lines):
+        if page.headings and not page.headings.isdisjoint(lines):
             lines = [f"{_MARK}{line}" if line in page.headings else line for line in lines]
         text = "\n".join(("", *lines, ""))
         record, end = Record(), len(text)
@@ -211,29 +212,22 @@ class Block:
             at = self.place.get(found.lastgroup or "", at)
             pos = found.end()
         for one in records:
-            if None in map(one.get, self.required):
-                one.missing = [name for name in self.required if one.get(name) is None]
+            if missing := [name for name in self.required if one.get(name) is None]:
+                one.missing = missing
             for name in self.long_items:
                 if (value := one.get(name)) and ("\n" in value or value[0].isdecimal()):
-                    one[name] = self._joined(one, name, value.split("\n"), page)
+                    self._check_text(one, name, value, page)
         return records, record
 
     def row(self, record: Record, scope: Scope) -> Row:
-        """The columns of a record's row; see `rows`."""
-        return self.rows([record], [scope])[0]
-
-    def rows(self, records: Sequence[Record], scopes: Sequence[Scope]) -> list[Row]:
-        """The columns of each record's row. Reports the labels that every such record has, and one lacks."""
-        rows: list[Row] = []
-        for record, scope in zip(records, scopes, strict=True):
-            for name in record.missing:
-                if shown := self.required[name].shown:
-                    scope.add("part_missing", name, shown, f"The record has no {shown}.")
-            row: Row = {}
-            for column, read in self.columns.items():
-                row[column] = read(record.get(column), scope, column)
-            rows.append(row)
-        return rows
+        """The columns of a record's row; what is blank is null. Reports the labels that every such record has, and it lacks."""
+        for name in record.missing:
+            if shown := self.required[name].shown:
+                scope.add("part_missing", name, shown, f"The record has no {shown}.")
+        return {
+            column: read(printed, scope, column) if (printed := record.get(column)) else None
+            for column, read in self.columns.items()
+        }
 
     def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
         """Report gaps and repeats in the records' numbers."""
@@ -272,15 +266,15 @@ class Block:
         more = rf"(?:\n(?!{stop})[^\n]*)*"
         name = f"(?P<{item.name}>"
         if isinstance(item, Text):
-            return rf"(?::\n)?(?:(?!{stop}|\Z){name}[^\n]*{more})\n)?"
+            return rf"(?::\n|)(?:(?!{stop}|\Z){name}[^\n]*{more})\n|)"
         if item.lines == "none":
-            return rf"{_MARK}?(?>{pattern})[ ]*\n?" + ("" if name in pattern else f"{name})")
+            return rf"(?:{pattern})[ ]*\n?" + ("" if name in pattern else f"{name})")
         ahead = {"word": f"(?!{self._stop}|{LABELLED.pattern})", "many": f"(?!{stop})"}.get(
             item.lines, f"{_MARK}?(?=.)"
         )
         below = {"many": more, "name": rf"(?:\n(?!{stop}|{LABELLED.pattern})[^\n]+)*"}.get(item.lines, "")
         colon = f"(?!{stop})" if item.lines == "many" else ""
-        return rf"{_MARK}?(?>{pattern})[ ]*(?:(?:\n{colon}:(?=\n))?\n{ahead})?{name}[^\n]*{below})\n"
+        return rf"(?:{pattern})[ ]*(?:\n(?:{colon}:\n|){ahead}|){name}[^\n]*{below})\n"
 
     def _next_values(self, at: int) -> Iterator[str]:
         """The patterns of the values without a label that may come next."""
@@ -294,7 +288,7 @@ class Block:
         """The items from one on; values and texts without a label stand only below what is required above them."""
         near = far = ""  # up to the next label, and from there on
         for item, part in reversed(list(zip(self.items, self._parts, strict=True))[first:]):
-            one = f"(?:{part}{near})?" if item.name in self.required else f"(?:{part})?{near}"
+            one = f"(?:{part}{near}|)" if item.name in self.required else f"(?:{part}|){near}"
             near, far = (one, far) if isinstance(item, Text | Value) else ("", one + far)
         return near + far
 
@@ -340,18 +334,19 @@ class Block:
         page.leave(text[pos:end].split("\n"))
         return end + 1
 
-    def _joined(self, record: Record, name: str, lines: list[str], page: Page) -> str:
-        """A value of several lines as one; reports those that read like a part of the page."""
-        item, first = self.items[self.place[name]], lines[0]
+    def _check_text(self, record: Record, name: str, value: str, page: Page) -> None:
+        """Make one line of a value of several; reports those that read like a part of the page."""
+        item, lines = self.items[self.place[name]], value.split("\n")
+        first = lines[0]
         if isinstance(item, Text) and _NUMBERS.match(first) and not (len(first) > 3 and first.isdecimal()):
             page.doubt(first, self.table)
         if len(lines) > 1:
+            record[name] = " ".join(filter(None, lines))
             record.pieces = {**record.pieces, name: lines}
             if isinstance(item, Label) or not item.mixed:
                 is_name = isinstance(item, Label) and item.lines == "name"
                 odd = [low for above, low in pairwise(lines) if OUT_OF_PLACE.match(low) or (is_name and low == above)]
                 page.doubt_lines(lines, odd, self.table)
-        return " ".join(" ".join(lines).split())
 
 
 def _unnamed(pattern: str) -> str:
@@ -402,16 +397,19 @@ class Outline(tuple[Section, ...]):
         Where a heading stands more than once, the order of headings and what its section begins with decide; the others are
         reported where they stand. A heading that stands nowhere alone may have the first line of its text behind it.
         """
-        page.headings, lines, sections = self.headings, page.lines, list(self)
-        places = list(compress(count(), map(self.number_of.__contains__, lines)))
-        if [lines[place] for place in places] != list(self.number_of):
+        lines, place = page.lines, 0
+        chosen: dict[int, int] = {}
+        if list(filter(self.headings.__contains__, lines)) == list(self.number_of):
+            for number, section in enumerate(self):
+                chosen[number] = place = lines.index(section.heading, place)
+        else:
+            page.headings = self.headings
             lines, chosen = self._places(lines, page)
-            places = sorted(chosen.values())
-            sections = [self[number] for number in sorted(chosen, key=chosen.__getitem__)]
-        bounds = [*places, len(lines)]
-        for section, place, end in zip(sections, places, bounds[1:], strict=True):
-            glued = lines[place].removeprefix(section.heading).lstrip(" :")
-            page.below[section.key] = [*([glued] if glued else []), *lines[place + 1 : end]]
+        order = sorted(chosen, key=chosen.__getitem__)
+        bounds = [*map(chosen.__getitem__, order), len(lines)]
+        for number, (place, end) in zip(order, pairwise(bounds), strict=True):
+            glued = lines[place].removeprefix(self[number].heading).lstrip(" :")
+            page.below[self[number].key] = [*([glued] if glued else []), *lines[place + 1 : end]]
         return lines[: bounds[0]], [section.heading for section in self if section.key not in page.below]
 
     def _places(self, lines: list[str], page: Page) -> tuple[list[str], dict[int, int]]:

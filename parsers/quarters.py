@@ -31,13 +31,13 @@ _HEADER: Final = re.compile(  # with empty cells, and what is in parentheses in 
 )
 _HEADER_LINES: Final = 12  # at most, empty cells among them
 _NUMBER: Final = "[0-9๐-๙.,]+|-"
-_QUARTER: Final = r"(?:␀\n)*([1-4๑-๔])"
+_QUARTER: Final = r"(?:(?:␀\n)+|)([1-4๑-๔])"
 _CELL: Final = r"([^\n/]{1,30})\n"
 _PAIR: Final = (  # its stroke may have a cell of its own, or end one; what reads like the next quarter is no half of it
-    r"([^\s/]*)(?:\n/\n|\s?/\n(?![1-4๑-๔]\n)(?=[0-9๐-๙.,-]+\n)|\s?/ ?)([^\s/]*)\n"
+    r"([^\s/]*)(?:\n/\n|\s?/(?:\n(?![1-4๑-๔]\n)(?=[0-9๐-๙.,-]+\n)| ?))([^\s/]*)\n"
 )
-_ROW: Final = re.compile(rf"{_QUARTER}\n(?:{_CELL})?(?:{_CELL})?{_PAIR}")  # a cell a line
-_ROW_IN_ONE_LINE: Final = re.compile(rf"{_QUARTER} (?:({_NUMBER}) )?(?:({_NUMBER}) )?({_NUMBER}) ?/ ?({_NUMBER})\n")
+_ROW: Final = re.compile(rf"{_QUARTER}\n(?:{_CELL}|)(?:{_CELL}|){_PAIR}")  # a cell a line
+_ROW_IN_ONE_LINE: Final = re.compile(rf"{_QUARTER} (?:({_NUMBER}) |)(?:({_NUMBER}) |)({_NUMBER}) ?/ ?({_NUMBER})\n")
 _ROW_WITH_SPACERS: Final = re.compile(rf"{_QUARTER}\n␀\n{_CELL}␀\n{_CELL}␀\n{_PAIR}")
 _MOST_LINES: Final = 48  # of a table's rows, at most
 _BROKEN_ROW: Final = re.compile("[1-4๑-๔](?:[0-9๐-๙.,]+ ?/.*)?")
@@ -68,7 +68,9 @@ def take_tables(
     kept: list[str] = []
     numbers: list[int] = []
     place = 0
-    for start in [place for place, line in enumerate(lines) if _FIRST in line and line.startswith(_FIRST)]:
+    at = -1
+    for part in "\n".join(("", *lines)).split(f"\n{_FIRST}")[1:]:
+        start = at = lines.index(_FIRST + part.split("\n", 1)[0], at + 1)
         header = _HEADER.match("\n".join(lines[start : start + _HEADER_LINES])) if start >= place else None
         if header:
             mark = f"␁{len(tables)}"
@@ -90,12 +92,11 @@ def take_tables(
 def _repeated(lines: list[str]) -> Iterator[str]:
     """The lines that are printed twice, one right below the other; a line may have a cell for its label, one for its value."""
     yield from compress(lines, map(eq, lines, lines[1:]))
-    is_next_but_one = bytes(map(eq, lines, lines[2:]))
-    place = is_next_but_one.find(b"\1\1")
-    while place >= 0:
-        if lines[place] != lines[place + 1]:
-            yield f"{lines[place]} {lines[place + 1]}"
-        place = is_next_but_one.find(b"\1\1", place + 1)
+    for even in compress(range(0, len(lines), 2), map(eq, lines[::2], lines[2::2])):  # one line of such a pair
+        for first in (even - 1, even):
+            pair = lines[max(first, 0) : first + 2]
+            if pair == lines[first + 2 : first + 4] and pair[0] != pair[-1]:
+                yield " ".join(pair)
 
 
 def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:

@@ -32,7 +32,7 @@ _MOST_DIGITS: Final = 9  # of a whole number: what fits the tables' int32
 _STAMP: Final = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T][0-9:.]+)?", re.ASCII)
 _ONLY_SEPARATORS: Final = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
 _TYPED_DATE: Final = re.compile(
-    "(?<![0-9๐-๙/])([0-9๐-๙]{1,2}) ?/ ?([0-9๐-๙]{1,2}) ?/ ?([0-9๐-๙]{2}|[0-9๐-๙]{4})(?![0-9๐-๙/])"
+    "[0-9๐-๙](?<![0-9๐-๙/].)[0-9๐-๙]? ?/ ?[0-9๐-๙]{1,2} ?/ ?(?:[0-9๐-๙]{4}|[0-9๐-๙]{2})(?![0-9๐-๙/])"
 )
 
 # --- values with their findings ---------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:
 @lru_cache(maxsize=10_000)  # a portal prints the same few numbers and days over and over
 def parse_number(printed: str) -> float | None:
     """Read `1,407.52`, `๒๒.๕`, `100%`; None where it is not a number (the caller tells blank from unreadable)."""
-    text = printed.translate(ARABIC_DIGITS).removesuffix("%").strip()
+    text = _arabic(printed).removesuffix("%").strip()
     if not _NUMBER.fullmatch(text) or not text.strip("+-"):
         return None
     value = float(text.replace(",", "")) + 0.0  # + 0.0: no negative zero
@@ -146,7 +146,7 @@ def parse_number(printed: str) -> float | None:
 @lru_cache(maxsize=10_000)
 def parse_integer(printed: str) -> int | None:
     """Read a whole number in Thai or Arabic digits; None where it is not one, or more than anything here can count."""
-    text = printed.translate(ARABIC_DIGITS)
+    text = _arabic(printed)
     if not (text.isascii() and text.isdigit()):
         return None
     digits = text.lstrip("0") or "0"
@@ -156,17 +156,19 @@ def parse_integer(printed: str) -> int | None:
 @lru_cache(maxsize=10_000)
 def parse_day(printed: str) -> tuple[str | None, str | None]:
     """The ISO day of a machine's stamp, and the name of the rule that it breaks."""
-    found = _STAMP.fullmatch(printed.translate(ARABIC_DIGITS).strip())
+    found = _STAMP.fullmatch(_arabic(printed).strip())
     if found is None:
         return None, "date_unreadable"
-    year, month, day_of_month = map(int, found.groups())
-    if year in (0, 1, 9999) or f"{year:04}-{month:02}-{day_of_month:02}" in NO_DATES:
+    year, month, day_of_month = int(found[1]), int(found[2]), int(found[3])
+    if FIRST_YEAR <= year <= LAST_YEAR:
+        iso = _iso(year, month, day_of_month)
+        return iso, None if iso else "date_unreadable"
+    if year in (0, 1, 9999) or _iso(year, month, day_of_month) in NO_DATES:
         return None, "date_is_no_date"
-    rule = None
+    iso = None
     if FIRST_YEAR <= year - BUDDHIST_OFFSET <= LAST_YEAR:
-        year, rule = year - BUDDHIST_OFFSET, "buddhist_year"
-    iso = _iso(year, month, day_of_month) if FIRST_YEAR <= year <= LAST_YEAR else None
-    return iso, rule if iso else "date_unreadable"
+        iso = _iso(year - BUDDHIST_OFFSET, month, day_of_month)
+    return iso, "buddhist_year" if iso else "date_unreadable"
 
 
 def typed_dates(text: str) -> list[re.Match[str]]:
@@ -174,7 +176,7 @@ def typed_dates(text: str) -> list[re.Match[str]]:
     leading = _TYPED_DATE.match(text)
     if leading is None:
         return []
-    if "/" not in text[leading.end() :]:
+    if text.find("/", leading.end()) < 0:
         return [leading]
     return [leading, *_TYPED_DATE.finditer(text, leading.end())]
 
@@ -189,6 +191,10 @@ def typed_date_day(printed: str) -> str | None:
     day_of_month, month, year = map(int, printed.split("/"))  # int() reads Thai digits, and leaves blanks aside
     year -= BUDDHIST_OFFSET
     return _iso(year, month, day_of_month) if FIRST_YEAR <= year <= LAST_YEAR else None
+
+
+def _arabic(printed: str) -> str:
+    return printed if printed.isascii() else printed.translate(ARABIC_DIGITS)
 
 
 def _iso(year: int, month: int, day_of_month: int) -> str | None:

@@ -6,7 +6,7 @@ from typing import Final
 from parsers import values
 from parsers.boilerplate import TO_TOP
 from parsers.contact import split_contact
-from parsers.findings import Findings, Scope
+from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Outline, Page, Record, Row, Section, Text, Value
 from parsers.pages import shared
 from parsers.quarters import QuarterTable, quarter_rows
@@ -50,7 +50,7 @@ _REPORTS: Final = Block(
     Label(
         "heading",
         rf"\( (?P<report_no>{DIGIT}+) \) ความคืบหน้าโครงการฯ ร้อยละ :? (?P<progress_percent>[^\s()]*) "
-        r"\( (?P<reported_on_date>[^()\n]*?) \)",
+        r"\( (?P<reported_on_date>[^()\n]*[^()\s])? \)",
         "none",
     ),
     Value("again", rf"(?P<again>{NUMBER})(?=\s|%|$)(?: %)?"),
@@ -196,17 +196,17 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
     rows: list[Row] = []
     for printed in records:
         _leave_foreign_lines(page, printed)
-    places = range(len(records), 0, -1)  # printed newest first, counted from the oldest
-    scopes = [Scope(Findings(), "progress_reports", f"{page.code}/{place}") for place in places]
-    read = zip(places, records, scopes, _REPORTS.rows(records, scopes), strict=True)
-    for place, printed, scope, columns in read:
+    for place, printed in zip(
+        range(len(records), 0, -1), records, strict=True
+    ):  # newest first, counted from the oldest
+        scope = Scope(page.findings, "progress_reports", f"{page.code}/{place}")
+        columns = _REPORTS.row(printed, scope)
         progress = columns["progress_percent"]
         if (again := printed.get("again")) and progress is not None and values.parse_number(again) != progress:
             scope.add("progress_printed_twice", "progress_percent", f"{again} | {progress}")
         note_date, note = values.read_note(printed.get("note") or "", columns["reported_on_date"], scope)
         identity = {"project_code": page.code, "report_index": place}
         rows.append({**identity, **columns, "note_date": note_date, "note": note})
-        page.findings += scope.findings
     numbers = [row["report_no"] for row in rows]
     if numbers != list(range(1, len(numbers) + 1)):
         scope = Scope(page.findings, "progress_reports", page.code)
@@ -229,21 +229,18 @@ def _leave_foreign_lines(page: Page, report: Record) -> None:
 
 def _step_rows(page: Page, records: list[Record]) -> list[Row]:
     _STEPS.check_series(records, Scope(page.findings, "plan_steps", page.code))
-    scopes: dict[int, Scope] = {}
+    rows: dict[int, Row] = {}
     for place, printed in enumerate(records, 1):
         step_no = values.parse_integer(printed["step_no"] or "") or place
-        scope = Scope(Findings(), "plan_steps", f"{page.code}/{step_no}")
-        if step_no in scopes:
-            step_no = max(scopes) + 1
+        scope = Scope(page.findings, "plan_steps", f"{page.code}/{step_no}")
+        if step_no in rows:
+            step_no = max(rows) + 1
             scope.add("step_renumbered", "step_no", printed["step_no"])
-        scopes[step_no] = scope
-    rows: dict[int, Row] = {}
-    for (step_no, scope), columns in zip(scopes.items(), _STEPS.rows(records, [*scopes.values()]), strict=True):
+        columns = _STEPS.row(printed, scope)
         rows[step_no] = {"project_code": page.code, "step_no": step_no, **columns}
         start, end = columns["start_date"], columns["end_date"]
         if start and end and end < start:
             scope.add("step_ends_before_start", "end_date", f"{start} | {end}")
-        page.findings += scope.findings
     return [rows[step_no] for step_no in sorted(rows)]
 
 
