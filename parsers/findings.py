@@ -1,5 +1,7 @@
 """What is odd about a page, said aloud: one declared rule a kind of oddity, and the collector of a page's findings."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple, TypedDict
 
 Severity = Literal["note", "warning", "error"]
@@ -79,6 +81,27 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "unit_codes_differ": ("note", "The two halves of the unit pair differ."),
     "kpi_code_missing": ("note", "No link of the item leads to an indicator."),
 }
+
+
+MOST_OF_A_RULE: Final = 200
+"""Findings of one rule that are listed of a page. A script that repeats a line until it is stopped prints 100,000 in 2 MB."""
+
+
+def listed(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings without those of a rule beyond MOST_OF_A_RULE; the last one that is listed says how many more there are."""
+    counts: Counter[str] = Counter()
+    kept: list[Finding] = []
+    last: dict[str, Finding] = {}
+    for finding in findings:
+        rule = finding["rule"]
+        counts[rule] += 1
+        if counts[rule] <= MOST_OF_A_RULE:
+            last[rule] = Finding(**finding)
+            kept.append(last[rule])
+    for rule, finding in last.items():
+        if (more := counts[rule] - MOST_OF_A_RULE) > 0:
+            finding["message"] += f" {more:,} more of this rule are not listed."
+    return kept
 
 
 class Findings(list[Finding]):

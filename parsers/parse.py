@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from parsers.boilerplate import is_boilerplate, record_end
-from parsers.findings import Finding, Findings, Scope
+from parsers.findings import Finding, Findings, Scope, listed
 from parsers.grammar import Page, Row
 from parsers.leads import leads
 from parsers.page import EMPTY_CELL, Link, PrintedPage, read_page
@@ -137,7 +137,7 @@ def _parsed(
         kind=kind,
         verdict=verdict,
         tables=page.tables if page else {},
-        findings=list(findings),
+        findings=listed(findings),
         unclaimed=unclaimed,
         links=[link.target for link in printed.links],
         encoding=printed.decoded.encoding,

@@ -14,6 +14,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
+from parsers.findings import MOST_OF_A_RULE
 from pipeline.errors import StoreDamagedError, damaged_table, first_line
 from pipeline.schema.columns import PAGE_LEVEL_TABLES, TABLES, arrow_schemas
 from pipeline.store.layout import Folder
@@ -27,6 +28,8 @@ _PAGES_PER_BYTE: Final = 0.5  # times and hashes cannot be repeated; 0.06 were s
 _ONE_A_PAGE: Final = frozenset(("pages", "bodies", *PAGE_LEVEL_TABLES))
 _ROWS_OF_A_PAGE: Final = (100, 20_000)
 """The most rows that some pages can have in a table: so many each, and so many besides, as one page of 2 MB prints."""
+_FINDINGS_OF_A_PAGE: Final = (2 * MOST_OF_A_RULE, 20_000)
+"""The same of its findings: no page was seen on which more than one rule repeats itself without an end."""
 _RECORDS_OF_A_PAGE: Final = (2, 1_000)
 """The same in a table of one row a page, with room for some damage that is to be named row by row."""
 _FORMAT: Final = ds.ParquetFileFormat()
@@ -126,6 +129,8 @@ def read_rows_of_pages(file: Folder | None, name: str, schema: pa.Schema, keys: 
     between = (page_key >= keys[0]) & (page_key <= keys[-1])
     chosen = between & page_key.isin(pa.array(keys, pa.string()))
     each, besides = _ROWS_OF_A_PAGE if len(TABLES[name].key) > 1 else _RECORDS_OF_A_PAGE
+    if name == "findings":
+        each, besides = _FINDINGS_OF_A_PAGE
     return read_as(file, schema, chosen, most=each * len(keys) + besides)
 
 

@@ -1,5 +1,6 @@
 """What a page says against itself, or against the day of its fetch, is a finding; and what only looks like it is none."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from support.verifying import verify_deeply
 
 import parsers
 from parsers import parse_page
+from parsers.findings import MOST_OF_A_RULE
 from parsers.pages.yii_project import ON_EVERY_PAGE
 from pipeline.harvest import reading, replay
 from pipeline.harvest.demo_portal import DemoPortal
@@ -122,3 +124,15 @@ def test_a_stored_page_is_judged_by_the_time_of_its_own_fetch(tmp_path: Path, mo
 
 def replay_all(data: Path) -> Callable[[], Any]:
     return lambda: replay.parser_changes(open_archive(data))
+
+
+def test_a_line_that_a_script_repeats_without_end_is_listed_so_often_and_counted() -> None:
+    lines = [*PROJECT, *["Warning: mysql_query()"] * 60_000, *["ก", "ก"] * 20_000]
+    page = parse_page(page_of(lines).encode())
+    counts = Counter(finding["rule"] for finding in page.findings)
+    assert counts["error_message_in_page"] == MOST_OF_A_RULE
+    assert max(counts.values()) == MOST_OF_A_RULE
+    assert counts["printed_twice"] == MOST_OF_A_RULE
+    last = [finding["message"] for finding in page.findings if finding["rule"] == "printed_twice"][-2:]
+    assert not last[0].endswith("not listed.")
+    assert last[1].endswith(f"{39_999 - MOST_OF_A_RULE:,} more of this rule are not listed."), last[1]
