@@ -21,7 +21,7 @@ from parsers.page import Link
 from parsers.thai import ARABIC_DIGITS
 
 Row = dict[str, Any]
-Reader = Callable[[str | None, Scope, str], Any]
+Reader = Callable[[str, Scope, str], Any]
 Lines = Literal["none", "word", "one", "name", "many"]
 
 DIGIT: Final = "[0-9๐-๙]"
@@ -232,8 +232,8 @@ class Block:
     def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
         """Report gaps and repeats in the records' numbers."""
         printed = [record.get(self.series) or "" for record in records]
-        expected = map(str, range(first, first + len(printed)))
-        if [number.translate(ARABIC_DIGITS) for number in printed] != list(expected):
+        expected = list(map(str, range(first, first + len(printed))))
+        if printed != expected and [number.translate(ARABIC_DIGITS) for number in printed] != expected:
             scope.add("series_broken", self.series, ", ".join(printed))
 
     def begins(self, lines: list[str]) -> bool:

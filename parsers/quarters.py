@@ -104,7 +104,7 @@ def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
     text, end = "\n".join([*lines[place : place + _MOST_LINES], ""]), 0
     while row := _ROW.match(text, end) or _ROW_IN_ONE_LINE.match(text, end) or _ROW_WITH_SPACERS.match(text, end):
         cells = row.groups("")
-        table.rows.append(tuple(cell.strip(EMPTY_CELL) for cell in cells) if EMPTY_CELL in cells else cells)
+        table.rows.append(tuple([cell.strip(EMPTY_CELL) for cell in cells]) if EMPTY_CELL in cells else cells)
         if row[2] and row[3] is None:
             table.odd.append(("cell_missing", row[1], " ".join(row[0].split())))
         end = row.end()
@@ -139,7 +139,7 @@ def quarter_rows(table: QuarterTable, whole: Scope, identity: Row) -> list[Row]:
             continue
         rows[quarter_no] = row = {**identity, "quarter": quarter_no}
         for column, cell in zip(_CELLS, cells, strict=True):
-            row[column] = number(cell, scope, column)
+            row[column] = number(cell, scope, column) if cell else None
     if list(rows) != list(range(1, len(rows) + 1)):
         whole.add("series_broken", "quarter", ", ".join(map(str, rows)))
     elif len(rows) < _QUARTERS_OF_A_YEAR:

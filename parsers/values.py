@@ -1,6 +1,7 @@
 """Single printed values: numbers, percentages, whole numbers, calendar days. Each gives its value, and says what is odd.
 
-A value that cannot be read is null and a finding, never a guess. Blank and `-` are null without one.
+A value that cannot be read is null and a finding, never a guess. `-` is null without one, as is what is blank: no reader
+is asked for that.
 """
 
 import re
@@ -31,39 +32,37 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9
 _MOST_DIGITS: Final = 9  # of a whole number: what fits the tables' int32
 _STAMP: Final = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T][0-9:.]+)?", re.ASCII)
 _ONLY_SEPARATORS: Final = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
-_TYPED_DATE: Final = re.compile(
+TYPED_DATE: Final = re.compile(
     "[0-9๐-๙](?<![0-9๐-๙/].)[0-9๐-๙]? ?/ ?[0-9๐-๙]{1,2} ?/ ?(?:[0-9๐-๙]{4}|[0-9๐-๙]{2})(?![0-9๐-๙/])"
 )
 
 # --- values with their findings ---------------------------------------------------------------------------------------
 
 
-def text(printed: str | None, scope: Scope, column: str) -> str | None:
-    """Read a text as it is printed; a blank one is null."""
-    return printed or None
+def text(printed: str, scope: Scope, column: str) -> str | None:
+    """Read a text as it is printed."""
+    return printed
 
 
-def without_mark(agency: str | None, scope: Scope, column: str) -> str | None:
+def without_mark(agency: str, scope: Scope, column: str) -> str | None:
     """Read the name of an agency, without the mark of sub-offices (`** `)."""
-    return (agency or "").lstrip("* ") or None
+    return agency.lstrip("* ").rstrip() or None
 
 
-def unless_none(printed: str | None, scope: Scope, column: str) -> str | None:
+def unless_none(printed: str, scope: Scope, column: str) -> str | None:
     """Read a text; the portal's word for "none" is null."""
     return None if printed in NONE_WORDS else printed
 
 
-def number(printed: str | None, scope: Scope, column: str) -> float | None:
-    """Read a number; what is neither one nor blank is null and a finding."""
-    if not printed or printed == "-":
-        return None
+def number(printed: str, scope: Scope, column: str) -> float | None:
+    """Read a number; what is neither one nor `-` is null and a finding."""
     value = parse_number(printed)
-    if value is None:
+    if value is None and printed != "-":
         scope.add("number_unreadable", column, printed)
     return value
 
 
-def percent(printed: str | None, scope: Scope, column: str) -> float | None:
+def percent(printed: str, scope: Scope, column: str) -> float | None:
     """Read a number as `number` does; one below 0 or above 100 is a finding, too."""
     value = number(printed, scope, column)
     if value is not None and not 0 <= value <= 100:
@@ -71,17 +70,15 @@ def percent(printed: str | None, scope: Scope, column: str) -> float | None:
     return value
 
 
-def integer(printed: str | None, scope: Scope, column: str) -> int | None:
-    """Read a whole number; what is neither one nor blank is null and a finding."""
-    if not printed or printed == "-":
-        return None
+def integer(printed: str, scope: Scope, column: str) -> int | None:
+    """Read a whole number; what is neither one nor `-` is null and a finding."""
     value = parse_integer(printed)
-    if value is None:
+    if value is None and printed != "-":
         scope.add("number_unreadable", column, printed)
     return value
 
 
-def fiscal_year(printed: str | None, scope: Scope, column: str) -> int | None:
+def fiscal_year(printed: str, scope: Scope, column: str) -> int | None:
     """Read a fiscal year of the Buddhist era; one that the portal cannot print is null and a finding."""
     year = integer(printed, scope, column)
     if year is not None and not FIRST_YEAR <= year - BUDDHIST_OFFSET <= LAST_YEAR:
@@ -90,15 +87,13 @@ def fiscal_year(printed: str | None, scope: Scope, column: str) -> int | None:
     return year
 
 
-def day(printed: str | None, scope: Scope, column: str) -> str | None:
+def day(printed: str, scope: Scope, column: str) -> str | None:
     """Read a machine's stamp (`2019-10-01`, `2019-10-01 00:00:00.000`) as an ISO calendar day.
 
     A year of the Buddhist era gives the day it means and a finding; a database's "no date" is null and a finding.
     """
-    if not printed or printed == "-":
-        return None
     value, rule = parse_day(printed)
-    if rule:
+    if rule and printed != "-":
         scope.add(rule, column, printed)
     return value
 
@@ -173,12 +168,12 @@ def parse_day(printed: str) -> tuple[str | None, str | None]:
 
 def typed_dates(text: str) -> list[re.Match[str]]:
     """All `d/m/y` an officer typed, in Thai or Arabic digits or both, where one of them leads the text; else none."""
-    leading = _TYPED_DATE.match(text)
+    leading = TYPED_DATE.match(text)
     if leading is None:
         return []
     if text.find("/", leading.end()) < 0:
         return [leading]
-    return [leading, *_TYPED_DATE.finditer(text, leading.end())]
+    return [leading, *TYPED_DATE.finditer(text, leading.end())]
 
 
 @lru_cache(maxsize=10_000)

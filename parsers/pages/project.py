@@ -20,7 +20,7 @@ PAGE_TITLES: Final = ("ความคืบหน้าโครงการ/�
 
 # --- what is printed, in its order ------------------------------------------------------------------------------------
 
-_AGENCY: Final = rf"(?P<agency_name>[^\n]*?) : \( (?P<fiscal_year_be>{DIGIT}{{4}})? \)$"
+_AGENCY: Final = rf"(?P<agency_name>[^\n:]*+(?::[^\n:]*+)*?) : \( (?P<fiscal_year_be>{DIGIT}{{4}})? \)$"
 _TITLE: Final = shared.TitleShape(shared.PROJECT_CODE, _AGENCY)
 _HEAD: Final = Block(
     "projects",
@@ -55,8 +55,8 @@ _REPORTS: Final = Block(
     ),
     Value("again", rf"(?P<again>{NUMBER})(?=\s|%|$)(?: %)?"),
     Text("note"),
-    Label("problems", r"\*\** ปัญหาของโครงการ :", "many", shown="ปัญหาของโครงการ"),
-    Label("obstacles", r"\*\** อุปสรรคของโครงการ :", "many", shown="อุปสรรคของโครงการ"),
+    Label("problems", r"\*++ ปัญหาของโครงการ :", "many", shown="ปัญหาของโครงการ"),
+    Label("obstacles", r"\*++ อุปสรรคของโครงการ :", "many", shown="อุปสรรคของโครงการ"),
     Label("rule", "---+ &+ -{3,}$", "none", required=False),
     series="report_no",
     columns={
@@ -221,7 +221,7 @@ def _leave_foreign_lines(page: Page, report: Record) -> None:
             report[name] = lines[0]
             page.leave(lines[1:])
         elif name == "note":
-            dated = next((place for place, line in enumerate(lines) if values.typed_dates(line)), 0)
+            dated = next((place for place, line in enumerate(lines) if values.TYPED_DATE.match(line)), 0)
             if dated and all(map(LABELLED.match, lines[:dated])):
                 report[name] = " ".join(lines[dated:])
                 page.leave(lines[:dated])
