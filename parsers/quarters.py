@@ -14,7 +14,7 @@ from typing import Final
 from parsers.findings import Scope
 from parsers.grammar import Page, Row
 from parsers.page import EMPTY_CELL
-from parsers.values import number
+from parsers.values import parse_number
 
 TABLE: Final = "␁(?P<quarters>[0-9]+)$"
 """The pattern of the line that a table leaves."""
@@ -104,9 +104,11 @@ def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
     text, end = "\n".join([*lines[place : place + _MOST_LINES], ""]), 0
     while row := _ROW.match(text, end) or _ROW_IN_ONE_LINE.match(text, end) or _ROW_WITH_SPACERS.match(text, end):
         cells = row.groups("")
-        table.rows.append(tuple([cell.strip(EMPTY_CELL) for cell in cells]) if EMPTY_CELL in cells else cells)
-        if row[2] and row[3] is None:
-            table.odd.append(("cell_missing", row[1], " ".join(row[0].split())))
+        if cells[1] and not cells[2]:
+            table.odd.append(("cell_missing", cells[0], " ".join(row[0].split())))
+        table.rows.append(
+            tuple(["" if cell == EMPTY_CELL else cell for cell in cells]) if EMPTY_CELL in cells else cells
+        )
         end = row.end()
     place += text.count("\n", 0, end)
     while lines[place : place + 1] == [EMPTY_CELL]:
@@ -129,22 +131,28 @@ def quarter_rows(table: QuarterTable, whole: Scope, identity: Row) -> list[Row]:
     """
     for rule, quarter, printed in table.odd:
         message = "A row of the table of quarters is not whole." if rule == "part_missing" else None
-        Scope(whole.findings, whole.table, f"{whole.key}/{int(quarter)}").add(rule, None, printed, message)
+        _scope_of(int(quarter), whole).add(rule, None, printed, message)
     rows: dict[int, Row] = {}
     for quarter, *cells in table.rows:
         quarter_no = int(quarter)  # reads Thai digits, too
-        scope = Scope(whole.findings, whole.table, f"{whole.key}/{quarter_no}")
         if quarter_no in rows:
-            scope.add("duplicate_key", None, " ".join((quarter, *cells[:2], f"{cells[2]} / {cells[3]}")))
+            printed = " ".join((quarter, *cells[:2], f"{cells[2]} / {cells[3]}"))
+            _scope_of(quarter_no, whole).add("duplicate_key", None, printed)
             continue
         rows[quarter_no] = row = {**identity, "quarter": quarter_no}
         for column, cell in zip(_CELLS, cells, strict=True):
-            row[column] = number(cell, scope, column) if cell else None
+            row[column] = value = parse_number(cell) if cell else None
+            if value is None and cell not in ("", "-"):
+                _scope_of(quarter_no, whole).add("number_unreadable", column, cell)
     if list(rows) != list(range(1, len(rows) + 1)):
         whole.add("series_broken", "quarter", ", ".join(map(str, rows)))
     elif len(rows) < _QUARTERS_OF_A_YEAR:
         whole.add("quarters_missing", "quarter", ", ".join(map(str, rows)) or None)
     return list(rows.values())
+
+
+def _scope_of(quarter: int, whole: Scope) -> Scope:
+    return whole._replace(key=f"{whole.key}/{quarter}")
 
 
 def join_narratives(quarters: list[Row], narratives: Mapping[int, str | None], identity: Row) -> list[Row]:

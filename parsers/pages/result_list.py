@@ -51,7 +51,7 @@ _MEASURE: Final = re.compile(r"(?:หน่วยนับ|เป้าหมา
 _DIMENSION: Final = re.compile(rf"มิติที่\s*({DIGIT}+)")
 _LIST_NAME: Final = re.compile(r"(index1\d*)\.php", re.IGNORECASE)
 _LINKED_CODE: Final = re.compile(
-    rf"(?:^|[?&](?:pid|project_id)=)\s*(?:(?P<project>{PROJECT_CODE})|(?P<kpi>{KPI_CODE}))\s*(?:[&#]|$)", re.IGNORECASE
+    rf"(?:^|[?&](?i:pid|project_id)=)\s*(?:(?P<project>{PROJECT_CODE})|(?P<kpi>{KPI_CODE}))\s*(?:[&#]|$)"
 )
 """A code in a link, as a page's parameter, or alone, where a script makes the address of it."""
 
