@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import pyarrow as pa
+
+from parsers.thai import clean
 from pipeline.browse import queries
 from pipeline.compare.classify import severity_of
 from pipeline.compare.diff import compare_snapshots
@@ -20,20 +23,28 @@ def compared(archive: Archive, filters: Mapping[str, str], page: int | None, *, 
     Raises StoreError where it is too much for a page.
     """
     wanted = {name: filters[name] for name in ("meaning", "severity") if name in filters}
+    text = clean(filters.get("q", "")).lower()
+    found = _comparison(archive, filters["from"], filters["to"], contacts=contacts)
     chosen = [
         row
-        for row in _comparison(archive, filters["from"], filters["to"], contacts=contacts)
+        for row in found.rows
         if all(row[name] == value for name, value in wanted.items())
         and filters.get("agency") in (None, row["agency_code"])
         and filters.get("code") in (None, row["project_code"], row["kpi_code"], _earlier_code(row))
-        and filters.get("q", "").lower() in f"{row['before']} {row['after']}".lower()
+        and text in f"{row['before'] or ''}\n{row['after'] or ''}".lower()
     ]
-    return queries.part_of(chosen, page)
+    return queries.part_of(chosen, page)._replace(schema=found.schema)
+
+
+class _Comparison(NamedTuple):
+    """What differs between two nights, the most severe first. schema: of the rows as a file"""
+
+    rows: list[dict[str, Any]]
+    schema: pa.Schema
 
 
 @lru_cache(maxsize=4)
-def _comparison(archive: Archive, before: str, after: str, *, contacts: bool) -> list[dict[str, Any]]:
-    """What differs between two nights, the most severe first."""
+def _comparison(archive: Archive, before: str, after: str, *, contacts: bool) -> _Comparison:
     snapshots = (StoreSnapshot(archive, before), StoreSnapshot(archive, after))
     table = compare_snapshots(*snapshots, contacts=contacts).changes
     if len(table) > _MOST:
@@ -50,7 +61,9 @@ def _comparison(archive: Archive, before: str, after: str, *, contacts: bool) ->
         for row in table.to_pylist()
         if row["detail"] != "part_of_record"
     ]
-    return sorted(rows, key=queries.change_order)
+    added = [("harvest_id", pa.string()), ("change_no", pa.int64()), ("severity", pa.string())]
+    schema = pa.schema([*zip(table.schema.names, table.schema.types, strict=True), *added])
+    return _Comparison(sorted(rows, key=queries.change_order), schema)
 
 
 def _earlier_code(row: Mapping[str, Any]) -> str | None:

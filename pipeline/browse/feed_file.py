@@ -5,7 +5,7 @@ from typing import Final
 
 import pyarrow.compute as pc
 
-from pipeline.browse.feeds import Feed, atom, change_name
+from pipeline.browse.feeds import Feed, atom, change_name, feed_name
 from pipeline.browse.texts import Words
 from pipeline.schema.columns import arrow_schema
 from pipeline.store.archive import Archive
@@ -26,5 +26,8 @@ def write_feed(store: Archive, harvest_id: str) -> None:
     rows = sorted(changes.to_pylist(), key=lambda row: row["harvest_id"], reverse=True)
     entries = [{**row, "day": harvest_day(row["harvest_id"]).isoformat()} for row in rows[:_ENTRIES]]
     began = harvest_start(harvest_id).isoformat()
-    feed = Feed(FEED_FILE, store.portal, None, began, lambda row: store.portal, partial(change_name, store.portal))
-    add_to_snapshot(store, harvest_id, FEED_FILE, atom(entries, feed, Words("th")))
+    words, portal = Words("th"), store.portal
+    feed = Feed(
+        feed_name(portal, words), FEED_FILE, portal, None, began, lambda row: portal, partial(change_name, portal)
+    )
+    add_to_snapshot(store, harvest_id, FEED_FILE, atom(entries, feed, words))

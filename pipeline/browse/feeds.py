@@ -25,10 +25,12 @@ def _text_of(row: dict[str, Any], words: Words) -> str:
 class Feed(NamedTuple):
     """What a feed says of itself, and where its changes are.
 
-    here, home, following: addresses of the feed, of the list as a page, of the next rows where there are more;
-        updated: the newest night's instant; address: the page of a change; id: what names a change for ever
+    name: what names the feed for ever; here, home, following: addresses of the feed, of the list as a page, of the next
+        rows where there are more; updated: the newest night's instant; address: the page of a change; id: what names a
+        change for ever
     """
 
+    name: str
     here: str
     home: str
     following: str | None
@@ -47,6 +49,11 @@ def change_name(portal: str, row: Mapping[str, Any]) -> str:
     return uuid.uuid5(uuid.NAMESPACE_URL, f"{portal}{change_path(row)}").urn
 
 
+def feed_name(portal: str, words: Words) -> str:
+    """What names the feed of a portal, wherever its file lies."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{portal}/changes.atom?lang={words.lang}").urn
+
+
 def atom(rows: Iterable[dict[str, Any]], feed: Feed, words: Words) -> bytes:
     """An Atom feed."""
     entries = [
@@ -55,12 +62,13 @@ def atom(rows: Iterable[dict[str, Any]], feed: Feed, words: Words) -> bytes:
         f'<content type="text">{escape(_text_of(row, words))}</content></entry>'
         for row in rows
     ]
+    following = f'<link rel="next" href={quoteattr(feed.following)}/>' if feed.following else ""
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n'
-        f'<feed xmlns="http://www.w3.org/2005/Atom"><id>{escape(feed.here)}</id><title>{escape(words("changes"))}</title>'
+        f'<feed xmlns="http://www.w3.org/2005/Atom"><id>{escape(feed.name)}</id><title>{escape(words("changes"))}</title>'
         f"<updated>{feed.updated}</updated><author><name>bma-progress</name></author>"
         f'<link rel="self" href={quoteattr(feed.here)}/><link href={quoteattr(feed.home)}/>'
-        f"{''.join(entries)}</feed>\n"
+        f"{following}{''.join(entries)}</feed>\n"
     ).encode()
 
 

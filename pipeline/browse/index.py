@@ -81,6 +81,7 @@ CREATE INDEX flags_by_severity ON flags
 CREATE TABLE agencies (agency_code TEXT PRIMARY KEY, name_th TEXT, name_en TEXT, kind TEXT) WITHOUT ROWID;
 CREATE TABLE severities (harvest_id TEXT, severity TEXT, number INTEGER, PRIMARY KEY (harvest_id, severity)) WITHOUT ROWID;
 """
+_ARROW_TYPES: Final = {"TEXT": pa.string(), "INTEGER": pa.int64(), "REAL": pa.float64()}
 _KEPT: Final = 2
 """Index files that are kept: this state's, and the one before, which a running reader may still ask."""
 _COPIED: Final = {
@@ -121,6 +122,11 @@ class Index:
     def row(self, query: str, *values: Any) -> dict[str, Any] | None:
         """The first row of a query, or None."""
         return next(iter(self.rows(query, *values)), None)
+
+    def schema(self, table: str) -> pa.Schema:
+        """The columns of a table as they leave in a file, whichever rows are chosen. table: a name of ours"""
+        columns = self.known_rows("SELECT name, type FROM pragma_table_info(?)", table)
+        return pa.schema([(column["name"], _ARROW_TYPES[column["type"]]) for column in columns])
 
     def part(self, code: str, table: str) -> list[dict[str, Any]]:
         """The latest rows of one record in one table."""

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
+import pyarrow as pa
+
 from parsers.thai import clean
 from pipeline.browse.index import Index
 from pipeline.compare.classify import MEANINGS, SEVERITIES
@@ -28,7 +30,7 @@ _HOLDING: Final = (
 _SORTS: Final = {
     "rewritten": "rewritten DESC, flags DESC, code",
     "flags": "flags DESC, rewritten DESC, code",
-    "behind": "variance, code",
+    "behind": "variance NULLS LAST, code",
     "silent": "silent_days DESC, code",
     "code": "code",
 }
@@ -46,7 +48,7 @@ class Rows(NamedTuple):
     """A page of a list, or the whole list: its rows, how many rows the list has, the number of this page from 1.
 
     page: None for the whole list; per_page: rows of a page
-    is_cut: only the newest `_MOST_FOUND` of the changes that hold a word were looked at
+    is_cut: only the newest `_MOST_FOUND` of the changes that hold a word were looked at; schema: of the list as a file
     """
 
     rows: list[dict[str, Any]]
@@ -54,6 +56,12 @@ class Rows(NamedTuple):
     page: int | None
     per_page: int
     is_cut: bool = False
+    schema: pa.Schema | None = None
+
+    @property
+    def last(self) -> int:
+        """The number of the last page."""
+        return max(1, -(-self.total // self.per_page))
 
     @property
     def has_next(self) -> bool:
@@ -112,8 +120,7 @@ def changes(index: Index, filters: Mapping[str, str], page: int | None) -> Rows:
         where.add("agency_code = ?", agency)
     if code := filters.get("code"):
         where.add("(project_code = ? OR kpi_code = ?)", code, code)
-    if text := filters.get("q"):
-        text = clean(text)
+    if text := clean(filters.get("q", "")):
         if len(text) >= _SHORTEST:
             # cut before other filters, older changes that they leave would be missed
             is_cut = page is not None and len(where.conditions) == 1 and _is_common(index, text)
@@ -232,14 +239,23 @@ def supporting(index: Index, kpi_code: str) -> list[dict[str, Any]]:
     )
 
 
-def pages_around(index: Index, code: str, harvest_id: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    """The looks whose stored pages show a record before a night, and that night; None where no page did."""
+def pages_around(index: Index, change: Mapping[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """The looks whose stored pages show a record as it was published before a change, and with it; None where none does.
+
+    A night that was held back counts for the published one after it, unless it was answered without the record.
+    """
+    night = change["harvest_id"]
     rows = index.known_rows(
-        "SELECT * FROM looks WHERE code = ? AND harvest_id <= ? AND page_sha256 IS NOT NULL ORDER BY harvest_id DESC",
-        *(code, harvest_id),
+        "SELECT *, harvest_id <= (SELECT max(harvest_id) FROM nights WHERE published AND harvest_id < ?) AS is_before "
+        "FROM looks WHERE code = ? AND harvest_id <= ? AND page_sha256 IS NOT NULL "
+        "ORDER BY harvest_id DESC, kind",  # of a project's two pages the one of the first kind has the first word
+        *(night, change["project_code"] or change["kpi_code"], night),
     )
-    after = next((row for row in rows if row["harvest_id"] == harvest_id), None)
-    return next((row for row in rows if row["harvest_id"] < harvest_id), None), after
+    shown = [row for row in rows if row["outcome"] in ("new", "changed")]
+    proof = [row for row in rows if row not in shown] if change["meaning"] == "project_gone" else shown
+    after = next((row for row in proof if not row["is_before"]), next(iter(proof), None))
+    of_page = [row for row in shown if row["is_before"] and after and row["page_key"] == after["page_key"]]
+    return next(iter(of_page), None), after
 
 
 def looks(index: Index, code: str) -> list[dict[str, Any]]:
@@ -310,7 +326,7 @@ def stored_page(index: Index, sha256: str) -> dict[str, Any] | None:
     return index.row(
         "SELECT b.*, (SELECT code FROM looks l WHERE l.page_key = b.page_key LIMIT 1) AS code, "
         "(SELECT kind FROM looks l WHERE l.page_key = b.page_key LIMIT 1) AS kind FROM bodies b WHERE page_sha256 = ?",
-        sha256,
+        sha256.lower(),
     )
 
 
@@ -323,7 +339,7 @@ def _page(index: Index, table: str, where: _Where, order: str, page: int | None)
         _NO_LIMIT if page is None else PER_PAGE,
         (page - 1) * PER_PAGE if page else 0,
     )
-    return Rows(rows, number, page, PER_PAGE)
+    return Rows(rows, number, page, PER_PAGE, schema=index.schema(table))
 
 
 def _match(index: Index, table: str, word: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,8 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +34,7 @@ from pipeline.publish.evidence import write_evidence
 from pipeline.store.archive import Archive
 
 _LOOK_AGAIN: Final = 10.0  # seconds after which a request looks for a newer night
+_VERSION: Final = version("bma-progress")
 _THREADS: Final = 8  # more would only wait for each other
 _MAKE_INDEX: Final = """
 import os, sys
@@ -68,7 +72,7 @@ class CurrentIndex:
         self._reopen = reopen
         self._index = self._open(archive)
         self._checked = time.monotonic()
-        self._working = threading.Lock()
+        self._working, self._mending = threading.Lock(), threading.Lock()
 
     def get(self) -> Index:
         """The index to answer from."""
@@ -76,6 +80,13 @@ class CurrentIndex:
             self._checked = time.monotonic()
             threading.Thread(target=self._refresh, daemon=True).start()
         return self._index
+
+    def again(self, broken: Index) -> Index:
+        """Another index in place of one whose file is lost or damaged. Raises BmaProgressError."""
+        with self._mending:
+            if self._index is broken:
+                self._index = self._open(self._reopen())
+            return self._index
 
     def _open(self, archive: Archive) -> Index:
         if not wanted_index(archive, contacts=self.contacts).file.exists():
@@ -183,11 +194,13 @@ def _respond(
     language = _language(request)
     index = current.get()
     address = f"{request.url.path}?{request.url.query}"
-    etag = f'"{hashlib.sha256(f"{index.key} {language} {address}".encode()).hexdigest()[:32]}"'
+    # another version of the program shows the same state in its own way
+    shown = f"{_VERSION} {index.key} {language} {address}"
+    etag = f'"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"'
     headers = {**_HEADERS, "ETag": etag, "Vary": "Accept-Language, Cookie"}
     headers["Cache-Control"] = "no-cache"  # may be kept, and is asked for again: a new night has another tag
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers=headers)
+    if _is_known(request, etag):
+        return _with_language(request, language, Response(status_code=304, headers=headers))
     base = str(request.base_url).rstrip("/")
     kept_as = f"{base} {etag}"  # feeds hold the address under which they were asked for
     given = recent.get(kept_as)
@@ -195,7 +208,10 @@ def _respond(
         links = ServerLinks(request.url.path, request.query_params)
         site = Site(archive, index, Words(language), current.contacts, base, links)
         try:
-            given = answer(site, request)
+            try:
+                given = answer(site, request)
+            except sqlite3.Error:
+                given = answer(replace(site, index=current.again(index)), request)
         except BmaProgressError as error:
             given = site.refused(error)
         recent.keep(kept_as, given)
@@ -208,6 +224,16 @@ def _respond(
     headers["Server-Timing"] = "page;dur={:.1f}, cpu;dur={:.1f}".format(*spent)
     response = Response(given.body, given.status, headers, media_type=None)
     response.headers["Content-Type"] = given.media_type
+    return _with_language(request, language, response)
+
+
+def _is_known(request: Request, etag: str) -> bool:
+    """Whether the asker holds this answer already: one of several tags, and weak where something between packed it."""
+    return etag in (tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(","))
+
+
+def _with_language(request: Request, language: str, response: Response) -> Response:
+    """The answer with the cookie that keeps the language, where the switch was used: an unchanged answer, too."""
     if request.query_params.get("lang") in LANGUAGES:
         response.set_cookie("lang", language, httponly=True, samesite="strict")
     return response

@@ -170,7 +170,7 @@ class Site:
         if query.get("format") == "json":
             return _json(row)
         code = row["project_code"] or row["kpi_code"]
-        before, after = queries.pages_around(self.index, code, harvest_id) if code else (None, None)
+        before, after = queries.pages_around(self.index, row) if code else (None, None)
         return self._page(
             "change", f"/changes/{harvest_id}/{number}", title=feeds.title_of(row, self.words),
             row=self._shown([row], whole=True)[0], before=before, after=after,
@@ -196,7 +196,7 @@ class Site:
             return self.not_found()
         document, parsed = None, None
         if self.contacts:
-            body = self.archive.body(about["harvest_id"], sha256)
+            body = self.archive.body(about["harvest_id"], about["page_sha256"])
             with suppress(CostlyPageError):  # then its bytes alone are shown
                 parsed = parse_bounded(body, url=about["url"])
                 document = {name: getattr(parsed, name) for name in ("kind", "verdict", "tables", "unclaimed")}
@@ -218,9 +218,9 @@ class Site:
             return self.not_found()
         if not self.contacts:
             return self.withheld()
-        headers = row_of_text(self.archive.body_record(about["harvest_id"], sha256)["headers"])
+        headers = row_of_text(self.archive.body_record(about["harvest_id"], about["page_sha256"])["headers"])
         served = next((str(value) for name, value in headers.items() if name.lower() == "content-type"), "text/html")
-        body = self.archive.body(about["harvest_id"], sha256)
+        body = self.archive.body(about["harvest_id"], about["page_sha256"])
         if quiet:
             return Answer(quiet_page(body, served), "text/html; charset=utf-8", policy="inert")
         media = served if served.isascii() and served.isprintable() and served.startswith("text/html") else "text/html"
@@ -236,9 +236,12 @@ class Site:
         filters, number = self._filters(query), _page_number(query)
         found = queries.changes(self.index, filters, number)
         kept = {name: value for name, value in query.items() if name != "page" and value}
-        following = self._absolute("/changes.json", **{**kept, "page": number + 1}) if found.has_next else None
+        here, following = self._absolute(f"/changes.{style}", **kept), None
+        if found.has_next and self.links.live:
+            following = self._absolute(f"/changes.{style}", **{**kept, "page": number + 1})
         feed = feeds.Feed(
-            here=self._absolute(f"/changes.{style}", **kept), home=self._absolute("/changes", **kept), following=following,
+            name=here if self.base else feeds.feed_name(self.archive.portal, self.words),
+            here=here, home=self._absolute("/changes", **kept), following=following,
             updated=queries.nights(self.index)[0]["started_at"],
             address=self._address_of, id=self._address_of if self.links.live else partial(feeds.change_name, self.archive.portal),
         )  # fmt: skip
@@ -300,16 +303,27 @@ class Site:
         style = query.get("format", "")
         if style in _FORMATS:
             following = urlencode({**kept, "page": found.page + 1}) if found.page and found.has_next else None
-            return self.data(found.rows, found.total, following, style, template)
+            return self.data(found.rows, found.total, following, style, template, found.schema)
         rows = self._shown(found.rows) if template == "changes" else found.rows
         asked = {name: query.get(name, "") for name in names}
         return self._page(template, path, rows=rows, pager=found, query=asked, kept=kept, **values)
 
-    def data(self, rows: list[dict[str, Any]], total: int, following: str | None, style: str, name: str) -> Answer:
-        """A list as `json`, `csv` or `parquet`. following: the query of the next rows; total: rows of the whole list"""
+    def data(
+        self,
+        rows: list[dict[str, Any]],
+        total: int,
+        following: str | None,
+        style: str,
+        name: str,
+        schema: pa.Schema | None = None,
+    ) -> Answer:
+        """A list as `json`, `csv` or `parquet`.
+
+        following: the query of the next rows; total: rows of the whole list; schema: its columns, where it may be empty
+        """
         if style == "json":
             return _json({"harvest_id": self.index.harvest_id, "total": total, "next": following, "rows": rows})
-        table = pa.Table.from_pylist([{key: _cell(value) for key, value in row.items()} for row in rows])
+        table = pa.Table.from_pylist([{key: _cell(value) for key, value in row.items()} for row in rows], schema)
         file = io.BytesIO()
         write_csv([table], file) if style == "csv" else pq.write_table(table, file)
         return Answer(file.getvalue(), _FORMATS[style], file_name=f"{name}.{style}")

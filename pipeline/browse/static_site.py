@@ -109,9 +109,7 @@ class _Files:
         elif file.is_file() and file.read_bytes() == body:
             return
         file.parent.mkdir(parents=True, exist_ok=True)
-        new = file.with_name(f".{file.name}.new")
-        new.write_bytes(body)
-        new.replace(file)
+        _replace(file, body)
         self.written.number += 1
 
     def put_all(self, files: Iterable[tuple[str, bytes]]) -> None:
@@ -133,8 +131,14 @@ class _Files:
         for folder in sorted({parent for path in gone for parent in PurePosixPath(path).parents}, reverse=True):
             if folder != PurePosixPath() and not any((self._out / folder).glob("*")):
                 (self._out / folder).rmdir()
-        self._list.write_text("".join(f"{path}\n" for path in sorted(now)), encoding="utf-8")
+        _replace(self._list, "".join(f"{path}\n" for path in sorted(now)).encode())  # half a list would disown the rest
         return SiteResult(harvest_id, number, len(now) - number, len(gone))
+
+
+def _replace(file: Path, body: bytes) -> None:
+    new = file.with_name(f".{file.name}.new")
+    new.write_bytes(body)
+    new.replace(file)
 
 
 def _own_files(file: Path) -> Iterator[str]:
@@ -264,7 +268,8 @@ def _data(index: Index, site: Site, since: str | None) -> Iterator[tuple[str, by
     }
     for name, rows in lists.items():
         for style in _STYLES:
-            yield f"data/{name}.{style}", site.data(rows, len(rows), None, style, name).body
+            schema = index.schema(name) if name in ("records", "flags", "changes") else None
+            yield f"data/{name}.{style}", site.data(rows, len(rows), None, style, name, schema).body
 
 
 def _sitemap(pages: list[str], base: str) -> Iterator[tuple[str, bytes]]:

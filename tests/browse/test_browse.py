@@ -18,12 +18,15 @@ import httpx
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
+from support.harvests import harvest
+from support.served_store import served_store
 
 from pipeline.browse import queries
 from pipeline.browse.index import index_folder, open_index
 from pipeline.browse.site import Site
 from pipeline.browse.texts import Words
 from pipeline.compare.diff import states_differ
+from pipeline.harvest.demo_portal import FIXTURES, DemoPortal
 from pipeline.store.writer import open_archive
 
 PROJECT = "24000000-3051"
@@ -206,6 +209,8 @@ def test_an_unchanged_page_is_not_sent_again_and_thai_is_thai(client: httpx.Clie
     assert thai.headers["etag"] != first.headers["etag"]
     switched = client.get("/flags?lang=th")
     assert "lang=th" in switched.headers["set-cookie"]
+    again = client.get("/flags?lang=th", headers={"if-none-match": f'"other", W/{switched.headers["etag"]}'})
+    assert (again.status_code, again.headers["set-cookie"]) == (304, switched.headers["set-cookie"])
     client.cookies.clear()
 
 
@@ -257,6 +262,9 @@ def test_a_downloaded_file_holds_the_whole_list(
     page = json.loads(show({"format": "json"}).body)
     assert len(page["rows"]) == 2 < page["total"]
     assert page["next"] == "page=2"
+    none = show({"format": "csv", "code": "0", "q": "nowhere"}).body
+    assert pa_csv.read_csv(io.BytesIO(none)).num_rows == 0, "a list of nothing has its columns"
+    assert f'?page={-(-page["total"] // 2)}"' in show({"page": "999"}).body.decode(), "back to the last page there is"
     assert len(pq.read_table(io.BytesIO(show({"format": "parquet"}).body))) == page["total"]
     assert pa_csv.read_csv(io.BytesIO(show({"format": "csv"}).body)).num_rows == page["total"]
 
@@ -276,3 +284,39 @@ def test_a_page_that_looked_at_few_changes_says_so(three_nights: Path, monkeypat
     assert pa_csv.read_csv(io.BytesIO(site.changes({**word, "format": "csv"}).body)).num_rows == everything
     chosen = {**word, "meaning": "report_edited", "format": "json"}
     assert json.loads(site.changes(chosen).body)["total"] == 1, "what another filter leaves is not missed"
+
+
+def test_what_is_lost_while_the_server_runs_is_made_again(three_nights: Path, cache: Path) -> None:
+    with served_store(three_nights) as client:
+        file = open_index(open_archive(three_nights), contacts=True).file
+        file.write_bytes(b"no index")
+        assert [client.get(f"/search?q={PROJECT}&page={page}").status_code for page in (1, 2)] == [200, 200]
+        file.unlink()
+        assert PROJECT in client.get("/search?format=json").text
+
+
+class _EmptiedPortal(DemoPortal):
+    """A portal that for one night shows its template with no record in place of most projects."""
+
+    emptied = False
+
+    def answer(self, path: str) -> tuple[int, str, bytes]:
+        if self.emptied and "myproject" in path:
+            return 200, "text/html; charset=UTF-8", (FIXTURES / "verdicts/empty/template-project.html").read_bytes()
+        return super().answer(path)
+
+
+def test_the_page_before_a_change_is_the_one_that_was_published(tmp_path: Path) -> None:
+    with _EmptiedPortal() as portal:
+        harvest(portal, tmp_path / "store")
+        portal.emptied = True
+        assert harvest(portal, tmp_path / "store").held_back
+        portal.emptied, portal.night = False, 2
+        newest = harvest(portal, tmp_path / "store").harvest_id
+    with served_store(tmp_path / "store") as client:
+        rows = client.get(f"/changes?night={newest}&code={PROJECT}&format=json").json()["rows"]
+        row = next(row for row in rows if row["column"] == "note")
+        shown = client.get(f"/changes/{newest}/{row['change_no']}").text
+        before, after = re.findall(r"/pages/([0-9a-f]{64})", shown)
+        assert row["before"] in client.get(f"/pages/{before}?format=json").text
+        assert row["after"] in client.get(f"/pages/{after}?format=json").text

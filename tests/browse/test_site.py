@@ -52,6 +52,13 @@ def test_every_link_leads_to_a_file_and_every_anchor_to_an_element(site: Path) -
     assert checked > 1_000
 
 
+def test_feeds_have_an_absolute_name_and_no_next_page(site: Path) -> None:
+    for folder in (site, site / "en"):
+        assert "next_url" not in json.loads((folder / "changes.json").read_bytes())
+        name = ElementTree.parse(folder / "changes.atom").findtext("{http://www.w3.org/2005/Atom}id")
+        assert str(name).startswith("urn:uuid:")
+
+
 def test_it_shows_what_changed_and_withholds_contacts(site: Path, three_nights: Path) -> None:
     page = (site / f"en/projects/{PROJECT}.html").read_text(encoding="utf-8")
     assert "history rewritten" in page
