@@ -96,7 +96,10 @@ def check_harvest(
     in_force = {key for key, row in known.items() if is_in_force(row)}
     is_first = not in_force
     expected = _promised(pages, requested) if is_first else in_force & requested.keys()
-    came = [page for page in pages if page["page_key"] in expected and page["outcome"] != "skipped"]
+    asked = [page for page in pages if page["page_key"] in expected]
+    came = [page for page in asked if page["outcome"] != "skipped"]
+    # whatever a first harvest is not allowed to fetch, nobody has seen yet
+    forbidden = [] if is_first else [page for page in asked if page["outcome"] == "skipped" and page["error"]]
     unanswered = [page for page in came if page["outcome"] in _UNANSWERED and not is_set_aside(page)]
     # an indicator is named by projects whether it has a page or not, and an agency that is met need not have every list
     shown = [page for page in came if not is_first or page["kind"] not in ("kpi", "result_list")]
@@ -106,7 +109,7 @@ def check_harvest(
         groups,
         settings,
         expected=len(came) if is_first else len(expected),
-        unanswered=len(unanswered),
+        unanswered=len(unanswered) + len(forbidden),
         changed=sum(page["outcome"] == "changed" for page in came),
         missing=missing,
     )
@@ -117,8 +120,7 @@ def check_harvest(
     bounds += _row_bounds(rows_before, rows_after, settings)
     failures = [
         {"page_key": page["page_key"], "outcome": page["outcome"], "error": page["error"]}
-        for page in pages
-        if page["outcome"] in _UNANSWERED
+        for page in [*(page for page in pages if page["outcome"] in _UNANSWERED), *forbidden]
     ]
     return Checks(groups, bounds, failures, _advice(bounds) if is_first else [])
 
@@ -175,7 +177,8 @@ def _page_bounds(
 ) -> list[BoundResult]:
     """The bounds of pages. Each share has a small allowance: of fifty pages one lost page is already two percent.
 
-    expected: expected pages that were requested; unanswered: those of them that failed or were blocked
+    expected: expected pages that were requested; unanswered: those of them that failed, were blocked, or that robots.txt
+        forbids now
     changed: those whose record says something else; missing: the parts that pages lacked most often
     """
     seen = sum(group.ok + group.suspect for group in groups)

@@ -125,7 +125,10 @@ def sweep_remarks(settings: Settings, progress: Progress, groups: Iterable[Cover
         remarks.append(message)
     seen: Counter[str] = Counter()
     for group in groups:
-        seen[group.kind] += group.ok + group.suspect
+        not_read = (
+            0 if group.kind == "result_list" else group.blocked + group.failed + group.skipped
+        )  # there all the same
+        seen[group.kind] += group.ok + group.suspect + not_read
     projects = seen["project"] + seen["yii_project"]
     if projects < seen["result_list"] and not settings.sweep:
         message = (

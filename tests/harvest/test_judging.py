@@ -133,6 +133,22 @@ def test_a_first_night_on_which_most_pages_fail_is_held_back(tmp_path: Path) -> 
     assert sum(group.expected for group in result.coverage) == 20
 
 
+def test_a_night_on_which_robots_txt_forbids_what_is_known_is_held_back(tmp_path: Path) -> None:
+    numbers = range(9)
+    with FaultyPortal(pages_of(*numbers)) as portal:
+        assert night(portal, tmp_path, *numbers).published
+        forbidden = [f"/mobile/myproject.php?pid={code_of(number)}" for number in (*numbers[:5], 70)]
+        portal.robots = "\n".join(["User-agent: *", *(f"Disallow: {path}" for path in forbidden)])
+        result = night(portal, tmp_path, *numbers, 70)
+        assert result.held_back == "5 of 9 expected pages gave no answer. Allowed: at most 3."
+        assert {failure["error"] for failure in result.failures} == {"robots.txt forbids this page"}
+        assert "5 x robots.txt forbids this page" in report_text(result, "the portal")
+        assert night(portal, tmp_path, *numbers[3:]).published  # two of six, as many as may fail
+    with FaultyPortal(pages_of(*numbers), robots=portal.robots) as portal:
+        first = night(portal, tmp_path / "first", *numbers)
+        assert first.published, "what a first night may not fetch, nobody has seen"
+
+
 def test_an_indicator_without_a_page_is_asked_for_once_a_week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     days = (1, 4, 8, 15)
     begins = (f"202611{day:02}T165959Z" for day in days)  # a second before midnight in Bangkok

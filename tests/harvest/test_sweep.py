@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.faulty_portal import FaultyPortal
+from support.faulty_portal import FaultyPortal, status, well
 from support.harvests import harvest
 from support.synthetic_portal import list_page, project_page
 
@@ -62,4 +62,9 @@ def test_a_sweep_is_offered_where_lists_lead_to_few_projects(tmp_path: Path) -> 
     }
     with FaultyPortal(pages) as portal:
         result = harvest(portal, tmp_path / "store", concurrency=16, max_suspect_share=1)
-    assert any("3 lists lead to 0 projects only" in remark for remark in result.remarks)
+        assert any("3 lists lead to 0 projects only" in remark for remark in result.remarks)
+    linked = {path: body.replace(b"#", b"/mobile/myproject.php?pid=") for path, body in pages.items()}
+    with FaultyPortal(linked) as portal:
+        portal.every(lambda exchange: (status(500) if "myproject" in exchange.asked.path else well)(exchange))
+        result = harvest(portal, tmp_path / "failing", concurrency=16, max_suspect_share=1, breaker_failures=10_000)
+    assert not any("A sweep asks" in remark for remark in result.remarks), "it led to projects: they failed"
