@@ -6,10 +6,9 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from pipeline.compare.classify import Meaning, meaning_of_row
+from pipeline.compare.classify import WHOLE_RECORD, Meaning, meaning_of_row, severity_of
 from pipeline.schema.codes import agency_of_code
 from pipeline.schema.columns import TABLES
-from pipeline.schema.project_overview import REWRITES
 from pipeline.schema.row_text import row_of_text
 
 SCHEMA: Final = pa.schema(
@@ -87,17 +86,24 @@ def record_of(row: Mapping[str, Any]) -> str:
 
 
 def mark_suspect(changes: pa.Table, codes: Collection[str]) -> pa.Table:
-    """The changes with those of some records taken for no rewritten history: one of their two versions is suspect.
+    """The changes with those of some records taken for no proof of anything: one of their two versions is suspect.
 
-    codes: of those records; a page that lacks parts looks like one from which they were removed
+    codes: of those records; a page that lacks parts looks like one from which they were removed, and the whole page that
+        follows like one to which they were added late. What nobody is asked about stays: a new report, progress that rose.
     """
     if not codes:
         return changes
     rows = changes.to_pylist()
     for row in rows:
-        if row["meaning"] in REWRITES and record_of(row).rpartition("/")[2] in codes:
+        if _accuses(row) and record_of(row).rpartition("/")[2] in codes:
             row["meaning"], row["detail"] = "other", "suspect_page"
     return pa.Table.from_pylist(rows, schema=changes.schema)
+
+
+def _accuses(row: Mapping[str, Any]) -> bool:
+    """True where somebody may be asked why a record that stays was changed."""
+    is_normal = severity_of(row["meaning"], row["detail"]) == "normal"
+    return not is_normal and row["meaning"] not in WHOLE_RECORD and row["table"] != "contacts"
 
 
 def _agency_of(key: Mapping[str, Any]) -> str | None:

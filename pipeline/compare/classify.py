@@ -29,7 +29,7 @@ MEANINGS: Final[dict[str, str]] = {
 }
 """Every meaning of a difference, most severe first, with the sentence that reports quote."""
 
-COMPARISON_VERSION: Final = 4
+COMPARISON_VERSION: Final = 5
 """Version of the rules that compare two states. A store's changes written by another version are not held against these.
 
 Raise it with every change of a rule that gives other rows of changes; manifests without it were written by version 1.
@@ -80,7 +80,7 @@ DETAILS: Final[dict[str, str]] = {
     "responsible_unit_changed": "the code of the responsible unit changed",
     "order_turned": "the whole portal prints these lists from the other end; no row moved",
     "strategy_changed": "the place in the city's plan changed",
-    "suspect_page": "what was reported reads differently on a page that contradicts itself or lacks parts: no proof of anything",
+    "suspect_page": "a value reads differently on a page that contradicts itself or lacks parts: no proof of anything",
     "list_changed": "an item or link of a result list was added, removed or moved",
 }
 """The values of the column `detail`, which is null where the meaning says enough."""

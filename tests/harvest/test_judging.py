@@ -72,8 +72,24 @@ def test_a_suspect_page_replaces_a_whole_version_on_the_third_night_only(tmp_pat
     assert "report_removed" not in last.changes
     store = open_archive(tmp_path / "store")
     details = states_differ(store, "previous", "latest").to_pylist()
-    assert {row["detail"] for row in details if row["table"] == "progress_reports"} == {"suspect_page"}
+    assert {row["table"] for row in details} >= {"progress_reports", "plan_steps"}
+    assert {(row["meaning"], row["detail"]) for row in details} == {("other", "suspect_page")}
     assert verify_store(tmp_path / "store", deep=True) == []
+
+
+def test_a_page_that_was_cut_and_is_whole_again_accuses_nobody(tmp_path: Path) -> None:
+    cut = re.sub(rb"(?s)<span>\(1\) .*?(?=<span>\(2\) )", b"", GOOD).replace("วัตถุประสงค์ของโครงการ".encode(), b"")
+    with FaultyPortal({PATH: GOOD}) as portal:
+        night(portal, tmp_path)
+        flags = open_store(tmp_path / "store").table("red_flags")
+        for body in (cut, GOOD):
+            portal.pages = {PATH: body}
+            night(portal, tmp_path, suspect_nights=1)
+    store = open_store(tmp_path / "store")
+    changes = store.table("changes")
+    assert set(changes["change"][changes["table"] == "progress_reports"]) == {"added", "removed"}
+    assert set(changes["detail"]) == {"suspect_page"}, "the newest report is back, and no new one that is backdated"
+    assert list(store.table("red_flags")["rule"]) == list(flags["rule"])
 
 
 def test_a_page_that_is_whole_again_forgets_what_was_suspect(tmp_path: Path) -> None:
