@@ -61,7 +61,7 @@ def place_of(folder: Path) -> str:
 
 def _mirrors() -> Path:
     """The folder in which this program keeps its mirrors."""
-    return user_folder("XDG_STATE_HOME", ".local/state").absolute()
+    return user_folder("XDG_STATE_HOME", ".local/state")
 
 
 def user_folder(variable: str, usual: str) -> Path:
@@ -70,7 +70,7 @@ def user_folder(variable: str, usual: str) -> Path:
     Raises StoreError for a user without a home folder.
     """
     try:
-        return Path(os.environ.get(variable) or Path.home() / usual) / "bma-progress"
+        return Path(os.environ.get(variable) or Path.home() / usual).absolute() / "bma-progress"
     except RuntimeError:
         raise StoreError(f"this user has no home folder; set {variable} to a folder that can be written to") from None
 

@@ -154,10 +154,16 @@ def index_folder(archive: Archive) -> Path:
     """Where this user's indexes of a store are kept; made where it is missing, for nobody else to read."""
     name = hashlib.sha256(str(archive.place).encode()).hexdigest()[:16]
     folder = user_folder("XDG_CACHE_HOME", ".cache") / f"browse-{name}"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    about = folder.lstat()
-    if folder.is_symlink() or (hasattr(os, "getuid") and about.st_uid != os.getuid()):
-        raise StoreError(f"{folder} is a link or another user's; remove it, or name another folder in XDG_CACHE_HOME")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be made ({error.strerror}); name another folder in XDG_CACHE_HOME") from None
+    for one, owners in (
+        (folder.parent, {0}),
+        (folder, set()),
+    ):  # who owns the folder above can put another in its place
+        if one.is_symlink() or (hasattr(os, "getuid") and one.lstat().st_uid not in {os.getuid(), *owners}):
+            raise StoreError(f"{one} is a link or another user's; remove it, or name another folder in XDG_CACHE_HOME")
     return folder
 
 

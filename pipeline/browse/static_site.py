@@ -55,6 +55,8 @@ def write_site(
     contacts: whether contact lines are shown; nights: how many of the last nights' changes are; url: where the site will
     be, for sitemap and feeds, which have relative addresses without it. Raises BmaProgressError.
     """
+    if out.resolve().is_relative_to(archive.root.resolve()):
+        raise BmaProgressError(f"{out} lies in the store, which holds nothing else; name another folder with --out")
     index = open_index(archive, contacts=contacts, words=False)
     plan = _Plan(archive, index, contacts, nights, url)
     try:

@@ -26,6 +26,7 @@ from pipeline.browse.index import index_folder, open_index
 from pipeline.browse.site import Site
 from pipeline.browse.texts import Words
 from pipeline.compare.diff import states_differ
+from pipeline.errors import StoreError
 from pipeline.harvest.demo_portal import FIXTURES, DemoPortal
 from pipeline.store.writer import open_archive
 
@@ -320,3 +321,21 @@ def test_the_page_before_a_change_is_the_one_that_was_published(tmp_path: Path) 
         before, after = re.findall(r"/pages/([0-9a-f]{64})", shown)
         assert row["before"] in client.get(f"/pages/{before}?format=json").text
         assert row["after"] in client.get(f"/pages/{after}?format=json").text
+
+
+def test_an_index_lies_where_only_this_user_can_put_one(
+    three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = open_archive(three_nights)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert index_folder(archive).is_relative_to(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/cache")
+    with pytest.raises(StoreError, match=r"cannot be made .* XDG_CACHE_HOME"):
+        index_folder(archive)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "bma-progress").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "shared"))
+    with pytest.raises(StoreError, match="is a link or another user's"):
+        index_folder(archive)

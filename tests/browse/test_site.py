@@ -114,6 +114,7 @@ def test_a_folder_of_another_and_withheld_contacts_are_refused(
     (tmp_path / "index.html").write_text("another site")
     assert "is there and not of this site" in write(three_nights, tmp_path)
     assert (tmp_path / "index.html").read_text() == "another site"
+    assert "lies in the store" in write(three_nights, three_nights / "latest" / "site")
     assert "is no address of a site" in write(three_nights, tmp_path / "new", "--url", "example.org")
     monkeypatch.setenv("BMA_PROGRESS_PUBLISH_CONTACTS", "false")
     assert write(three_nights, tmp_path / "new", "--contacts").startswith("2 ")
