@@ -93,7 +93,7 @@ class _Harvest:
         settings, scope = self._request.load()
         with open_writer(create_store(settings.data, settings.portal).root) as store:
             if self._request.resume:
-                self.notes = keep_old_run(settings, store)
+                self.notes = keep_old_run(settings, store, scope)
             run = HarvestRun.begin(settings, store, scope, resume=self._request.resume, due=self._request.due)
             self.harvest_id = run.harvest_id
             self._listener.on_event(Begun(run.harvest_id, settings.portal, str(store.root.resolve())))

@@ -24,6 +24,11 @@ class Scope:
     probe: tuple[PageRef, ...] = ()
 
     @property
+    def is_whole(self) -> bool:
+        """True where it is the whole portal."""
+        return not (self.pages or self.agencies or self.sample)
+
+    @property
     def fingerprint(self) -> str:
         """Names the scope, so that an unfinished harvest is resumed with the same scope only."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()

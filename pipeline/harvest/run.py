@@ -421,9 +421,8 @@ class HarvestRun:
 
     def _remarks(self, asked: Iterable[str], groups: Iterable[Coverage], sweep: Progress) -> list[str]:
         """What else an operator should know; asked: of how the portal was asked, by the client."""
-        is_whole = not (self.scope.pages or self.scope.agencies or self.scope.sample)
         remarks = [*self.store.repairs, *asked, *(self._limits.remarks() if self._limits else ())]
-        if is_whole:
+        if self.scope.is_whole:
             remarks += sweep_remarks(self.settings, sweep, groups)
         if self.spool.size < self.settings.max_pages:
             return remarks

@@ -68,6 +68,25 @@ def test_an_old_unfinished_harvest_is_kept_under_its_own_date(
     assert verify_store(tmp_path / "store") == []
 
 
+def test_what_was_tried_by_hand_and_stopped_does_not_keep_the_night_from_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with DemoPortal() as portal:
+        whole = request(portal, tmp_path / "store", agencies=(), concurrency=16)
+        tried = interrupt(replace(whole, sample=5), 1, monkeypatch)
+        assert "of other pages is unfinished" in execute(request(portal, tmp_path / "store")).message
+        outcome = execute(whole)
+    store = open_archive(tmp_path / "store")
+    assert outcome.state == "Completed"
+    assert outcome.result
+    assert store.published_id() == outcome.result.harvest_id
+    assert store.manifest(tried)["held_back"] == "It was interrupted, and a harvest of the whole portal began."
+    assert outcome.warnings[0].startswith(
+        f"the unfinished harvest {tried} is of other pages than the whole portal: its "
+    )
+    assert verify_store(tmp_path / "store") == []
+
+
 def test_of_an_old_harvest_without_a_page_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with DemoPortal() as portal:
         asked = request(portal, tmp_path / "store")
