@@ -23,15 +23,16 @@ def compared(archive: Archive, filters: Mapping[str, str], page: int | None, *, 
     Raises StoreError where it is too much for a page.
     """
     wanted = {name: filters[name] for name in ("meaning", "severity") if name in filters}
-    text = clean(filters.get("q", "")).lower()
+    words = [spelling.lower() for spelling in queries.spellings(clean(filters.get("q", "")))]
+    agency, code = (queries.typed_code(filters, name) for name in ("agency", "code"))
     found = _comparison(archive, filters["from"], filters["to"], contacts=contacts)
     chosen = [
         row
         for row in found.rows
         if all(row[name] == value for name, value in wanted.items())
-        and filters.get("agency") in (None, row["agency_code"])
-        and filters.get("code") in (None, row["project_code"], row["kpi_code"], _earlier_code(row))
-        and text in f"{row['before'] or ''}\n{row['after'] or ''}".lower()
+        and (row["agency_code"] or "").startswith(agency)
+        and code in ("", row["project_code"], row["kpi_code"], _earlier_code(row))
+        and any(word in f"{row['before'] or ''}\n{row['after'] or ''}".lower() for word in words)
     ]
     return queries.part_of(chosen, page)._replace(schema=found.schema)
 

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from parsers.thai import clean
+from parsers.thai import ARABIC_DIGITS, clean
 from pipeline.browse.index import Index
 from pipeline.compare.classify import MEANINGS, SEVERITIES
 from pipeline.schema.project_overview import BEHIND_POINTS, SILENT_DAYS
@@ -20,6 +20,8 @@ _MOST_FOUND: Final = 5_000
 _NO_LIMIT: Final = -1
 _LONGEST_YEAR: Final = 4
 _LAST_LETTER: Final = "\U0010ffff"
+_THAI_DIGITS: Final = {arabic: thai for thai, arabic in ARABIC_DIGITS.items()}
+_AGENCY_LETTERS: Final = 8
 
 _HOLDING: Final = (
     "SELECT json_group_array(code) AS codes FROM ("
@@ -116,9 +118,12 @@ def changes(index: Index, filters: Mapping[str, str], page: int | None) -> Rows:
     for name in ("meaning", "severity"):
         if filters.get(name):
             where.add(f"{name} = ?", filters[name])
-    if agency := filters.get("agency"):
-        where.add("agency_code = ?", agency)
-    if code := filters.get("code"):
+    if agency := typed_code(filters, "agency"):
+        if len(agency) < _AGENCY_LETTERS:
+            where.add("agency_code >= ? AND agency_code < ?", agency, f"{agency}{_LAST_LETTER}")
+        else:
+            where.add("agency_code = ?", agency)
+    if code := typed_code(filters, "code"):
         where.add("(project_code = ? OR kpi_code = ?)", code, code)
     if text := clean(filters.get("q", "")):
         if len(text) >= _SHORTEST:
@@ -132,8 +137,7 @@ def changes(index: Index, filters: Mapping[str, str], page: int | None) -> Rows:
                 _MOST_FOUND if is_cut else _NO_LIMIT,
             )
         else:
-            pattern = f"%{_escaped(text)}%"
-            where.add("(before LIKE ? ESCAPE '\\' OR after LIKE ? ESCAPE '\\')", pattern, pattern)
+            where.add(*_holding(("before", "after"), text))
     return _page(index, "changes", where, "harvest_id DESC, change_no", page)._replace(is_cut=is_cut)
 
 
@@ -160,6 +164,23 @@ def words_of(filters: Mapping[str, str]) -> list[str]:
     return clean(filters.get("q", "")).split()[:_MOST_WORDS]
 
 
+def typed_code(filters: Mapping[str, str], name: str) -> str:
+    """A code as codes are kept, also where it was typed in Thai digits; empty where none was asked for."""
+    return clean(filters.get(name, "")).translate(ARABIC_DIGITS)
+
+
+def spellings(word: str) -> list[str]:
+    """A word with its digits as typed, in Arabic and in Thai: texts keep them as printed."""
+    return sorted({word, word.translate(ARABIC_DIGITS), word.translate(_THAI_DIGITS)})
+
+
+def _holding(columns: Collection[str], word: str) -> tuple[str, ...]:
+    """The condition that one of these columns holds a word, and its values. columns: names of ours"""
+    patterns = [f"%{_escaped(spelling)}%" for spelling in spellings(word)]
+    each = [f"{column} LIKE ? ESCAPE '\\'" for column in columns for _ in patterns]
+    return f"({' OR '.join(each)})", *(patterns * len(columns))
+
+
 def _is_common(index: Index, word: str) -> bool:
     """Whether more changes hold a word than a page looks at."""
     query = "SELECT count(*) AS number FROM (SELECT 1 FROM change_words WHERE change_words MATCH ? LIMIT ?)"
@@ -177,9 +198,7 @@ def _matching(index: Index, filters: Mapping[str, str], most: int = _MOST_FOUND)
                 "code IN (SELECT value FROM json_each(?))", index.known_rows(_HOLDING, *matches, most)[0]["codes"]
             )
         else:
-            pattern = f"%{_escaped(word)}%"
-            plain = "code LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' OR agency_name LIKE ? ESCAPE '\\'"
-            where.add(f"({plain})", pattern, pattern, pattern)
+            where.add(*_holding(("code", "name", "agency_name"), word))
     if kind := filters.get("kind"):
         where.add("kind = ?", kind)
     return where
@@ -295,9 +314,9 @@ def flags(index: Index, filters: Mapping[str, str], page: int | None) -> Rows:
     for name in ("rule", "severity"):
         if filters.get(name):
             where.add(f"{name} = ?", filters[name])
-    if code := filters.get("code"):
+    if code := typed_code(filters, "code"):
         where.add("project_code = ?", code)
-    if agency := filters.get("agency"):
+    if agency := typed_code(filters, "agency"):
         where.add("project_code LIKE ? ESCAPE '\\'", f"{_escaped(agency)}%")
     order = "CASE severity WHEN 'critical' THEN 0 WHEN 'major' THEN 1 ELSE 2 END, rule, project_code, flag_no"
     return _page(index, "flags", where, order, page)
@@ -344,11 +363,12 @@ def _page(index: Index, table: str, where: _Where, order: str, page: int | None)
 
 def _match(index: Index, table: str, word: str) -> str:
     """A full-text query for a word. table: of the texts that are asked"""
-    terms = [word]
+    terms = spellings(word)
     if len(word) < _TRIGRAM:
-        first, last = word.lower(), f"{word.lower()}{_LAST_LETTER}"
         query = f"SELECT term FROM {table}_terms WHERE term >= ? AND term < ?"  # noqa: S608 - a name of ours
-        terms = [row["term"] for row in index.known_rows(query, first, last)] or [word]
+        begins = [one.lower() for one in terms]
+        found = [row["term"] for one in begins for row in index.known_rows(query, one, f"{one}{_LAST_LETTER}")]
+        terms = found or terms
     return " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
 
 

@@ -54,4 +54,7 @@ def _texts(index: Index, code: str, words: Words) -> Iterator[tuple[str, str]]:
 
 
 def _expression(words: list[str]) -> re.Pattern[str]:
-    return re.compile("|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)), re.IGNORECASE)
+    spelt = (
+        re.escape(spelling) for word in sorted(words, key=len, reverse=True) for spelling in queries.spellings(word)
+    )
+    return re.compile("|".join(spelt), re.IGNORECASE)

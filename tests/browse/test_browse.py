@@ -145,6 +145,16 @@ def test_search_finds_words_of_notes_and_of_changed_texts(client: httpx.Client) 
     assert PROJECT in codes(q=note.split()[0][:12])
     assert PROJECT in codes(q=note[-2:]), "two letters, and where a text ends"
     assert codes(q="ฅฅ") == []
+    thai = PROJECT.translate(str.maketrans("0123456789", "๐๑๒๓๔๕๖๗๘๙"))
+    assert PROJECT in codes(q=thai)
+    assert codes(q=thai[:2]) == codes(q=PROJECT[:2])
+    first = client.get("/?format=json").json()["rows"][-1]["harvest_id"]
+    for between in ("", f"from={first}&to=latest&"):
+        lists = [
+            client.get(f"/changes?{between}format=json&{filters}").json()["rows"]
+            for filters in (f"code={PROJECT}&agency={PROJECT[:8]}", f"code={thai}&agency={thai[:4]}", "q=None")
+        ]
+        assert lists[0] == lists[1] != lists[2] == []
 
 
 def test_a_search_shows_the_words_around_its_hits(client: httpx.Client) -> None:

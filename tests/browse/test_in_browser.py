@@ -21,6 +21,11 @@ ARGUMENTS = (
 ).split()
 
 
+_TABLE_WITH_A_LONG_WORD = """(() => { const cell = document.querySelector('.cards td bdi'); if (!cell) return 0;
+    cell.textContent = 'x'.repeat(3000); return cell.closest('table').scrollWidth })()"""
+"""The width of a page's table after something without a blank was written into it."""
+
+
 @pytest.fixture(scope="module")
 def client(three_nights: Path) -> Iterator[httpx.Client]:
     with served_store(three_nights) as client:
@@ -70,6 +75,8 @@ def test_every_page_fits_and_asks_nobody_else(browser: Any, client: httpx.Client
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert page.evaluate("document.documentElement.lang") == language[:2]
         assert page.locator("h1").count() == 1, path
+        widest = page.evaluate(_TABLE_WITH_A_LONG_WORD)
+        assert widest <= max(width, 1280), path
     context.close()
     assert noises == []
 
