@@ -15,7 +15,9 @@ from flows.systemd import notify_systemd
 from pipeline.errors import BmaProgressError, first_line
 from pipeline.harvest.due import answered_until
 from pipeline.harvest.old_runs import is_too_old
-from pipeline.harvest.run_folder import killed_run, unfinished_run
+from pipeline.harvest.portal import agency_codes
+from pipeline.harvest.result import Scope
+from pipeline.harvest.run_folder import is_of_scope, killed_run, unfinished_run
 from pipeline.plain_text import complain, say
 from pipeline.settings import Settings
 from pipeline.store.archive import Archive
@@ -37,6 +39,7 @@ class Supervisor:
         self, settings: Settings, schedule: "CronSchedule", deployment_id: UUID, lost: threading.Event
     ) -> None:
         self._settings = settings
+        self._scope = Scope(agencies=tuple(agency_codes(settings.agencies)) if settings.agencies else ())
         self._store = Archive(settings.data)
         self._schedule = schedule
         self._deployment_id = deployment_id
@@ -90,6 +93,7 @@ class Supervisor:
             return False
         due = await self._last_due()
         again = due is not None and times_killed(folder) < _BEGUN_AGAIN and not is_too_old(folder.name, self._settings)
+        again = again and is_of_scope(folder, self._scope.fingerprint)  # else somebody's own try, by day
         then = "it goes on from where it was" if again else "it is not begun again before the next one is due"
         reason = f"its process was killed; see whether memory is short: {then}"
         if again and due:

@@ -12,7 +12,7 @@ from pipeline.errors import PortalError
 from pipeline.harvest.plan import known_pages
 from pipeline.harvest.result import Scope
 from pipeline.harvest.run import HarvestRun
-from pipeline.harvest.run_folder import unfinished_run
+from pipeline.harvest.run_folder import is_of_scope, unfinished_run
 from pipeline.settings import Settings
 from pipeline.store.layout import harvest_start, is_in_future
 from pipeline.store.writer import StoreWriter
@@ -39,7 +39,7 @@ def keep_old_run(settings: Settings, store: StoreWriter, scope: Scope) -> list[s
         if is_too_old(id_, settings):
             said = "is too old to be resumed (resume_hours)"
             why = f"It was interrupted, and not resumed within {hours} hours (resume_hours)."
-        elif scope.is_whole and run.spool.meta().get("scope") not in (None, scope.fingerprint):
+        elif scope.is_whole and not is_of_scope(run.folder, scope.fingerprint):
             said = "is of other pages than the whole portal"
             why = "It was interrupted, and a harvest of the whole portal began."
         else:

@@ -7,6 +7,7 @@ from typing import Final
 
 from pipeline.errors import StoreError
 from pipeline.harvest.batches import PARTS
+from pipeline.harvest.spool import Spool
 from pipeline.store.archive import Archive
 from pipeline.store.layout import SPOOL, harvest_id_at, harvest_start
 from pipeline.store.lock import is_locked
@@ -52,6 +53,12 @@ def after_newest(store: Archive, unfinished: str) -> str:
     id_ = new_harvest_id(store)
     (store.root / "runs" / unfinished).rename(store.root / "runs" / id_)
     return id_
+
+
+def is_of_scope(folder: Path, fingerprint: str) -> bool:
+    """True where an unfinished run is of this scope, or was killed before it was planned. fingerprint: of a `Scope`"""
+    with Spool(folder / SPOOL) as spool:
+        return spool.meta().get("scope") in (None, fingerprint)
 
 
 def drop_spool(folder: Path) -> None:

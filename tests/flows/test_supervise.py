@@ -69,11 +69,11 @@ def watch(settings: Settings, seconds: float = 0.5) -> None:
     asyncio.run(some_looks())
 
 
-def kill_harvest(settings: Settings) -> str:
+def kill_harvest(settings: Settings, scope: Scope = Scope()) -> str:  # noqa: B008 - it is frozen
     """Begin or go on with a harvest in a process that kills itself; returns its id."""
     if (process := os.fork()) == 0:
         writer = open_writer(settings.data)
-        HarvestRun.begin(settings, writer.__enter__(), Scope())
+        HarvestRun.begin(settings, writer.__enter__(), scope)
         os.kill(os.getpid(), 9)
     os.waitpid(process, 0)
     (folder,) = (settings.data / "runs").iterdir()
@@ -98,6 +98,15 @@ def test_a_killed_harvest_is_notified_and_begun_again_at_most_twice(
     assert all(event["event"] == "failed" and event["harvest_id"] == id_ for event in sent(settings))
     assert capsys.readouterr().out.count(f"harvest {id_} of {settings.portal}: failed: its process was killed") == 3
     assert condition(Archive(settings.data), 36).state == "failed"
+
+
+def test_of_a_killed_sample_no_harvest_of_the_whole_portal_is_made(
+    settings: Settings, begun: list[tuple[str, datetime]]
+) -> None:
+    id_ = kill_harvest(settings, Scope(sample=5))
+    watch(settings)
+    assert [event["harvest_id"] for event in sent(settings)] == [id_]
+    assert begun == []
 
 
 def test_what_was_stopped_or_runs_is_not_taken_for_killed(
