@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import time
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -82,6 +83,8 @@ CREATE TABLE agencies (agency_code TEXT PRIMARY KEY, name_th TEXT, name_en TEXT,
 CREATE TABLE severities (harvest_id TEXT, severity TEXT, number INTEGER, PRIMARY KEY (harvest_id, severity)) WITHOUT ROWID;
 """
 _ARROW_TYPES: Final = {"TEXT": pa.string(), "INTEGER": pa.int64(), "REAL": pa.float64()}
+_A_DAY: Final = 86_400
+"""Seconds after which a half-made index is one of a process that was killed."""
 _KEPT: Final = 2
 """Index files that are kept: this state's, and the one before, which a running reader may still ask."""
 _COPIED: Final = {
@@ -176,7 +179,8 @@ def open_index(archive: Archive, *, contacts: bool, words: bool = True) -> Index
     file, head, latest = wanted_index(archive, contacts=contacts, words=words)
     if not _is_usable(file, head):
         _make(archive, file, head, latest, contacts=contacts, words=words)
-        for old in _indexes(file)[_KEPT:]:
+        killed = [one for one in file.parent.glob("new-*") if time.time() - one.stat().st_mtime > _A_DAY]
+        for old in (*_indexes(file)[_KEPT:], *killed):
             with suppress(OSError):
                 old.unlink()
     return Index(file)

@@ -279,7 +279,10 @@ def pages_around(index: Index, change: Mapping[str, Any]) -> tuple[dict[str, Any
 
 def looks(index: Index, code: str) -> list[dict[str, Any]]:
     """The looks at a record's pages that brought something new, newest first, each with its night's changes."""
-    rows = index.known_rows("SELECT * FROM looks WHERE code = ? ORDER BY harvest_id DESC, page_key", code)
+    rows = index.known_rows(
+        "SELECT looks.*, held_back FROM looks JOIN nights USING (harvest_id) WHERE code = ? ORDER BY harvest_id DESC, page_key",
+        code,
+    )
     if not rows:
         return []
     by_night: dict[str, list[dict[str, Any]]] = {}

@@ -238,6 +238,9 @@ def test_a_damaged_index_is_made_again_and_an_old_one_extended(three_nights: Pat
     archive = open_archive(three_nights)
     file = open_index(archive, contacts=True).file
     kept = file.stat().st_mtime_ns
+    killed = file.with_name("new-killed")
+    killed.touch()
+    os.utime(killed, (0, 0))
     assert open_index(archive, contacts=True).file.stat().st_mtime_ns == kept
     with file.open("r+b") as stream:
         stream.seek(5_000)
@@ -253,6 +256,7 @@ def test_a_damaged_index_is_made_again_and_an_old_one_extended(three_nights: Pat
     connection.commit()
     connection.close()
     extended = open_index(archive, contacts=True)
+    assert not killed.exists()
     assert {row["harvest_id"] for row in extended.rows("SELECT harvest_id FROM nights")} == set(archive.harvest_ids())
     assert extended.rows("SELECT count(*) AS n FROM changes WHERE harvest_id = ?", newest)[0]["n"] > 0
     found = {row["code"] for row in queries.search(extended, {"q": PROJECT[:8]}, None).rows}
@@ -331,6 +335,7 @@ def test_the_page_before_a_change_is_the_one_that_was_published(tmp_path: Path) 
         before, after = re.findall(r"/pages/([0-9a-f]{64})", shown)
         assert row["before"] in client.get(f"/pages/{before}?format=json").text
         assert row["after"] in client.get(f"/pages/{after}?format=json").text
+        assert client.get(f"/projects/{PROJECT}").text.count("✗ held back") == 1
 
 
 def test_an_index_lies_where_only_this_user_can_put_one(
