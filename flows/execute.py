@@ -101,11 +101,18 @@ class _Harvest:
                 return await self._fetch_and_commit(run)
             except Exception as error:
                 with suppress(OSError):  # the log cannot be written to a full disk either
-                    trace = None if isinstance(error, BmaProgressError) else traceback.format_exc()
-                    run.log("failed", reason=str(error) or type(error).__name__, traceback=trace)
+                    self._log_failure(run, error)
                 raise
             finally:
                 run.close()
+
+    def _log_failure(self, run: HarvestRun, error: Exception) -> None:
+        """Write into the run's log why it failed; not where it is committed, with the hash of its log."""
+        if (run.store.root / "harvests" / run.harvest_id).exists():
+            return
+        reason = refused_by_machine(error, run.store.root) or error
+        trace = None if isinstance(error, BmaProgressError) else traceback.format_exc()
+        run.log("failed", reason=str(reason) or type(error).__name__, traceback=trace)
 
     async def _fetch_and_commit(self, run: HarvestRun) -> HarvestOutcome:
         with self._control.stops(run):

@@ -15,7 +15,6 @@ from flows.systemd import notify_systemd
 from pipeline.errors import BmaProgressError, first_line
 from pipeline.harvest.due import answered_until
 from pipeline.harvest.old_runs import is_too_old
-from pipeline.harvest.portal import agency_codes
 from pipeline.harvest.result import Scope
 from pipeline.harvest.run_folder import is_of_scope, killed_run, unfinished_run
 from pipeline.plain_text import complain, say
@@ -39,7 +38,7 @@ class Supervisor:
         self, settings: Settings, schedule: "CronSchedule", deployment_id: UUID, lost: threading.Event
     ) -> None:
         self._settings = settings
-        self._scope = Scope(agencies=tuple(agency_codes(settings.agencies)) if settings.agencies else ())
+        self._scope = Scope.of_settings(settings)
         self._store = Archive(settings.data)
         self._schedule = schedule
         self._deployment_id = deployment_id

@@ -62,7 +62,11 @@ async def dry_run(settings: Settings, scope: Scope, *, resume: bool = True) -> D
             words.append(f"The harvest {unfinished} is unfinished: it goes on, {done:,} pages are fetched already.")
             return _limited(pages, fetched, scope, interval, words)
         if planned_scope is not None:
-            then = "its pages are kept as evidence" if scope.is_whole else "go on with it first, or say --fresh"
+            then = (
+                "its pages are kept as evidence"
+                if scope == Scope.of_settings(settings)
+                else "go on with it first, or say --fresh"
+            )
             words.append(f"The harvest {unfinished} of other pages is unfinished: {then}.")
     known = known_pages(archive) if archive else {}
     today = today_in_bangkok()

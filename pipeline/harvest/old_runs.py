@@ -1,7 +1,7 @@
 """An unfinished harvest that is not resumed: what it fetched is kept under its own date, as evidence.
 
-One that is too old; and one of other pages, such as a sample that was stopped, before a harvest of the whole portal: what
-somebody tried by hand must not keep the nights from running.
+One that is too old; and one of other pages, such as a sample that was stopped, before a harvest of all that the settings
+name: what somebody tried by hand must not keep the nights from running.
 """
 
 import shutil
@@ -39,9 +39,9 @@ def keep_old_run(settings: Settings, store: StoreWriter, scope: Scope) -> list[s
         if is_too_old(id_, settings):
             said = "is too old to be resumed (resume_hours)"
             why = f"It was interrupted, and not resumed within {hours} hours (resume_hours)."
-        elif scope.is_whole and not is_of_scope(run.folder, scope.fingerprint):
-            said = "is of other pages than the whole portal"
-            why = "It was interrupted, and a harvest of the whole portal began."
+        elif scope == Scope.of_settings(settings) and not is_of_scope(run.folder, scope.fingerprint):
+            said = "is of other pages than this one"
+            why = "It was interrupted, and a harvest of all pages began."
         else:
             return []
         return [f"the unfinished harvest {id_} {said}{_kept(run, why)}"]

@@ -7,7 +7,8 @@ from typing import Any
 
 from pipeline.harvest.checks import BoundResult, Coverage
 from pipeline.harvest.oddities import Oddity
-from pipeline.harvest.portal import PageRef
+from pipeline.harvest.portal import PageRef, agency_codes
+from pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class Scope:
     agencies: tuple[str, ...] = ()
     sample: int | None = None
     probe: tuple[PageRef, ...] = ()
+
+    @classmethod
+    def of_settings(cls, settings: Settings) -> "Scope":
+        """What a harvest requests where nothing else is asked for: the whole portal, or the agencies that are set."""
+        return cls(agencies=tuple(agency_codes(settings.agencies)) if settings.agencies else ())
 
     @property
     def is_whole(self) -> bool:
@@ -41,6 +47,7 @@ class HarvestResult:
     held_back: why it does not replace the last one; None when it is published
     remarks: what else an operator should know, one sentence each
     sweep: how far the sweep is after this harvest, see `pipeline.harvest.sweep`
+    is_part: whether it was asked for a part of what the settings name
     unclaimed, findings, unknown: the most frequent lines that no rule read, findings, and pages of unknown kind
     """
 
@@ -62,12 +69,14 @@ class HarvestResult:
     findings: list[Oddity] = field(default_factory=list)
     unknown: list[Oddity] = field(default_factory=list)
     unknown_pages: int = 0
+    is_part: bool = False
 
     def summary(self) -> dict[str, Any]:
         """The part of the result that goes into the manifest."""
         return {
             "bounds": [asdict(bound) for bound in self.bounds if not bound.held],
             "resumed": self.resumed,
+            **({"is_part": True} if self.is_part else {}),
             "seconds": self.seconds,
             **({"sweep": self.sweep} if self.sweep else {}),
             "unclaimed": [asdict(oddity) for oddity in self.unclaimed],

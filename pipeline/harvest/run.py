@@ -417,6 +417,7 @@ class HarvestRun:
             findings=findings,
             unknown=unknown,
             unknown_pages=unknown_pages,
+            is_part=self.scope != Scope.of_settings(self.settings) and not self.scope.is_whole,
         )
 
     def _remarks(self, asked: Iterable[str], groups: Iterable[Coverage], sweep: Progress) -> list[str]:

@@ -141,7 +141,7 @@ def status_view(store: Catalog, found: Condition, *, verbose: bool = True) -> Fi
     fields = [
         ("Store", f"{store.place}: {len(ids):,} harvest{'s' * (len(ids) != 1)} of {store.portal}", ""),
         ("State", state, _COLOURS[found.state]),
-        ("Published", _published(found), ""),
+        ("Published", _published(store, found), ""),
     ]
     if ids and (anchored := anchor_of(store, ids[-1])):
         fields.append(("Anchor", _anchor_text(anchored), "yellow" if anchored.problems else ""))
@@ -207,12 +207,14 @@ _COLOURS: Final = {
 }
 
 
-def _published(found: Condition) -> str:
+def _published(store: Catalog, found: Condition) -> str:
     if found.published_id is None or found.age_hours is None:
         return "nothing yet"
     began = harvest_start(found.published_id).astimezone(BANGKOK)
     when = f"{abs(found.age_hours):,.1f} hours {'ago' if found.age_hours >= 0 else 'in the future'}"
-    return f"{found.published_id}, began {began:%Y-%m-%d %H:%M} in Bangkok, {when}"
+    is_part = (store.manifest(found.published_id).get("report") or {}).get("is_part")
+    part = "; it was asked for a part of the portal only" if is_part else ""
+    return f"{found.published_id}, began {began:%Y-%m-%d %H:%M} in Bangkok, {when}{part}"
 
 
 def _anchor_text(anchored: Anchored) -> str:

@@ -1,6 +1,7 @@
 """Each night has its own date: an old unfinished harvest is not resumed, and a harvest records what it answers."""
 
 import asyncio
+import errno
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,11 +12,13 @@ import pytest
 from flows.events import Listener
 from flows.execute import execute_harvest
 from flows.run_control import HarvestOutcome, RunControl
+from pipeline.harvest import commit as harvest_commit
 from pipeline.harvest import run as harvest_run
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.due import answered_until
 from pipeline.harvest.request import HarvestRequest
 from pipeline.harvest.run import HarvestRun
+from pipeline.operate.status import condition, status_view
 from pipeline.store import verify_bytes
 from pipeline.store.layout import harvest_id_at
 from pipeline.store.verify import verify_store
@@ -74,16 +77,14 @@ def test_what_was_tried_by_hand_and_stopped_does_not_keep_the_night_from_running
     with DemoPortal() as portal:
         whole = request(portal, tmp_path / "store", agencies=(), concurrency=16)
         tried = interrupt(replace(whole, sample=5), 1, monkeypatch)
-        assert "of other pages is unfinished" in execute(request(portal, tmp_path / "store")).message
+        assert "of other pages is unfinished" in execute(replace(whole, agencies=("2400",))).message
         outcome = execute(whole)
     store = open_archive(tmp_path / "store")
     assert outcome.state == "Completed"
     assert outcome.result
     assert store.published_id() == outcome.result.harvest_id
-    assert store.manifest(tried)["held_back"] == "It was interrupted, and a harvest of the whole portal began."
-    assert outcome.warnings[0].startswith(
-        f"the unfinished harvest {tried} is of other pages than the whole portal: its "
-    )
+    assert store.manifest(tried)["held_back"] == "It was interrupted, and a harvest of all pages began."
+    assert outcome.warnings[0].startswith(f"the unfinished harvest {tried} is of other pages than this one: its ")
     assert verify_store(tmp_path / "store") == []
 
 
@@ -116,7 +117,34 @@ def test_a_harvest_that_began_a_second_early_answers_its_time(tmp_path: Path) ->
         asked = replace(request(portal, tmp_path / "store"), due=ahead)
         assert answered_until(create_store(tmp_path / "store", portal.url)) is None
         assert execute(asked).state == "Completed"
-    assert answered_until(open_archive(tmp_path / "store")) == ahead
+        assert answered_until(open_archive(tmp_path / "store")) == ahead
+        asked = replace(request(portal, tmp_path / "store"), agencies=("2400", "2200"), due=None)
+        assert execute(asked).state == "Completed"
+    store = open_archive(tmp_path / "store")
+    assert answered_until(store) == ahead, "what somebody looks at by hand answers no schedule"
+    shown = str(status_view(store, condition(store, 36)))
+    assert "0.0 hours ago; it was asked for a part of the portal only" in shown
+
+
+@pytest.mark.parametrize(("step", "committed"), [("write_later_sums", 0), ("publish", 1)])
+def test_a_disk_that_is_full_at_the_commit_leaves_nothing_altered(
+    step: str, committed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "store" / "x"))
+
+    with DemoPortal() as portal:
+        asked = request(portal, tmp_path / "store")
+        assert execute(asked).state == "Completed"
+        with monkeypatch.context() as on_full_disk:
+            on_full_disk.setattr(harvest_commit, step, full)
+            assert "free some space" in execute(asked).message
+        store = open_archive(tmp_path / "store")
+        assert len(store.harvest_ids()) == 1 + committed
+        if not committed:
+            assert condition(store, 36).reason.endswith("then start again: what was saved stays"), "a sentence"
+        assert execute(asked).state == "Completed"
+    assert verify_store(tmp_path / "store") == []
 
 
 def test_of_old_runs_the_hashes_stay(three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
