@@ -87,7 +87,7 @@ def _read_page_file(file: Path) -> bytes:
 @click.option("--format", "style", type=click.Choice(["text", "json", "prometheus"]), default="text")
 @click.option("--late-hours", cls=SettingOption, type=float, help="How old the last published harvest may be.")
 @click.option("--notify", is_flag=True, help="Also notify every way that the settings name, once for each event.")
-@click.option("--verbose", is_flag=True, help="All of the newest report: coverage by agency, oddities, failures.")
+@click.option("-v", "--verbose", is_flag=True, help="All of the newest report: coverage by agency, oddities, failures.")
 @documents_option
 def status(style: str, late_hours: float | None, notify: bool, verbose: bool, data: Path | None) -> None:
     """The last harvest, its coverage and its complaints; how stale the data is."""

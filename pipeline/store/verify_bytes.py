@@ -1,6 +1,8 @@
 """Whether every file of a store is what its manifests say: bytes, names, the chain from harvest to harvest."""
 
+import errno
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -309,8 +311,17 @@ def _files(
     for name, about in sorted(files.items()):
         if name not in there:
             yield VerifyProblem(f"{where}/{name}", "missing", what_to_do)
+        elif (closed := _why_closed(folder / name)) is not None:
+            yield VerifyProblem(f"{where}/{name}", f"cannot be read ({closed})", "correct its permissions")
         elif not isinstance(about, dict) or sha256_or_none(folder / name) != about.get("sha256"):
             yield VerifyProblem(f"{where}/{name}", "its bytes are not those that were committed", what_to_do)
+
+
+def _why_closed(path: Folder) -> str | None:
+    """Why this user may not read a file, which says nothing of its bytes; None where nothing forbids it."""
+    if not isinstance(path, Path) or os.access(path, os.R_OK):
+        return None
+    return os.strerror(errno.EACCES) if path.exists() else None
 
 
 def sha256_or_none(path: Folder) -> str | None:

@@ -658,3 +658,13 @@ def test_a_file_system_without_links_has_a_folder_latest(
 def test_a_link_about_to_be_put_in_place_is_no_damage(copy: Path) -> None:
     (copy / "tmp" / "latest").symlink_to(copy / "latest")
     assert verify_store(copy) == []
+
+
+def test_a_file_that_this_user_may_not_read_is_not_called_altered(
+    three_nights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = min((three_nights / "harvests").iterdir())
+    # the tests run as root too, who may read all
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name != "projects.parquet")
+    (problem,) = (one for one in verify_store(three_nights) if one.where.startswith(f"harvests/{first.name}"))
+    assert (problem.what, problem.what_to_do) == ("cannot be read (Permission denied)", "correct its permissions")
