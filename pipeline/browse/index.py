@@ -33,13 +33,14 @@ from pipeline.compare.diff import withhold_contacts
 from pipeline.errors import StoreError
 from pipeline.location import user_folder
 from pipeline.schema.columns import TABLES
+from pipeline.schema.page_kinds import OWNER_OF_KIND
 from pipeline.store.archive import Archive
 from pipeline.store.head_line import head_line
 from pipeline.store.layout import MANIFEST, harvest_day, harvest_start
 from pipeline.store.parquet_files import opened, read_columns
 from pipeline.store.verify_bytes import sha256_or_none
 
-_LAYOUT: Final = "9"
+_LAYOUT: Final = "10"
 """Version of the tables below: an index of another version is made again."""
 
 _TABLES: Final = """
@@ -297,21 +298,25 @@ def _add_nights(connection: sqlite3.Connection, archive: Archive, known: frozens
 
 
 def _looks(archive: Archive, harvest_id: str, last: dict[str, str]) -> Iterator[tuple[Any, ...]]:
-    """The looks of one night at records' pages that brought something new: a version, or another outcome than before."""
+    """The looks of one night at pages that brought something new: a version, or another outcome than before.
+
+    A page that shows no project or indicator, such as a list, has its key in place of a code.
+    """
     file = archive.file(harvest_id, "pages")
     if file is None:
         return
     names = "page_key kind project_code kpi_code outcome page_sha256 body_harvest_id fetched_at url ended_at".split()
     pages = read_columns(file, names)
-    coded = pc.or_(pc.is_valid(pages["project_code"]), pc.is_valid(pages["kpi_code"]))
+    known = pc.is_in(pages["kind"], pa.array(OWNER_OF_KIND))
     looked = pc.not_equal(pages["outcome"], "skipped")
-    for row in pages.filter(pc.and_(coded, looked)).to_pylist():
+    for row in pages.filter(pc.and_(known, looked)).to_pylist():
         before, last[row["page_key"]] = last.get(row["page_key"]), row["outcome"]
         other_outcome = row["outcome"] != "unchanged" and before not in (row["outcome"], None)
         if row["outcome"] not in ("new", "changed") and not other_outcome:
             continue
         yield (
-            *(row["page_key"], harvest_id, row["project_code"] or row["kpi_code"], row["kind"], row["outcome"]),
+            *(row["page_key"], harvest_id, row["project_code"] or row["kpi_code"] or row["page_key"]),
+            *(row["kind"], row["outcome"]),
             *(row["page_sha256"], row["body_harvest_id"], _instant(row["fetched_at"]), row["url"]),
             int(row["ended_at"] is not None),
         )
@@ -399,7 +404,7 @@ def _add_records(connection: sqlite3.Connection, archive: Archive, latest: str) 
         _insert(connection, "records", [(*values, 0)])
     gone = connection.execute(
         "SELECT DISTINCT code, CASE WHEN length(code) > 10 THEN 'project' ELSE 'kpi' END FROM looks "
-        "WHERE outcome IN ('new', 'changed') AND code NOT IN (SELECT code FROM records)"
+        "WHERE outcome IN ('new', 'changed') AND code != page_key AND code NOT IN (SELECT code FROM records)"
     ).fetchall()
     for code, kind in gone:
         agency = code.split("-")[0].ljust(8, "0")

@@ -9,6 +9,7 @@ from parsers.thai import ARABIC_DIGITS, clean
 from pipeline.browse.index import Index
 from pipeline.compare.classify import MEANINGS, SEVERITIES
 from pipeline.schema.project_overview import BEHIND_POINTS, SILENT_DAYS
+from pipeline.schema.row_text import row_of_text
 
 PER_PAGE: Final = 50
 _TRIGRAM: Final = 3
@@ -268,13 +269,24 @@ def pages_around(index: Index, change: Mapping[str, Any]) -> tuple[dict[str, Any
         "SELECT *, harvest_id <= (SELECT max(harvest_id) FROM nights WHERE published AND harvest_id < ?) AS is_before "
         "FROM looks WHERE code = ? AND harvest_id <= ? AND page_sha256 IS NOT NULL "
         "ORDER BY harvest_id DESC, kind",  # of a project's two pages the one of the first kind has the first word
-        *(night, change["project_code"] or change["kpi_code"], night),
+        *(night, _shown_on(change), night),
     )
     shown = [row for row in rows if row["outcome"] in ("new", "changed")]
     proof = [row for row in rows if row not in shown] if change["meaning"] == "project_gone" else shown
     after = next((row for row in proof if not row["is_before"]), next(iter(proof), None))
     of_page = [row for row in shown if row["is_before"] and after and row["page_key"] == after["page_key"]]
     return next(iter(of_page), None), after
+
+
+def _shown_on(change: Mapping[str, Any]) -> str | None:
+    """The record whose pages show a change, or the key of the page itself where that shows no project or indicator."""
+    key = row_of_text(change["key"])
+    if "indicator_no" in key:
+        return f"city_indicator/{key['indicator_no']}"
+    if "list_name" in key:
+        return f"result_list/{key['list_name']}/{key['agency_code']}"
+    code: str | None = change["project_code"] or change["kpi_code"]
+    return code
 
 
 def looks(index: Index, code: str) -> list[dict[str, Any]]:
@@ -346,7 +358,7 @@ def agency(index: Index, code: str) -> dict[str, Any] | None:
 def stored_page(index: Index, sha256: str) -> dict[str, Any] | None:
     """Where the bytes with this hash are, and of which record they are."""
     return index.row(
-        "SELECT b.*, (SELECT code FROM looks l WHERE l.page_key = b.page_key LIMIT 1) AS code, "
+        "SELECT b.*, (SELECT code FROM looks l WHERE l.page_key = b.page_key AND code != page_key LIMIT 1) AS code, "
         "(SELECT kind FROM looks l WHERE l.page_key = b.page_key LIMIT 1) AS kind FROM bodies b WHERE page_sha256 = ?",
         sha256.lower(),
     )

@@ -169,8 +169,7 @@ class Site:
             return self.not_found()
         if query.get("format") == "json":
             return _json(row)
-        code = row["project_code"] or row["kpi_code"]
-        before, after = queries.pages_around(self.index, row) if code else (None, None)
+        before, after = queries.pages_around(self.index, row)
         return self._page(
             "change", f"/changes/{harvest_id}/{number}", title=feeds.title_of(row, self.words),
             row=self._shown([row], whole=True)[0], before=before, after=after,

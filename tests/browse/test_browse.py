@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -322,19 +323,28 @@ class _EmptiedPortal(DemoPortal):
 
 
 def test_the_page_before_a_change_is_the_one_that_was_published(tmp_path: Path) -> None:
-    with _EmptiedPortal() as portal:
+    pages = tmp_path / "pages"
+    shutil.copytree(FIXTURES, pages)
+    nights = json.loads((pages / "nights.json").read_bytes())
+    city = [["20 ของแหล่งน้ำที่สำรวจ", "10 ของแหล่งน้ำที่สำรวจ"]]
+    nights["2"].append({"file": "city-87.html", "why": "a lower target of the city", "edits": city})
+    (pages / "nights.json").write_text(json.dumps(nights), encoding="utf-8")
+    with _EmptiedPortal(fixtures=pages) as portal:
         harvest(portal, tmp_path / "store")
         portal.emptied = True
         assert harvest(portal, tmp_path / "store").held_back
         portal.emptied, portal.night = False, 2
         newest = harvest(portal, tmp_path / "store").harvest_id
     with served_store(tmp_path / "store") as client:
-        rows = client.get(f"/changes?night={newest}&code={PROJECT}&format=json").json()["rows"]
-        row = next(row for row in rows if row["column"] == "note")
-        shown = client.get(f"/changes/{newest}/{row['change_no']}").text
-        before, after = re.findall(r"/pages/([0-9a-f]{64})", shown)
-        assert row["before"] in client.get(f"/pages/{before}?format=json").text
-        assert row["after"] in client.get(f"/pages/{after}?format=json").text
+        rows = client.get(f"/changes?night={newest}&format=json").json()["rows"]
+        for row in rows:
+            if row["column"] not in ("note", "target"):
+                continue
+            shown = client.get(f"/changes/{newest}/{row['change_no']}").text
+            before, after = re.findall(r"/pages/([0-9a-f]{64})", shown)
+            assert row["before"] in client.get(f"/pages/{before}?format=json").text
+            assert row["after"] in client.get(f"/pages/{after}?format=json").text
+        assert {"progress_reports", "city_indicators"} <= {row["table"] for row in rows}
         assert client.get(f"/projects/{PROJECT}").text.count("✗ held back") == 1
 
 
