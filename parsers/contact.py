@@ -10,26 +10,24 @@ from functools import lru_cache
 
 _DIGIT = "[0-9๐-๙]"
 _RUN = rf"{_DIGIT}(?:[ .,/–-]*+{_DIGIT})*+"
-_AREA_INSIDE = rf" ?[0๐]{_DIGIT}{{0,2}} ?\)[ -]?"
-_AREA = rf"\({_AREA_INSIDE}"  # of Bangkok, in parentheses
-_PHONE = rf"(?:{_AREA}|){_RUN}(?: ?(?:ต่อ|[Ee](?i:xt)\.?|และ|หรือ) ?{_RUN})*+"
+_AREA = rf"\( ?[0๐]{_DIGIT}{{0,2}} ?\)[ -]?"  # of Bangkok, in parentheses
+_PHONE = rf"(?:{_AREA})?{_RUN}(?: ?(?:ต่อ|ext\.?|และ|หรือ) ?{_RUN})*+"
 _LABEL = (  # `โทร.ภายใน`, `เบอร์โทรศัพท์ติดต่อ`; those of the second row only behind one of the first
-    r"(?:หมายเลข|เบอร์|ติดต่อ(?= ?(?:เบอร์|โทร))|โทรศัพท์|โทรสาร|โทร|มือถือ|แฟกซ์|[Tt](?i:el)|[Ff](?i:ax)|[Mm](?i:obile))"
+    r"(?:หมายเลข|เบอร์|ติดต่อ(?= ?(?:เบอร์|โทร))|โทรศัพท์|โทรสาร|โทร|มือถือ|แฟกซ์|tel|fax|mobile)"
     r"(?:[ .:ฯ]*+(?:โทรศัพท์|โทรสาร|โทร|มือถือ|เคลื่อนที่|ติดต่อ|ภายใน|สายใน|ที่ทำงาน|ต่อ))*+[ .:ฯ]*+"
 )
 _LABEL_APART = r"(?<![^\s(/,])(?:ต่อ|ติดต่อ|ภายใน|สายใน) ?"  # these may end a name: `ฝ่ายตรวจสอบภายใน 7033`
-_JOINT = r"(?:[,/;]|และ(?<![ก-๛]และ)|หรือ(?<![ก-๛]หรือ)|) ?"
+_JOINT = r"(?:[,/;]|(?<![ก-๛])(?:และ|หรือ))? ?"
 _TELEPHONE = re.compile(
     rf"{_JOINT}(?:{_LABEL}|{_LABEL_APART})({_PHONE})"
-    rf"|\((?!{_AREA_INSIDE}{_DIGIT}) ?({_PHONE}) ?\)"
-    rf"|[,/;]? ?(?<![0-9๐-๙A-Za-z@_])({_PHONE})"
+    rf"|(?!{_AREA}{_DIGIT})\( ?({_PHONE}) ?\)"
+    rf"|[,/;]? ?(?<![0-9๐-๙a-z@_])({_PHONE})",
+    re.IGNORECASE,
 )
 _LEAST_DIGITS = (1, 3, 4)  # by the rules above
-_MAY_BE_PHONE = re.compile(_DIGIT)
-_MAY_BE_LABEL = re.compile("หมาย|เบอร์|ติดต่อ|โทร|มือถือ|แฟกซ์|t|T|f|F|m|M")
-_LABEL_ALONE = re.compile(rf"{_JOINT}{_LABEL}(?=[\s()/,;-]|$)")
-_EMPTY = re.compile(r"\( ?\)|\.(?<!\S\.)(?!\S)|([,;])(?: ?[,;])+")
-_STRAY_BLANK = re.compile(r" (?:(?=[,;)])|(?<=\( ))")
+_LABEL_ALONE = re.compile(rf"{_JOINT}{_LABEL}(?=[\s()/,;-]|$)", re.IGNORECASE)
+_EMPTY = re.compile(r"\( ?\)|(?<!\S)\.(?!\S)|([,;])(?: ?[,;])+")
+_STRAY_BLANK = re.compile(r" (?=[,;)])|(?<=\() ")
 _EDGES = " /,;:-"
 
 
@@ -42,15 +40,14 @@ def split_contact(contact: str) -> tuple[str | None, str | None]:
     phones: list[str] = []
 
     def take(match: re.Match[str]) -> str:
-        rule = match.lastindex or 0
-        phone = " ".join(match[rule].replace("(", "").replace(")", " ").split())
-        if sum(map(str.isdigit, phone)) < _LEAST_DIGITS[rule - 1]:
+        rule = next(place for place, group in enumerate(match.groups()) if group)
+        phone = " ".join(match[rule + 1].replace("(", "").replace(")", " ").split())
+        if sum(map(str.isdigit, phone)) < _LEAST_DIGITS[rule]:
             return match[0]
         phones.append(phone)
         return " "
 
-    name = _TELEPHONE.sub(take, contact) if _MAY_BE_PHONE.search(contact) else contact
-    name = _LABEL_ALONE.sub(" ", name) if _MAY_BE_LABEL.search(name) else name
+    name = _LABEL_ALONE.sub(" ", _TELEPHONE.sub(take, contact))
     name = _EMPTY.sub(r" \1", " ".join(name.split()))
     name = _STRAY_BLANK.sub("", " ".join(name.split())).strip(_EDGES)
     for joint in ("และ", "หรือ"):

@@ -14,7 +14,7 @@ from typing import Final
 from parsers.findings import Scope
 from parsers.grammar import Page, Row
 from parsers.page import EMPTY_CELL
-from parsers.values import parse_number
+from parsers.values import number
 
 TABLE: Final = "␁(?P<quarters>[0-9]+)$"
 """The pattern of the line that a table leaves."""
@@ -36,8 +36,8 @@ _CELL: Final = r"([^\n/]{1,30})\n"
 _PAIR: Final = (  # its stroke may have a cell of its own, or end one; what reads like the next quarter is no half of it
     r"([^\s/]*)(?:\n/\n|\s?/(?:\n(?![1-4๑-๔]\n)(?=[0-9๐-๙.,-]+\n)| ?))([^\s/]*)\n"
 )
-_ROW: Final = re.compile(rf"{_QUARTER}\n(?:{_CELL}|)(?:{_CELL}|){_PAIR}")  # a cell a line
-_ROW_IN_ONE_LINE: Final = re.compile(rf"{_QUARTER} (?:({_NUMBER}) |)(?:({_NUMBER}) |)({_NUMBER}) ?/ ?({_NUMBER})\n")
+_ROW: Final = re.compile(rf"{_QUARTER}\n(?:{_CELL})?(?:{_CELL})?{_PAIR}")  # a cell a line
+_ROW_IN_ONE_LINE: Final = re.compile(rf"{_QUARTER} (?:({_NUMBER}) )?(?:({_NUMBER}) )?({_NUMBER}) ?/ ?({_NUMBER})\n")
 _ROW_WITH_SPACERS: Final = re.compile(rf"{_QUARTER}\n␀\n{_CELL}␀\n{_CELL}␀\n{_PAIR}")
 _MOST_LINES: Final = 48  # of a table's rows, at most
 _BROKEN_ROW: Final = re.compile("[1-4๑-๔](?:[0-9๐-๙.,]+ ?/.*)?")
@@ -68,9 +68,7 @@ def take_tables(
     kept: list[str] = []
     numbers: list[int] = []
     place = 0
-    at = -1
-    for part in "\n".join(("", *lines)).split(f"\n{_FIRST}")[1:]:
-        start = at = lines.index(_FIRST + part.split("\n", 1)[0], at + 1)
+    for start in [place for place, line in enumerate(lines) if _FIRST in line and line.startswith(_FIRST)]:
         header = _HEADER.match("\n".join(lines[start : start + _HEADER_LINES])) if start >= place else None
         if header:
             mark = f"␁{len(tables)}"
@@ -92,11 +90,12 @@ def take_tables(
 def _repeated(lines: list[str]) -> Iterator[str]:
     """The lines that are printed twice, one right below the other; a line may have a cell for its label, one for its value."""
     yield from compress(lines, map(eq, lines, lines[1:]))
-    for even in compress(range(0, len(lines), 2), map(eq, lines[::2], lines[2::2])):  # one line of such a pair
-        for first in (even - 1, even):
-            pair = lines[max(first, 0) : first + 2]
-            if pair == lines[first + 2 : first + 4] and pair[0] != pair[-1]:
-                yield " ".join(pair)
+    is_next_but_one = bytes(map(eq, lines, lines[2:]))
+    place = is_next_but_one.find(b"\1\1")
+    while place >= 0:
+        if lines[place] != lines[place + 1]:
+            yield f"{lines[place]} {lines[place + 1]}"
+        place = is_next_but_one.find(b"\1\1", place + 1)
 
 
 def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
@@ -104,11 +103,9 @@ def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
     text, end = "\n".join([*lines[place : place + _MOST_LINES], ""]), 0
     while row := _ROW.match(text, end) or _ROW_IN_ONE_LINE.match(text, end) or _ROW_WITH_SPACERS.match(text, end):
         cells = row.groups("")
-        if cells[1] and not cells[2]:
-            table.odd.append(("cell_missing", cells[0], " ".join(row[0].split())))
-        table.rows.append(
-            tuple(["" if cell == EMPTY_CELL else cell for cell in cells]) if EMPTY_CELL in cells else cells
-        )
+        table.rows.append(tuple(cell.strip(EMPTY_CELL) for cell in cells) if EMPTY_CELL in cells else cells)
+        if row[2] and row[3] is None:
+            table.odd.append(("cell_missing", row[1], " ".join(row[0].split())))
         end = row.end()
     place += text.count("\n", 0, end)
     while lines[place : place + 1] == [EMPTY_CELL]:
@@ -131,28 +128,22 @@ def quarter_rows(table: QuarterTable, whole: Scope, identity: Row) -> list[Row]:
     """
     for rule, quarter, printed in table.odd:
         message = "A row of the table of quarters is not whole." if rule == "part_missing" else None
-        _scope_of(int(quarter), whole).add(rule, None, printed, message)
+        Scope(whole.findings, whole.table, f"{whole.key}/{int(quarter)}").add(rule, None, printed, message)
     rows: dict[int, Row] = {}
     for quarter, *cells in table.rows:
         quarter_no = int(quarter)  # reads Thai digits, too
+        scope = Scope(whole.findings, whole.table, f"{whole.key}/{quarter_no}")
         if quarter_no in rows:
-            printed = " ".join((quarter, *cells[:2], f"{cells[2]} / {cells[3]}"))
-            _scope_of(quarter_no, whole).add("duplicate_key", None, printed)
+            scope.add("duplicate_key", None, " ".join((quarter, *cells[:2], f"{cells[2]} / {cells[3]}")))
             continue
         rows[quarter_no] = row = {**identity, "quarter": quarter_no}
         for column, cell in zip(_CELLS, cells, strict=True):
-            row[column] = value = parse_number(cell) if cell else None
-            if value is None and cell not in ("", "-"):
-                _scope_of(quarter_no, whole).add("number_unreadable", column, cell)
+            row[column] = number(cell, scope, column) if cell else None
     if list(rows) != list(range(1, len(rows) + 1)):
         whole.add("series_broken", "quarter", ", ".join(map(str, rows)))
     elif len(rows) < _QUARTERS_OF_A_YEAR:
         whole.add("quarters_missing", "quarter", ", ".join(map(str, rows)) or None)
     return list(rows.values())
-
-
-def _scope_of(quarter: int, whole: Scope) -> Scope:
-    return whole._replace(key=f"{whole.key}/{quarter}")
 
 
 def join_narratives(quarters: list[Row], narratives: Mapping[int, str | None], identity: Row) -> list[Row]:
