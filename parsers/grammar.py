@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from functools import cache, cached_property
-from itertools import pairwise
+from itertools import compress, count, pairwise
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -397,19 +397,17 @@ class Outline(tuple[Section, ...]):
         Where a heading stands more than once, the order of headings and what its section begins with decide; the others are
         reported where they stand. A heading that stands nowhere alone may have the first line of its text behind it.
         """
-        lines, place = page.lines, 0
-        chosen: dict[int, int] = {}
-        if list(filter(self.headings.__contains__, lines)) == list(self.number_of):
-            for number, section in enumerate(self):
-                chosen[number] = place = lines.index(section.heading, place)
-        else:
+        lines, sections = page.lines, list(self)
+        places = list(compress(count(), map(self.number_of.__contains__, lines)))
+        if [lines[place] for place in places] != list(self.number_of):
             page.headings = self.headings
             lines, chosen = self._places(lines, page)
-        order = sorted(chosen, key=chosen.__getitem__)
-        bounds = [*map(chosen.__getitem__, order), len(lines)]
-        for number, (place, end) in zip(order, pairwise(bounds), strict=True):
-            glued = lines[place].removeprefix(self[number].heading).lstrip(" :")
-            page.below[self[number].key] = [*([glued] if glued else []), *lines[place + 1 : end]]
+            places = sorted(chosen.values())
+            sections = [self[number] for number in sorted(chosen, key=chosen.__getitem__)]
+        bounds = [*places, len(lines)]
+        for section, place, end in zip(sections, places, bounds[1:], strict=True):
+            glued = lines[place].removeprefix(section.heading).lstrip(" :")
+            page.below[section.key] = [*([glued] if glued else []), *lines[place + 1 : end]]
         return lines[: bounds[0]], [section.heading for section in self if section.key not in page.below]
 
     def _places(self, lines: list[str], page: Page) -> tuple[list[str], dict[int, int]]:

@@ -196,9 +196,8 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
     rows: list[Row] = []
     for printed in records:
         _leave_foreign_lines(page, printed)
-    for place, printed in zip(
-        range(len(records), 0, -1), records, strict=True
-    ):  # newest first, counted from the oldest
+    places = range(len(records), 0, -1)  # printed newest first, counted from the oldest
+    for place, printed in zip(places, records, strict=True):
         scope = Scope(page.findings, "progress_reports", f"{page.code}/{place}")
         columns = _REPORTS.row(printed, scope)
         progress = columns["progress_percent"]
