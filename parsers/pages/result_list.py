@@ -31,7 +31,7 @@ _HEAD: Final = Block(
 _ITEM: Final = Block(
     "result_list_items",
     Value("name", rf"\( (?P<item_no>{DIGIT}+) \)", "name"),
-    Value("brackets", r"\[ (?P<heading>[^\[\]]*+)\]$", shown="[มิติที่ …]"),
+    Value("brackets", r"\[ (?P<heading>[^\[\]]*?) \]$", shown="[มิติที่ …]"),
     Text("between", mixed=True),
     Label("unit", "หน่วยนับ :", shown="หน่วยนับ"),
     Label("target_value", "เป้าหมาย :", shown="เป้าหมาย"),
@@ -51,9 +51,9 @@ _MEASURE: Final = re.compile(r"(?:หน่วยนับ|เป้าหมา
 _DIMENSION: Final = re.compile(rf"มิติที่\s*({DIGIT}+)")
 _LIST_NAME: Final = re.compile(r"(index1\d*)\.php", re.IGNORECASE)
 _LINKED_CODE: Final = re.compile(
-    rf"[?&](?i:pid|project_id)=\s*(?:(?P<project>{PROJECT_CODE})|(?P<kpi>{KPI_CODE}))\s*(?:[&#]|$)"
+    rf"(?:^|[?&](?i:pid|project_id)=)\s*(?:(?P<project>{PROJECT_CODE})|(?P<kpi>{KPI_CODE}))\s*(?:[&#]|$)"
 )
-"""A code in a link, as a page's parameter."""
+"""A code in a link, as a page's parameter, or alone, where a script makes the address of it."""
 
 # --- from lines to rows -----------------------------------------------------------------------------------------------
 
@@ -205,7 +205,6 @@ def _linked_codes(page: Page, start: int, end: int) -> list[tuple[str, str]]:
     for place in range(start, end):
         for link in page.links.get(place, ()):
             if place > start or not link.bare:
-                # the code may be all there is, where a script makes the address of it
-                for code in _LINKED_CODE.finditer(f"?pid={unquote_plus(link.target)}"):
+                for code in _LINKED_CODE.finditer(unquote_plus(link.target)):
                     found[code.lastgroup or "", code[code.lastgroup or 0]] = None
     return list(found)
