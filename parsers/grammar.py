@@ -220,14 +220,22 @@ class Block:
         return records, record
 
     def row(self, record: Record, scope: Scope) -> Row:
-        """The columns of a record's row; what is blank is null. Reports the labels that every such record has, and it lacks."""
-        for name in record.missing:
-            if shown := self.required[name].shown:
-                scope.add("part_missing", name, shown, f"The record has no {shown}.")
-        return {
-            column: read(printed, scope, column) if (printed := record.get(column)) else None
-            for column, read in self.columns.items()
-        }
+        """The columns of a record's row; see `rows`."""
+        return self.rows([record], [scope])[0]
+
+    def rows(self, records: Sequence[Record], scopes: Sequence[Scope]) -> list[Row]:
+        """The columns of each record's row; blanks are null. Reports the labels that every such record has, and one lacks."""
+        rows: list[Row] = []
+        for record, scope in zip(records, scopes, strict=True):
+            for name in record.missing:
+                if shown := self.required[name].shown:
+                    scope.add("part_missing", name, shown, f"The record has no {shown}.")
+            row: Row = {}
+            for column, read in self.columns.items():
+                printed = record.get(column)
+                row[column] = read(printed, scope, column) if printed else None
+            rows.append(row)
+        return rows
 
     def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
         """Report gaps and repeats in the records' numbers."""

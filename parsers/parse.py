@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from parsers.boilerplate import is_boilerplate, record_end
-from parsers.findings import Finding, Findings, Scope, listed
+from parsers.findings import MOST_OF_A_RULE, Finding, Findings, Scope, listed
 from parsers.grammar import Page, Row
 from parsers.leads import leads
 from parsers.page import EMPTY_CELL, Link, PrintedPage, read_page
@@ -107,7 +107,7 @@ def parse_page(
     declared = PAGE_KINDS[kind]
     page, tables, below = _prepared(printed, declared, {*errors, *_menu_places(printed)}, findings, url)
     declared.read(page, tables)
-    for lines in page.below.values():
+    for lines in filter(None, page.below.values()):
         page.leave(lines)
     if not page.code:
         return _without_record(printed, kind, _recordless_verdict(declared, page, is_message=bool(errors)), findings)
@@ -137,7 +137,7 @@ def _parsed(
         kind=kind,
         verdict=verdict,
         tables=page.tables if page else {},
-        findings=listed(findings),
+        findings=listed(findings) if len(findings) > MOST_OF_A_RULE else list(findings),
         unclaimed=unclaimed,
         links=[link.target for link in printed.links],
         encoding=printed.decoded.encoding,

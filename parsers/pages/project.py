@@ -6,7 +6,7 @@ from typing import Final
 from parsers import values
 from parsers.boilerplate import TO_TOP
 from parsers.contact import split_contact
-from parsers.findings import Scope
+from parsers.findings import Findings, Scope
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Outline, Page, Record, Row, Section, Text, Value
 from parsers.pages import shared
 from parsers.quarters import QuarterTable, quarter_rows
@@ -197,15 +197,16 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
     for printed in records:
         _leave_foreign_lines(page, printed)
     places = range(len(records), 0, -1)  # printed newest first, counted from the oldest
-    for place, printed in zip(places, records, strict=True):
-        scope = Scope(page.findings, "progress_reports", f"{page.code}/{place}")
-        columns = _REPORTS.row(printed, scope)
+    scopes = [Scope(Findings(), "progress_reports", f"{page.code}/{place}") for place in places]
+    read = zip(places, records, scopes, _REPORTS.rows(records, scopes), strict=True)
+    for place, printed, scope, columns in read:
         progress = columns["progress_percent"]
         if (again := printed.get("again")) and progress is not None and values.parse_number(again) != progress:
             scope.add("progress_printed_twice", "progress_percent", f"{again} | {progress}")
         note_date, note = values.read_note(printed.get("note") or "", columns["reported_on_date"], scope)
         identity = {"project_code": page.code, "report_index": place}
         rows.append({**identity, **columns, "note_date": note_date, "note": note})
+        page.findings += scope.findings
     numbers = [row["report_no"] for row in rows]
     if numbers != list(range(1, len(numbers) + 1)):
         scope = Scope(page.findings, "progress_reports", page.code)
@@ -228,18 +229,21 @@ def _leave_foreign_lines(page: Page, report: Record) -> None:
 
 def _step_rows(page: Page, records: list[Record]) -> list[Row]:
     _STEPS.check_series(records, Scope(page.findings, "plan_steps", page.code))
-    rows: dict[int, Row] = {}
+    scopes: dict[int, Scope] = {}
     for place, printed in enumerate(records, 1):
         step_no = values.parse_integer(printed["step_no"] or "") or place
-        scope = Scope(page.findings, "plan_steps", f"{page.code}/{step_no}")
-        if step_no in rows:
-            step_no = max(rows) + 1
+        scope = Scope(Findings(), "plan_steps", f"{page.code}/{step_no}")
+        if step_no in scopes:
+            step_no = max(scopes) + 1
             scope.add("step_renumbered", "step_no", printed["step_no"])
-        columns = _STEPS.row(printed, scope)
+        scopes[step_no] = scope
+    rows: dict[int, Row] = {}
+    for (step_no, scope), columns in zip(scopes.items(), _STEPS.rows(records, [*scopes.values()]), strict=True):
         rows[step_no] = {"project_code": page.code, "step_no": step_no, **columns}
         start, end = columns["start_date"], columns["end_date"]
         if start and end and end < start:
             scope.add("step_ends_before_start", "end_date", f"{start} | {end}")
+        page.findings += scope.findings
     return [rows[step_no] for step_no in sorted(rows)]
 
 
