@@ -162,13 +162,17 @@ def index_folder(archive: Archive) -> Path:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StoreError(f"{folder} cannot be made ({error.strerror}); name another folder in XDG_CACHE_HOME") from None
-    for one, owners in (
-        (folder.parent, {0}),
-        (folder, set()),
-    ):  # who owns the folder above can put another in its place
-        if one.is_symlink() or (hasattr(os, "getuid") and one.lstat().st_uid not in {os.getuid(), *owners}):
-            raise StoreError(f"{one} is a link or another user's; remove it, or name another folder in XDG_CACHE_HOME")
+    if not _is_ours(folder):
+        raise StoreError(f"{folder} is a link or another user's; remove it, or name another folder in XDG_CACHE_HOME")
     return folder
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is this user's, and nobody else but root owns the one above and could put another in its place."""
+    if folder.is_symlink() or not hasattr(os, "getuid"):
+        return not folder.is_symlink()
+    above, user = folder.parent, os.getuid()
+    return folder.stat().st_uid == user and {above.stat().st_uid, above.lstat().st_uid} <= {user, 0}
 
 
 def open_index(archive: Archive, *, contacts: bool, words: bool = True) -> Index:

@@ -15,9 +15,8 @@ from pipeline.settings import Settings
 from pipeline.store.archive import Archive
 from pipeline.store.layout import harvest_day
 
-_DAYS: Final = (
-    7  # in this many days a page that the portal never had is requested once, or by the first harvest after them
-)
+_DAYS: Final = 7
+"""In so many days a page that the portal never had is requested once, or by the first harvest after them."""
 
 
 def known_pages(store: Archive) -> dict[str, PageRow]:

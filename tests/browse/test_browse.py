@@ -362,5 +362,13 @@ def test_an_index_lies_where_only_this_user_can_put_one(
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / "bma-progress").symlink_to(tmp_path / "elsewhere")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "shared"))
+    folder = index_folder(archive)  # a user may keep caches on another disk
+    assert folder.resolve().parent == tmp_path / "elsewhere"
+    folder.rmdir()
+    folder.symlink_to(tmp_path)
+    with pytest.raises(StoreError, match="is a link or another user's"):
+        index_folder(archive)
+    folder.unlink()
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
     with pytest.raises(StoreError, match="is a link or another user's"):
         index_folder(archive)
