@@ -301,7 +301,9 @@ class Site:
         kept = {name: query[name] for name in names if query.get(name)}
         style = query.get("format", "")
         if style in _FORMATS:
-            following = urlencode({**kept, "page": found.page + 1}) if found.page and found.has_next else None
+            following = (
+                urlencode({**kept, "format": style, "page": found.page + 1}) if found.page and found.has_next else None
+            )
             return self.data(found.rows, found.total, following, style, template, found.schema)
         rows = self._shown(found.rows) if template == "changes" else found.rows
         asked = {name: query.get(name, "") for name in names}
