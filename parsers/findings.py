@@ -119,16 +119,10 @@ class Findings(list[Finding]):
     ) -> None:
         """Record one finding by the name of its declared rule; an undeclared name is a programming error (KeyError)."""
         severity, standard = RULES[rule]
-        about: Finding = {
-            "rule": rule,
-            "severity": severity,
-            "table": table,
-            "key": key,
-            "column": column,
-            "printed": printed,
-            "message": message or standard,
-        }
-        self.append(about)
+        text = message or standard
+        self.append(
+            Finding(rule=rule, severity=severity, table=table, key=key, column=column, printed=printed, message=text)
+        )
 
 
 class Scope(NamedTuple):

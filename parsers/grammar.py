@@ -240,8 +240,8 @@ class Block:
     def check_series(self, records: list[Record], scope: Scope, first: int = 1) -> None:
         """Report gaps and repeats in the records' numbers."""
         printed = [record.get(self.series) or "" for record in records]
-        expected = list(map(str, range(first, first + len(printed))))
-        if printed != expected and [number.translate(ARABIC_DIGITS) for number in printed] != expected:
+        expected = map(str, range(first, first + len(printed)))
+        if [number.translate(ARABIC_DIGITS) for number in printed] != list(expected):
             scope.add("series_broken", self.series, ", ".join(printed))
 
     def begins(self, lines: list[str]) -> bool:

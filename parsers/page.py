@@ -8,7 +8,7 @@ There is one reader: lexbor builds the tree, the tree is cut down to what is sho
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -293,7 +293,7 @@ def _target(attributes: dict[str, str | None]) -> str | None:
     return (attributes.get("data-href") or attributes.get("data-url") or "").strip() or None
 
 
-def _take_links(lines: list[str], targets: list[str]) -> tuple[Sequence[int], list[Link]]:
+def _take_links(lines: list[str], targets: list[str]) -> tuple[list[int], list[Link]]:
     """Take the marks of links out of the lines; a line of marks alone belongs to the line after it.
 
     Returns how many lines that show text stand above each, and the links; of a page that prints the sign itself, none
@@ -307,7 +307,7 @@ def _take_links(lines: list[str], targets: list[str]) -> tuple[Sequence[int], li
                 begun.append((place, not before))
                 before += text
             lines[place] = " ".join(before.split()) if "  " in before else before.strip()
-    above = range(len(lines) + 1) if all(lines) else [0, *accumulate(map(bool, lines))]
+    above = [0, *accumulate(map(bool, lines))]
     if len(begun) != len(targets):
         return above, [Link(target, len(lines), False) for target in targets]
     links = zip(targets, begun, strict=True)

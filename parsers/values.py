@@ -131,7 +131,7 @@ def _heads_more_entries(text: str, dates: list[re.Match[str]]) -> bool:
 @lru_cache(maxsize=10_000)  # a portal prints the same few numbers and days over and over
 def parse_number(printed: str) -> float | None:
     """Read `1,407.52`, `๒๒.๕`, `100%`; None where it is not a number (the caller tells blank from unreadable)."""
-    text = _arabic(printed).removesuffix("%").strip()
+    text = printed.translate(ARABIC_DIGITS).removesuffix("%").strip()
     if not _NUMBER.fullmatch(text) or not text.strip("+-"):
         return None
     value = float(text.replace(",", "")) + 0.0  # + 0.0: no negative zero
@@ -141,7 +141,7 @@ def parse_number(printed: str) -> float | None:
 @lru_cache(maxsize=10_000)
 def parse_integer(printed: str) -> int | None:
     """Read a whole number in Thai or Arabic digits; None where it is not one, or more than anything here can count."""
-    text = _arabic(printed)
+    text = printed.translate(ARABIC_DIGITS)
     if not (text.isascii() and text.isdigit()):
         return None
     digits = text.lstrip("0") or "0"
@@ -151,10 +151,10 @@ def parse_integer(printed: str) -> int | None:
 @lru_cache(maxsize=10_000)
 def parse_day(printed: str) -> tuple[str | None, str | None]:
     """The ISO day of a machine's stamp, and the name of the rule that it breaks."""
-    found = _STAMP.fullmatch(_arabic(printed).strip())
+    found = _STAMP.fullmatch(printed.translate(ARABIC_DIGITS).strip())
     if found is None:
         return None, "date_unreadable"
-    year, month, day_of_month = int(found[1]), int(found[2]), int(found[3])
+    year, month, day_of_month = map(int, found.groups())
     if FIRST_YEAR <= year <= LAST_YEAR:
         iso = _iso(year, month, day_of_month)
         return iso, None if iso else "date_unreadable"
@@ -171,7 +171,7 @@ def typed_dates(text: str) -> list[re.Match[str]]:
     leading = TYPED_DATE.match(text)
     if leading is None:
         return []
-    if text.find("/", leading.end()) < 0:
+    if "/" not in text[leading.end() :]:
         return [leading]
     return [leading, *TYPED_DATE.finditer(text, leading.end())]
 
@@ -186,10 +186,6 @@ def typed_date_day(printed: str) -> str | None:
     day_of_month, month, year = map(int, printed.split("/"))  # int() reads Thai digits, and leaves blanks aside
     year -= BUDDHIST_OFFSET
     return _iso(year, month, day_of_month) if FIRST_YEAR <= year <= LAST_YEAR else None
-
-
-def _arabic(printed: str) -> str:
-    return printed if printed.isascii() else printed.translate(ARABIC_DIGITS)
 
 
 def _iso(year: int, month: int, day_of_month: int) -> str | None:

@@ -200,7 +200,7 @@ def strategy_rows(page: Page, records: list[Record], table: str, key: str) -> li
         label = printed.get("level_label") or None
         code = (printed.get("first_code") or printed.get("strategy_code") or "").translate(ARABIC_DIGITS)
         name, name_en = (printed.get("name") or "").removesuffix("%").rstrip(), None
-        if label and ":" in name and (both := IN_ENGLISH.fullmatch(name)):
+        if label and (both := IN_ENGLISH.fullmatch(name)):
             name, name_en = both.groups()
         plan = FIRST_LEVELS[label] if label else plan
         if ("." in code and code.rpartition(".")[0] != above) or code == above:

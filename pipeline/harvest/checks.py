@@ -98,7 +98,7 @@ def check_harvest(
     expected = _promised(pages, requested) if is_first else in_force & requested.keys()
     asked = [page for page in pages if page["page_key"] in expected]
     came = [page for page in asked if page["outcome"] != "skipped"]
-    # whatever a first harvest is not allowed to fetch, nobody has seen yet
+    # a first harvest cannot lose a record by what robots.txt forbids: none is known yet
     forbidden = [] if is_first else [page for page in asked if page["outcome"] == "skipped" and page["error"]]
     unanswered = [page for page in came if page["outcome"] in _UNANSWERED and not is_set_aside(page)]
     # an indicator is named by projects whether it has a page or not, and an agency that is met need not have every list

@@ -162,7 +162,7 @@ def test_a_night_on_which_robots_txt_forbids_what_is_known_is_held_back(tmp_path
         assert night(portal, tmp_path, *numbers[3:]).published  # two of six, as many as may fail
     with FaultyPortal(pages_of(*numbers), robots=portal.robots) as portal:
         first = night(portal, tmp_path / "first", *numbers)
-        assert first.published, "what a first night may not fetch, nobody has seen"
+        assert first.published, "no record is known on a first night, so robots.txt can hide none"
 
 
 def test_an_indicator_without_a_page_is_asked_for_once_a_week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
