@@ -44,14 +44,12 @@ _COMMENT = 4  # the tag_id of every comment node, a constant of lexbor
 _NO_EVENTS = 1  # LexborDocumentOptions.WO_EVENTS: leave the tree as the source has it
 _ADDRESS_IN_SCRIPT = re.compile(r"""['"]([^'"\s]*(?:[?]|[.]php|[0-9]{4}-[0-9]{3,4})[^'"\s]*)['"]""")
 """What a script opens, by whatever function: the first text in it that reads as an address, or as a record's code."""
-_ATTRIBUTES = {
-    b"hidden": "[hidden]",
-    b"onclick": "[onclick]",
-    b"data-href": "[data-href]",
-    b"data-url": "[data-url]",
-}
-_STYLES = {word: f'[style*="{word.decode()}" i]' for word in (b"display", b"visibility", b"float", b"position")}
-"""The elements that are looked at, where the source has the word."""
+_ATTRIBUTE_WORDS = (b"style", b"hidden", b"onclick", b"data-href", b"data-url", b"<base")
+_ATTRIBUTES = (
+    "base[href], [hidden], [onclick], [data-href], [data-url], "
+    '[style]:is([style*="display" i], [style*="visibility" i], [style*="float" i], [style*="position" i])'
+)
+"""The elements that are looked at, in a page whose source has one of the words."""
 _SCRIPTED = frozenset(("onclick", "data-href", "data-url"))
 _HIDES = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))")
 _STANDS_APART = re.compile(
@@ -122,11 +120,12 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
         return PrintedPage(lines, len(lines), [], decoded, small)
     # scripting: as in a browser that runs scripts, what stands in <noscript> is no markup
     tree = LexborHTMLParser(limit_depth(source, small), options=_NO_EVENTS, scripting=True)
-    base = _base_address(small, tree)
+    found = tree.root.css(_ATTRIBUTES) if tree.root and any(word in small for word in _ATTRIBUTE_WORDS) else []
+    base = _base_address(found)
     root = tree.body
     if root is None:  # a frameset, or nothing
         return PrintedPage([], 0, [], decoded, small, base)
-    boxes, scripted = _apply_attributes(root, small)
+    boxes, scripted = _apply_attributes(found)
     cells, targets = _flatten(_leave_shown(root, boxes | scripted), boxes, scripted)
     tree.merge_text_nodes()  # each text node left is then one line
     _mark_empty(cells)
@@ -230,24 +229,19 @@ def _take_out(tag: int, node: LexborNode) -> None:
     node.decompose()
 
 
-def _apply_attributes(root: LexborNode, small: bytes) -> tuple[set[int], set[int]]:
+def _apply_attributes(found: list[LexborNode]) -> tuple[set[int], set[int]]:
     """Take out what attributes hide, from the page's end on, and put breaks around what styles set apart.
 
     Returns the elements that styles make cells, and those that have a script.
     """
     boxes: set[int] = set()
     scripted: set[int] = set()
-    selectors = [selector for word, selector in _ATTRIBUTES.items() if word in small]
-    if b"style" in small:
-        is_coded = b"&#" in small  # a letter of the word may be written as a number
-        selectors += [selector for word, selector in _STYLES.items() if is_coded or word in small]
-    found = {node.mem_id: node for node in root.css(", ".join(selectors))} if selectors else {}  # each of them once
-    for mem_id, node in reversed(found.items()):
+    for mem_id, node in reversed({node.mem_id: node for node in found}.items()):  # each of them once
         attributes = node.attributes
         style = (attributes.get("style") or "").lower()
         if not _SCRIPTED.isdisjoint(attributes):
             scripted.add(mem_id)
-        if node.tag in ("body", "img"):  # a body is shown by a script, once all is there
+        if node.tag in ("html", "body", "img"):  # a page is shown by a script, once all is there
             continue
         if "hidden" in attributes or _HIDES.search(style):
             node.decompose()
@@ -274,13 +268,10 @@ def _keep_line_breaks(root: LexborNode) -> None:
                 node.replace_with("".join(line.rstrip("\r\n") + BREAK * (line[-1] in "\r\n") for line in lines))
 
 
-def _base_address(source: bytes, tree: LexborHTMLParser) -> str | None:
-    """The `<base href>` of a page, as written: its links are relative to that, and that to the page's own address.
-
-    source: what of it is ASCII, in small letters
-    """
-    node = tree.css_first("base[href]") if b"<base" in source else None
-    return (node.attributes.get("href") or "").strip() or None if node is not None else None
+def _base_address(found: list[LexborNode]) -> str | None:
+    """The `<base href>` of a page, as written: its links are relative to that, and that to the page's own address."""
+    base = next((node for node in found if node.tag == "base"), None)
+    return (base.attributes.get("href") or "").strip() or None if base is not None else None
 
 
 def _target(attributes: dict[str, str | None]) -> str | None:
