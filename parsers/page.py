@@ -104,7 +104,7 @@ _KEEPING = frozenset(_tag_ids(_PREFORMATTED))
 _BOXES = frozenset(_tag_ids(_BLOCKS))
 _PLAIN_BLOCKS = _BOXES - _CELLS - _KEEPING - _SITE_PARTS
 _TAKEN_OUT = frozenset((_COMMENT, _INPUT, *_tag_ids(_NOT_SHOWN)))
-_HOLD_NO_ELEMENTS = frozenset(
+_HOLDS_ELEMENTS = _TAKEN_OUT.difference(
     (_COMMENT, _INPUT, *_tag_ids("script style noscript iframe noframes noembed title".split()))
 )
 
@@ -126,9 +126,8 @@ def read_page(body: bytes, *, content_type: str | None = None) -> PrintedPage:
     if root is None:  # a frameset, or nothing
         return PrintedPage([], 0, [], decoded, small, base)
     boxes, scripted = _apply_attributes(found)
-    cells, targets = _flatten(_leave_shown(root, boxes | scripted), boxes, scripted)
+    targets = _leave_shown(root, boxes, scripted)[::-1]
     tree.merge_text_nodes()  # each text node left is then one line
-    _mark_empty(cells)
     lines = _lines_of(normalise_spelling(root.text(separator=BREAK, skip_empty=True)))
     end = len(lines)
     if _SITE_END in lines:
@@ -151,24 +150,43 @@ def _lines_of(printed: str) -> list[str]:
     return [" ".join(line.split()) if "  " in line else line for line in lines] if "  " in printed else lines
 
 
-def _leave_shown(root: LexborNode, special: set[int]) -> list[tuple[int, LexborNode]]:
-    """Take out what is not shown; the elements left that are special or no plain blocks, in page order, each with its tag."""
+def _leave_shown(root: LexborNode, boxes: set[int], scripted: set[int]) -> list[str]:
+    """Take out what is not shown, unwrap inline elements, and leave marks: in empty cells, before each link, around parts
+    of the site.
+
+    From the page's end on, so that nothing is touched after what held it. Returns the targets of the links, the last first.
+    """
+    special = boxes | scripted
     nodes = _marked_nodes(root, special)
     tags = set(map(itemgetter(0), nodes))
-    if not tags.isdisjoint(_TAKEN_OUT):
-        for tag, node in reversed(nodes):  # nothing is touched after what held it was taken out
-            if tag in _TAKEN_OUT:
-                _take_out(tag, node)
-        if tags & _TAKEN_OUT <= _HOLD_NO_ELEMENTS:
-            nodes = [(tag, node) for tag, node in nodes if tag not in _TAKEN_OUT]
-        else:
-            nodes = _marked_nodes(root, special)
+    if not tags.isdisjoint(_HOLDS_ELEMENTS):
+        for tag, node in reversed(nodes):
+            if tag in _HOLDS_ELEMENTS:
+                node.decompose()
+        nodes = _marked_nodes(root, special)
     if not tags.isdisjoint(_KEEPING):
         _keep_line_breaks(root)
-    return nodes
+    targets: list[str] = []
+    for tag, node in reversed(nodes):
+        if tag in _TAKEN_OUT:
+            _take_out(tag, node)
+            continue
+        if (tag in _LINKS or (scripted and node.mem_id in scripted)) and (target := _target(node)):
+            node.insert_before(_LINK)
+            targets.append(target)
+        if tag in _CELLS or (boxes and node.mem_id in boxes):
+            if not _begins_with_text(node) and _is_empty(node):
+                node.insert_child(EMPTY_CELL)
+        elif tag not in _BOXES:
+            node.unwrap(delete_empty=True)
+        elif tag in _SITE_PARTS:
+            node.insert_before(f"{BREAK}{_SITE_START}{BREAK}")
+            node.insert_after(f"{BREAK}{_SITE_END}{BREAK}")
+    return targets
 
 
 def _marked_nodes(root: LexborNode, special: set[int]) -> list[tuple[int, LexborNode]]:
+    """The elements that are special or no plain blocks, in page order, each with its tag."""
     return [
         (tag, node)
         for node in root.traverse()
@@ -176,37 +194,14 @@ def _marked_nodes(root: LexborNode, special: set[int]) -> list[tuple[int, Lexbor
     ]
 
 
-def _flatten(
-    nodes: list[tuple[int, LexborNode]], boxes: set[int], scripted: set[int]
-) -> tuple[list[LexborNode], list[str]]:
-    """Unwrap inline elements, and leave a mark before each link and around parts of the site.
-
-    Returns the cells, and the targets of the links.
-    """
-    cells: list[LexborNode] = []
-    targets: list[str] = []
-    for tag, node in nodes:
-        if (tag in _LINKS or (scripted and node.mem_id in scripted)) and (target := _target(node.attributes)):
-            node.insert_before(_LINK)
-            targets.append(target)
-        if tag in _CELLS or (boxes and node.mem_id in boxes):
-            cells.append(node)
-        elif tag not in _BOXES:
-            node.unwrap(delete_empty=True)
-        elif tag in _SITE_PARTS:
-            node.insert_before(f"{BREAK}{_SITE_START}{BREAK}")
-            node.insert_after(f"{BREAK}{_SITE_END}{BREAK}")
-    return cells, targets
-
-
-def _mark_empty(cells: list[LexborNode]) -> None:
-    for cell in reversed(cells):  # a cell that holds cells is not empty
-        first = child = cell.first_child
-        while first is not None and (text := first.text_content) is None:
-            first = first.first_child
-        begins = first is not None and text and (text[0].isalnum() or _shows(text))
-        if not begins and (child is None or _is_empty(cell)):
-            cell.insert_child(EMPTY_CELL)
+def _begins_with_text(cell: LexborNode) -> bool:
+    """Whether the first thing in a cell is a text that shows; of most cells no more need be looked at."""
+    first = cell.first_child
+    while first is not None:
+        if (text := first.text_content) is not None:
+            return text[:1].isalnum() or _shows(text)
+        first = first.first_child
+    return False
 
 
 def _is_empty(cell: LexborNode) -> bool:
@@ -274,7 +269,8 @@ def _base_address(found: list[LexborNode]) -> str | None:
     return (base.attributes.get("href") or "").strip() or None if base is not None else None
 
 
-def _target(attributes: dict[str, str | None]) -> str | None:
+def _target(node: LexborNode) -> str | None:
+    attributes = node.attrs
     target = (attributes.get("href") or "").strip()
     if target and target[0] != "#" and target[:11].lower() != "javascript:":
         return target
