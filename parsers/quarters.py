@@ -40,7 +40,7 @@ _ROW: Final = re.compile(rf"{_QUARTER}\n(?:{_CELL})?(?:{_CELL})?{_PAIR}")  # a c
 _ROW_IN_ONE_LINE: Final = re.compile(rf"{_QUARTER} (?:({_NUMBER}) )?(?:({_NUMBER}) )?({_NUMBER}) ?/ ?({_NUMBER})\n")
 _ROW_WITH_SPACERS: Final = re.compile(rf"{_QUARTER}\n␀\n{_CELL}␀\n{_CELL}␀\n{_PAIR}")
 _MOST_LINES: Final = 48  # of a table's rows, at most
-_BROKEN_ROW: Final = re.compile("[1-4๑-๔](?:[0-9๐-๙.,]+ ?/.*)?")
+_BROKEN_ROW: Final = re.compile("[1-4๑-๔](?:[0-9๐-๙.,]+ ?/ ?[0-9๐-๙.,]*)?")
 _LEFT_CELL: Final = re.compile(r"[0-9๐-๙.,/ ␀-]+")
 _QUARTERS_OF_A_YEAR: Final = 4
 

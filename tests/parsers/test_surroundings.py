@@ -445,6 +445,12 @@ def test_rows_of_quarters_without_any_marks_between_cells_are_reported() -> None
         assert "part_missing" in [finding["rule"] for finding in page.findings]
 
 
+@pytest.mark.parametrize("report", ["31/3/2563 : เสร็จ", "31/3/2563", "100/100 แห่ง", "12,000/15,000 คน"])
+def test_a_report_below_the_quarters_may_begin_like_a_row_of_them(report: str) -> None:
+    page = parse_page(page_of([*LIST[:-1], report]).encode())
+    assert (page.verdict, page.tables["result_list_items"][0]["report"]) == ("ok", report)
+
+
 REPORT_SHAPES = {
     "percent again in the heading's line": [f"{REPORT[0]} <b>80.00</b>", *REPORT[2:], *HARDSHIPS],
     "the heading's label in cells": [
