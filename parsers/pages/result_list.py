@@ -45,7 +45,8 @@ _ITEM: Final = Block(
     columns={"name": text, "unit": text, "target_value": number, "achieved_value": number, "report": text},
 )
 _BARE_LEVEL: Final = re.compile(blanks(_LEVEL))
-_NUMBERED: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)")
+_NUMBERED: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)\s*")
+_NAME_BELOW: Final = 12  # lines below an item's brackets in which its name is printed again
 _BRACKETS: Final = re.compile(r"\[\s*มิติที่")
 _MEASURE: Final = re.compile(r"(?:หน่วยนับ|เป้าหมาย|ผลงาน)\s*:?")
 _DIMENSION: Final = re.compile(rf"มิติที่\s*({DIGIT}+)")
@@ -112,18 +113,24 @@ def _list_name(url: str) -> str | None:
 
 
 def _item_starts(lines: list[str]) -> list[int]:
-    """The lines in which items begin: each time the last numbered line above the brackets, or above measures without."""
+    """The lines in which items begin: each time a numbered line above the brackets, or above measures without.
+
+    It is the last whose name is printed again below (a name may have numbered lines, too, and so may the text above it),
+    or else the last.
+    """
     starts: list[int] = []
-    above: int | None = None
+    numbered: list[int] = []
     has_measures = True
     for place, line in enumerate(lines):
         if line[0] == "(":
-            above = place if _NUMBERED.match(line) else above
-        elif above is not None and (_BRACKETS.match(line) or (has_measures and _MEASURE.match(line))):
-            starts.append(above)
-            above, has_measures = None, line[0] != "["
+            numbered += [place] if _NUMBERED.match(line) else []
+        elif numbered and (_BRACKETS.match(line) or (has_measures and _MEASURE.match(line))):
+            below = lines[place : place + _NAME_BELOW]
+            again = (one for one in reversed(numbered) if (_NUMBERED.sub("", lines[one], 1) or lines[one + 1]) in below)
+            starts.append(next(again, numbered[-1]))
+            numbered, has_measures = [], line[0] != "["
         elif not has_measures and _MEASURE.match(line):
-            above, has_measures = None, True
+            numbered, has_measures = [], True
     return starts
 
 

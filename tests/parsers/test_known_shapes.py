@@ -45,6 +45,17 @@ def test_an_items_name_may_have_four_lines_twice() -> None:
     assert (row["name"], row["strategy"]) == (" ".join(name), "ด้านที่ ๑ – ก")
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_items_name_may_have_numbered_lines(number: int) -> None:
+    above = ITEM if number == 2 else []
+    name = ["ความยาวถนน", "(1) สายหลัก", "(2) สายรอง"]
+    item = [f"({number}) {name[0]}", *name[1:], "[มิติที่ 1 : ก]", *name, *ITEM[4:]]
+    page = read([*LIST[:2], *above, *item])
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    row = page.tables["result_list_items"][-1]
+    assert (row["item_no"], row["name"]) == (number, " ".join(name))
+
+
 def test_levels_of_the_plan_above_a_list_are_no_dimension() -> None:
     levels = ["ด้านที่ ๒ – มหานครสีเขียว", "มิติที่ ๒.๓ - พื้นที่สีเขียว"]
     item = [ITEM[0], "[มิติที่ 1 : ]", "จำนวนแห่ง", *ITEM[4:]]
