@@ -35,8 +35,8 @@ _NAVIGATION_LINE: Final = re.compile(  # one of them, or several in a line: `ห
     r"|(?:หน้าแรก|หน้าหลัก|Home)\s*[/»›>].*"
 )
 _NOTICE: Final = re.compile(
-    r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์|ลิขสิทธิ์)\b|(?:powered|developed|designed) by\b"
-    r"|(?:ออกแบบและพัฒนา|พัฒนาระบบ)โดย|จำนวน(?:ผู้เข้าชม|ผู้เยี่ยมชม|ผู้เข้าใช้)\s*:?\s*[0-9]",
+    r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์)\b|(?:powered|developed|designed) by\b"
+    r"|(?:ออกแบบและพัฒนา|พัฒนาระบบ)โดย|จำนวน(?:ผู้เข้าชม|ผู้เยี่ยมชม|ผู้เข้าใช้)\s*:\s*[0-9]",
     re.IGNORECASE,
 )
 _NOTICE_LINES: Final = 5  # of a copyright notice, at most
