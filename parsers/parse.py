@@ -13,7 +13,6 @@ import orjson
 from parsers.boilerplate import is_boilerplate, record_end
 from parsers.findings import MOST_OF_A_RULE, Finding, Findings, Scope, listed
 from parsers.grammar import Page, Row
-from parsers.leads import leads
 from parsers.page import EMPTY_CELL, Link, PrintedPage, read_page
 from parsers.pages import PAGE_KINDS, PageKind
 from parsers.quarters import QuarterTable, take_tables
@@ -63,10 +62,6 @@ class ParsedPage:
     code: str | None = None
     base: str | None = None
     source: bytes = field(default=b"", repr=False)
-
-    def leads(self) -> list[str]:
-        """Further addresses and codes in the page's source, see `parsers.leads`; only a harvest asks for them."""
-        return leads(self.source)
 
     def document(self, source: str) -> dict[str, Any]:
         """The page as the JSON document of `bma-progress parse`."""

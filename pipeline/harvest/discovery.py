@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from parsers import ParsedPage
+from pipeline.harvest.leads import leads_in
 from pipeline.harvest.portal import (
     LISTS,
     PageRef,
@@ -40,7 +41,7 @@ def pages_found(parsed: ParsedPage, address: str, portal: str, *, is_menu: bool)
     """
     base = _base(address, parsed.base)
     found = {ref.page_key: ref for ref in discover(parsed.links, base, portal)}
-    leads = parsed.leads()
+    leads = leads_in(parsed.source)
     for lead in leads:
         for ref in _of_lead(lead, base, portal):
             found.setdefault(ref.page_key, ref)

@@ -29,7 +29,7 @@ _DIGITS: Final = frozenset(b"0123456789")
 _VALUED_INPUTS: Final = ("", "hidden", "text", "number")
 
 
-def leads(source: bytes) -> list[str]:
+def leads_in(source: bytes) -> list[str]:
     """The addresses and codes in a page's source, each once, in no order; relative addresses are as written.
 
     source: in UTF-8; none are looked for where it has no markup
