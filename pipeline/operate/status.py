@@ -27,7 +27,7 @@ class Condition:
 
     state: `good`; `held_back` where the newest harvest was not published; `failed` where a later run could not finish;
         `late` where the last published harvest began too long ago; `in_future` where the newest one is dated after now;
-        `damaged` where a file of `latest` is missing or was cut
+        `damaged` where a file of `latest` is missing or was cut, or it does not show the newest published harvest
     harvest_id: the harvest or run that `state` is about; published_id: the one in `latest`; age_hours: since it began
     """
 
@@ -69,6 +69,9 @@ def condition(store: Catalog, late_hours: float) -> Condition:
     manifest = store.manifest(ids[-1])
     if not manifest["published"]:
         return Condition("held_back", str(manifest["held_back"]), ids[-1], *about)
+    if latest != ids[-1] and not is_locked(store.root):  # it was committed, and then the disk was full
+        reason = f"latest/ shows the harvest {latest}, not {ids[-1]}, which was published; the next harvest makes it anew"
+        return Condition("damaged", reason, ids[-1], *about)
     if age is not None and age > late_hours:
         reason = f"the published harvest began {age:,.1f} hours ago, more than {late_hours:g}"
         return Condition("late", reason, latest, *about)

@@ -40,3 +40,13 @@ def test_a_file_that_latest_lacks_is_no_good_status(three_nights: Path, tmp_path
     shutil.rmtree(store / "snapshots")
     assert (lost := run(*late)).returncode == 1
     assert "snapshot.json missing" in lost.stdout
+
+
+def test_latest_that_shows_an_older_harvest_is_no_good_status(three_nights: Path, tmp_path: Path) -> None:
+    store = shutil.copytree(three_nights, tmp_path / "store", symlinks=True)
+    older, newest = open_archive(store).harvest_ids()[-2:]
+    (store / "latest").unlink()
+    (store / "latest").symlink_to(Path("snapshots", older))
+    done = run("status", "--data", store, "--late-hours", "1e9")
+    assert done.returncode == 1
+    assert f"DAMAGED: latest/ shows the harvest {older}, not {newest}, which was published" in done.stdout
