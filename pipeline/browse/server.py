@@ -214,7 +214,8 @@ def _respond(
                 given = answer(replace(site, index=current.again(index)), request)
         except BmaProgressError as error:
             given = site.refused(error)
-        recent.keep(kept_as, given)
+        if given.status < 500:  # what is damaged may be whole again before another night comes
+            recent.keep(kept_as, given)
     if given.status != 200:
         del headers["ETag"]
     headers["Content-Security-Policy"] = _POLICIES[given.policy]

@@ -25,7 +25,7 @@ from pipeline.browse.snippets import with_snippets
 from pipeline.browse.texts import Words
 from pipeline.compare.classify import MEANINGS, SEVERITIES
 from pipeline.compare.csv_files import write_csv
-from pipeline.errors import BmaProgressError, StoreError
+from pipeline.errors import BmaProgressError, MachineError, StoreDamagedError, StoreError
 from pipeline.harvest.bounded_parser import CostlyPageError, parse_bounded
 from pipeline.publish import dictionary
 from pipeline.publish.charts import Chart
@@ -271,8 +271,9 @@ class Site:
         return self._page("refused", "", status=403, help="", sentence=self.words("withheld"))
 
     def refused(self, error: BmaProgressError) -> Answer:
-        """The page of a question that cannot be answered, with its sentence."""
-        return self._page("refused", "", status=400, help="", sentence=str(error))
+        """The page of a question that cannot be answered, with its sentence: a wrong one, or one of what is damaged."""
+        status = 500 if isinstance(error, StoreDamagedError | MachineError) else 400
+        return self._page("refused", "", status=status, help="", sentence=str(error))
 
     # --- parts ---------------------------------------------------------------------------------------------------------
 

@@ -70,7 +70,9 @@ def condition(store: Catalog, late_hours: float) -> Condition:
     if not manifest["published"]:
         return Condition("held_back", str(manifest["held_back"]), ids[-1], *about)
     if latest != ids[-1] and not is_locked(store.root):  # it was committed, and then the disk was full
-        reason = f"latest/ shows the harvest {latest}, not {ids[-1]}, which was published; the next harvest makes it anew"
+        reason = (
+            f"latest/ shows the harvest {latest}, not {ids[-1]}, which was published; the next harvest makes it anew"
+        )
         return Condition("damaged", reason, ids[-1], *about)
     if age is not None and age > late_hours:
         reason = f"the published harvest began {age:,.1f} hours ago, more than {late_hours:g}"

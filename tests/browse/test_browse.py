@@ -311,6 +311,21 @@ def test_what_is_lost_while_the_server_runs_is_made_again(three_nights: Path, ca
         assert PROJECT in client.get("/search?format=json").text
 
 
+def test_damage_is_the_servers_fault_until_it_is_repaired(three_nights: Path, tmp_path: Path) -> None:
+    store = shutil.copytree(three_nights, tmp_path / "store", symlinks=True)
+    newest = open_archive(store).harvest_ids()[-1]
+    (sha256, *_) = open_archive(store).stored_pages(newest)
+    files = {file: file.read_bytes() for file in (store / "harvests").glob("*/bodies.parquet")}
+    with served_store(store) as client:
+        for file, content in files.items():
+            file.write_bytes(content[: len(content) // 2])
+        damaged = client.get(f"/pages/{sha256}")
+        assert (damaged.status_code, "restore it" in damaged.text) == (500, True)
+        for file, content in files.items():
+            file.write_bytes(content)
+        assert client.get(f"/pages/{sha256}").status_code == 200
+
+
 class _EmptiedPortal(DemoPortal):
     """A portal that for one night shows its template with no record in place of most projects."""
 
