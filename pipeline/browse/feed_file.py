@@ -1,11 +1,10 @@
 """The newest changes as an Atom feed in a file, `latest/changes.atom`, so that a served or copied folder has one."""
 
-from functools import partial
 from typing import Final
 
 import pyarrow.compute as pc
 
-from pipeline.browse.feeds import Feed, atom, change_name, feed_name
+from pipeline.browse.feeds import Feed, atom, feed_name
 from pipeline.browse.texts import Words
 from pipeline.schema.columns import arrow_schema
 from pipeline.store.archive import Archive
@@ -27,7 +26,5 @@ def write_feed(store: Archive, harvest_id: str) -> None:
     entries = [{**row, "day": harvest_day(row["harvest_id"]).isoformat()} for row in rows[:_ENTRIES]]
     began = harvest_start(harvest_id).isoformat()
     words, portal = Words("th"), store.portal
-    feed = Feed(
-        feed_name(portal, words), FEED_FILE, portal, None, began, lambda row: portal, partial(change_name, portal)
-    )
+    feed = Feed(portal, feed_name(portal, words), FEED_FILE, portal, None, began, lambda row: portal)
     add_to_snapshot(store, harvest_id, FEED_FILE, atom(entries, feed, words))

@@ -3,7 +3,9 @@
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from xml.sax.saxutils import escape, quoteattr
 
 from pipeline.browse.texts import Words
@@ -25,18 +27,18 @@ def _text_of(row: dict[str, Any], words: Words) -> str:
 class Feed(NamedTuple):
     """What a feed says of itself, and where its changes are.
 
-    name: what names the feed for ever; here, home, following: addresses of the feed, of the list as a page, of the next
-        rows where there are more; updated: the newest night's instant; address: the page of a change; id: what names a
-        change for ever
+    portal: whose changes they are; name: what names the feed for ever; here, home, following: addresses of the feed, of
+        the list as a page, of the next rows where there are more; updated: the newest night's instant; address: the page
+        of a change
     """
 
+    portal: str
     name: str
     here: str
     home: str
     following: str | None
     updated: str
     address: Callable[[dict[str, Any]], str]
-    id: Callable[[dict[str, Any]], str]
 
 
 def change_path(row: Mapping[str, Any]) -> str:
@@ -49,15 +51,16 @@ def change_name(portal: str, row: Mapping[str, Any]) -> str:
     return uuid.uuid5(uuid.NAMESPACE_URL, f"{portal}{change_path(row)}").urn
 
 
-def feed_name(portal: str, words: Words) -> str:
-    """What names the feed of a portal, wherever its file lies."""
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"{portal}/changes.atom?lang={words.lang}").urn
+def feed_name(portal: str, words: Words, filters: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What names the feed of a portal's changes, or of some of them, wherever it lies."""
+    query = urlencode({"lang": words.lang, **filters})
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"{portal}/changes.atom?{query}").urn
 
 
 def atom(rows: Iterable[dict[str, Any]], feed: Feed, words: Words) -> bytes:
     """An Atom feed."""
     entries = [
-        f"<entry><id>{escape(feed.id(row))}</id><title>{escape(title_of(row, words))}</title>"
+        f"<entry><id>{change_name(feed.portal, row)}</id><title>{escape(title_of(row, words))}</title>"
         f"<updated>{row['day']}T00:00:00+07:00</updated><link href={quoteattr(feed.address(row))}/>"
         f'<content type="text">{escape(_text_of(row, words))}</content></entry>'
         for row in rows
@@ -76,7 +79,7 @@ def json_feed(rows: Iterable[dict[str, Any]], feed: Feed, words: Words) -> bytes
     """A JSON Feed 1.1."""
     items = [
         {
-            "id": feed.id(row),
+            "id": change_name(feed.portal, row),
             "url": feed.address(row),
             "title": title_of(row, words),
             "content_text": _text_of(row, words),

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlencode, urljoin
@@ -238,12 +238,9 @@ class Site:
         here, following = self._absolute(f"/changes.{style}", **kept), None
         if found.has_next and self.links.live:
             following = self._absolute(f"/changes.{style}", **{**kept, "page": number + 1})
-        feed = feeds.Feed(
-            name=here if self.base else feeds.feed_name(self.archive.portal, self.words),
-            here=here, home=self._absolute("/changes", **kept), following=following,
-            updated=queries.nights(self.index)[0]["started_at"],
-            address=self._address_of, id=self._address_of if self.links.live else partial(feeds.change_name, self.archive.portal),
-        )  # fmt: skip
+        portal, updated = self.archive.portal, queries.nights(self.index)[0]["started_at"]
+        name, home = feeds.feed_name(portal, self.words, kept), self._absolute("/changes", **kept)
+        feed = feeds.Feed(portal, name, here, home, following, updated, self._address_of)
         if style == "atom":
             return Answer(feeds.atom(found.rows, feed, self.words), "application/atom+xml; charset=utf-8")
         return Answer(feeds.json_feed(found.rows, feed, self.words), "application/feed+json")

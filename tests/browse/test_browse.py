@@ -182,6 +182,9 @@ def test_lists_come_as_data_and_feeds_are_well_formed(client: httpx.Client) -> N
     items = client.get("/changes.json").json()["items"]
     assert len(entries) == len(items) > 0
     assert all(client.get(item["url"]).status_code == 200 for item in items[:3])
+    elsewhere = client.get("/changes.json", headers={"host": f"localhost:{client.base_url.port}"}).json()["items"]
+    assert elsewhere[0]["url"] != items[0]["url"]
+    assert [item["id"] for item in elsewhere] == [item["id"] for item in items], "a reader knows them again"
 
 
 def test_nothing_can_be_changed_and_nothing_of_the_portal_runs(client: httpx.Client) -> None:
