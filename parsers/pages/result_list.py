@@ -213,5 +213,5 @@ def _linked_codes(page: Page, start: int, end: int) -> list[tuple[str, str]]:
         for link in page.links.get(place, ()):
             if place > start or not link.bare:
                 for code in _LINKED_CODE.finditer(unquote_plus(link.target)):
-                    found[code.lastgroup or "", code[code.lastgroup or 0]] = None
+                    found[code.lastgroup or "", code[code.lastgroup or 0].translate(ARABIC_DIGITS)] = None
     return list(found)

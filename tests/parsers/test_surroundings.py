@@ -146,8 +146,9 @@ def test_an_items_unit_may_be_called_like_its_result(label: str) -> None:
     assert [(row["unit"], row["achieved_value"]) for row in page.tables["result_list_items"]] == [("ผลงาน", 3.0)]
 
 
-def test_a_links_parameter_may_be_written_in_capitals() -> None:
-    lines = instead(LIST, ["(1) จำนวนแห่ง"], "<p>(1) <A HREF='MyKpi.php?Y=1&amp;PID=5004-0852'>จำนวนแห่ง</A></p>")
+@pytest.mark.parametrize("code", ["5004-0852", "๕๐๐๔-๐๘๕๒"])
+def test_a_links_parameter_may_be_written_in_capitals_and_its_code_in_thai_digits(code: str) -> None:
+    lines = instead(LIST, ["(1) จำนวนแห่ง"], f"<p>(1) <A HREF='MyKpi.php?Y=1&amp;PID={code}'>จำนวนแห่ง</A></p>")
     page = parse_page(page_of(lines).encode())
     assert [row["kpi_code"] for row in page.tables["result_list_items"]] == ["5004-0852"]
 
