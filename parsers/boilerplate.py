@@ -35,7 +35,7 @@ _NAVIGATION_LINE: Final = re.compile(  # one of them, or several in a line: `ห
     r"|(?:หน้าแรก|หน้าหลัก|Home)\s*[/»›>].*"
 )
 _NOTICE: Final = re.compile(
-    r"(?:copyright|all rights reserved|สงวนลิขสิทธิ์)\b|(?:powered|developed|designed) by\b"
+    r"(?:copyright|all rights reserved)\b|สงวนลิขสิทธิ์|(?:powered|developed|designed) by\b"
     r"|(?:ออกแบบและพัฒนา|พัฒนาระบบ)โดย|จำนวน(?:ผู้เข้าชม|ผู้เยี่ยมชม|ผู้เข้าใช้)\s*:\s*[0-9]",
     re.IGNORECASE,
 )
