@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import unquote_plus, urlsplit
 
 from parsers.findings import Scope
-from parsers.grammar import DIGIT, LABELLED, Block, Label, Page, Record, Row, Text, Value, blanks
+from parsers.grammar import DIGIT, LABELLED, Block, Item, Label, Page, Record, Row, Text, Value, blanks
 from parsers.pages.shared import FIRST_LEVELS, KPI_CODE, PROJECT_CODE, QUARTERS
 from parsers.quarters import QuarterTable, join_narratives, quarter_rows
 from parsers.thai import ARABIC_DIGITS
@@ -28,8 +28,7 @@ _HEAD: Final = Block(
     *_GROUP,
     repeats=False,
 )
-_ITEM: Final = Block(
-    "result_list_items",
+_ITEM_PARTS: Final[tuple[Item, ...]] = (
     Value("name", rf"\( (?P<item_no>{DIGIT}+) \)", "name"),
     Value("brackets", r"\[ (?P<heading>[^\[\]]*?) \]$", shown="[มิติที่ …]"),
     Text("between", mixed=True),
@@ -39,11 +38,17 @@ _ITEM: Final = Block(
     QUARTERS,
     Text("report"),
     *(Label(f"narrative_{n}", rf"รายงานผลฯ ไตรมาสที่ [{n}{'๐๑๒๓๔'[n]}]$", "many", required=False) for n in range(1, 5)),
+)
+_ITEM: Final = Block(
+    "result_list_items",
+    *_ITEM_PARTS,
     *_GROUP,  # of the items below
     repeats=False,
     series="item_no",
     columns={"name": text, "unit": text, "target_value": number, "achieved_value": number, "report": text},
 )
+_ITEM_BELOW_DIMENSION: Final = Block("result_list_items", *_ITEM_PARTS, _GROUP[0], repeats=False)
+"""An item of a list of one dimension: lines like levels are its report's there."""
 _BARE_LEVEL: Final = re.compile(blanks(_LEVEL))
 _NUMBERED: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)\s*")
 _NAME_BELOW: Final = 12  # lines below an item's brackets in which its name is printed again
@@ -71,7 +76,8 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     page.code = code
     list_name = _list_name(page.url) if page.url else None
     ends = [*starts[1:], len(lines)]
-    records = [_ITEM.read(lines[start:end], page)[1] for start, end in zip(starts, ends, strict=True)]
+    block = _ITEM if head.get("level_1") else _ITEM_BELOW_DIMENSION
+    records = [block.read(lines[start:end], page)[1] for start, end in zip(starts, ends, strict=True)]
     key = f"{code}/{list_name}" if list_name else code
     about = Scope(page.findings, "result_list_items", key)
     # a further page of a list goes on where the one before ended

@@ -93,6 +93,14 @@ def test_a_heading_between_two_items_is_about_the_items_below_it(
     )
 
 
+def test_below_a_dimension_a_report_may_have_lines_like_levels() -> None:
+    report = ["ผลการประเมิน", "ด้านที่ 1 - กายภาพ", "ด้านที่ 2 - สังคม"]
+    page = read([*LIST[:-1], *report, "(2) จำนวนแห่ง", *ITEM[1:]])
+    first, second = page.tables["result_list_items"]
+    assert (first["report"], second["strategy"]) == (" ".join(report), "ด้านที่ ๑")
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+
+
 def test_without_its_address_a_list_has_no_name() -> None:
     assert ok(read(LIST), "result_list_items")["list_name"] is None
 
