@@ -13,7 +13,7 @@ _END: Final = 4_096  # bytes at the end of a page that are looked at
 _HABIT: Final = 3  # times a page writes, or leaves out, an end tag, from which on that is its habit
 
 _END_OF_PAGE: Final = (b"</body", b"</html")
-_USUAL_END: Final = re.compile(rb"</[a-z]+[1-6]?>\s*</body>\s*</html>\s*\Z", re.IGNORECASE)
+_USUAL_END: Final = re.compile(rb"</[a-z]+[1-6]?>\s*</body>\s*(?:</html>\s*)?\Z", re.IGNORECASE)
 _END_OF_HEAD: Final = re.compile(rb"</head[\s>]")
 _OPTIONAL_END: Final = re.compile(rb"</(?:p|li|t[dhr]|d[td])[\s>]")
 _MAY_STAY_OPEN: Final = re.compile(rb"<(?:p|li|t[dhr]|d[td])[\s>]")
