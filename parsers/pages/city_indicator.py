@@ -25,7 +25,7 @@ _HEAD: Final = Block(
 )
 _STRATEGIES: Final = Block("city_indicator_strategies", shared.strategy("ด้านที่", "มิติที่", "เป้าหมายที่", "ยุทธศาสตร์ที่"))
 _SOURCE: Final = Block(  # a fourth part exists, and was never seen whole
-    "city_indicators", Text("source"), Label("fourth", rf"[4๔] ?\.(?!{DIGIT})", "none", required=False), repeats=False
+    "city_indicators", Text("source"), Label("fourth", rf"[4๔]\.(?!\s|{DIGIT})", "none", required=False), repeats=False
 )
 SECTIONS: Final = Outline(
     Section("strategies", "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ", _STRATEGIES),

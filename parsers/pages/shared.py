@@ -199,7 +199,7 @@ def strategy_rows(page: Page, records: list[Record], table: str, key: str) -> li
     for position, printed in enumerate(records, 1):
         label = printed.get("level_label") or None
         code = (printed.get("first_code") or printed.get("strategy_code") or "").translate(ARABIC_DIGITS)
-        name, name_en = (printed.get("name") or "").removesuffix("%").rstrip(), None
+        name, name_en = (printed.get("name") or "").removesuffix("%" * (code.count(".") == 2)).rstrip(), None
         if label and (both := IN_ENGLISH.fullmatch(name)):
             name, name_en = both.groups()
         plan = FIRST_LEVELS[label] if label else plan

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support.sample_pages import ITEM, KPI, LIST, MEASURES, PROJECT, instead, page_of
+from support.sample_pages import ITEM, KPI, LIST, MEASURES, PROJECT, after, instead, page_of
 
 from parsers import ParsedPage, facts_sha256, parse_page
 from parsers.grammar import Outline, Section
@@ -146,6 +146,17 @@ def test_a_city_indicator_has_a_table_of_its_own() -> None:
 def test_a_fourth_part_that_nobody_has_seen_whole_is_no_source() -> None:
     page = read([*CITY, "4.ผู้รับผิดชอบ", "ก"])
     assert (page.tables["city_indicators"][0]["source"], page.unclaimed) == ("แหล่ง", ["ผู้รับผิดชอบ", "ก"])
+
+
+def test_a_list_in_a_source_has_no_fourth_part() -> None:
+    source = ["1. เขต", "2. สำนัก", "3. ศูนย์", "4. กอง"]
+    assert ok(read([*CITY[:-1], *source]), "city_indicators")["source"] == " ".join(source)
+
+
+def test_only_the_third_level_of_the_plan_has_a_stray_percent_sign() -> None:
+    levels = ["๑.๔.๑ ลดลง 50%%", "๑.๔.๑.๑ ลดลง 50%"]
+    page = read(after(PROJECT, "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ", *levels))
+    assert [row["name"] for row in page.tables["project_strategies"]][:2] == ["ลดลง 50%", "ลดลง 50%"]
 
 
 def test_an_indicators_page_of_which_only_the_main_text_is_left_is_suspect() -> None:
