@@ -31,7 +31,7 @@ NO_DATES: Final = frozenset(
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]+)?", re.ASCII)
 _MOST_DIGITS: Final = 9  # of a whole number: what fits the tables' int32
 _STAMP: Final = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T][0-9:.]+)?", re.ASCII)
-_ONLY_SEPARATORS: Final = re.compile(r"\s*(?:[,&;/–-]|และ|ถึง)?\s*")
+_ONLY_SEPARATORS: Final = re.compile(" ?(?:[,&;/–-]|และ|ถึง)? ?(?:วันที่)? ?")
 TYPED_DATE: Final = re.compile(
     "[0-9๐-๙](?<![0-9๐-๙/].)[0-9๐-๙]? ?/ ?[0-9๐-๙]{1,2} ?/ ?(?:[0-9๐-๙]{4}|[0-9๐-๙]{2})(?![0-9๐-๙/])"
 )

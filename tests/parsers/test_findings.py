@@ -76,6 +76,10 @@ def test_weights_that_do_not_add_up_are_found(weights: list[str], total: str) ->
     ("old", "new", "found"),
     [
         ("31/5/2564 : ทำแล้ว", "๒/๖/๒๕๖๔ : ทำแล้ว", [("note_date_differs", "๒/๖/๒๕๖๔ | 2021-05-31")]),
+        *(
+            ("31/5/2564 : ทำแล้ว", note, [("note_dates_several", note)])
+            for note in ("31/5/2564 ถึง 2/6/2564 อบรม", "31/5/2564 ถึงวันที่ 2/6/2564 อบรม", "31/5/2564 : ก 2/6/2564 : ข")
+        ),
         ("80", "79", [("progress_printed_twice", "79 | 80")]),
         ("80.00", "79.50", [("progress_printed_twice", "79.50 | 80.0")]),
         ("สิ้นสุด :2020-10-31 00:00:00", "สิ้นสุด :2020-09-30", [("step_ends_before_start", "2020-10-01 | 2020-09-30")]),
