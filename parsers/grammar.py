@@ -30,7 +30,7 @@ LABELLED: Final = re.compile(r"[^\W\d_][^\n:0-9๐-๙]{2,61}+(?<= ):")
 """A line like `<label> : <value>`: it is no part of a name, and no value of the label above it."""
 _NUMBERS: Final = re.compile("[0-9๐-๙][0-9๐-๙.,]*+(?: ?/ ?[0-9๐-๙][0-9๐-๙.,]*+|)$")  # two slashes are a date's
 _EXCERPT: Final = 200  # characters of a value of several lines, in its finding
-_MARK: Final = "\x1d"  # before a line that is a heading
+_MARK: Final = "\x1d"  # before a line that is a heading, or stands for other lines
 OUT_OF_PLACE: Final = re.compile(
     rf"{LABELLED.pattern}|\[.*\]$|:? ?[^\s:]{{2,14}}ที่ {DIGIT}[0-9๐-๙.]* (?:[-–—]|.*%$)|{_NUMBERS.pattern}"
 )
@@ -143,14 +143,17 @@ class Page:
 
     def text(self, lines: list[str]) -> str | None:
         """The text of a section; what stands below a heading that does not belong there is unclaimed."""
-        if self.headings and not self.headings.isdisjoint(lines):
-            place = next(place for place, line in enumerate(lines) if line in self.headings)
+        parts = self.headings | self.replaced.keys()
+        if not parts.isdisjoint(lines):
+            place = next(place for place, line in enumerate(lines) if line in parts)
             self.stray(lines[place])
             self.leave(lines[place:])
             lines = lines[:place]
         if len(lines) > 1:
             odd = [line for line in lines if OUT_OF_PLACE.match(line)]
             self.doubt_lines(lines, odd[1:] if odd[:1] == lines[:1] and LABELLED.match(lines[0]) else odd)
+        elif lines and _NUMBERS.match(lines[0]):
+            self.doubt(lines[0])
         return " ".join(lines) or None
 
 
@@ -189,8 +192,9 @@ class Block:
 
     def read(self, lines: list[str], page: Page) -> tuple[list[Record], Record]:
         """The records in the lines, and what the tail says. Lines that are no part of them are reported to the page."""
-        if page.headings and not page.headings.isdisjoint(lines):
-            lines = [f"{_MARK}{line}" if line in page.headings else line for line in lines]
+        parts = page.headings | page.replaced.keys()
+        if not parts.isdisjoint(lines):
+            lines = [f"{_MARK}{line}" if line in parts else line for line in lines]
         text = "\n".join(("", *lines, ""))
         record, end = Record(), len(text)
         records = [] if self.repeats else [record]
@@ -346,7 +350,11 @@ class Block:
         """Make one line of a value of several; reports those that read like a part of the page."""
         item, lines = self.items[self.place[name]], value.split("\n")
         first = lines[0]
-        if isinstance(item, Text) and _NUMBERS.match(first) and not (len(first) > 3 and first.isdecimal()):
+        if (
+            (isinstance(item, Text) or item.lines == "many")
+            and _NUMBERS.match(first)
+            and not (len(first) > 3 and first.isdecimal())
+        ):
             page.doubt(first, self.table)
         if len(lines) > 1:
             record[name] = " ".join(filter(None, lines))

@@ -16,7 +16,7 @@ from parsers.grammar import Page, Row
 from parsers.page import EMPTY_CELL
 from parsers.values import number
 
-TABLE: Final = "␁(?P<quarters>[0-9]+)$"
+TABLE: Final = "\x1d?␁(?P<quarters>[0-9]+)$"
 """The pattern of the line that a table leaves."""
 
 _TABLE: Final = re.compile(TABLE)
