@@ -50,7 +50,7 @@ _ITEM: Final = Block(
 _ITEM_BELOW_DIMENSION: Final = Block("result_list_items", *_ITEM_PARTS, _GROUP[0], repeats=False)
 """An item of a list of one dimension: lines like levels are its report's there."""
 _BARE_LEVEL: Final = re.compile(blanks(_LEVEL))
-_NUMBERED: Final = re.compile(rf"\(\s*{DIGIT}+\s*\)\s*")
+_NUMBERED: Final = re.compile(rf"\(\s*({DIGIT}+)\s*\)\s*")
 _NAME_BELOW: Final = 12  # lines below an item's brackets in which its name is printed again
 _BRACKETS: Final = re.compile(r"\[\s*มิติที่")
 _MEASURE: Final = re.compile(r"(?:หน่วยนับ|เป้าหมาย|ผลงาน)\s*:?")
@@ -95,10 +95,15 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             item_no = max(used) + 1
             scope = scope._replace(key=f"{key}/{item_no}")
         used.add(item_no)
+        for line in (line for name in _ITEM.long_items for line in record.lines(name)):
+            if (below := _NUMBERED.match(line)) and parse_integer(below[1]) == item_no + 1:
+                page.doubt(line, TABLES[0])
         identity = {"agency_code": code, "list_name": list_name, "item_no": item_no}
         _read_item(page, record, group, levels, identity, scope, _linked_codes(page, start, end))
         _read_quarters(page, record, identity, scope, tables)
-        group = record if record.get("dimension_no") else group
+        before, group = group, record if record.get("dimension_no") else group
+        if before["dimension_no"] == group["dimension_no"] and before["dimension"] != group["dimension"]:
+            scope.add("dimensions_differ", "dimension_name", f"{before['dimension']} | {group['dimension']}")
         levels = _levels(levels, record)
 
 
@@ -180,16 +185,18 @@ def _read_item(
 
 
 def _strategy(page: Page, record: Record) -> str | None:
-    """The strategy of an item: it stands between the brackets and the name, which is printed once more."""
+    """The strategy of an item: it stands between the brackets and the name, which is printed once more: else nothing is."""
     name, lines = record.lines("name"), record.lines("between")
     ends = (place for place in range(len(lines)) if lines[place : place + len(name)] == name)
-    end = next(ends, len(lines))
+    end = next(ends, -len(name))
     own, odd = "", []
-    for line in lines[:end]:
+    for line in lines[: max(end, 0)]:
         if LABELLED.match(line) and not _BARE_LEVEL.fullmatch(own):  # a level's name may have a colon in it
             odd.append(line)
         else:
             own = f"{own} {line}".lstrip()
+    if own not in ("", *lines):
+        page.say_several([own], TABLES[0])
     page.leave([*odd, *lines[end + len(name) :]])
     return own or None
 
