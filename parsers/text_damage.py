@@ -19,8 +19,8 @@ _HALF_REFERENCE: Final = re.compile(r"&(?:amp;){0,3}#(?:3[56]|x0?e)[0-9a-f]{0,2}
 _PERCENT: Final = re.compile(r"(?:%E0%B[89]%[89AB][0-9A-F]){2}", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"://|www\.|\.php")
 
-_QUESTION_MARKS: Final = re.compile(r"(?<![A-Za-zก-๛?])\?{2,}+")
-"""Words of nothing else; behind a letter they are an officer's own."""
+_QUESTION_MARKS: Final = re.compile(r"(?<![A-Za-zก-๛?])\?{2,}+|\?{6,}+")
+"""Words of nothing else; a few behind a letter are an officer's own."""
 _LOST: Final = 4  # question marks in such words, in one line; a text of an officer's may have `???`
 _LOST_LINES: Final = 3  # lines with such words: a short word in a column, such as a unit
 _REPLACED: Final = 3  # U+FFFD in one line, where bytes could not be read: one letter cut in half gives up to two

@@ -44,6 +44,7 @@ _UNIT_PAIR: Final = Block(
     Label("unit", rf"(?P<unit_code>{DIGIT}{{8}})? / (?P<unit_code_second>{DIGIT}{{8}})?$", "none", required=False),
     repeats=False,
 )
+_PAIR_BEHIND: Final = re.compile(f"{DIGIT}{{8}} ?/ ?{DIGIT}{{8}}$")
 _STRATEGIES: Final = Block("project_strategies", shared.strategy("ด้านที่", "ยุทธศาสตร์ที่"))
 _REPORTS: Final = Block(
     "progress_reports",
@@ -183,6 +184,8 @@ def _read_rationale(page: Page, scope: Scope, project: Row, lines: list[str]) ->
     _, record = _UNIT_PAIR.read(lines, page)
     first = (record.get("unit_code") or "").translate(ARABIC_DIGITS)
     second = (record.get("unit_code_second") or "").translate(ARABIC_DIGITS)
+    if record.get("unit") is None and (glued := _PAIR_BEHIND.search(record.get("rationale") or "")):
+        page.doubt(glued[0], "projects")
     if first != second:
         scope.add("unit_codes_differ", "unit_code", f"{first}/{second}")
     project |= {
@@ -203,6 +206,8 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
         progress = columns["progress_percent"]
         if (again := printed.get("again")) and progress is not None and values.parse_number(again) != progress:
             scope.add("progress_printed_twice", "progress_percent", f"{again} | {progress}")
+        if printed.get("rule") is None and "-&" in (printed.get("obstacles") or ""):
+            page.doubt(printed["obstacles"] or "", "progress_reports")
         note_date, note = values.read_note(printed.get("note") or "", columns["reported_on_date"], scope)
         identity = {"project_code": page.code, "report_index": place}
         rows.append({**identity, **columns, "note_date": note_date, "note": note})

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from parsers.boilerplate import NAVIGATION, is_boilerplate
+from parsers.boilerplate import BOILERPLATE, NAVIGATION, is_boilerplate
 from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Item, Label, Outline, Page, Reader, Record, Row, blanks
 from parsers.quarters import TABLE
@@ -87,10 +87,15 @@ def _find_title(page: Page, head: list[str], shape: TitleShape, page_titles: Seq
     if len(lines) > 1:
         page.say_several(lines[:-1])
     name = " ".join(lines).rstrip(" :")
+    if name.startswith(_ABOVE_TITLE):
+        page.doubt(name)
     if not name:
         page.findings.add("part_missing", printed=head[end], message="The title has no name.")
     below = [line for line in head[end + 1 :] if line not in NAVIGATION]
     return Title(name or None, printed_code.strip().translate(ARABIC_DIGITS), below)
+
+
+_ABOVE_TITLE: Final = tuple(words for words in BOILERPLATE if " " in words)
 
 
 def _is_above_title(line: str, page: Page, page_titles: Sequence[str]) -> bool:
@@ -102,7 +107,7 @@ def _is_above_title(line: str, page: Page, page_titles: Sequence[str]) -> bool:
 
 def _measure(name: str, label: str, unit: str) -> Label:
     """A label with its unit in it, up to the line's last colon (units may have colons), or up to the value's cell."""
-    ends = rf"(?:(?P<{unit}>[^\n]*)(?:\n:|:(?=[^:\n]*$))|(?P<{unit}_alone>[^:\n]*)(?=\n{NUMBER}$))"
+    ends = rf"(?:(?P<{unit}>[^\n]*)(?:\n:(?![^\S\n]*\S+ที่)|:(?=[^:\n]*$))|(?P<{unit}_alone>[^:\n]*)(?=\n{NUMBER}$))"
     return Label(name, label + ends, "word", shown=label)
 
 
@@ -205,6 +210,8 @@ def strategy_rows(page: Page, records: list[Record], table: str, key: str) -> li
         plan = FIRST_LEVELS[label] if label else plan
         if ("." in code and code.rpartition(".")[0] != above) or code == above:
             scope.add("levels_out_of_order", "strategy_code", f"{above} | {code}")
+        if re.search(rf"(?<![\d.]){re.escape(code)}\.\d", name.translate(ARABIC_DIGITS)):  # the number of a level below
+            page.doubt(name, table)
         above = code
         rows.append(
             {

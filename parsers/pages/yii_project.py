@@ -13,6 +13,13 @@ from parsers.values import BUDDHIST_OFFSET, day, fiscal_year, number, parse_numb
 
 TABLES: Final = ("projects", "project_kpis")
 
+
+def _digits(printed: str, scope: Scope, column: str) -> str:
+    if not printed.isdecimal():
+        scope.add("code_shape", column, printed)
+    return printed
+
+
 _NOT_SET: Final = r"\(? (?:ไม่ได้ตั้ง|not set) \)?"
 _RECORD: Final = Block(
     "projects",
@@ -34,7 +41,8 @@ _RECORD: Final = Block(
     repeats=False,
     ordered=False,
     columns={
-        **dict.fromkeys(("name", "rationale", "objectives", "targets", "policy_id", "branch_id", "kpi_code"), text),
+        **dict.fromkeys(("name", "rationale", "objectives", "targets", "kpi_code"), text),
+        **dict.fromkeys(("policy_id", "branch_id"), _digits),
         **dict.fromkeys(("budget_received_baht", "budget_spent_baht"), number),
         **dict.fromkeys(("start_date", "finish_date"), day),
         "fiscal_year_be": fiscal_year,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.laws import KINDS, law, printings
 from support.rendering import Line, Markup
-from support.sample_pages import ITEM, KPI, LIST, MEASURES, PROJECT, after, instead, page_of
+from support.sample_pages import ITEM, KPI, LIST, MEASURES, PROJECT, QUARTERS, ROWS, after, instead, page_of
 
 from parsers import ParsedPage, parse_page
 
@@ -142,3 +142,50 @@ def test_a_label_in_a_steps_text_is_reported() -> None:
     assert page.verdict == "ok"
     assert page.tables["plan_steps"][0]["description"] == f"สำรวจ {FOREIGN}"
     assert [f["printed"] for f in page.findings if f["rule"] == "line_not_understood"] == [FOREIGN]
+
+
+YII_CODES = after(YII, "Kpi ID5015-2026", "Policy ID22", "Branch ID1307")
+RULE = "------------------&amp;&amp;&amp;--------------------"
+CITY = [
+    *("โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง (2562-2563)", "1. ชื่อ : 87", "ค่าเป้าหมาย ร้อยละ : 20 ของแหล่งน้ำ"),
+    *("ลักษณะข้อมูล : ก", "สนับสนุนยุทธศาสตร์กรุงเทพมหานครฯ", ":ด้านที่ ๓ - ข", "1.นิยาม หรือความหมายของตัวชี้วัด"),
+    *("2.วิธีการคำนวณ หรือ เกณฑ์การประเมิน", "3.แหล่งข้อมูล/เจ้าของข้อมูล"),
+]
+
+
+@pytest.mark.parametrize(
+    ("lines", "old", "new"),
+    [
+        (LIST, [ITEM[3]], ["จำนวนแหล่ง"]),
+        (LIST, ITEM[2:4], ["จำนวนแหล่ง"]),
+        (LIST, [ITEM[2]], [ITEM[2], "ข้อความ"]),
+        (LIST, [ITEM[2]], ["2020-01-01", ITEM[2]]),
+        (KPI, ["รายงานผลฯ ไตรมาสที่ 4"], ["รายงานผลฯ ไตรมาสที่ 4", QUARTERS]),
+        (PROJECT, ["เป้าหมาย"], [QUARTERS]),
+        (PROJECT, ["31/5/2564 : ทำแล้ว"], [QUARTERS]),
+        (PROJECT, ["เหตุผล", "50040000/50040000"], ["เหตุผล 50040000/50040000"]),
+        (PROJECT, ["** อุปสรรคของโครงการ :ฝน", RULE], [f"** อุปสรรคของโครงการ :ฝน{RULE}"]),
+        (PROJECT, ["ยุทธศาสตร์ที่ ๔ –ชื่อ", "๔.๓ ข"], ["ยุทธศาสตร์ที่ ๔ –ชื่อ ๔.๓ ข"]),
+        (PROJECT, ["ยุทธศาสตร์ที่ ๔ –ชื่อ"], ["ยุทธศาสตร์ที่ ๔ –"]),
+        (KPI, ["Back Home", "จำนวนแห่ง : 5004-0852"], ["Back Home จำนวนแห่ง : 5004-0852"]),
+        (YII_CODES, ["Policy ID22"], ["Policy ID", "ข้อความ"]),
+        (YII_CODES, ["Policy ID22", "Branch ID1307"], ["Policy ID", "Banch ID1307"]),
+        (YII, ["หน่วยงานสำนักงานเขตคลองสามวา"], ["หน่วยงาน" + "?" * 20]),
+        (PROJECT, ["ยุทธศาสตร์ที่ ๔ –ชื่อ", "๔.๓ ข"], ["ยุทธศาสตร์ที่ ๔ –ชื่อ%๔.๓ ข"]),
+        (LIST, ["รายงาน"], ["(2) จำนวนเส้นทาง"]),
+        (KPI, ["รายงานผลฯ ไตรมาสที่ 4"], ["55.00", "รายงานผลฯ ไตรมาสที่ 4"]),
+        ([*LIST, *(line.replace("(1)", "(2)") for line in ITEM)], ["(2) จำนวนแห่ง"], ["มิติที่ 1", "ข", "(2) จำนวนแห่ง"]),
+        (CITY, ["ลักษณะข้อมูล : ก"], [":ด้านที่ ๓ - ข", "ลักษณะข้อมูล : ก"]),
+    ],
+)
+def test_a_line_glued_or_out_of_place_is_told(lines: list[str], old: list[str], new: list[str]) -> None:
+    pages = [parse_page(page_of(one).encode()) for one in (lines, instead(lines, old, *new))]
+    bare, told = ({(finding["rule"], finding["printed"]) for finding in page.findings} for page in pages)
+    assert (pages[0].verdict, pages[0].unclaimed) == ("ok", [])
+    assert pages[1].unclaimed or told - bare
+
+
+def test_a_row_of_quarters_that_ends_in_words_is_told() -> None:
+    row = "<tr><td>1.00 / ก</td></tr>"
+    page = parse_page(page_of(instead(KPI, [QUARTERS], QUARTERS.replace(ROWS, row))).encode())
+    assert page.unclaimed == ["1.00 / ก"]
