@@ -261,8 +261,16 @@ class Block:
     @cached_property
     def _stop(self) -> str:
         """The pattern of any label, and of a page's heading."""
-        pairs = zip(self.items, self._patterns, strict=True)
-        return _unnamed("|".join((_MARK, *(pattern for item, pattern in pairs if not isinstance(item, Text | Value)))))
+        return self._stop_in(0)
+
+    def _stop_in(self, number: int) -> str:
+        """Where a text ends: at any label, but those of values above it do not come again where records do not repeat."""
+        item = self.items[number]
+        again = self.repeats or not self.ordered or (isinstance(item, Text) and item.mixed)
+        pairs = enumerate(zip(self.items, self._patterns, strict=True))
+        labels = ((place, one, pattern) for place, (one, pattern) in pairs if not isinstance(one, Text | Value))
+        stops = (pattern for place, one, pattern in labels if again or place >= number or one.lines != "word")
+        return _unnamed("|".join((_MARK, *stops)))
 
     @cached_property
     def _stops(self) -> re.Pattern[str]:
@@ -274,7 +282,7 @@ class Block:
 
     def _part(self, number: int) -> str:
         item, pattern = self.items[number], self._patterns[number]
-        stop = _unnamed("|".join((self._stop, *self._next_values(number))))
+        stop = _unnamed("|".join((self._stop_in(number), *self._next_values(number))))
         more = rf"(?:\n(?!{stop})[^\n]*)*"
         name = f"(?P<{item.name}>"
         if isinstance(item, Text):

@@ -101,6 +101,15 @@ def test_below_a_dimension_a_report_may_have_lines_like_levels() -> None:
     assert (page.verdict, page.unclaimed) == ("ok", [])
 
 
+def test_below_an_items_measures_a_report_may_have_lines_like_them() -> None:
+    report = ["ทำแล้ว", "เป้าหมาย : 10 แห่ง", "ผลงาน : 5 แห่ง"]
+    page = read([*LIST[:-1], *report])
+    row = ok(page, "result_list_items")
+    assert (row["target_value"], row["report"]) == (5, " ".join(report))
+    assert [one["printed"] for one in page.findings if one["rule"] == "line_not_understood"] == report[1:]
+    assert read([*LIST, *ITEM[2:]]).verdict == "suspect"  # an item that has lost its number and brackets
+
+
 def test_without_its_address_a_list_has_no_name() -> None:
     assert ok(read(LIST), "result_list_items")["list_name"] is None
 
