@@ -203,7 +203,7 @@ def _menu_places(printed: PrintedPage) -> list[int]:
 def _check_whole(printed: PrintedPage, lines: list[str], declared: PageKind, findings: Findings) -> None:
     """Report a page that was cut off; nothing of a project stands below its last heading."""
     is_whole = bool(declared.sections) and declared.sections[-1].last and lines[-1:] == [declared.sections[-1].heading]
-    waits = bool(_WAITING.fullmatch(lines[-1])) and is_open(printed.small)
+    waits = bool(_WAITING.fullmatch(printed.lines[-1])) and is_open(printed.small)
     if waits or (not is_whole and is_cut_off(printed.decoded.source, printed.small)):
         findings.add("page_cut_off", printed=lines[-1][-80:])
 

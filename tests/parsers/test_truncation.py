@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support.sample_pages import KPI, PROJECT, page_of
 
+from parsers import parse_page
 from parsers.encoding import decode
 from parsers.truncation import is_cut_off, is_open
 
@@ -79,6 +80,14 @@ def test_a_page_of_paragraphs_is_cut_off_wherever_it_ends(lines: list[str], end:
     for place in ends[:: max(1, len(ends) // 60)]:
         if b">" not in source[500 + place : 500 + place + 2]:
             assert _is_cut_off(source[: 500 + place] + end.encode())
+
+
+@pytest.mark.parametrize(
+    ("below", "verdict"), [("", "suspect"), ("<p>กลับขึ้นด้านบน</p>", "ok"), ("<table><tr><td></table>", "ok")]
+)
+def test_a_heading_with_anything_below_waits_for_no_text(below: str, verdict: str) -> None:
+    page = "<html><head></head><body>" + "".join(f"<p>{line}</p>" for line in KPI[:-1]) + below
+    assert parse_page(page.encode()).verdict == verdict
 
 
 def test_only_a_whole_head_promises_an_end() -> None:
