@@ -27,10 +27,13 @@ _HALF_REFERENCE: Final = re.compile(rb"&#x?[0-9a-f]*\Z")
 
 
 def is_cut_off(source: bytes, small: bytes) -> bool:
-    """Whether a page ends in the middle of a tag, a text or a box.
+    """Whether a page ends in the middle of a tag, a text, a comment or a box.
 
     source: in UTF-8; small: what of it is ASCII, in small letters
     """
+    hides_the_rest = source.rfind(b"<!--") > source.rfind(b"-->")  # a comment, unless a script's old wrapping
+    if hides_the_rest and b"</script" not in small[small.rfind(b"<!--") :]:
+        return True
     if _USUAL_END.search(source[-80:]):
         return False
     end = source[-_END:].rstrip().lower()

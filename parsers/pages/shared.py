@@ -87,7 +87,7 @@ def _find_title(page: Page, head: list[str], shape: TitleShape, page_titles: Seq
     if len(lines) > 1:
         page.say_several(lines[:-1])
     name = " ".join(lines).rstrip(" :")
-    if name.startswith(_ABOVE_TITLE):
+    if name.startswith(_ABOVE_TITLE) or f": {printed_code.strip()}" in name:
         page.doubt(name)
     if not name:
         page.findings.add("part_missing", printed=head[end], message="The title has no name.")
@@ -201,6 +201,7 @@ def strategy_rows(page: Page, records: list[Record], table: str, key: str) -> li
     rows: list[Row] = []
     plan: str | None = None
     above = ""
+    seen: set[tuple[str | None, str]] = set()
     for position, printed in enumerate(records, 1):
         label = printed.get("level_label") or None
         code = (printed.get("first_code") or printed.get("strategy_code") or "").translate(ARABIC_DIGITS)
@@ -210,6 +211,9 @@ def strategy_rows(page: Page, records: list[Record], table: str, key: str) -> li
         plan = FIRST_LEVELS[label] if label else plan
         if ("." in code and code.rpartition(".")[0] != above) or code == above:
             scope.add("levels_out_of_order", "strategy_code", f"{above} | {code}")
+        elif (plan, code) in seen:
+            scope.add("printed_twice", "strategy_code", code, "A level of the plan is printed twice.")
+        seen.add((plan, code))
         if re.search(rf"(?<![\d.]){re.escape(code)}\.\d", name.translate(ARABIC_DIGITS)):  # the number of a level below
             page.doubt(name, table)
         above = code

@@ -26,12 +26,15 @@ CUT = {
     "in the last of many": "<p>ก</p><p>ข</p><p>ค</p><p>ง",
     "in the last of many, then closed": "<html><body><p>ก</p><p>ข</p><p>ค</p><p>ง<br>จ</body></html>",
     "in boxes of boxes, then closed": "<div><div><div>ก</div></div></div><div><div>ข</body>",
+    "in a comment": "<html><body><p>ก</p><!-- <p>ข</p></body></html>",
     "of somebody who writes ends": "<!doctype html><html><head></head><body><p>ก</p>",
 }
 WHOLE = {
     "closed": "<html><body><p>ก</p></body></html>",
     "closed in capitals": "<HTML><BODY><P>ก</P></BODY></HTML>\n",
     "a comment behind its end": "<html><body><p>ก</p></body></html><!-- 0.1 s -->",
+    "comments": "<html><body><!-- ก --><!--><p>ก</p></body></html>",
+    "a wrapped script": "<html><body><p>ก</p><script><!-- f()</script></body></html>",
     "without its own end": "<html><body><p>ก</p>",
     "a fragment": "<p>ก</p><p>ข</p>",
     "without optional ends": "<html><body><p>ก<p>ข<p>ค",
