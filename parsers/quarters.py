@@ -32,17 +32,19 @@ _HEADER: Final = re.compile(  # with empty cells, and what is in parentheses in 
 _HEADER_LINES: Final = 12  # at most, empty cells among them
 _NUMBER: Final = "[0-9๐-๙.,]+|-"
 _QUARTER: Final = r"(?:(?:␀\n)+|)([1-4๑-๔])"
-_CELL: Final = r"([^\n/]{1,30})\n"
+_CELL: Final = r"([^\n/]{1,30}|[A-Za-z#]{1,4}/[A-Za-z0!]{1,2})\n"  # of a number, or what spreadsheets print for none
 _PAIR: Final = (  # its stroke may have a cell of its own, or end one; what reads like the next quarter is no half of it
     r"([^\s/]*)(?:\n/\n|\s?/(?:\n(?![1-4๑-๔]\n)(?=[0-9๐-๙.,-]+\n)| ?))([^\s/]*)\n"
 )
 _ROW: Final = re.compile(rf"{_QUARTER}\n(?:{_CELL})?(?:{_CELL})?{_PAIR}")  # a cell a line
 _ROW_IN_ONE_LINE: Final = re.compile(rf"{_QUARTER} (?:({_NUMBER}) )?(?:({_NUMBER}) )?({_NUMBER}) ?/ ?({_NUMBER})\n")
 _ROW_WITH_SPACERS: Final = re.compile(rf"{_QUARTER}\n␀\n{_CELL}␀\n{_CELL}␀\n{_PAIR}")
+_ODD_ROW: Final = re.compile(r"(?:[^\n]{0,12}\n){1,4}?[0-9๐-๙.,-]+ ?/ ?[0-9๐-๙.,-]+\n")
+"""A row of other cells; the rows below it are read all the same."""
+_QUARTERS_OF_A_YEAR: Final = 4
 _MOST_LINES: Final = 48  # of a table's rows, at most
 _BROKEN_ROW: Final = re.compile("[1-4๑-๔](?:[0-9๐-๙.,]+ ?/ ?[0-9๐-๙.,]*)?")
 _LEFT_CELL: Final = re.compile(r"[0-9๐-๙.,/ ␀-]+")
-_QUARTERS_OF_A_YEAR: Final = 4
 
 
 @dataclass(slots=True)
@@ -101,7 +103,17 @@ def _repeated(lines: list[str]) -> Iterator[str]:
 def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
     """Read a table's rows; returns the line behind the last, and behind the cells of one that is not whole."""
     text, end = "\n".join([*lines[place : place + _MOST_LINES], ""]), 0
-    while row := _ROW.match(text, end) or _ROW_IN_ONE_LINE.match(text, end) or _ROW_WITH_SPACERS.match(text, end):
+    while row := (
+        _ROW.match(text, end)
+        or _ROW_IN_ONE_LINE.match(text, end)
+        or _ROW_WITH_SPACERS.match(text, end)
+        or (_ODD_ROW.match(text, end) if len(table.rows) < _QUARTERS_OF_A_YEAR else None)
+    ):
+        if row.re is _ODD_ROW:
+            printed = " ".join(row[0].replace(EMPTY_CELL, "").split())
+            table.odd.append(("part_missing", str(len(table.rows) + 1), printed))
+            end = row.end()
+            continue
         cells = row.groups("")
         table.rows.append(tuple(cell.strip(EMPTY_CELL) for cell in cells) if EMPTY_CELL in cells else cells)
         if row[2] and row[3] is None:

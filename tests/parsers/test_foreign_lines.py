@@ -187,6 +187,26 @@ def test_a_line_glued_or_out_of_place_is_told(lines: list[str], old: list[str], 
     assert pages[1].unclaimed or told - bare
 
 
+@pytest.mark.parametrize("first", ["0", "5", "", "Q1", "ไตรมาส 1"])
+@pytest.mark.parametrize(
+    ("lines", "table"), [(KPI, "kpi_quarters"), (PROJECT, "project_kpi_quarters"), (LIST, "result_list_quarters")]
+)
+def test_an_odd_row_of_quarters_costs_no_other_row(lines: list[str], table: str, first: str) -> None:
+    odd = ROWS.replace("<td>1</td>", f"<td>{first}</td>", 1)
+    page = parse_page(page_of(instead(lines, [QUARTERS], QUARTERS.replace(ROWS, odd))).encode())
+    read = {row["quarter"]: row["evaluation_2_2"] for row in page.tables[table]}
+    assert (page.verdict, [read[quarter] for quarter in (2, 3, 4)]) == ("suspect", [20.0] * 3)
+
+
+@pytest.mark.parametrize("none", ["N/A", "n/a", "#DIV/0!", "#N/A"])
+@pytest.mark.parametrize("cell", ["<td>1.00</td>", "<td></td>"])
+def test_a_cell_that_says_none_is_null_and_told(cell: str, none: str) -> None:
+    rows = ROWS.replace(cell, f"<td>{none}</td>", 1)
+    page = parse_page(page_of(instead(KPI, [QUARTERS], QUARTERS.replace(ROWS, rows))).encode())
+    assert [row["evaluation_2_2"] for row in page.tables["kpi_quarters"]] == [20.0] * 4
+    assert [finding["printed"] for finding in page.findings if finding["severity"] != "note"] == [none]
+
+
 def test_a_row_of_quarters_that_ends_in_words_is_told() -> None:
     row = "<tr><td>1.00 / ก</td></tr>"
     page = parse_page(page_of(instead(KPI, [QUARTERS], QUARTERS.replace(ROWS, row))).encode())
