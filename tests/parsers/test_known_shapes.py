@@ -152,6 +152,15 @@ def test_a_city_indicator_has_a_table_of_its_own() -> None:
     assert levels == [(1, "3"), (2, "3.2"), (3, "3.2.1")]
 
 
+@pytest.mark.parametrize(
+    ("printed", "unit", "target"),
+    [("อัตราส่วน : 1:20", "อัตราส่วน", "1:20"), ("ราย:เดือน : 5", "ราย:เดือน", "5"), ("ร้อยละ 2 : 2", "ร้อยละ 2", "2")],
+)
+def test_a_target_may_be_a_ratio(printed: str, unit: str, target: str) -> None:
+    row = ok(read([line.replace("≥1 : แห่ง", printed) for line in CITY]), "city_indicators")
+    assert (row["unit"], row["target"]) == (unit, target)
+
+
 def test_a_fourth_part_that_nobody_has_seen_whole_is_no_source() -> None:
     page = read([*CITY, "4.ผู้รับผิดชอบ", "ก"])
     assert (page.tables["city_indicators"][0]["source"], page.unclaimed) == ("แหล่ง", ["ผู้รับผิดชอบ", "ก"])
