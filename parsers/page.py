@@ -172,7 +172,7 @@ def _leave_shown(root: LexborNode, boxes: set[int], scripted: set[int]) -> list[
             _take_out(tag, node)
             continue
         if (tag in _LINKS or (scripted and node.mem_id in scripted)) and (target := _target(node)):
-            node.insert_before(_LINK)
+            _first_text(node).insert_before(_LINK)
             targets.append(target)
         if tag in _CELLS or (boxes and node.mem_id in boxes):
             if not _begins_with_text(node) and _is_empty(node):
@@ -183,6 +183,12 @@ def _leave_shown(root: LexborNode, boxes: set[int], scripted: set[int]) -> list[
             node.insert_before(f"{BREAK}{_SITE_START}{BREAK}")
             node.insert_after(f"{BREAK}{_SITE_END}{BREAK}")
     return targets
+
+
+def _first_text(link: LexborNode) -> LexborNode:
+    """The first text that a link shows, which may stand in a box of its own; the link itself, where it shows none."""
+    texts = (node for node in link.traverse(include_text=True, skip_empty=True) if node.is_text_node)
+    return next((node for node in texts if (text := node.text_content) and text != EMPTY_CELL and _shows(text)), link)
 
 
 def _marked_nodes(root: LexborNode, special: set[int]) -> list[tuple[int, LexborNode]]:

@@ -155,6 +155,21 @@ def test_a_links_parameter_may_be_written_in_capitals_and_its_code_in_thai_digit
     assert [row["kpi_code"] for row in page.tables["result_list_items"]] == ["5004-0852"]
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        "<a href='{}'><h3>(1) จำนวนแห่ง</h3></a>",
+        "<ul><li><a href='{}'>\n<img src=go.gif>\n<h2>(1) จำนวนแห่ง</h2><p></p></a></li></ul>",
+        "<table><tr onclick=\"location='{}'\"><td></td><td>(1)</td><td>จำนวนแห่ง</td></tr></table>",
+    ],
+)
+def test_a_link_may_hold_boxes(link: str) -> None:
+    lines = instead(LIST, ["(1) จำนวนแห่ง"], link.format("mykpi.php?pid=5004-0852"))
+    page = parse_page(page_of(lines).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    assert [row["kpi_code"] for row in page.tables["result_list_items"]] == ["5004-0852"]
+
+
 def test_an_item_without_its_quarters_is_not_whole() -> None:
     page = parse_page(page_of(instead(LIST, [QUARTERS])).encode())
     assert page.verdict == "suspect"
