@@ -135,11 +135,11 @@ class Page:
         self.findings.add("several_lines", printed=" | ".join(further)[:_EXCERPT], table=table)
 
     def doubt_lines(self, lines: list[str], odd: list[str], table: str | None = None) -> None:
-        """Doubt the odd lines of a value of several lines; where none is, say that there are several."""
+        """Doubt the odd lines of a value of several lines, and name the others below its first."""
         for line in odd:
             self.doubt(line, table)
-        if not odd:
-            self.say_several(lines[1:], table)
+        if further := [line for line in lines[1:] if line not in odd]:
+            self.say_several(further, table)
 
     def text(self, lines: list[str]) -> str | None:
         """The text of a section; what stands below a heading that does not belong there is unclaimed."""
