@@ -36,12 +36,10 @@ _RECORD: Final = Block(
     Label("policy_id", "Policy ID(?: :)?", required=False),
     Label("branch_id", "Branch ID(?: :)?", required=False),
     Label("rationale", "หลักการและเหตุผล(?: :)?", "many", shown="หลักการและเหตุผล"),
-    Label("objectives", "วัตถุประสงค์ของโครงการ(?: :)?", "many", required=False),
-    Label("targets", "เป้าหมายของโครงการ(?: :)?", "many", required=False),
     repeats=False,
     ordered=False,
     columns={
-        **dict.fromkeys(("name", "rationale", "objectives", "targets", "kpi_code"), text),
+        **dict.fromkeys(("name", "rationale", "kpi_code"), text),
         **dict.fromkeys(("policy_id", "branch_id"), _digits),
         **dict.fromkeys(("budget_received_baht", "budget_spent_baht"), number),
         **dict.fromkeys(("start_date", "finish_date"), day),
@@ -82,7 +80,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             "agency_code": code[:8],
             **columns,
             "fiscal_year_ce": year - BUDDHIST_OFFSET if year else None,
-            **dict.fromkeys(("evaluation_score", "unit_code", "unit_code_second")),
+            **dict.fromkeys(("objectives", "targets", "evaluation_score", "unit_code", "unit_code_second")),
         }
     )
     for found in above.values():
