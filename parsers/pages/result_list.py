@@ -105,6 +105,14 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
         if before["dimension_no"] == group["dimension_no"] and before["dimension"] != group["dimension"]:
             scope.add("dimensions_differ", "dimension_name", f"{before['dimension']} | {group['dimension']}")
         levels = _levels(levels, record)
+    page.leave(_group_lines(records[-1]))  # no item is below it
+
+
+def _group_lines(record: Record) -> list[str]:
+    """The lines of a group's heading."""
+    number, name = record.get("dimension_no"), record.get("dimension")
+    dimension = [f"มิติที่ {number} {name or ''}".rstrip()] if number else []
+    return [*dimension, *record.lines("level_1"), *record.lines("level_2")]
 
 
 def _levels(levels: list[str], group: Record) -> list[str]:

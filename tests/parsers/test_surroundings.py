@@ -170,6 +170,13 @@ def test_a_link_may_hold_boxes(link: str) -> None:
     assert [row["kpi_code"] for row in page.tables["result_list_items"]] == ["5004-0852"]
 
 
+@pytest.mark.parametrize(("list_", "line"), [(LIST, "มิติที่ 2 ข"), ([LIST[0], "ด้านที่ ๑ – ก", *LIST[2:]], "ด้านที่ ๒ – ข")])
+def test_a_heading_without_items_is_unclaimed(list_: list[str], line: str) -> None:
+    page = parse_page(page_of([*list_, line]).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [line])
+    assert page.tables == parse_page(page_of(list_).encode()).tables
+
+
 def test_an_item_without_its_quarters_is_not_whole() -> None:
     page = parse_page(page_of(instead(LIST, [QUARTERS])).encode())
     assert page.verdict == "suspect"
