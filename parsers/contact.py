@@ -11,7 +11,7 @@ from functools import lru_cache
 _DIGIT = "[0-9๐-๙]"
 _RUN = rf"{_DIGIT}(?:[ .,/–-]*+{_DIGIT})*+"
 _AREA = rf"\( ?[0๐]{_DIGIT}{{0,2}} ?\)[ -]?"  # of Bangkok, in parentheses
-_PHONE = rf"(?:{_AREA})?{_RUN}(?: ?(?:ต่อ|ext\.?|และ|หรือ) ?{_RUN})*+"
+_PHONE = rf"(?:{_AREA})?\+?{_RUN}(?: ?(?:ต่อ|ext\.?|และ|หรือ) ?{_RUN})*+"
 _LABEL = (  # `โทร.ภายใน`, `เบอร์โทรศัพท์ติดต่อ`; those of the second row only behind one of the first
     r"(?:หมายเลข|เบอร์|ติดต่อ(?= ?(?:เบอร์|โทร))|โทรศัพท์|โทรสาร|โทร|มือถือ|แฟกซ์|tel|fax|mobile)"
     r"(?:[ .:ฯ]*+(?:โทรศัพท์|โทรสาร|โทร|มือถือ|เคลื่อนที่|ติดต่อ|ภายใน|สายใน|ที่ทำงาน|ต่อ))*+[ .:ฯ]*+"
