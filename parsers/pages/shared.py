@@ -209,7 +209,8 @@ def strategy_rows(page: Page, records: list[Record], table: str, key: str) -> li
     seen: set[tuple[str | None, str]] = set()
     for position, printed in enumerate(records, 1):
         label = printed.get("level_label") or None
-        code = (printed.get("first_code") or printed.get("strategy_code") or "").translate(ARABIC_DIGITS)
+        number = printed.get("first_code") or printed.get("strategy_code") or ""
+        code = number.translate(ARABIC_DIGITS)
         name, name_en = (printed.get("name") or "").removesuffix("%" * (code.count(".") == 2)).rstrip(), None
         if label and (both := IN_ENGLISH.fullmatch(name)):
             name, name_en = both.groups()
@@ -219,7 +220,7 @@ def strategy_rows(page: Page, records: list[Record], table: str, key: str) -> li
         elif (plan, code) in seen:
             scope.add("printed_twice", "strategy_code", code, "A level of the plan is printed twice.")
         seen.add((plan, code))
-        if re.search(rf"(?<![\d.]){re.escape(code)}\.\d", name.translate(ARABIC_DIGITS)):  # the number of a level below
+        if f"{number}." in name and re.search(rf"(?<![\d.]){re.escape(number)}\.\d", name):  # that of a level below
             page.doubt(name, table)
         above = code
         rows.append(
