@@ -30,7 +30,8 @@ LABELLED: Final = re.compile(r"[^\W\d_][^\n:0-9๐-๙]{2,61}+(?<= ):")
 """A line like `<label> : <value>`: it is no part of a name, and no value of the label above it."""
 _NUMBERS: Final = re.compile("[0-9๐-๙][0-9๐-๙.,]*+(?: ?/ ?[0-9๐-๙][0-9๐-๙.,]*+|)$")  # two slashes are a date's
 _EXCERPT: Final = 200  # characters of a value of several lines, in its finding
-_MARK: Final = "\x1d"  # before a line that is a heading, or stands for other lines
+MARK: Final = "\x1d"
+"""Before a line that is no text: a heading, or one that stands for others."""
 OUT_OF_PLACE: Final = re.compile(
     rf"{LABELLED.pattern}|\[.*\]$|:? ?[^\s:]{{2,14}}ที่ {DIGIT}[0-9๐-๙.]* (?:[-–—]|.*%$)|{_NUMBERS.pattern}"
 )
@@ -192,9 +193,8 @@ class Block:
 
     def read(self, lines: list[str], page: Page) -> tuple[list[Record], Record]:
         """The records in the lines, and what the tail says. Lines that are no part of them are reported to the page."""
-        parts = page.headings | page.replaced.keys()
-        if not parts.isdisjoint(lines):
-            lines = [f"{_MARK}{line}" if line in parts else line for line in lines]
+        if page.headings and not page.headings.isdisjoint(lines):
+            lines = [f"{MARK}{line}" if line in page.headings else line for line in lines]
         text = "\n".join(("", *lines, ""))
         record, end = Record(), len(text)
         records = [] if self.repeats else [record]
@@ -270,7 +270,7 @@ class Block:
         pairs = enumerate(zip(self.items, self._patterns, strict=True))
         labels = ((place, one, pattern) for place, (one, pattern) in pairs if not isinstance(one, Text | Value))
         stops = (pattern for place, one, pattern in labels if again or place >= number or one.lines != "word")
-        return _unnamed("|".join((_MARK, *stops)))
+        return _unnamed("|".join((MARK, *stops)))
 
     @cached_property
     def _stops(self) -> re.Pattern[str]:
@@ -289,9 +289,7 @@ class Block:
             return rf"(?::\n|)(?:(?!{stop}|\Z){name}[^\n]*{more})\n|)"
         if item.lines == "none":
             return rf"(?:{pattern})[ ]*\n?" + ("" if name in pattern else f"{name})")
-        ahead = {"word": f"(?!{self._stop}|{LABELLED.pattern})", "many": f"(?!{stop})"}.get(
-            item.lines, f"{_MARK}?(?=.)"
-        )
+        ahead = {"word": f"(?!{self._stop}|{LABELLED.pattern})", "many": f"(?!{stop})"}.get(item.lines, f"{MARK}?(?=.)")
         below = {"many": more, "name": rf"(?:\n(?!{stop}|{LABELLED.pattern})[^\n]+)*"}.get(item.lines, "")
         colon = f"(?!{stop})" if item.lines == "many" else ""
         return rf"(?:{pattern})[ ]*(?:\n(?:{colon}:\n|){ahead}|){name}[^\n]*{below})\n"
@@ -347,7 +345,7 @@ class Block:
         """Report a line that belongs to no record, and the lines below a label out of order; returns where reading goes on."""
         end = text.index("\n", pos)
         if self._stops.match(text, pos - 1):
-            pos += text[pos] == _MARK
+            pos += text[pos] == MARK and text[pos:end] not in page.replaced
             page.stray(text[pos:end])
             below = self._stops.search(text, end)
             end = below.start() if below else len(text) - 1

@@ -12,11 +12,11 @@ from operator import eq
 from typing import Final
 
 from parsers.findings import Scope
-from parsers.grammar import Page, Row
+from parsers.grammar import MARK, Page, Row
 from parsers.page import EMPTY_CELL
 from parsers.values import number
 
-TABLE: Final = "\x1d?␁(?P<quarters>[0-9]+)$"
+TABLE: Final = rf"{MARK}␁(?P<quarters>[0-9]+)$"
 """The pattern of the line that a table leaves."""
 
 _TABLE: Final = re.compile(TABLE)
@@ -73,7 +73,7 @@ def take_tables(
     for start in [place for place, line in enumerate(lines) if _FIRST in line and line.startswith(_FIRST)]:
         header = _HEADER.match("\n".join(lines[start : start + _HEADER_LINES])) if start >= place else None
         if header:
-            mark = f"␁{len(tables)}"
+            mark = f"{MARK}␁{len(tables)}"
             kept += [*lines[place:start], mark]
             numbers += range(place, start + 1)
             table = QuarterTable(" ".join((header[1] or header[2] or "").replace(EMPTY_CELL, "").split()) or None)
@@ -173,4 +173,4 @@ def table_in(lines: list[str], tables: list[QuarterTable], page: Page) -> Quarte
     """The first table in some lines; all other lines are reported."""
     found = [line for line in lines if _TABLE.match(line)]
     page.leave(line for line in lines if line not in found[:1])
-    return tables[int(found[0][1:])] if found else None
+    return tables[int(found[0][2:])] if found else None

@@ -31,8 +31,8 @@ def is_cut_off(source: bytes, small: bytes) -> bool:
 
     source: in UTF-8; small: what of it is ASCII, in small letters
     """
-    hides_the_rest = source.rfind(b"<!--") > source.rfind(b"-->")  # a comment, unless a script's old wrapping
-    if hides_the_rest and b"</script" not in small[small.rfind(b"<!--") :]:
+    opened = small.rfind(b"<!--")  # a comment, unless a script's old wrapping
+    if opened >= 0 and small.find(b"-->", opened) < 0 and small.find(b"</script", opened) < 0:
         return True
     if _USUAL_END.search(source[-80:]):
         return False

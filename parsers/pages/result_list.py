@@ -1,6 +1,7 @@
 """The result list: one agency's indicators of one dimension. Its text prints no indicator's code: only its links do."""
 
 import re
+from itertools import chain
 from typing import Final
 from urllib.parse import unquote_plus, urlsplit
 
@@ -95,7 +96,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             item_no = max(used) + 1
             scope = scope._replace(key=f"{key}/{item_no}")
         used.add(item_no)
-        for line in (line for name in _ITEM.long_items for line in record.lines(name)):
+        for line in chain.from_iterable(map(record.lines, _ITEM.long_items)):
             if (below := _NUMBERED.match(line)) and parse_integer(below[1]) == item_no + 1:
                 page.doubt(line, TABLES[0])
         identity = {"agency_code": code, "list_name": list_name, "item_no": item_no}
