@@ -187,6 +187,8 @@ def _leave_shown(root: LexborNode, boxes: set[int], scripted: set[int]) -> list[
 
 def _first_text(link: LexborNode) -> LexborNode:
     """The first text that a link shows, which may stand in a box of its own; the link itself, where it shows none."""
+    if (first := link.first_child) is None or (first.text_content or "").strip():
+        return link  # as nearly every one has it: the mark comes to the same place
     texts = (node for node in link.traverse(include_text=True, skip_empty=True) if node.is_text_node)
     return next((node for node in texts if (text := node.text_content) and text != EMPTY_CELL and _shows(text)), link)
 

@@ -32,7 +32,7 @@ _HEADER: Final = re.compile(  # with empty cells, and what is in parentheses in 
 _HEADER_LINES: Final = 12  # at most, empty cells among them
 _NUMBER: Final = "[0-9๐-๙.,]+|-"
 _QUARTER: Final = r"(?:(?:␀\n)+|)([1-4๑-๔])"
-_CELL: Final = r"([^\n/]{1,30}|[A-Za-z#]{1,4}/[A-Za-z0!]{1,2})\n"  # of a number, or what spreadsheets print for none
+_CELL: Final = r"([^\n/]{1,30}(?:(?<=[A-Za-z])/[A-Za-z0!]{1,2})?)\n"  # of a number, or what spreadsheets print for none
 _PAIR: Final = (  # its stroke may have a cell of its own, or end one; what reads like the next quarter is no half of it
     r"([^\s/]*)(?:\n/\n|\s?/(?:\n(?![1-4๑-๔]\n)(?=[0-9๐-๙.,-]+\n)| ?))([^\s/]*)\n"
 )
