@@ -62,12 +62,10 @@ def as_long_as_the_seed(records: list[Tables]) -> list[Tables]:
 
 
 def another(page: Printed, number: int) -> Printed:
-    """The page with another number in all of its texts and in its title: no line of it was seen before."""
+    """The page with another number in its title and in all texts that it prints once: hardly a line of it was seen before."""
 
     def changed(line: Line) -> Line:
-        if line.role in ("text", "title", "item") and not re.match(
-            "ความคืบหน้า|รายละเอียด|ผลการปฏิบัติ|มิติ|โครงการจัดทำ", line.label
-        ):
+        if line.role in ("text", "title") and not re.match("ความคืบหน้า|รายละเอียด|ผลการปฏิบัติ|มิติ|โครงการจัดทำ", line.label):
             return Line(f"{line.label} ที่ {number}", line.joint, line.value, line.role, line.links)
         if line.role == "free" and line.value:
             return Line(line.label, line.joint, f"{line.value} ที่ {number}", line.role, line.links)
