@@ -175,7 +175,9 @@ def _leave_shown(root: LexborNode, boxes: set[int], scripted: set[int]) -> list[
             _first_text(node).insert_before(_LINK)
             targets.append(target)
         if tag in _CELLS or (boxes and node.mem_id in boxes):
-            if not _begins_with_text(node) and _is_empty(node):
+            first = node.first_child
+            begins = first is not None and (first.text_content or "")[:1].isalnum()  # so nearly all do
+            if not begins and not _begins_with_text(node) and _is_empty(node):
                 node.insert_child(EMPTY_CELL)
         elif tag not in _BOXES:
             node.unwrap(delete_empty=True)
@@ -207,7 +209,7 @@ def _begins_with_text(cell: LexborNode) -> bool:
     first = cell.first_child
     while first is not None:
         if (text := first.text_content) is not None:
-            return text[:1].isalnum() or _shows(text)
+            return _shows(text)
         first = first.first_child
     return False
 

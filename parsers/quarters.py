@@ -115,7 +115,7 @@ def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
             end = row.end()
             continue
         cells = row.groups("")
-        table.rows.append(tuple(cell.strip(EMPTY_CELL) for cell in cells) if EMPTY_CELL in cells else cells)
+        table.rows.append(tuple(["" if cell == EMPTY_CELL else cell for cell in cells]))
         if row[2] and row[3] is None:
             table.odd.append(("cell_missing", row[1], " ".join(row[0].split())))
         end = row.end()
