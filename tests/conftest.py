@@ -1,6 +1,8 @@
 """What all tests share: only loopback sockets, and the folder of saved pages."""
 
+import gc
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +36,15 @@ def environment_as_before() -> Iterator[None]:
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
     os.environ.update(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_garbage() -> Iterator[None]:
+    """Collect what a file's tests left in cycles at its end: no test of another file is blamed for it, it is a warning here."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
