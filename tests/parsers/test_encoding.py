@@ -220,3 +220,11 @@ def test_private_codes_of_old_fonts_are_letters() -> None:
     text = "โครงการปลูกต\uf70bนไม\uf70bใหญ\uf70aที\uf70aสวน"
     page = parse_page(page_of(instead(PROJECT, ["โครงการทดสอบ : 50040000-2210"], f"{text} : 50040000-2210")).encode())
     assert (page.verdict, page.tables["projects"][0]["name"]) == ("ok", "โครงการปลูกต้นไม้ใหญ่ที่สวน")
+
+
+def test_a_hole_of_nul_bytes_is_said() -> None:
+    body = (FIXTURES / "24000000-3051.html").read_bytes()
+    start = body.index("ปัญหาของโครงการ".encode())
+    holed = body[:start] + b"\0" * 400 + body[start + 400 :]
+    assert "undecodable_bytes" in [finding["rule"] for finding in parse_page(holed).findings]
+    assert "undecodable_bytes" not in [finding["rule"] for finding in parse_page(body).findings]
