@@ -177,7 +177,7 @@ def _leave_shown(root: LexborNode, boxes: set[int], scripted: set[int]) -> list[
         if tag in _CELLS or (boxes and node.mem_id in boxes):
             first = node.first_child
             begins = first is not None and (first.text_content or "")[:1].isalnum()  # so nearly all do
-            if not begins and not _begins_with_text(node) and _is_empty(node):
+            if not begins and _is_empty(node):
                 node.insert_child(EMPTY_CELL)
         elif tag not in _BOXES:
             node.unwrap(delete_empty=True)
@@ -202,16 +202,6 @@ def _marked_nodes(root: LexborNode, special: set[int]) -> list[tuple[int, Lexbor
         for node in root.traverse()
         if (tag := node.tag_id) not in _PLAIN_BLOCKS or (special and node.mem_id in special)
     ]
-
-
-def _begins_with_text(cell: LexborNode) -> bool:
-    """Whether the first thing in a cell is a text that shows; of most cells no more need be looked at."""
-    first = cell.first_child
-    while first is not None:
-        if (text := first.text_content) is not None:
-            return _shows(text)
-        first = first.first_child
-    return False
 
 
 def _is_empty(cell: LexborNode) -> bool:
