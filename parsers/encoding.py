@@ -66,7 +66,8 @@ def decode(body: bytes, content_type: str | None = None) -> Decoded:
             is_cut = error.end == len(body)  # inside the page's last letter
             codec = "cp874" if not is_cut and _is_one_byte_thai(body, content_type) else "utf-8"
         else:
-            nuls = body.count(b"\0")  # which a browser leaves out: a file system's hole may hold a part of the page
+            # a browser leaves NULs out: a file system's hole may hold a part of the page
+            nuls = body.count(b"\0") if b"\0" in body else 0
             return _decoded(text, "utf-8", body, nuls if nuls > _STRAY_NULS else 0)
     text = body.decode(codec, "replace")
     return _decoded(text, codec, text.encode("utf-8", "replace"), text.count("\ufffd"))

@@ -25,6 +25,7 @@ EMPTY_CELL: Final = "␀"
 BREAK: Final = "␤"
 """Between two printed lines while a page is read."""
 
+_BLANKS = f" {BREAK}"
 _LINK = "␞"  # before each link, which are counted
 _SITE_START, _SITE_END = "␂", "␃"  # around what a site prints around every record: <footer> and <nav>
 _SITE_MARKS = frozenset((_SITE_START, _SITE_END))
@@ -175,9 +176,8 @@ def _leave_shown(root: LexborNode, boxes: set[int], scripted: set[int]) -> list[
             _first_text(node).insert_before(_LINK)
             targets.append(target)
         if tag in _CELLS or (boxes and node.mem_id in boxes):
-            first = node.first_child
-            begins = first is not None and (first.text_content or "")[:1].isalnum()  # so nearly all do
-            if not begins and _is_empty(node):
+            first = (inside.text_content or "")[:1] if (inside := node.first_child) else ""
+            if (first in _BLANKS or not first.isprintable()) and _is_empty(node):
                 node.insert_child(EMPTY_CELL)
         elif tag not in _BOXES:
             node.unwrap(delete_empty=True)
@@ -272,10 +272,11 @@ def _base_address(found: list[LexborNode]) -> str | None:
 def _target(node: LexborNode) -> str | None:
     attributes = node.attrs
     target = (attributes.get("href") or "").strip()
-    if target and target[0] != "#" and target[:11].lower() != "javascript:":
+    is_script = target[:11].lower() == "javascript:"
+    if target and target[0] != "#" and not is_script:
         return target
-    script = unquote(f"{target} {attributes.get('onclick') or ''}")
-    if found := _ADDRESS_IN_SCRIPT.search(script):
+    script = f"{target if is_script else ''} {attributes.get('onclick') or ''}"
+    if len(script) > 1 and (found := _ADDRESS_IN_SCRIPT.search(unquote(script))):
         return found[1]
     return (attributes.get("data-href") or attributes.get("data-url") or "").strip() or None
 
