@@ -11,9 +11,9 @@ from functools import lru_cache
 _DIGIT = "[0-9๐-๙]"
 _RUN = rf"{_DIGIT}(?:[ .,/–-]*+{_DIGIT})*+"
 _AREA = rf"\( ?[0๐]{_DIGIT}{{0,2}} ?\)[ -]?"  # of Bangkok, in parentheses
-_PHONE = rf"(?:{_AREA})?\+?{_RUN}(?: ?(?:ต่อ|ext\.?|และ|หรือ) ?{_RUN})*+"
+_PHONE = rf"(?:{_AREA})?\+?{_RUN}(?: ?(?:ต่อ|ext\.?|#|และ|หรือ|ถึง) ?{_RUN})*+"
 _LABEL = (  # `โทร.ภายใน`, `เบอร์โทรศัพท์ติดต่อ`; those of the second row only behind one of the first
-    r"(?:หมายเลข|เบอร์|ติดต่อ(?= ?(?:เบอร์|โทร))|โทรศัพท์|โทรสาร|โทร|มือถือ|แฟกซ์|tel|fax|mobile)"
+    r"(?:หมายเลข|เบอร์|ติดต่อ(?= ?(?:เบอร์|โทร))|โทรศัพท์|โทรสาร|โทร|มือถือ|สายตรง|แฟกซ์|tel|fax|mobile)"
     r"(?:[ .:ฯ]*+(?:โทรศัพท์|โทรสาร|โทร|มือถือ|เคลื่อนที่|ติดต่อ|ภายใน|สายใน|ที่ทำงาน|ต่อ))*+[ .:ฯ]*+"
 )
 _LABEL_APART = r"(?<![^\s(/,])(?:ต่อ|ติดต่อ|ภายใน|สายใน) ?"  # these may end a name: `ฝ่ายตรวจสอบภายใน 7033`
@@ -21,7 +21,7 @@ _JOINT = r"(?:[,/;]|(?<![ก-๛])(?:และ|หรือ))? ?"
 _TELEPHONE = re.compile(
     rf"{_JOINT}(?:{_LABEL}|{_LABEL_APART})({_PHONE})"
     rf"|(?!{_AREA}{_DIGIT})\( ?({_PHONE}) ?\)"
-    rf"|[,/;]? ?(?<![0-9๐-๙a-z@_])({_PHONE})",
+    rf"|[,/;]? ?(?<![0-9๐-๙a-z@_])({_PHONE})(?![a-z@_])",
     re.IGNORECASE,
 )
 _LEAST_DIGITS = (1, 3, 4)  # by the rules above
