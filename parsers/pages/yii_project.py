@@ -21,6 +21,8 @@ def _digits(printed: str, scope: Scope, column: str) -> str:
 
 
 _NOT_SET: Final = r"\(? (?:ไม่ได้ตั้ง|not set) \)?"
+_LAST: Final = r"(?:\n(?!Policy|Branch|หลักการและเหตุผล$)(?=.+\n\Z))?"
+"""The one line below the last label is its text, also where it begins like a label."""
 _RECORD: Final = Block(
     "projects",
     Label("project_code", f"รหัสโครงการ :? (?={PROJECT_CODE}$)"),
@@ -35,7 +37,7 @@ _RECORD: Final = Block(
     Label("kpi_code", "Kpi ID(?: :)?", shown="Kpi ID"),
     Label("policy_id", "Policy ID(?: :)?", required=False),
     Label("branch_id", "Branch ID(?: :)?", required=False),
-    Label("rationale", "หลักการและเหตุผล(?: :)?", "many", shown="หลักการและเหตุผล"),
+    Label("rationale", rf"หลักการและเหตุผล(?: :)?{_LAST}", "many", shown="หลักการและเหตุผล"),
     repeats=False,
     ordered=False,
     columns={
