@@ -17,10 +17,16 @@ TABLES: Final = ("result_list_items", "result_list_links", "result_list_quarters
 
 _LEVEL: Final = rf"(?:{'|'.join(FIRST_LEVELS)}) {DIGIT}+(?:\.{DIGIT}+)* [-–—]"
 """A level of the city's plan; `มิติที่ ๑.๑ - …` is one, `มิติที่ 1 …` is a dimension of the evaluation."""
+_NO_REPORT = r"(?!(?:[^\n]*\n){1,9}รายงานผลฯ)"  # which is the item's above, and what reads like a heading is its text
 _GROUP: Final = (  # above the items that belong to it
-    Value("dimension", rf"มิติที่ (?P<dimension_no>{DIGIT}+)(?![0-9๐-๙.]| [-–—])", required=False, lines="word"),
-    Value("level_1", f"(?={_LEVEL})", "one", required=False),
-    Value("level_2", f"(?={_LEVEL})", "one", required=False),
+    Value(
+        "dimension",
+        rf"มิติที่ (?P<dimension_no>{DIGIT}+)(?![0-9๐-๙.]| [-–—]){_NO_REPORT}",
+        required=False,
+        lines="word",
+    ),
+    Value("level_1", f"(?={_LEVEL}){_NO_REPORT}", "one", required=False),
+    Value("level_2", f"(?={_LEVEL}){_NO_REPORT}", "one", required=False),
 )
 _HEAD: Final = Block(
     "result_list_items",
@@ -53,7 +59,7 @@ _BARE_LEVEL: Final = re.compile(blanks(_LEVEL))
 _NUMBERED: Final = re.compile(rf"\(\s*({DIGIT}+)\s*\)\s*")
 _NAME_BELOW: Final = 12  # lines below an item's brackets in which its name is printed again
 _BRACKETS: Final = re.compile(r"\[\s*มิติที่")
-_MEASURE: Final = re.compile(r"(?:หน่วยนับ|เป้าหมาย|ผลงาน)\s*:?")
+_MEASURE: Final = re.compile(r"(?:หน่วยนับ|เป้าหมาย|ผลงาน)\s*(?::|$)")
 _DIMENSION: Final = re.compile(rf"มิติที่\s*({DIGIT}+)")
 _LIST_NAME: Final = re.compile(r"(index1\d*)\.php", re.IGNORECASE)
 _LINKED_CODE: Final = re.compile(

@@ -110,6 +110,23 @@ def test_below_an_items_measures_a_report_may_have_lines_like_them() -> None:
     assert read([*LIST, *ITEM[2:]]).verdict == "suspect"  # an item that has lost its number and brackets
 
 
+@pytest.mark.parametrize("text", ["มิติที่ 1 ด้านประสิทธิผล ทำแล้ว", "ด้านที่ 1 - กายภาพ"])
+def test_a_quarters_report_may_begin_like_a_heading_of_items(text: str) -> None:
+    reports = [
+        line for quarter in range(1, 5) for line in (f"รายงานผลฯ ไตรมาสที่ {quarter}", text if quarter < 4 else "-")
+    ]
+    for above in (LIST[1], "ด้านที่ ๒ – ก"):
+        page = read([LIST[0], above, *ITEM[:-1], *reports, "(2) จำนวนแห่ง", *ITEM[1:]])
+        assert (page.verdict, page.unclaimed, len(page.tables["result_list_items"])) == ("ok", [], 2)
+        narratives = [row["narrative"] for row in page.tables["result_list_quarters"][:4]]
+        assert narratives == [text, text, text, "-"]
+
+
+def test_below_a_numbered_report_a_report_may_begin_like_a_measure() -> None:
+    page = read([*LIST[:-1], "(1) สำรวจ", "เป้าหมายที่ตั้งไว้ทำได้ครบ", "ผลงานเป็นไปตามแผน"])
+    assert ok(page, "result_list_items")["report"] == "(1) สำรวจ เป้าหมายที่ตั้งไว้ทำได้ครบ ผลงานเป็นไปตามแผน"
+
+
 def test_without_its_address_a_list_has_no_name() -> None:
     assert ok(read(LIST), "result_list_items")["list_name"] is None
 
@@ -140,6 +157,12 @@ CITY = [
     *(":ด้านที่ ๓ - มหานคร", ":มิติที่ ๓.๒ - ก", ":เป้าหมายที่ ๓.๒.๑ ข%", "1.นิยาม หรือความหมายของตัวชี้วัด", "นิยาม"),
     *("2.วิธีการคำนวณ หรือ เกณฑ์การประเมิน", "วิธี", "3.แหล่งข้อมูล/เจ้าของข้อมูล", "แหล่ง"),
 ]
+
+
+@pytest.mark.parametrize("text", ["หน่วยงานของกรุงเทพมหานคร", "หลักการและเหตุผล ทางเท้าทรุด", "ปีงบประมาณ 2566"])
+def test_the_newer_pages_rationale_may_begin_like_a_label(text: str) -> None:
+    page = read([*YII[:-1], f"<table><tr><th>หลักการและเหตุผล<td>{text}</table>"])
+    assert ok(page, "projects")["rationale"] == text
 
 
 def test_a_city_indicator_has_a_table_of_its_own() -> None:
