@@ -177,7 +177,10 @@ def test_a_city_indicator_has_a_table_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("printed", "unit", "target"),
-    [("อัตราส่วน : 1:20", "อัตราส่วน", "1:20"), ("ราย:เดือน : 5", "ราย:เดือน", "5"), ("ร้อยละ 2 : 2", "ร้อยละ 2", "2")],
+    [
+        *(("อัตราส่วน : 1:20", "อัตราส่วน", "1:20"), ("อัตราส่วน : 1 : 20", "อัตราส่วน", "1 : 20")),
+        *(("ราย:เดือน : 5", "ราย:เดือน", "5"), ("ร้อยละ 2 : 2", "ร้อยละ 2", "2"), ("ระดับ 1 : 5 : 5", "ระดับ 1 : 5", "5")),
+    ],
 )
 def test_a_target_may_be_a_ratio(printed: str, unit: str, target: str) -> None:
     row = ok(read([line.replace("≥1 : แห่ง", printed) for line in CITY]), "city_indicators")
