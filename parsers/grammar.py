@@ -249,8 +249,9 @@ class Block:
             scope.add("series_broken", self.series, ", ".join(printed))
 
     def begins(self, lines: list[str]) -> bool:
-        """Whether the lines begin like a record."""
-        return self._one(0).match("\n".join((*lines, ""))) is not None
+        """Whether the lines begin like a record, or like what stands below the last."""
+        text = "\n".join((*lines, ""))
+        return any(self._one(number).match(text) for number in (0, *range(self.tail_at, len(self.items))))
 
     # --- expressions
 

@@ -636,6 +636,13 @@ def test_a_menu_of_the_headings_of_empty_parts_is_no_section(place: int) -> None
     same_record(parse_page(page_of(lines).encode()), EMPTY_PARTS)
 
 
+def test_above_a_record_without_steps_may_stand_a_menu_of_its_headings() -> None:
+    link = "(ทดสอบ) แสดงขั้นตอนการดำเนินงานโครงการ : 50040000-2210"
+    lines = after(EMPTY_PARTS, "แผนการดำเนินงานฯ", link)
+    menu = ["หลักการและเหตุผล", "แผนการดำเนินงานฯ", "สนับสนุนตัวชี้วัดตามแผนฯ"]
+    same_record(parse_page(page_of([*menu, *lines]).encode()), lines)
+
+
 YII = {
     **{"รหัสโครงการ": "50460000-3697", "ปี": "2566", "งบฯ ที่ได้รับ (บาท)": "120,000", "งบฯ ที่ใช้ไป (บาท)": ""},
     **{"คืบหน้าล่าสุด": "80", "หน่วยงาน": "สำนักงานเขตคลองสามวา", "Start Date": "2022-10-01 00:00:00.000"},
