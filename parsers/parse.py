@@ -5,7 +5,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import Any, Final
 
 import orjson
@@ -269,7 +269,13 @@ def _recordless_verdict(declared: PageKind, page: Page, *, is_message: bool) -> 
     if (verdict := message_verdict(above)) is not None:
         return verdict
     if headings:
-        if headings[-1] in lines:
+        texts = (
+            page.below.get(section.key, ()) for section in declared.sections if not (section.block or section.last)
+        )
+        printed = [
+            line for line in chain(*texts) if line != "/" and line not in page.replaced and not is_boilerplate(line)
+        ]
+        if headings[-1] in lines and not printed:
             return "empty"
         page.findings.add("part_missing", message="The page has no title with a code.")
     return "suspect" if _has_errors(page.findings) else "empty"
