@@ -26,7 +26,12 @@ _HEAD: Final = Block(
     "projects",
     Value("agency", _AGENCY, shown="agency and fiscal year"),
     Value("alone", rf"(?P<alone>{NUMBER}) %?$", required=False),
-    Label("progress_percent", "ความคืบหน้าโครงการ ร้อยละ(?: :)?", shown="ความคืบหน้าโครงการ ร้อยละ"),
+    Label(
+        "progress_percent",
+        rf"ความคืบหน้าโครงการ ร้อยละ(?: :)?(?: (?={DIGIT}{{1,3}}(?:\.{DIGIT}+)? %?$)|[^\S\n]*)(?P<progress_percent>[^\n]*)$",
+        "none",
+        shown="ความคืบหน้าโครงการ ร้อยละ",
+    ),
     Text("contact", mixed=True),
     Label("links", r"ดูโครงการแผนปีฯ :? (?:พิมพ์ข้อมูล)?(?=\s|$)", "none", shown="ดูโครงการแผนปีฯ"),
     shared.evaluation("ประเมินโครงการ"),

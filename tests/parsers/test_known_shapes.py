@@ -26,6 +26,14 @@ def test_a_projects_title_may_have_two_lines() -> None:
     assert ok(read(lines), "projects")["name"] == "โครงการอาสาสมัครชักลากมูลฝอย ในชุมชน"
 
 
+@pytest.mark.parametrize("contact", ["นายสมมติ", "6914"])
+def test_below_progress_that_is_blank_stands_the_contact(contact: str) -> None:
+    lines = instead(PROJECT, ["80", "ความคืบหน้าโครงการ ร้อยละ 80", "นายสมมติ"], "ความคืบหน้าโครงการ ร้อยละ", contact)
+    page = read(lines)
+    assert ok(page, "projects")["progress_percent"] is None
+    assert ok(page, "contacts")["contact"] == contact
+
+
 def test_an_indicators_title_may_have_three_lines() -> None:
     lines = instead(KPI, [KPI[2]], "ร้อยละของถนนที่สะอาด", "- ถนนสายหลัก", "(ร้อยละ 12) : 5016-0801")
     assert ok(read(lines), "kpis")["name"] == "ร้อยละของถนนที่สะอาด - ถนนสายหลัก (ร้อยละ 12)"
