@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 
 _DIGIT = "[0-9๐-๙]"
-_RUN = rf"{_DIGIT}(?:[ .,/–-]*+{_DIGIT})*+"
+_RUN = rf"{_DIGIT}(?:(?! {_DIGIT}{{1,2}}[.)] ?[ก-๛])[ .,/–-]*+{_DIGIT})*+"  # what numbers the next person ends it
 _AREA = rf"\( ?[0๐]{_DIGIT}{{0,2}} ?\)[ -]?"  # of Bangkok, in parentheses
 _PHONE = rf"(?:{_AREA})?\+?{_RUN}(?: ?(?:ต่อ|ext\.?|#|และ|หรือ|ถึง) ?{_RUN})*+"
 _LABEL = (  # `โทร.ภายใน`, `เบอร์โทรศัพท์ติดต่อ`; those of the second row only behind one of the first
