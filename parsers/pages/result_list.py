@@ -162,6 +162,8 @@ def _item_starts(lines: list[str]) -> list[int]:
             numbered, has_measures = [], line[0] != "["
         elif not has_measures and _MEASURE.match(line):
             numbered, has_measures = [], True
+        elif numbered and line.startswith("รายงานผลฯ"):  # above it the item's own reports are numbered
+            numbered = []
     return starts
 
 

@@ -133,6 +133,9 @@ def test_a_quarters_report_may_begin_like_a_heading_of_items(text: str) -> None:
 def test_below_a_numbered_report_a_report_may_begin_like_a_measure() -> None:
     page = read([*LIST[:-1], "(1) สำรวจ", "เป้าหมายที่ตั้งไว้ทำได้ครบ", "ผลงานเป็นไปตามแผน"])
     assert ok(page, "result_list_items")["report"] == "(1) สำรวจ เป้าหมายที่ตั้งไว้ทำได้ครบ ผลงานเป็นไปตามแผน"
+    reports = ["รายงานผลฯ ไตรมาสที่ 1", "(1) สำรวจ", "รายงานผลฯ ไตรมาสที่ 2", "ผลงาน : 5 แห่ง"]
+    page = read([*LIST[:-1], *reports, "รายงานผลฯ ไตรมาสที่ 3", "รายงานผลฯ ไตรมาสที่ 4"])
+    assert ok(page, "result_list_quarters")["narrative"] == "(1) สำรวจ"
 
 
 def test_without_its_address_a_list_has_no_name() -> None:
