@@ -69,7 +69,7 @@ def kind_of(lines: list[str], text: str) -> Kind:
         return _untitled_kind(frozenset(lines), shown)
     shows: dict[Kind, bool] = {  # what only a record of the kind prints
         "project": "progress" in shown,
-        "kpi": "quarters" in shown or "definition" in shown,
+        "kpi": "kpi_evaluation" in shown,  # a list prints the heading of quarters, too
         "result_list": True,
         "city_indicator": len(shown & _CITY_LABELS) > 1,
         "yii_project": bool(_YII_CODE_LINE.search(text.replace(EMPTY_CELL, ""))),

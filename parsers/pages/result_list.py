@@ -6,6 +6,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, Block, Item, Label, Page, Record, Row, Text, Value, blanks
+from parsers.pages import kpi
 from parsers.pages.shared import FIRST_LEVELS, KPI_CODE, PROJECT_CODE, QUARTERS
 from parsers.quarters import QuarterTable, join_narratives, quarter_rows
 from parsers.thai import ARABIC_DIGITS
@@ -41,6 +42,7 @@ _ITEM_PARTS: Final[tuple[Item, ...]] = (
     Label("unit", "หน่วยนับ :", shown="หน่วยนับ"),
     Label("target_value", "เป้าหมาย :", shown="เป้าหมาย"),
     Label("achieved_value", "ผลงาน :", shown="ผลงาน"),
+    Label("quarters_heading", f"{kpi.SECTIONS[0].heading}$", "none", required=False),
     QUARTERS,
     Text("report"),
     *(Label(f"narrative_{n}", rf"รายงานผลฯ ไตรมาสที่ [{n}{'๐๑๒๓๔'[n]}]$", "many", required=False) for n in range(1, 5)),

@@ -138,6 +138,18 @@ def test_below_a_numbered_report_a_report_may_begin_like_a_measure() -> None:
     assert ok(page, "result_list_quarters")["narrative"] == "(1) สำรวจ"
 
 
+def test_a_lists_items_have_the_heading_of_quarters_that_an_indicators_page_has() -> None:
+    level = "มิติที่ ๗.๓ - การบริหาร เป้าหมายที่ ๗.๓.๑ บุคลากรเป็นที่เชื่"
+    item = ["(1) 3.2 จำนวนแห่ง", "[มิติที่ 3 : ]", level, "3.2  จำนวนแห่ง", *ITEM[4:7], "ผลงานเทียบกับเป้าหมายรายไตรมาส"]
+    reports = [f"รายงานผลฯ ไตรมาสที่ {quarter}" for quarter in range(1, 5)]
+    head = ["ผลการปฏิบัติราชการประจำปี : ของหน่วยงาน : 50040000", "Home Home SED", "มิติที่ 3 ด้านคุณภาพ"]
+    page = read([*head, *item, ITEM[7], *reports, item[0].replace("1", "2"), *item[1:], ITEM[7], *reports])
+    row = ok(page, "result_list_items")
+    assert (page.kind, len(page.tables["result_list_quarters"])) == ("result_list", 8)
+    assert (row["name"], row["strategy"], row["achieved_value"]) == ("3.2 จำนวนแห่ง", level, 3)
+    assert {finding["rule"] for finding in page.findings} == {"kpi_code_missing"}
+
+
 def test_without_its_address_a_list_has_no_name() -> None:
     assert ok(read(LIST), "result_list_items")["list_name"] is None
 
