@@ -50,7 +50,7 @@ _ITEM_PARTS: Final[tuple[Item, ...]] = (
 _ITEM: Final = Block(
     "result_list_items",
     *_ITEM_PARTS,
-    *_GROUP,  # of the items below
+    *_GROUP[1:],  # of the items below
     repeats=False,
     series="item_no",
     columns={"name": text, "unit": text, "target_value": number, "achieved_value": number, "report": text},

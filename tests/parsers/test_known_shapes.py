@@ -128,6 +128,9 @@ def test_a_quarters_report_may_begin_like_a_heading_of_items(text: str) -> None:
         assert (page.verdict, page.unclaimed, len(page.tables["result_list_items"])) == ("ok", [], 2)
         narratives = [row["narrative"] for row in page.tables["result_list_quarters"][:4]]
         assert narratives == [text, text, text, "-"]
+    if "1 ด้าน" in text:  # below a level of the plan stands no dimension, only levels
+        page = read([LIST[0], "ด้านที่ ๒ – ก", *ITEM[:-1], text, "(2) จำนวนแห่ง", *ITEM[1:]])
+        assert [row["report"] for row in page.tables["result_list_items"]] == [text, ITEM[-1]]
 
 
 def test_below_a_numbered_report_a_report_may_begin_like_a_measure() -> None:
