@@ -250,8 +250,9 @@ def print_result_list(tables: Tables, how: Printing) -> Printed:
     agency, dimension = items[0]["agency_code"], items[0]["dimension_no"]
     levels: str | None = None
     title = how.one_of("ผลการปฏิบัติราชการประจำปีของหน่วยงาน", "ผลการปฏิบัติราชการประจำปี : ของหน่วยงาน")
-    page: Printed = [Line("Home Home SED")] if how.turn % 3 == 2 else []
-    page.append(Line(title, " : ", agency, role="title"))
+    page: Printed = [Line(title, " : ", agency, role="title")]
+    if how.turn % 3:
+        page.insert(how.turn % 3 - 1, Line("Home Home SED"))
     if items[0]["dimension_name"]:
         page.append(Line(f"มิติที่ {dimension}", " ", items[0]["dimension_name"], role="title"))
     for item in items:
@@ -271,6 +272,7 @@ def print_result_list(tables: Tables, how: Printing) -> Printed:
             Line("ผลงาน", " :", how.number(item["achieved_value"])),
         ]
         rows = [row for row in tables["result_list_quarters"] if row["item_no"] == number]
+        page += [Line(KPI_HEADINGS["quarters"])] if how.turn % 2 else []
         page.append(_quarters(item["unit"], rows, how))
         page += _text(item["report"])
         if any(row["narrative"] for row in rows):
