@@ -46,6 +46,9 @@ _ITEM_PARTS: Final[tuple[Item, ...]] = (
     QUARTERS,
     Text("report"),
     *(Label(f"narrative_{n}", rf"รายงานผลฯ ไตรมาสที่ [{n}{'๐๑๒๓๔'[n]}]$", "many", required=False) for n in range(1, 5)),
+    # an indicator's page has two more parts; should a list have them, they are no quarter's report
+    Label("summary", r"\*\* สรุปผลการดำเนินงาน \*\*$", "none", required=False),
+    Label("definition", f"{kpi.SECTIONS[-1].heading}$", "none", required=False),
 )
 _ITEM: Final = Block(
     "result_list_items",
