@@ -51,11 +51,15 @@ def _is_notice(line: str) -> bool:
     return "©" in line or bool(_NOTICE.match(line))
 
 
-def record_end(lines: list[str], end: int) -> int:
-    """How many of the first `end` lines stand above what a site prints below every record: *Back*, a copyright notice."""
+def record_end(lines: list[str], end: int, headings: frozenset[str]) -> int:
+    """How many of the first `end` lines stand above what a site prints below every record: *Back*, a copyright notice.
+
+    headings: the record's own; none of them stands below a notice
+    """
     below = end
     while below and (lines[below - 1] == "␀" or lines[below - 1] in NAVIGATION):
         below -= 1
         end = end if lines[below] == "␀" else below
-    notice = next((place for place in range(max(end - _NOTICE_LINES, 0), end) if _is_notice(lines[place])), None)
-    return end if notice is None else record_end(lines, notice)
+    places = (place for place in range(max(end - _NOTICE_LINES, 0), end) if _is_notice(lines[place]))
+    notice = next((place for place in places if headings.isdisjoint(lines[place:end])), None)
+    return end if notice is None else record_end(lines, notice, headings)

@@ -175,7 +175,7 @@ def _prepared(
         end = bisect_right(places, end - 1)
         line_links = [link._replace(line_no=bisect_right(places, link.line_no) - 1) for link in line_links]
         lines = [lines[place] for place in places]
-    end = record_end(lines, end)
+    end = record_end(lines, end, frozenset(section.heading for section in declared.sections))
     twice: list[str] = []
     kept, numbers, tables, replaced = take_tables(lines[:end], twice)
     for line in twice:

@@ -98,6 +98,12 @@ def test_a_text_that_ends_a_page_may_read_like_a_notice(text: str) -> None:
     assert parse_page(page_of([*LIST[:-1], text]).encode()).tables["result_list_items"][0]["report"] == text
 
 
+def test_a_text_above_a_heading_may_begin_like_a_notice() -> None:
+    page = parse_page(page_of(instead(KPI, ["สรุป"], "ออกแบบและพัฒนาโดยกองสารสนเทศ")).encode())
+    assert (page.verdict, page.unclaimed) == ("ok", [])
+    assert page.tables["kpis"][0]["summary"] == "ออกแบบและพัฒนาโดยกองสารสนเทศ"
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
