@@ -17,16 +17,18 @@ MessageVerdict = Literal["blocked", "not_found"]
 _PHP: Final = (
     r"(?<![a-z])(?:parse error|fatal error|warning|notice|deprecated|strict standards)\s{0,3}(?:\(\d{1,5}\)\s{0,3})?:"
 )
+_LITERALS: Final = (
+    "a php error was encountered|a database error occurred|exception' with message|stack trace:|access denied for user '"
+    "|too many connections|unknown column '|error query [|unclosed quotation mark|incorrect syntax near|server error in '"
+    "|conversion failed when converting|object reference not set to an instance"
+).split("|")
 _MESSAGES: Final = tuple(
     (mark, tuple(map(re.compile, patterns)))
     for mark, *patterns in (
+        *((literal,) for literal in _LITERALS),
         ("line ", _PHP, r"(?:on|,) line \d"),
         ("line ", r"thrown in ", r"on line \d"),
-        ("a php error was encountered",),
-        ("a database error occurred",),
         ("uncaught ", r"uncaught (?:error|\w{0,60}exception)"),
-        ("exception' with message",),
-        ("stack trace:",),
         ("#", r"^#\d{1,4} (?:/|[a-z]:\\|\{main\})"),
         ("resource id #", r"^resource id #\d{1,9}$"),
         ("select ", r"^select ", r" from ", r"[*=`_]"),
@@ -39,18 +41,9 @@ _MESSAGES: Final = tuple(
         ("odbc", r"\[odbc [^\]]{0,60}driver|(?<![a-z])odbc_\w{1,40}\(\)"),
         ("pg_", r"(?<![a-z])pg_\w{1,40}\(\)"),
         ("oci", r"(?<![a-z])oci_?\w{1,40}\(\)"),
-        ("access denied for user '",),
-        ("too many connections",),
-        ("unknown column '",),
         ("doesn't exist", r"table '[^']{1,100}' doesn't exist"),
-        ("error query [",),
         ("error '", r"microsoft .{1,60}? error '[0-9a-f]{8}'"),
         (".asp", r"^/\S{0,200}\.aspx?, line \d"),
-        ("unclosed quotation mark",),
-        ("incorrect syntax near",),
-        ("conversion failed when converting",),
-        ("server error in '",),
-        ("object reference not set to an instance",),
         ("ora-", r"(?<![a-z])ora-\d{5}"),
     )
 )
@@ -67,53 +60,18 @@ def _any_of(marks: Iterable[str]) -> re.Pattern[bytes]:
 
 
 _MARKED: Final = _any_of(mark for mark, *_ in _MESSAGES)
-_MORE: Final = re.compile(
-    r"(?:severity|filename|file|line number|error number|backtrace|message)\s?:.*|#\d{1,4} .*|thrown in .*|select .*"
-)
-"""A further line of a message; it means nothing where no message stands above it."""
-_STACK_ROW: Final = re.compile(
-    r"\A(?:call stack|#|time|memory|function|location|[\d.]+|[^\s()]{1,100}\([^()]{0,200}\)|\S{0,4}[^\s:]{1,200}:\d+)"
-)
-_STACK_ROW_END: Final = re.compile(r":\d+$")
-_ASP_END: Final = re.compile(r"/\S{0,200}\.aspx?, line \d")
-_ASP_LINES: Final = 3
 
 
-def server_message_places(lines: list[str], latin: str) -> list[int]:
-    """Which lines of a page were printed by a server's error messages; `latin`: their `latin_text`, a line each."""
+def server_message_places(latin: str) -> list[int]:
+    """Which lines of a page were printed by a server's error messages; latin: the page's `latin_text`."""
     if not _MARKED.search(_letters(latin)):
         return []
     marked = [(mark, patterns) for mark, patterns in _MESSAGES if mark in latin]
-    places: set[int] = set()
-    for place, line in enumerate(latin.split("\n") if marked else ()):
-        if (
-            place not in places
-            and any(mark in line for mark, _ in marked)
-            and _is_message(lines[place].lower(), marked)
-        ):
-            places.update(range(place, _message_end(lines, place)))
-    return sorted(places)
-
-
-def _is_message(line: str, messages: list[tuple[str, tuple[re.Pattern[str], ...]]]) -> bool:
-    return any(mark in line and all(pattern.search(line) for pattern in patterns) for mark, patterns in messages)
-
-
-def _message_end(lines: list[str], place: int) -> int:
-    """The line after a message that begins at `place`: some have a list of calls, or a place, in lines of their own."""
-    head = lines[place].lower()
-    end = below = place + 1
-    if head.startswith("( ! )"):  # Xdebug: one cell a line
-        while below < len(lines) and _STACK_ROW.fullmatch(lines[below].lower()):
-            below += 1
-            end = below if _STACK_ROW_END.search(lines[below - 1]) else end
-        return end
-    if head.startswith("microsoft "):
-        near = range(place + 1, min(place + 1 + _ASP_LINES, len(lines)))
-        return next((below + 1 for below in near if _ASP_END.match(lines[below].lower())), end)
-    while end < len(lines) and _MORE.fullmatch(lines[end].lower()):
-        end += 1
-    return end
+    return [
+        place
+        for place, line in enumerate(latin.split("\n") if marked else ())
+        if any(mark in line and all(pattern.search(line) for pattern in patterns) for mark, patterns in marked)
+    ]
 
 
 # --- what stands in place of a page ---------------------------------------------------------------------------------
@@ -176,9 +134,8 @@ def message_verdict(lines: list[str]) -> MessageVerdict | None:
     """
     text = "\n".join(lines)
     words = latin_text(text)
-    if _FIREWALLS.search(_letters(words)) or any(name in text for name in _FIREWALLS_IN_THAI):
-        return "blocked"
-    if server_message_places(lines, words):
+    is_firewall = _FIREWALLS.search(_letters(words)) or any(name in text for name in _FIREWALLS_IN_THAI)
+    if is_firewall or server_message_places(words):
         return "blocked"
     if len(lines) > _MOST_LINES or len(text) > _MOST_CHARACTERS:
         text = "\n".join(lines[:_HEADLINES])[:_MOST_CHARACTERS]
@@ -191,24 +148,17 @@ def message_verdict(lines: list[str]) -> MessageVerdict | None:
 # --- what a page without any text says in its scripts ---------------------------------------------------------------
 
 _ALERT: Final = re.compile(r"""\b(?:alert|confirm)\s{0,9}\(\s{0,9}["']([^"'<>]{1,500})["']""")
-_TAGS: Final = re.compile("<[^<>]{0,2000}>")
 _LEADS_AWAY: Final = re.compile(
     r"""http-equiv\s{0,9}=\s{0,9}["']?refresh|\blocation(?:\.href)?\s{0,9}=(?!=)|\blocation\.(?:replace|assign|reload)\s{0,9}\("""
-    r"""|<frame\b|type\s{0,9}=\s{0,9}["']?password|_incapsula_|_cf_chl|captcha"""
+    r"""|<frame\b|<noscript\b|type\s{0,9}=\s{0,9}["']?password|_incapsula_|_cf_chl|captcha"""
 )
 """In a page that prints nothing: it sends the browser elsewhere, or asks for something."""
-_NOSCRIPTS: Final = 20
-_NOSCRIPT_TEXT: Final = 2_000  # characters
 
 
 def unseen_verdict(source: str) -> Literal["blocked", "not_found", "empty"]:
     """The verdict on a page that prints nothing: scripts may say or do something all the same."""
     source = source.lower()
-    told = _ALERT.findall(source)
-    for noscript in source.split("<noscript", _NOSCRIPTS)[1:]:
-        inside = noscript.partition("</noscript")[0].partition(">")[2]
-        told.append(_TAGS.sub(" ", inside[:_NOSCRIPT_TEXT]))
-    told = [line for line in map(str.strip, "\n".join(told).split("\n")) if line]
+    told = [line for line in map(str.strip, "\n".join(_ALERT.findall(source)).split("\n")) if line]
     if (verdict := message_verdict(told)) is not None:
         return verdict
     return "blocked" if told or _LEADS_AWAY.search(source) else "empty"
