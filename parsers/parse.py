@@ -20,7 +20,7 @@ from parsers.server_messages import message_verdict, server_message_places, unse
 from parsers.text_damage import latin_text, put_back_references, text_damage
 from parsers.thai import BANGKOK
 from parsers.truncation import is_cut_off, is_open
-from parsers.verdict import RESULT_LIST_TITLE, Kind, Verdict, is_cut_title, kind_of
+from parsers.verdict import RESULT_LIST_TITLE, Kind, Verdict, kind_of
 
 _CODE_IN_URL: Final = re.compile(
     r"[?&](?:(?:pid|project_id)=([0-9]{8}-[0-9]{4}|[0-9]{4}-[0-9]{3,4}|[0-9]{1,4})|selDEP=([0-9]{8}))(?![0-9-])",
@@ -238,12 +238,10 @@ def facts_sha256(tables: dict[str, list[Row]]) -> str:
 
 def _unknown_verdict(printed: PrintedPage, findings: Findings) -> Verdict:
     lines = [line for line in printed.lines if line != EMPTY_CELL]
-    if lines[-1:] == ["<"]:  # a tag that was cut off at the end of the page
-        lines.pop()
     if not lines:
         return unseen_verdict(printed.decoded.source.decode("utf-8", "replace"))
     own = [*(line for line in lines[:_MENU_LINES] if not is_boilerplate(line)), *lines[_MENU_LINES:]]
-    verdict = None if is_cut_title(lines) else message_verdict(own or lines)
+    verdict = message_verdict(own or lines)
     if verdict is None:
         findings.add("unknown_kind", printed=" | ".join(lines[:_FIRST_LINES]))
     return verdict or "suspect"

@@ -1,7 +1,6 @@
 """What kind of page this is, by the labels that only that kind prints: judged before anything is believed."""
 
 import re
-from itertools import islice
 from typing import Final, Literal
 
 from parsers.grammar import DIGIT
@@ -16,12 +15,12 @@ Verdict = Literal["ok", "suspect", "blocked", "empty", "not_found"]
 PROJECT_HEADINGS: Final = {section.key: section.heading for section in project.SECTIONS}
 KPI_HEADINGS: Final = {section.key: section.heading for section in kpi.SECTIONS}
 RESULT_LIST_TITLE: Final = "ผลการปฏิบัติราชการประจำปี"
-_RESULT_LIST_WAITS: Final = re.compile(rf"{RESULT_LIST_TITLE}\s*:?\s*(?:ของหน่วยงาน)?\s*:")  # for an agency's code
+_RESULT_LIST_LINE: Final = re.compile(rf"\n{RESULT_LIST_TITLE}[\s␀]*(?:ของหน่วยงาน)?[\s␀]*(?::|{DIGIT}{{8}})")
+"""A list's title waits for an agency's code; menus print the title alone."""
 _YII_CODE_LABEL: Final = "รหัสโครงการ"
 _YII_CODE_LINE: Final = re.compile(rf"{_YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
 _CITY_TITLE_LINE: Final = re.compile(rf"{CITY_INDICATOR_TITLE}\s?(?:\([^()]{{0,40}}\))?")  # a project may have the name
 _PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
-_EIGHT_DIGITS: Final = re.compile(f"(?<!{DIGIT}){DIGIT}{{8}}(?!{DIGIT}|-)")
 _LABELS: Final = {
     "progress": _PROGRESS_LABEL,
     "quarters": KPI_HEADINGS["quarters"] + r"(?=\n)",
@@ -40,9 +39,6 @@ _PROJECT_LABELS: Final = frozenset(PROJECT_HEADINGS.values())
 _KPI_LABELS: Final = frozenset(KPI_HEADINGS.values())
 _ANYBODYS: Final = frozenset(PROJECT_HEADINGS[key] for key in ("rationale", "objectives", "targets", "reports"))
 """Headings that any paper about a project may have."""
-_FIRST_LINES: Final = (
-    *(project.PAGE_TITLES[0], kpi.PAGE_TITLES[0], RESULT_LIST_TITLE, CITY_INDICATOR_TITLE, _YII_CODE_LABEL),
-)
 
 
 def kind_of(lines: list[str], text: str) -> Kind:
@@ -57,7 +53,7 @@ def kind_of(lines: list[str], text: str) -> Kind:
     titles: dict[Kind, bool] = {
         "project": is_project,
         "kpi": kpi.PAGE_TITLES[0] in lines or KPI_HEADINGS["quarters"] in lines,
-        "result_list": f"\n{RESULT_LIST_TITLE}" in text and _names_agency(lines),
+        "result_list": _RESULT_LIST_LINE.search(text) is not None,
         "city_indicator": CITY_INDICATOR_TITLE in text and any(map(_CITY_TITLE_LINE.fullmatch, lines)),
         "yii_project": f"\n{_YII_CODE_LABEL}" in text,
     }
@@ -86,27 +82,3 @@ def _untitled_kind(lines: frozenset[str], shown: set[str | None]) -> Kind:
     if len(shown & _CITY_LABELS) > 1:
         return "city_indicator"
     return "kpi" if {"target", "result"} <= shown else "unknown"
-
-
-def _names_agency(lines: list[str]) -> bool:
-    """Whether a list's title is followed by an agency's code, or waits for one; menus print the title alone."""
-    for place, line in enumerate(lines):
-        if line.startswith(RESULT_LIST_TITLE):
-            title = _next_lines(lines, place, 2)[: 1 + (":" in lines[place + 1 : place + 2])]
-            if _RESULT_LIST_WAITS.fullmatch("".join(title)):
-                return True
-            if _EIGHT_DIGITS.search(" ".join(_next_lines(lines, place, 5))):
-                return True
-    return False
-
-
-def _next_lines(lines: list[str], place: int, count: int) -> list[str]:
-    """The next `count` lines with text, from `place` on; a few empty cells may stand between them."""
-    return list(islice(filter(EMPTY_CELL.__ne__, lines[place : place + 20 * count]), count))
-
-
-def is_cut_title(lines: list[str]) -> bool:
-    """Whether all that is printed is the beginning of what a page of the portal begins with."""
-    printed = "".join(lines).rstrip("\ufffd</ ")
-    is_beginning = any(title.startswith(printed) for title in _FIRST_LINES)
-    return bool(printed) and (is_beginning or (len(lines) == 1 and printed.startswith(RESULT_LIST_TITLE)))

@@ -164,7 +164,8 @@ def test_a_link_to_log_in_is_no_message_of_an_empty_template(lines: list[str], l
 def test_a_page_cut_off_in_its_first_line_is_suspect(title: str, letters: int, rest: bytes) -> None:
     body = b"<html><head><meta charset=utf-8></head><body><div>" + title[:letters].encode() + rest
     assert parse_page(body).verdict == "suspect"
-    assert parse_page(body[: body.index(b"<div>") + 1]).verdict == "empty"
+    assert parse_page(body[: body.index(b"<div>") + 1]).verdict == "suspect"
+    assert parse_page(body[: body.index(b"<div>")]).verdict == "empty"
 
 
 @pytest.mark.parametrize("line", ["<p>{}</p>", "<li>{}</li>", "<div><b>{}</b></div>"])
