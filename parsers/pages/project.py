@@ -290,6 +290,9 @@ def _read_kpi(page: Page, record: Record, code: str, scope: Scope, tables: list[
 
 # --- the page against itself ------------------------------------------------------------------------------------------
 
+_ROUNDED_OFF: Final = 0.5
+"""The weights of a plan may have lost so much, all together, when they were written with their decimals."""
+
 
 def _check_consistency(page: Page, project: Row) -> None:
     """Report what a page says of itself in two places that do not agree."""
@@ -298,10 +301,9 @@ def _check_consistency(page: Page, project: Row) -> None:
         scope = Scope(page.findings, "projects", page.code)
         scope.add("progress_not_newest_report", "progress_percent", f"{progress:g} | {newest:g}")
     weights = [step["weight_percent"] for step in page.tables["plan_steps"]]
-    if weights and None not in weights and abs(sum(weights) - 100) > 0.01 + sum(map(_rounded_off, weights)):
-        Scope(page.findings, "plan_steps", page.code).add(
-            "weights_do_not_add_up", "weight_percent", f"{sum(weights):g}"
-        )
+    if weights and None not in weights and abs(sum(weights) - 100) >= _ROUNDED_OFF:
+        scope = Scope(page.findings, "plan_steps", page.code)
+        scope.add("weights_do_not_add_up", "weight_percent", f"{sum(weights):g}")
     year = project["fiscal_year_ce"]
     first_day, last_day = (f"{year - 1}-10-01", f"{year}-09-30") if year else ("", "9999")
     before: Row = {"progress_percent": None, "reported_on_date": None}
@@ -316,10 +318,3 @@ def _check_consistency(page: Page, project: Row) -> None:
         if None not in percents and percents[0] < percents[1]:
             scope.add("progress_fell", "progress_percent", f"{percents[1]:g} | {percents[0]:g}")
         before = report
-
-
-def _rounded_off(weight: float) -> float:
-    """What a weight may have lost when it was written with its decimals: a half of the last, or a whole hundredth."""
-    if weight == int(weight):
-        return 0
-    return 0.05 if round(weight, 1) == weight else 0.01
