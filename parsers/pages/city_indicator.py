@@ -15,7 +15,7 @@ PAGE_TITLE: Final = "โครงการจัดทำฐานข้อม�
 
 _YEARS: Final = re.compile(rf"{PAGE_TITLE}\s*(?:\(\s*([^()]*?)\s*\))?")
 _NUMBERED: Final = re.compile(rf"({DIGIT}+)\s*\.\s*(.*)")
-_TITLE: Final = shared.TitleShape(f"{DIGIT}{{1,4}}", shared.TARGET_LABEL.pattern)
+_CODE: Final = re.compile(f"{DIGIT}{{1,4}}")
 _HEAD: Final = Block(
     "city_indicators",
     shared.TARGET_LABEL,
@@ -38,17 +38,16 @@ SECTIONS: Final = Outline(
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a city indicator into `page.tables`; without a title there is no record, and no row."""
     titles = [line for line in page.lines if line.startswith(PAGE_TITLE) and _YEARS.fullmatch(line)]
-    begun = shared.begin(page, SECTIONS, "city_indicators", _TITLE, titles)
+    begun = shared.begin(page, SECTIONS, _HEAD, _CODE, titles)
     if begun is None:
         return
-    title, scope = begun
-    _, head = _HEAD.read(title.below, page)
+    title, head, scope = begun
     records, _ = _STRATEGIES.read(page.below.pop("strategies", []), page)
     page.tables["city_indicator_strategies"] = shared.strategy_rows(
         page, records, "city_indicator_strategies", "indicator_no"
     )
     years = _YEARS.fullmatch(titles[0]) if titles else None
-    printed_no, name = _number_and_name(title.name, scope)
+    printed_no, name = _number_and_name(title, scope)
     _, source = _SOURCE.read(page.below.pop("source", []), page)
     page.tables["city_indicators"].append(
         {

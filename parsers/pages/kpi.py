@@ -1,5 +1,6 @@
 """The KPI page: one indicator with its quarters and quarterly narrative."""
 
+import re
 from typing import Final
 
 from parsers.findings import Scope
@@ -11,7 +12,7 @@ from parsers.values import number, parse_integer
 TABLES: Final = ("kpis", "kpi_quarters")
 PAGE_TITLES: Final = ("รายละเอียดตัวชี้วัด",)
 
-_TITLE: Final = shared.TitleShape(shared.KPI_CODE, shared.TARGET_LABEL.pattern)
+_CODE: Final = re.compile(shared.KPI_CODE)
 _HEAD: Final = Block(
     "kpis",
     *shared.MEASURES,
@@ -31,15 +32,14 @@ SECTIONS: Final = Outline(
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a KPI page into `page.tables`; without a title there is no record, and no row."""
-    begun = shared.begin(page, SECTIONS, "kpis", _TITLE, PAGE_TITLES)
+    begun = shared.begin(page, SECTIONS, _HEAD, _CODE, PAGE_TITLES)
     if begun is None:
         return
-    title, scope = begun
-    _, head = _HEAD.read(title.below, page)
+    name, head, scope = begun
     columns = shared.measures(_HEAD, head, scope)
     page.evaluation_quarter = parse_integer(head.get("evaluation_quarter") or "")
     texts = {column: page.text(page.below.pop(column, [])) for column in ("definition", "summary")}
-    page.tables["kpis"].append({"kpi_code": page.code, "name": title.name, **columns, **texts})
+    page.tables["kpis"].append({"kpi_code": page.code, "name": name, **columns, **texts})
     identity, about = {"kpi_code": page.code}, Scope(page.findings, "kpi_quarters", page.code)
     quarters: list[Row] = []
     if (table := table_in(page.below.pop("quarters", []), tables, page)) is None:

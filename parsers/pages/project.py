@@ -21,7 +21,7 @@ PAGE_TITLES: Final = ("ความคืบหน้าโครงการ/�
 # --- what is printed, in its order ------------------------------------------------------------------------------------
 
 _AGENCY: Final = rf"(?P<agency_name>[^\n:]*+(?::[^\n:]*+)*?) : \( (?P<fiscal_year_be>{DIGIT}{{4}})? \)$"
-_TITLE: Final = shared.TitleShape(shared.PROJECT_CODE, _AGENCY)
+_CODE: Final = re.compile(shared.PROJECT_CODE)
 _HEAD: Final = Block(
     "projects",
     Value("agency", _AGENCY, shown="agency and fiscal year"),
@@ -122,11 +122,11 @@ SECTIONS: Final = Outline(
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a project page into `page.tables`; without a title there is no record, and no row."""
-    begun = shared.begin(page, SECTIONS, "projects", _TITLE, PAGE_TITLES)
+    begun = shared.begin(page, SECTIONS, _HEAD, _CODE, PAGE_TITLES)
     if begun is None:
         return
-    title, scope = begun
-    project = _read_head(page, scope, title)
+    name, head, scope = begun
+    project = _read_head(page, scope, name, head)
     texts = {key: _without_links_to_top(page.below.pop(key, [])) for key in ("rationale", "objectives", "targets")}
     _read_rationale(page, scope, project, texts["rationale"])
     for column in ("objectives", "targets"):
@@ -152,8 +152,7 @@ def _without_links_to_top(lines: list[str]) -> list[str]:
     return lines
 
 
-def _read_head(page: Page, scope: Scope, title: shared.Title) -> Row:
-    _, head = _HEAD.read(title.below, page)
+def _read_head(page: Page, scope: Scope, name: str | None, head: Record) -> Row:
     contact, columns = head.lines("contact"), _HEAD.row(head, scope)
     year, progress = columns["fiscal_year_be"], columns["progress_percent"]
     if year is None and "agency" not in head.missing and not head.get("fiscal_year_be"):
@@ -165,7 +164,7 @@ def _read_head(page: Page, scope: Scope, title: shared.Title) -> Row:
     no_columns = ("unit_code", "unit_code_second", "rationale", "objectives", "targets", "policy_id", "branch_id")
     return {
         "project_code": page.code,
-        "name": title.name,
+        "name": name,
         "agency_code": page.code[:8],
         **columns,
         "fiscal_year_ce": year - values.BUDDHIST_OFFSET if year else None,

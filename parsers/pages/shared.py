@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from parsers.boilerplate import BOILERPLATE, NAVIGATION, is_boilerplate
 from parsers.findings import Scope
-from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Item, Label, Outline, Page, Reader, Record, Row, blanks
+from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Item, Label, Outline, Page, Reader, Record, Row
 from parsers.quarters import TABLE
 from parsers.thai import ARABIC_DIGITS
 from parsers.values import number, text
@@ -17,82 +17,65 @@ KPI_CODE: Final = f"{DIGIT}{{4}}-{DIGIT}{{3,4}}"
 # --- titles -----------------------------------------------------------------------------------------------------------
 
 
-class Title(NamedTuple):
-    """What a title says, and the lines of the head below it, without navigation."""
-
-    name: str | None
-    code: str
-    below: list[str]
-
-
-class TitleShape:
-    """The code at the end of a title, and the line below every title, as patterns."""
-
-    def __init__(self, code: str, behind: str) -> None:
-        self.code = re.compile(code)
-        self.behind = re.compile(blanks(behind), re.MULTILINE)
-
-    def end_in(self, head: list[str]) -> int | None:
-        """The line in which the title ends: the last that ends in a code, above the line that stands below every title."""
-        end = None
-        for place, line in enumerate(head):
-            if end is not None and self.behind.match("\n".join(head[place : place + 3])):
-                break
-            if line[-1].isdigit():
-                _, colon, last = line.rpartition(":")
-                if self.code.fullmatch(last.strip()) and (colon or (place and head[place - 1].endswith(":"))):
-                    end = place
-        return end
-
-
 def begin(
-    page: Page, outline: Outline, table: str, shape: TitleShape, page_titles: Sequence[str]
-) -> tuple[Title, Scope] | None:
-    """Cut a page at its headings and read its title: that, and where findings go. None where it has none: no record.
+    page: Page, outline: Outline, block: Block, code: re.Pattern[str], page_titles: Sequence[str]
+) -> tuple[str | None, Record, Scope] | None:
+    """Cut a page at its headings; read `<name> : <code>` in its head, and the block below. None where it has no title.
 
-    table: the record's; page_titles: what the portal prints above every record
+    code: the shape of the record's code; page_titles: what the portal prints above every record
+    Returns the name, the block's record, and where findings go.
     """
-    head, missing = outline.cut(page)
-    title = _find_title(page, head, shape, page_titles)
-    if title is None:
-        return None
-    page.code = title.code
-    for heading in missing:
-        page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
-    return title, Scope(page.findings, table, title.code)
-
-
-def _find_title(page: Page, head: list[str], shape: TitleShape, page_titles: Sequence[str]) -> Title | None:
-    """Find `<name> : <code>` in a page's head. The name may have several lines, and quote titles and codes.
-
-    It begins below the page's own title and boilerplate, and ends at the last ` : ` before the code.
-    """
-    end = shape.end_in(head)
-    start = end or 0
-    while start and not _is_above_title(head[start - 1], page, page_titles):
-        start -= 1
+    lines, missing = outline.cut(page)
+    end = _title_end(lines, block, code)
     if end is None:
-        page.leave(line for line in head if line not in page_titles)
+        page.leave(line for line in lines if line not in page_titles)
         return None
-    for line in head[:start]:
-        if not (line in page_titles or line.endswith(head[end]) or is_boilerplate(line)):
-            page.leave([line])
-    text, _, printed_code = head[end].rpartition(":")
-    lines = [line for line in (*head[start:end], text.rstrip()) if line not in NAVIGATION and line not in ("", ":")]
-    if foreign := [line for line in lines[:-1] if not start or LABELLED.match(line) or line == head[end]]:
-        lines = [line for line in lines if line not in foreign]
-        if odd := [line for line in foreign if line != head[end]]:
-            page.findings.add("title_unclear", printed=odd[0])
-            page.leave(odd)
-    if len(lines) > 1:
-        page.say_several(lines[:-1])
-    name = " ".join(lines).rstrip(" :")
+    name, _, printed_code = lines[end].rpartition(":")
+    page.code = printed_code.strip().translate(ARABIC_DIGITS)
+    name = _read_name(page, lines[: end + 1], name.rstrip(), page_titles)
     if name.startswith(_ABOVE_TITLE) or f": {printed_code.strip()}" in name:
         page.doubt(name)
     if not name:
-        page.findings.add("part_missing", printed=head[end], message="The title has no name.")
-    below = [line for line in head[end + 1 :] if line not in NAVIGATION]
-    return Title(name or None, printed_code.strip().translate(ARABIC_DIGITS), below)
+        page.findings.add("part_missing", printed=lines[end], message="The title has no name.")
+    for heading in missing:
+        page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
+    _, record = block.read([line for line in lines[end + 1 :] if line not in NAVIGATION], page)
+    return name or None, record, Scope(page.findings, block.table, page.code)
+
+
+def _title_end(head: list[str], block: Block, code: re.Pattern[str]) -> int | None:
+    """The line in which a title ends: the last that ends in a code, above what stands below every title."""
+    end = None
+    for place, line in enumerate(head):
+        if end is not None and block.begins(head[place : place + 3]):
+            break
+        if line[-1].isdigit():
+            _, colon, last = line.rpartition(":")
+            if code.fullmatch(last.strip()) and (colon or (place and head[place - 1].endswith(":"))):
+                end = place
+    return end
+
+
+def _read_name(page: Page, lines: list[str], last: str, page_titles: Sequence[str]) -> str:
+    """The name in a title, which may have several lines, and quote titles and codes. last: its part of the last line
+
+    It begins below the page's own title and boilerplate.
+    """
+    *above, title = lines
+    start = len(above)
+    while start and not _is_above_title(above[start - 1], page, page_titles):
+        start -= 1
+    for line in above[:start]:
+        if not (line in page_titles or line.endswith(title) or is_boilerplate(line)):
+            page.leave([line])
+    names = [line for line in (*above[start:], last) if line not in NAVIGATION and line not in ("", ":", title)]
+    if odd := [line for line in names[:-1] if not start or LABELLED.match(line)]:
+        names = [line for line in names if line not in odd]
+        page.findings.add("title_unclear", printed=odd[0])
+        page.leave(odd)
+    if len(names) > 1:
+        page.say_several(names[:-1])
+    return " ".join(names).rstrip(" :")
 
 
 _ABOVE_TITLE: Final = tuple(words for words in BOILERPLATE if " " in words)
