@@ -3,9 +3,11 @@
 import hashlib
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, takewhile
+from itertools import chain, compress, takewhile
+from operator import eq
 from typing import Any, Final
 
 import orjson
@@ -169,24 +171,31 @@ def _prepared(
     printed: PrintedPage, declared: PageKind, left_out: set[int], findings: Findings, url: str | None
 ) -> tuple[Page, list[QuarterTable], list[str]]:
     """The page to be read, its tables of quarters, and the lines of the site below the record."""
-    lines, end, line_links = printed.lines, printed.record_end, printed.links
+    lines = printed.lines
     if left_out:
-        places = [place for place in range(len(lines)) if place not in left_out]
-        end = bisect_right(places, end - 1)
-        line_links = [link._replace(line_no=bisect_right(places, link.line_no) - 1) for link in line_links]
-        lines = [lines[place] for place in places]
-    end = record_end(lines, end, frozenset(section.heading for section in declared.sections))
-    twice: list[str] = []
-    kept, numbers, tables, replaced = take_tables(lines[:end], twice)
-    for line in twice:
+        lines = [EMPTY_CELL if place in left_out else line for place, line in enumerate(lines)]
+    end = record_end(lines, printed.record_end, frozenset(section.heading for section in declared.sections))
+    kept, numbers, tables, replaced = take_tables(lines[:end])
+    for line in _repeated(kept):
         if not is_boilerplate(line):
             findings.add("printed_twice", printed=line)
     links: dict[int, list[Link]] = {}
-    for link in line_links:
+    for link in printed.links:
         if link.line_no < end:
             links.setdefault(bisect_right(numbers, link.line_no) - 1, []).append(link)
     page = Page(declared.tables, kept, links, findings, url, replaced=replaced)
     return page, tables, lines[end:]
+
+
+def _repeated(lines: list[str]) -> Iterator[str]:
+    """The lines that are printed twice, one right below the other; a line may have a cell for its label, one for its value."""
+    yield from compress(lines, map(eq, lines, lines[1:]))
+    is_next_but_one = bytes(map(eq, lines, lines[2:]))
+    place = is_next_but_one.find(b"\1\1")
+    while place >= 0:
+        if lines[place] != lines[place + 1]:
+            yield f"{lines[place]} {lines[place + 1]}"
+        place = is_next_but_one.find(b"\1\1", place + 1)
 
 
 def _menu_places(printed: PrintedPage) -> list[int]:

@@ -5,10 +5,9 @@ the tables are taken out of a page's lines first, each leaves one line in its pl
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import compress, takewhile
-from operator import eq
 from typing import Final
 
 from parsers.findings import Scope
@@ -56,12 +55,9 @@ class QuarterTable:
     odd: list[tuple[str, str, str]] = field(default_factory=list)  # rule, quarter, printed
 
 
-def take_tables(
-    lines: list[str], twice: list[str]
-) -> tuple[list[str], list[int], list[QuarterTable], dict[str, list[str]]]:
+def take_tables(lines: list[str]) -> tuple[list[str], list[int], list[QuarterTable], dict[str, list[str]]]:
     """Take the tables out of a page's lines.
 
-    twice: gets the lines that are printed twice, one right below the other
     Returns the lines without empty cells, the number that each had, the tables, and the lines that each table had, by the
     line that stands in its place.
     """
@@ -85,19 +81,7 @@ def take_tables(
     if EMPTY_CELL in kept:
         shown = [line != EMPTY_CELL for line in kept]
         kept, numbers = list(compress(kept, shown)), list(compress(numbers, shown))
-    twice += _repeated(kept)
     return kept, numbers, tables, replaced
-
-
-def _repeated(lines: list[str]) -> Iterator[str]:
-    """The lines that are printed twice, one right below the other; a line may have a cell for its label, one for its value."""
-    yield from compress(lines, map(eq, lines, lines[1:]))
-    is_next_but_one = bytes(map(eq, lines, lines[2:]))
-    place = is_next_but_one.find(b"\1\1")
-    while place >= 0:
-        if lines[place] != lines[place + 1]:
-            yield f"{lines[place]} {lines[place + 1]}"
-        place = is_next_but_one.find(b"\1\1", place + 1)
 
 
 def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
@@ -109,16 +93,14 @@ def _read_rows(table: QuarterTable, lines: list[str], place: int) -> int:
         or _ROW_WITH_SPACERS.match(text, end)
         or (_ODD_ROW.match(text, end) if len(table.rows) < _QUARTERS_OF_A_YEAR else None)
     ):
+        end = row.end()
         if row.re is _ODD_ROW:
             printed = " ".join(row[0].replace(EMPTY_CELL, "").split())
             table.odd.append(("part_missing", str(len(table.rows) + 1), printed))
-            end = row.end()
             continue
-        cells = row.groups("")
-        table.rows.append(tuple(["" if cell == EMPTY_CELL else cell for cell in cells]))
+        table.rows.append(tuple(["" if cell == EMPTY_CELL else cell for cell in row.groups("")]))
         if row[2] and row[3] is None:
             table.odd.append(("cell_missing", row[1], " ".join(row[0].split())))
-        end = row.end()
     place += text.count("\n", 0, end)
     while lines[place : place + 1] == [EMPTY_CELL]:
         place += 1
