@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.rendering import KPI_HEADINGS, PROJECT_HEADINGS
 
 from parsers import facts_sha256, parse_page
 from parsers.page import EMPTY_CELL, read_page
-from parsers.verdict import KPI_HEADINGS, PROJECT_HEADINGS
 
 FIXTURES = Path(__file__).parents[2] / "fixtures_html"
 PAGES = [

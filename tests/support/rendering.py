@@ -12,8 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from parsers.pages import kpi, project
 from parsers.values import BUDDHIST_OFFSET
-from parsers.verdict import KPI_HEADINGS, PROJECT_HEADINGS
+
+PROJECT_HEADINGS = {section.key: section.heading for section in project.SECTIONS}
+KPI_HEADINGS = {section.key: section.heading for section in kpi.SECTIONS}
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
