@@ -7,7 +7,7 @@ from parsers.grammar import DIGIT
 from parsers.page import EMPTY_CELL
 from parsers.pages import kpi, project
 from parsers.pages.city_indicator import PAGE_TITLE as CITY_INDICATOR_TITLE
-from parsers.pages.shared import PROJECT_CODE
+from parsers.pages.shared import PROJECT_CODE, TARGET
 
 Kind = Literal["project", "kpi", "result_list", "city_indicator", "yii_project", "unknown"]
 Verdict = Literal["ok", "suspect", "blocked", "empty", "not_found"]
@@ -19,7 +19,8 @@ _YII_CODE_LABEL: Final = "รหัสโครงการ"
 _YII_CODE_LINE: Final = re.compile(rf"\n{_YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
 _CITY_TITLE_LINE: Final = re.compile(rf"{CITY_INDICATOR_TITLE}\s?(?:\([^()]{{0,40}}\))?")  # a project may have the name
 _PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
-_KPI_EVALUATION: Final = re.compile(r"\n\*\*\*?\s?สยป\.\s?ตรวจประเมินตัวชี้วัด")
+_PROJECT_HEADINGS: Final = frozenset(section.heading for section in project.SECTIONS[5:])  # which nothing else prints
+_KPI_LINES: Final = re.compile(rf"\n(?:\*\*\*?\s?สยป\.\s?ตรวจประเมินตัวชี้วัด|{TARGET}(?:[^\n]*\n){{1,3}}ผลงานที่ทำได้)")
 
 
 def kind_of(lines: list[str], text: str) -> Kind:
@@ -44,8 +45,8 @@ def kind_of(lines: list[str], text: str) -> Kind:
         return titled[0]
     shows: dict[Kind, bool] = {
         **titles,
-        "project": shows_progress,
-        "kpi": _KPI_EVALUATION.search(text) is not None,  # a list prints the heading of quarters, too
+        "project": shows_progress or not _PROJECT_HEADINGS.isdisjoint(lines),
+        "kpi": _KPI_LINES.search(text) is not None,  # a list prints the heading of quarters, too
         "yii_project": _YII_CODE_LINE.search(text.replace(EMPTY_CELL, "")) is not None,
     }
     shown = [kind for kind in titled or titles if shows[kind]]
