@@ -176,26 +176,12 @@ def _prepared(
         lines = [EMPTY_CELL if place in left_out else line for place, line in enumerate(lines)]
     end = record_end(lines, printed.record_end, frozenset(section.heading for section in declared.sections))
     kept, numbers, tables, replaced = take_tables(lines[:end])
-    for line in _repeated(kept):
-        if not is_boilerplate(line):
-            findings.add("printed_twice", printed=line)
     links: dict[int, list[Link]] = {}
     for link in printed.links:
         if link.line_no < end:
             links.setdefault(bisect_right(numbers, link.line_no) - 1, []).append(link)
     page = Page(declared.tables, kept, links, findings, url, replaced=replaced)
     return page, tables, lines[end:]
-
-
-def _repeated(lines: list[str]) -> Iterator[str]:
-    """The lines that are printed twice, one right below the other; a line may have a cell for its label, one for its value."""
-    yield from compress(lines, map(eq, lines, lines[1:]))
-    is_next_but_one = bytes(map(eq, lines, lines[2:]))
-    place = is_next_but_one.find(b"\1\1")
-    while place >= 0:
-        if lines[place] != lines[place + 1]:
-            yield f"{lines[place]} {lines[place + 1]}"
-        place = is_next_but_one.find(b"\1\1", place + 1)
 
 
 def _menu_places(printed: PrintedPage) -> list[int]:
@@ -210,11 +196,25 @@ def _menu_places(printed: PrintedPage) -> list[int]:
 
 
 def _check_whole(printed: PrintedPage, lines: list[str], declared: PageKind, findings: Findings) -> None:
-    """Report a page that was cut off; nothing of a project stands below its last heading."""
+    """Report a page that was cut off, or that prints a line twice; nothing of a project stands below its last heading."""
     is_whole = bool(declared.sections) and declared.sections[-1].last and lines[-1:] == [declared.sections[-1].heading]
     waits = bool(_WAITING.fullmatch(printed.lines[-1])) and is_open(printed.small)
     if waits or (not is_whole and is_cut_off(printed.decoded.source, printed.small)):
         findings.add("page_cut_off", printed=lines[-1][-80:])
+    for line in _repeated(lines):
+        if not is_boilerplate(line):
+            findings.add("printed_twice", printed=line)
+
+
+def _repeated(lines: list[str]) -> Iterator[str]:
+    """The lines that are printed twice, one right below the other; a line may have a cell for its label, one for its value."""
+    yield from compress(lines, map(eq, lines, lines[1:]))
+    is_next_but_one = bytes(map(eq, lines, lines[2:]))
+    place = is_next_but_one.find(b"\1\1")
+    while place >= 0:
+        if lines[place] != lines[place + 1]:
+            yield f"{lines[place]} {lines[place + 1]}"
+        place = is_next_but_one.find(b"\1\1", place + 1)
 
 
 def _check_address(url: str | None, code: str, findings: Findings) -> None:

@@ -41,23 +41,23 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     begun = shared.begin(page, SECTIONS, _HEAD, _CODE, titles)
     if begun is None:
         return
-    title, head, scope = begun
+    head, columns, scope = begun
     records, _ = _STRATEGIES.read(page.below.pop("strategies", []), page)
     page.tables["city_indicator_strategies"] = shared.strategy_rows(
         page, records, "city_indicator_strategies", "indicator_no"
     )
     years = _YEARS.fullmatch(titles[0]) if titles else None
-    printed_no, name = _number_and_name(title, scope)
+    printed_no, name = _number_and_name(columns["name"], scope)
     _, source = _SOURCE.read(page.below.pop("source", []), page)
     page.tables["city_indicators"].append(
         {
             "indicator_no": page.code,
             "printed_no": printed_no,
             "fiscal_years": years[1] if years else None,
+            **columns,
             "name": name,
             "unit": shared.unit_of(head, "unit"),
             "target": head.get("target_value") or None,
-            **_HEAD.row(head, scope),
             "definition": page.text(page.below.pop("definition", [])),
             "method": page.text(page.below.pop("method", [])),
             "source": source.get("source") or None,

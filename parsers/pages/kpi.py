@@ -7,7 +7,7 @@ from parsers.findings import Scope
 from parsers.grammar import Block, Label, Outline, Page, Row, Section, Value
 from parsers.pages import shared
 from parsers.quarters import QuarterTable, join_narratives, quarter_rows, table_in
-from parsers.values import number, parse_integer
+from parsers.values import number
 
 TABLES: Final = ("kpis", "kpi_quarters")
 PAGE_TITLES: Final = ("รายละเอียดตัวชี้วัด",)
@@ -35,11 +35,10 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     begun = shared.begin(page, SECTIONS, _HEAD, _CODE, PAGE_TITLES)
     if begun is None:
         return
-    name, head, scope = begun
-    columns = shared.measures(_HEAD, head, scope)
-    page.evaluation_quarter = parse_integer(head.get("evaluation_quarter") or "")
+    head, row, scope = begun
+    columns = shared.measures(row, head, scope)
     texts = {column: page.text(page.below.pop(column, [])) for column in ("definition", "summary")}
-    page.tables["kpis"].append({"kpi_code": page.code, "name": name, **columns, **texts})
+    page.tables["kpis"].append({"kpi_code": page.code, **columns, **texts})
     identity, about = {"kpi_code": page.code}, Scope(page.findings, "kpi_quarters", page.code)
     quarters: list[Row] = []
     if (table := table_in(page.below.pop("quarters", []), tables, page)) is None:

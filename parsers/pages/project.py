@@ -125,8 +125,8 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     begun = shared.begin(page, SECTIONS, _HEAD, _CODE, PAGE_TITLES)
     if begun is None:
         return
-    name, head, scope = begun
-    project = _read_head(page, scope, name, head)
+    head, columns, scope = begun
+    project = _read_head(page, scope, head, columns)
     texts = {key: _without_links_to_top(page.below.pop(key, [])) for key in ("rationale", "objectives", "targets")}
     _read_rationale(page, scope, project, texts["rationale"])
     for column in ("objectives", "targets"):
@@ -152,19 +152,16 @@ def _without_links_to_top(lines: list[str]) -> list[str]:
     return lines
 
 
-def _read_head(page: Page, scope: Scope, name: str | None, head: Record) -> Row:
-    contact, columns = head.lines("contact"), _HEAD.row(head, scope)
+def _read_head(page: Page, scope: Scope, head: Record, columns: Row) -> Row:
     year, progress = columns["fiscal_year_be"], columns["progress_percent"]
     if year is None and "agency" not in head.missing and not head.get("fiscal_year_be"):
         scope.add("part_missing", "fiscal_year_be", None, "The agency's line has no fiscal year.")
     if (alone := head.get("alone")) and values.parse_number(alone) != progress:
         scope.add("progress_printed_twice", "progress_percent", f"{alone} | {head.get('progress_percent') or ''}")
-    page.evaluation_quarter = values.parse_integer(head.get("evaluation_quarter") or "")
-    _read_contact(page, contact)
+    _read_contact(page, head.lines("contact"))
     no_columns = ("unit_code", "unit_code_second", "rationale", "objectives", "targets", "policy_id", "branch_id")
     return {
         "project_code": page.code,
-        "name": name,
         "agency_code": page.code[:8],
         **columns,
         "fiscal_year_ce": year - values.BUDDHIST_OFFSET if year else None,
@@ -275,7 +272,7 @@ def _read_kpi(page: Page, record: Record, code: str, scope: Scope, tables: list[
     if not re.fullmatch(shared.KPI_CODE, code):
         scope.add("code_shape", "kpi_code", code)
     identity = {"project_code": page.code, "kpi_code": code}
-    columns = shared.measures(_KPIS, record, scope)
+    columns = shared.measures(_KPIS.row(record, scope), record, scope)
     page.tables["project_kpis"].append({**identity, **columns})
     if "quarters" in record.missing:
         return

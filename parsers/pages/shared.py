@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Final
 
 from parsers.boilerplate import BOILERPLATE, NAVIGATION, is_boilerplate
@@ -9,7 +10,7 @@ from parsers.findings import Scope
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Item, Label, Outline, Page, Reader, Record, Row
 from parsers.quarters import TABLE
 from parsers.thai import ARABIC_DIGITS
-from parsers.values import number, text
+from parsers.values import number, parse_integer, text
 
 PROJECT_CODE: Final = f"{DIGIT}{{8}}-{DIGIT}{{4}}"
 KPI_CODE: Final = f"{DIGIT}{{4}}-{DIGIT}{{3,4}}"
@@ -19,11 +20,11 @@ KPI_CODE: Final = f"{DIGIT}{{4}}-{DIGIT}{{3,4}}"
 
 def begin(
     page: Page, outline: Outline, block: Block, code: re.Pattern[str], page_titles: Sequence[str]
-) -> tuple[str | None, Record, Scope] | None:
+) -> tuple[Record, Row, Scope] | None:
     """Cut a page at its headings; read `<name> : <code>` in its head, and the block below. None where it has no title.
 
     code: the shape of the record's code; page_titles: what the portal prints above every record
-    Returns the name, the block's record, and where findings go.
+    Returns the block's record, the name with the block's columns, and where findings go.
     """
     lines, missing = outline.cut(page)
     end = _title_end(lines, block, code)
@@ -40,20 +41,24 @@ def begin(
     for heading in missing:
         page.findings.add("part_missing", printed=heading, message=f"The page has no heading {heading}.")
     _, record = block.read([line for line in lines[end + 1 :] if line not in NAVIGATION], page)
-    return name or None, record, Scope(page.findings, block.table, page.code)
+    scope = Scope(page.findings, block.table, page.code)
+    row = {"name": name or None, **block.row(record, scope)}
+    page.evaluation_quarter = parse_integer(record.get("evaluation_quarter") or "")
+    return record, row, scope
 
 
 def _title_end(head: list[str], block: Block, code: re.Pattern[str]) -> int | None:
     """The line in which a title ends: the last that ends in a code, above what stands below every title."""
-    end = None
-    for place, line in enumerate(head):
-        if end is not None and block.begins(head[place : place + 3]):
-            break
-        if line[-1].isdigit():
-            _, colon, last = line.rpartition(":")
-            if code.fullmatch(last.strip()) and (colon or (place and head[place - 1].endswith(":"))):
-                end = place
-    return end
+    ends = [place for place, line in enumerate(head) if line[-1].isdigit() and _ends_in_code(head, place, code)]
+    for end, further in zip_longest(ends, ends[1:]):
+        if further is None or any(block.begins(head[place : place + 3]) for place in range(end + 1, further + 1)):
+            return end
+    return None
+
+
+def _ends_in_code(head: list[str], place: int, code: re.Pattern[str]) -> bool:
+    _, colon, last = head[place].rpartition(":")
+    return bool(code.fullmatch(last.strip()) and (colon or (place and head[place - 1].endswith(":"))))
 
 
 def _read_name(page: Page, lines: list[str], last: str, page_titles: Sequence[str]) -> str:
@@ -123,9 +128,8 @@ def unit_of(record: Record, name: str) -> str | None:
 MEASURE_COLUMNS: Final[dict[str, Reader]] = {"target_value": number, "achieved_value": number, "kpi_type": text}
 
 
-def measures(block: Block, record: Record, scope: Scope) -> Row:
+def measures(row: Row, record: Record, scope: Scope) -> Row:
     """The columns of an indicator: unit, target, result, type and level."""
-    row = block.row(record, scope)
     unit, unit_2 = unit_of(record, "unit"), unit_of(record, "unit_achieved")
     if unit != unit_2 and not {"target_value", "achieved_value"} & set(record.missing):
         scope.add("units_differ", "unit", f"{unit} | {unit_2}")
