@@ -32,10 +32,9 @@ def kind_of(lines: list[str], text: str) -> Kind:
     is_project = project.PAGE_TITLES[0] in lines
     if is_project and shows_progress:  # by far the most
         return "project"
-    shows_quarters = kpi.SECTIONS[0].heading in lines
     titles: dict[Kind, bool] = {
         "project": is_project,
-        "kpi": shows_quarters or kpi.PAGE_TITLES[0] in lines,
+        "kpi": kpi.PAGE_TITLES[0] in lines or kpi.SECTIONS[0].heading in lines,
         "result_list": _RESULT_LIST_LINE.search(text) is not None,
         "yii_project": f"\n{_YII_CODE_LABEL}" in text,
         "city_indicator": CITY_INDICATOR_TITLE in text and any(map(_CITY_TITLE_LINE.fullmatch, lines)),
