@@ -29,7 +29,7 @@ NO_DATES: Final = frozenset(
 """What databases print for "no date", besides the years 0, 1 and 9999."""
 
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]+)?", re.ASCII)
-_MOST_DIGITS: Final = 9  # of a whole number: what fits the tables' int32
+_INTEGER: Final = re.compile("0*([0-9]{1,9})")  # so many digits fit the tables' int32
 _STAMP: Final = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[ T][0-9:.]+)?", re.ASCII)
 _ONLY_SEPARATORS: Final = re.compile(" ?(?:[,&;/–-]|และ|ถึง)? ?(?:วันที่)? ?")
 TYPED_DATE: Final = re.compile(
@@ -141,11 +141,8 @@ def parse_number(printed: str) -> float | None:
 @lru_cache(maxsize=10_000)
 def parse_integer(printed: str) -> int | None:
     """Read a whole number in Thai or Arabic digits; None where it is not one, or more than anything here can count."""
-    text = printed.translate(ARABIC_DIGITS)
-    if not (text.isascii() and text.isdigit()):
-        return None
-    digits = text.lstrip("0") or "0"
-    return int(digits) if len(digits) <= _MOST_DIGITS else None
+    found = _INTEGER.fullmatch(printed.translate(ARABIC_DIGITS))
+    return int(found[1]) if found else None
 
 
 @lru_cache(maxsize=10_000)
@@ -155,14 +152,11 @@ def parse_day(printed: str) -> tuple[str | None, str | None]:
     if found is None:
         return None, "date_unreadable"
     year, month, day_of_month = map(int, found.groups())
-    if FIRST_YEAR <= year <= LAST_YEAR:
-        iso = _iso(year, month, day_of_month)
-        return iso, None if iso else "date_unreadable"
-    if year in (0, 1, 9999) or _iso(year, month, day_of_month) in NO_DATES:
+    if iso := _iso(year, month, day_of_month):
+        return iso, None
+    if year in (0, 1, 9999) or f"{year}-{month:02}-{day_of_month:02}" in NO_DATES:
         return None, "date_is_no_date"
-    iso = None
-    if FIRST_YEAR <= year - BUDDHIST_OFFSET <= LAST_YEAR:
-        iso = _iso(year - BUDDHIST_OFFSET, month, day_of_month)
+    iso = _iso(year - BUDDHIST_OFFSET, month, day_of_month)
     return iso, "buddhist_year" if iso else "date_unreadable"
 
 
@@ -171,9 +165,8 @@ def typed_dates(text: str) -> list[re.Match[str]]:
     leading = TYPED_DATE.match(text)
     if leading is None:
         return []
-    if "/" not in text[leading.end() :]:
-        return [leading]
-    return [leading, *TYPED_DATE.finditer(text, leading.end())]
+    further = TYPED_DATE.finditer(text, leading.end()) if "/" in text[leading.end() :] else ()
+    return [leading, *further]
 
 
 @lru_cache(maxsize=10_000)
@@ -184,12 +177,12 @@ def typed_date_day(printed: str) -> str | None:
     digits, and years that the portal cannot print.
     """
     day_of_month, month, year = map(int, printed.split("/"))  # int() reads Thai digits, and leaves blanks aside
-    year -= BUDDHIST_OFFSET
-    return _iso(year, month, day_of_month) if FIRST_YEAR <= year <= LAST_YEAR else None
+    return _iso(year - BUDDHIST_OFFSET, month, day_of_month)
 
 
 def _iso(year: int, month: int, day_of_month: int) -> str | None:
+    """The ISO day; None where there is none, or its year is none that the portal can print."""
     try:
-        return date(year, month, day_of_month).isoformat()
+        return date(year, month, day_of_month).isoformat() if FIRST_YEAR <= year <= LAST_YEAR else None
     except ValueError:
         return None
