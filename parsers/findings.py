@@ -26,10 +26,7 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "not_a_page": ("error", "These bytes are no HTML page."),
     "unknown_kind": ("error", "The page is of no kind that is known."),
     "text_repaired": ("warning", "Text that the server had encoded twice was read as it was meant; nothing was lost."),
-    "text_misencoded": (
-        "error",
-        "A text stands in the letters of another charset, and cannot be repaired for certain.",
-    ),
+    "text_misencoded": ("error", "A text stands in letters of another charset, and cannot be repaired for certain."),
     "text_lost": ("error", "A text is question marks or replacement characters: its letters were lost."),
     "undecodable_bytes": ("warning", "Some bytes are no text in the page's charset; they stand as U+FFFD."),
     "error_message_in_page": ("error", "The server printed an error message into the page."),
@@ -39,10 +36,7 @@ RULES: Final[dict[str, tuple[Severity, str]]] = {
     "url_contradicts": ("error", "The page shows another record than its URL asked for."),
     "code_shape": ("warning", "The code does not have the usual shape."),
     "printed_twice": ("note", "A line is printed twice, one right below the other."),
-    "out_of_order": (
-        "error",
-        "A heading or label of the page stands where it does not belong; what is below it is unclaimed.",
-    ),
+    "out_of_order": ("error", "A heading or label stands where it does not belong; what is below it is unclaimed."),
     "series_broken": ("error", "A numbered series has a gap, or a number twice."),
     "levels_out_of_order": ("warning", "A level of the plan does not stand below the level that its number names."),
     "quarters_missing": ("note", "The table of quarters has fewer than four rows."),

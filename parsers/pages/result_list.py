@@ -106,9 +106,9 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             item_no = max(used) + 1
             scope = scope._replace(key=f"{key}/{item_no}")
         used.add(item_no)
-        for name in _ITEM.long_items:
-            if "(" in (record.get(name) or ""):
-                _doubt_next_number(page, record.lines(name), item_no + 1)
+        for line in (line for name in _ITEM.long_items for line in record.lines(name)):
+            if (found := _NUMBERED.match(line)) and parse_integer(found[1]) == item_no + 1:
+                page.doubt(line, TABLES[0])
         identity = {"agency_code": code, "list_name": list_name, "item_no": item_no}
         _read_item(page, record, group, levels, identity, scope, _linked_codes(page, start, end))
         _read_quarters(page, record, identity, scope, tables)
@@ -117,12 +117,6 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             scope.add("dimensions_differ", "dimension_name", f"{before['dimension']} | {group['dimension']}")
         levels = _levels(levels, record)
     page.leave(_group_lines(records[-1]))  # no item is below it
-
-
-def _doubt_next_number(page: Page, lines: list[str], number: int) -> None:
-    for line in lines:
-        if (found := _NUMBERED.match(line)) and parse_integer(found[1]) == number:
-            page.doubt(line, TABLES[0])
 
 
 def _group_lines(record: Record) -> list[str]:
