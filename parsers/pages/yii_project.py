@@ -50,8 +50,6 @@ _RECORD: Final = Block(
         "agency_name": without_mark,
     },
 )
-ON_EVERY_PAGE: Final = {item.name: item.shown for item in _RECORD.items if isinstance(item, Label) and item.shown}
-"""What has no value is printed too, as not set."""
 _ABOVE: Final = re.compile(  # above the record: the code, and progress once more
     rf"รายละเอียดโครงการ/กิจกรรม\s*:?\s*({PROJECT_CODE})?|คืบหน้าล่าสุด\s*:\s*ร้อยละ\s*(\S*)|ข้อมูลโครงการ/กิจกรรม(?:\s*พิมพ์ PDF)?"
 )

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.sample_pages import PROJECT, after, instead, page_of
+from support.sample_pages import PROJECT, YII_LABELS, after, instead, page_of
 from support.verifying import verify_deeply
 
 import parsers
 from parsers import parse_page
 from parsers.findings import MOST_OF_A_RULE
-from parsers.pages.yii_project import ON_EVERY_PAGE
 from pipeline.harvest import reading, replay
 from pipeline.harvest.demo_portal import DemoPortal
 from pipeline.harvest.result import Scope
@@ -98,7 +97,7 @@ def test_progress_over_a_hundred_is_found_as_printed() -> None:
     lines = [line.replace("80.00", "120.00") if "ร้อยละ 80.00" in line or line == "80.00" else line for line in GOOD]
     lines = instead(lines, ["80", "ความคืบหน้าโครงการ ร้อยละ 80"], "120.00", "ความคืบหน้าโครงการ ร้อยละ 120.00")
     assert rules(lines) == [("percent_out_of_range", "120.00")] * 2
-    rows = {"รหัสโครงการ": "50460000-3697", **dict.fromkeys(ON_EVERY_PAGE.values(), ""), "คืบหน้าล่าสุด": "120.00"}
+    rows = {"รหัสโครงการ": "50460000-3697", **dict.fromkeys(YII_LABELS, ""), "คืบหน้าล่าสุด": "120.00"}
     assert rules([f"{label}{value}" for label, value in rows.items()]) == [("percent_out_of_range", "120.00")]
 
 

@@ -10,13 +10,13 @@ from support.sample_pages import (
     MEASURES,
     PROJECT,
     QUARTERS,
+    YII_LABELS,
     after,
     instead,
     page_of,
 )
 
 from parsers import parse_page
-from parsers.pages.yii_project import ON_EVERY_PAGE
 
 BLOCKED = [
     "The requested URL was rejected. Please consult with your administrator.",
@@ -207,9 +207,9 @@ def test_an_item_without_its_parts_is_no_text_of_the_item_above(cut: int) -> Non
     assert parse_page("<br>".join(LIST).encode()).verdict == "ok"
 
 
-@pytest.mark.parametrize("label", ON_EVERY_PAGE.values())
+@pytest.mark.parametrize("label", YII_LABELS)
 def test_a_newer_page_without_one_of_its_labels_is_suspect(label: str) -> None:
-    rows = {"รหัสโครงการ": "50460000-3697", **dict.fromkeys(ON_EVERY_PAGE.values(), ""), "ปี": "2566", "คืบหน้าล่าสุด": "80"}
+    rows = {"รหัสโครงการ": "50460000-3697", **dict.fromkeys(YII_LABELS, ""), "ปี": "2566", "คืบหน้าล่าสุด": "80"}
     whole = page_of([f"{name}{value}" for name, value in rows.items()])
     assert parse_page(whole.encode()).verdict == "ok"
     assert parse_page(page_of([f"{n}{v}" for n, v in rows.items() if n != label]).encode()).verdict == "suspect"

@@ -74,3 +74,8 @@ ITEM = [
     "รายงาน",
 ]
 LIST = ["ผลการปฏิบัติราชการประจำปีของหน่วยงาน : 50040000", "มิติที่ 1 ก", *ITEM]
+YII_LABELS = [
+    *("ปี", "งบฯ ที่ได้รับ (บาท)", "งบฯ ที่ใช้ไป (บาท)", "คืบหน้าล่าสุด", "หน่วยงาน", "Start Date", "Finish Date", "Kpi ID"),
+    "หลักการและเหตุผล",
+]
+"""What every newer page of a project prints below its code, with a value or without."""
