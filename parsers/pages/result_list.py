@@ -110,7 +110,9 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             if (found := _NUMBERED.match(line)) and parse_integer(found[1]) == item_no + 1:
                 page.doubt(line, TABLES[0])
         identity = {"agency_code": code, "list_name": list_name, "item_no": item_no}
-        _read_item(page, record, group, levels, identity, scope, _linked_codes(page, start, end))
+        item = _item_columns(page, record, group, levels, scope)
+        codes = _read_links(page, range(start, end), identity, scope)
+        page.tables["result_list_items"].append({**identity, **item, **codes})
         _read_quarters(page, record, identity, scope, tables)
         before, group = group, record if record.get("dimension_no") else group
         if before["dimension_no"] == group["dimension_no"] and before["dimension"] != group["dimension"]:
@@ -166,15 +168,7 @@ def _item_starts(lines: list[str]) -> list[int]:
     return starts
 
 
-def _read_item(
-    page: Page,
-    record: Record,
-    group: Record,
-    levels: list[str],
-    identity: Row,
-    scope: Scope,
-    links: list[tuple[str, str]],
-) -> None:
+def _item_columns(page: Page, record: Record, group: Record, levels: list[str], scope: Scope) -> Row:
     columns = _ITEM.row(record, scope)
     heading = " ".join((record.get("heading") or "").split()) or None
     dimension = _DIMENSION.match(heading or "")
@@ -185,24 +179,13 @@ def _read_item(
     is_other = None not in (dimension_no, group_no) and dimension_no != group_no
     if is_other:
         scope.add("dimensions_differ", "dimension_name", f"{heading} | {group_no} {group.get('dimension') or ''}")
-    if not links:
-        scope.add("kpi_code_missing", "kpi_code")
-    page.tables["result_list_items"].append(
-        {
-            **identity,
-            "heading": heading,
-            "dimension_no": dimension_no,
-            "dimension_name": None if is_other else group.get("dimension") or None,
-            "kpi_code": next((code for kind, code in links if kind == "kpi"), None),
-            "project_code": next((code for kind, code in links if kind == "project"), None),
-            "strategy": _strategy(page, record) or " ".join(levels) or None,
-            **columns,
-        }
-    )
-    page.tables["result_list_links"] += [
-        {**identity, "position": position, "linked_kind": kind, "linked_code": code}
-        for position, (kind, code) in enumerate(links, 1)
-    ]
+    return {
+        "heading": heading,
+        "dimension_no": dimension_no,
+        "dimension_name": None if is_other else group.get("dimension") or None,
+        "strategy": _strategy(page, record) or " ".join(levels) or None,
+        **columns,
+    }
 
 
 def _strategy(page: Page, record: Record) -> str | None:
@@ -237,15 +220,19 @@ def _read_quarters(page: Page, record: Record, identity: Row, scope: Scope, tabl
     page.tables["result_list_quarters"] += join_narratives(quarters, narratives, identity)
 
 
-def _linked_codes(page: Page, start: int, end: int) -> list[tuple[str, str]]:
-    """The projects and indicators that the links of some lines lead to, each once, in page order: kind and code.
+def _read_links(page: Page, places: range, identity: Row, scope: Scope) -> Row:
+    """The projects and indicators that the links of an item's lines lead to, each once; returns the first of each kind.
 
     A link without text above the first line may be the last of the item before: it is nobody's.
     """
-    found: dict[tuple[str, str], None] = {}
-    for place in range(start, end):
-        for link in page.links.get(place, ()):
-            if place > start or not link.bare:
-                for code in _LINKED_CODE.finditer(unquote_plus(link.target)):
-                    found[code.lastgroup or "", code[code.lastgroup or 0].translate(ARABIC_DIGITS)] = None
-    return list(found)
+    links = [link for place in places for link in page.links.get(place, ()) if place > places[0] or not link.bare]
+    codes = [code for link in links for code in _LINKED_CODE.finditer(unquote_plus(link.target))]
+    found = dict.fromkeys((code.lastgroup or "", code[code.lastgroup or 0].translate(ARABIC_DIGITS)) for code in codes)
+    if not found:
+        scope.add("kpi_code_missing", "kpi_code")
+    page.tables["result_list_links"] += [
+        {**identity, "position": position, "linked_kind": kind, "linked_code": code}
+        for position, (kind, code) in enumerate(found, 1)
+    ]
+    first = dict(reversed(found))
+    return {"kpi_code": first.get("kpi"), "project_code": first.get("project")}
