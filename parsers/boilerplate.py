@@ -11,13 +11,13 @@ BOILERPLATE: Final = frozenset((
 ))  # fmt: skip
 """What the portal prints above every record, below the title of the page."""
 
-TO_TOP: Final = frozenset(("กลับขึ้นด้านบน", "กลับด้านบน", "ขึ้นด้านบน", "Top", "Back to top"))
+TO_TOP: Final = frozenset(("กลับขึ้นด้านบน", "กลับด้านบน", "ขึ้นด้านบน", "Back to top"))
 NAVIGATION: Final = frozenset((
     *BOILERPLATE,
     *TO_TOP,
     *("กลับหน้าหลัก", "กลับหน้าแรก", "หน้าหลัก", "หน้าแรก", "ย้อนกลับ", "กลับ", "พิมพ์ข้อมูล"),
     *("พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Print", "Close", "Logout"),
-    *("เข้าสู่ระบบ", "เมนู", "ค้นหา", "ติดต่อเรา", "Login", "Menu", "Search"),
+    *("เข้าสู่ระบบ", "เมนู", "ค้นหา", "ติดต่อเรา", "Login", "Menu", "Search", "Top"),
 ))  # fmt: skip
 """Lines that are taken out of a page's head, and of what stands below a record."""
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from parsers.boilerplate import is_boilerplate, record_end
+from parsers.boilerplate import TO_TOP, is_boilerplate, record_end
 from parsers.findings import MOST_OF_A_RULE, Finding, Findings, Scope, listed
 from parsers.grammar import Page, Row
 from parsers.page import EMPTY_CELL, Link, PrintedPage, read_page
@@ -184,15 +184,15 @@ def _prepared(
     return page, tables, lines[end:]
 
 
-def _menu_places(printed: PrintedPage) -> list[int]:
-    """Lines that begin with a link to one of the portal's own lists: a menu."""
-    return [
-        link.line_no
-        for link in printed.links
-        if link.leads
-        and _LIST_ADDRESS.search(link.target)
-        and not "".join(printed.lines[link.line_no : link.line_no + 1]).startswith(RESULT_LIST_TITLE)
-    ]
+def _menu_places(printed: PrintedPage) -> Iterator[int]:
+    """Lines that lead to the top of the page, or begin with a link to one of the portal's own lists: a menu."""
+    if not TO_TOP.isdisjoint(printed.lines):
+        yield from (place for place, line in enumerate(printed.lines) if line in TO_TOP)
+    for link in printed.links:
+        if link.leads and _LIST_ADDRESS.search(link.target):
+            line = "".join(printed.lines[link.line_no : link.line_no + 1])
+            if not line.startswith(RESULT_LIST_TITLE):
+                yield link.line_no
 
 
 def _check_whole(printed: PrintedPage, lines: list[str], declared: PageKind, findings: Findings) -> None:

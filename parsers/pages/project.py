@@ -4,7 +4,6 @@ import re
 from typing import Final
 
 from parsers import values
-from parsers.boilerplate import TO_TOP
 from parsers.contact import split_contact
 from parsers.findings import Findings, Scope
 from parsers.grammar import DIGIT, LABELLED, NUMBER, Block, Label, Outline, Page, Record, Row, Section, Text, Value
@@ -126,11 +125,12 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     if begun is None:
         return
     head, columns, scope = begun
-    project = _read_head(page, scope, head, columns)
-    texts = {key: _without_links_to_top(page.below.pop(key, [])) for key in ("rationale", "objectives", "targets")}
-    _read_rationale(page, scope, project, texts["rationale"])
-    for column in ("objectives", "targets"):
-        project[column] = page.text(texts[column])
+    project = {
+        **_read_head(page, scope, head, columns),
+        **_read_rationale(page, scope),
+        "objectives": page.text(page.below.pop("objectives", [])),
+        "targets": page.text(page.below.pop("targets", [])),
+    }
     page.tables["projects"].append(project)
     strategies, _ = _STRATEGIES.read(page.below.pop("strategies", []), page)
     reports, _ = _REPORTS.read(page.below.pop("reports", []), page)
@@ -146,12 +146,6 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     _check_consistency(page, project)
 
 
-def _without_links_to_top(lines: list[str]) -> list[str]:
-    while lines and lines[-1] in TO_TOP:  # below each part
-        lines = lines[:-1]
-    return lines
-
-
 def _read_head(page: Page, scope: Scope, head: Record, columns: Row) -> Row:
     year, progress = columns["fiscal_year_be"], columns["progress_percent"]
     if year is None and "agency" not in head.missing and not head.get("fiscal_year_be"):
@@ -159,13 +153,13 @@ def _read_head(page: Page, scope: Scope, head: Record, columns: Row) -> Row:
     if (alone := head.get("alone")) and values.parse_number(alone) != progress:
         scope.add("progress_printed_twice", "progress_percent", f"{alone} | {head.get('progress_percent') or ''}")
     _read_contact(page, head.lines("contact"))
-    no_columns = ("unit_code", "unit_code_second", "rationale", "objectives", "targets", "policy_id", "branch_id")
+    of_newer_page = ("policy_id", "branch_id", "budget_received_baht", "budget_spent_baht", "start_date", "finish_date")
     return {
         "project_code": page.code,
         "agency_code": page.code[:8],
         **columns,
         "fiscal_year_ce": year - values.BUDDHIST_OFFSET if year else None,
-        **dict.fromkeys((*no_columns, "budget_received_baht", "budget_spent_baht", "start_date", "finish_date")),
+        **dict.fromkeys(of_newer_page),
     }
 
 
@@ -181,19 +175,16 @@ def _read_contact(page: Page, lines: list[str]) -> None:
         page.tables["contacts"].append(row)
 
 
-def _read_rationale(page: Page, scope: Scope, project: Row, lines: list[str]) -> None:
-    _, record = _UNIT_PAIR.read(lines, page)
+def _read_rationale(page: Page, scope: Scope) -> Row:
+    _, record = _UNIT_PAIR.read(page.below.pop("rationale", []), page)
     first = (record.get("unit_code") or "").translate(ARABIC_DIGITS)
     second = (record.get("unit_code_second") or "").translate(ARABIC_DIGITS)
     if record.get("unit") is None and (glued := _PAIR_BEHIND.search(record.get("rationale") or "")):
         page.doubt(glued[0], "projects")
     if first != second:
         scope.add("unit_codes_differ", "unit_code", f"{first}/{second}")
-    project |= {
-        "rationale": record.get("rationale") or None,
-        "unit_code": first or None,
-        "unit_code_second": second or None,
-    }
+    rationale = record.get("rationale") or None
+    return {"rationale": rationale, "unit_code": first or None, "unit_code_second": second or None}
 
 
 def _report_rows(page: Page, records: list[Record]) -> list[Row]:
