@@ -79,11 +79,21 @@ def _ends_without_end_tag(source: bytes, end: bytes) -> bool:
 
 def _left_open_at(source: bytes, end: bytes) -> bool:
     """Whether the end stands in an element of which the page has closed all others."""
-    tags = [tag for tag in TAG.finditer(end) if tag[2] not in VOID]
-    if not tags or (last := tags[-1])[1]:
+    last = _last_tag(end)
+    if last is None or last[1]:
         return False
     name = re.escape(last[2])  # a broken tag's may hold anything
     opened = len(re.findall(b"<" + name + rb"[\s>/]", source))
     closed = len(re.findall(b"</" + name + rb"[\s>]", source))
     nests = last[2] not in NOT_NESTING  # then the boxes that hold the last one are open, too
     return closed >= _HABIT and (opened - closed == 1 or (nests and opened > closed))
+
+
+def _last_tag(end: bytes) -> re.Match[bytes] | None:
+    """The last tag of an element that can be closed."""
+    place = len(end)
+    while (place := end.rfind(b"<", 0, place)) >= 0:
+        last = TAG.match(end, place)
+        if last is None or last[2] not in VOID:
+            return last
+    return None
