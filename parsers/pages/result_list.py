@@ -106,7 +106,8 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
             item_no = max(used) + 1
             scope = scope._replace(key=f"{key}/{item_no}")
         used.add(item_no)
-        for line in (line for name in _ITEM.long_items for line in record.lines(name)):
+        texts = [name for name in _ITEM.long_items if "(" in (record.get(name) or "")]
+        for line in (line for name in texts for line in record.lines(name)):
             if (found := _NUMBERED.match(line)) and parse_integer(found[1]) == item_no + 1:
                 page.doubt(line, TABLES[0])
         identity = {"agency_code": code, "list_name": list_name, "item_no": item_no}
