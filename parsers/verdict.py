@@ -5,8 +5,7 @@ from typing import Final, Literal
 
 from parsers.grammar import DIGIT
 from parsers.page import EMPTY_CELL
-from parsers.pages import kpi, project
-from parsers.pages.city_indicator import PAGE_TITLE as CITY_INDICATOR_TITLE
+from parsers.pages import city_indicator, kpi, project
 from parsers.pages.shared import PROJECT_CODE, TARGET
 
 Kind = Literal["project", "kpi", "result_list", "city_indicator", "yii_project", "unknown"]
@@ -17,7 +16,6 @@ _RESULT_LIST_LINE: Final = re.compile(rf"\n{RESULT_LIST_TITLE}[\s␀]*(?:ขอ�
 """A list's title waits for an agency's code; menus print the title alone."""
 _YII_CODE_LABEL: Final = "รหัสโครงการ"
 _YII_CODE_LINE: Final = re.compile(rf"\n{_YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
-_CITY_TITLE_LINE: Final = re.compile(rf"{CITY_INDICATOR_TITLE}\s?(?:\([^()]{{0,40}}\))?")  # a project may have the name
 _PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
 _PROJECT_HEADINGS: Final = frozenset(section.heading for section in project.SECTIONS[5:])  # which nothing else prints
 _KPI_LINES: Final = re.compile(rf"\n(?:\*\*\*?\s?สยป\.\s?ตรวจประเมินตัวชี้วัด|{TARGET}(?:[^\n]*\n){{1,3}}ผลงานที่ทำได้)")
@@ -37,7 +35,7 @@ def kind_of(lines: list[str], text: str) -> Kind:
         "kpi": kpi.PAGE_TITLES[0] in lines or kpi.SECTIONS[0].heading in lines,
         "result_list": _RESULT_LIST_LINE.search(text) is not None,
         "yii_project": f"\n{_YII_CODE_LABEL}" in text,
-        "city_indicator": CITY_INDICATOR_TITLE in text and any(map(_CITY_TITLE_LINE.fullmatch, lines)),
+        "city_indicator": city_indicator.PAGE_TITLE in text and any(map(city_indicator.TITLE_LINE.fullmatch, lines)),
     }
     titled = [kind for kind, is_printed in titles.items() if is_printed]
     if len(titled) == 1:

@@ -12,8 +12,9 @@ from parsers.values import text
 
 TABLES: Final = ("city_indicators", "city_indicator_strategies")
 PAGE_TITLE: Final = "โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง"
+TITLE_LINE: Final = re.compile(rf"{PAGE_TITLE}\s*(?:\(\s*([^()]*?)\s*\))?")
+"""The page's title, and the years that it names; a project may have its name."""
 
-_YEARS: Final = re.compile(rf"{PAGE_TITLE}\s*(?:\(\s*([^()]*?)\s*\))?")
 _NUMBERED: Final = re.compile(rf"({DIGIT}+)\s*\.\s*(.*)")
 _CODE: Final = re.compile(f"{DIGIT}{{1,4}}")
 _HEAD: Final = Block(
@@ -37,7 +38,7 @@ SECTIONS: Final = Outline(
 
 def read(page: Page, tables: list[QuarterTable]) -> None:
     """Read a city indicator into `page.tables`; without a title there is no record, and no row."""
-    titles = [line for line in page.lines if line.startswith(PAGE_TITLE) and _YEARS.fullmatch(line)]
+    titles = list(filter(TITLE_LINE.fullmatch, page.lines))
     begun = shared.begin(page, SECTIONS, _HEAD, _CODE, titles)
     if begun is None:
         return
@@ -46,7 +47,7 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     page.tables["city_indicator_strategies"] = shared.strategy_rows(
         page, records, "city_indicator_strategies", "indicator_no"
     )
-    years = _YEARS.fullmatch(titles[0]) if titles else None
+    years = TITLE_LINE.fullmatch(titles[0]) if titles else None
     printed_no, name = _number_and_name(columns["name"], scope)
     _, source = _SOURCE.read(page.below.pop("source", []), page)
     page.tables["city_indicators"].append(
