@@ -2,5 +2,5 @@
 
 from typing import Final
 
-PARSER_VERSION: Final = "8"
+PARSER_VERSION: Final = "9"
 """Changes whenever the same bytes can give other rows."""
