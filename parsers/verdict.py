@@ -32,8 +32,9 @@ def kind_of(lines: list[str], text: str) -> Kind:
         return "project"
     titles: dict[Kind, bool] = {
         "project": is_project,
-        "kpi": kpi.PAGE_TITLES[0] in lines or kpi.SECTIONS[0].heading in lines,
+        # above an indicator, whose heading of quarters, and lines, a list's items and reports may have
         "result_list": _RESULT_LIST_LINE.search(text) is not None,
+        "kpi": kpi.PAGE_TITLES[0] in lines or kpi.SECTIONS[0].heading in lines,
         "yii_project": f"\n{_YII_CODE_LABEL}" in text,
         "city_indicator": city_indicator.PAGE_TITLE in text and any(map(city_indicator.TITLE_LINE.fullmatch, lines)),
     }
@@ -43,7 +44,7 @@ def kind_of(lines: list[str], text: str) -> Kind:
     shows: dict[Kind, bool] = {
         **titles,
         "project": shows_progress or not _PROJECT_HEADINGS.isdisjoint(lines),
-        "kpi": _KPI_LINES.search(text) is not None,  # a list prints the heading of quarters, too
+        "kpi": _KPI_LINES.search(text) is not None,
         "yii_project": _YII_CODE_LINE.search(text.replace(EMPTY_CELL, "")) is not None,
     }
     shown = [kind for kind in titled or titles if shows[kind]]

@@ -151,10 +151,13 @@ def test_a_lists_items_have_the_heading_of_quarters_that_an_indicators_page_has(
     assert (page.kind, len(page.tables["result_list_quarters"])) == ("result_list", 8)
     assert (row["name"], row["strategy"], row["achieved_value"]) == ("3.2 จำนวนแห่ง", level, 3)
     assert {finding["rule"] for finding in page.findings} == {"kpi_code_missing"}
+    reports = [reports[0], "ค่าเป้าหมาย ร้อยละ : 80", reports[1], "ผลงานที่ทำได้ ร้อยละ 92", *reports[2:]]
+    page = read([*head, *item, ITEM[7], *reports])
+    assert ok(page, "result_list_quarters")["narrative"] == "ค่าเป้าหมาย ร้อยละ : 80"
     parts = ["** สรุปผลการดำเนินงาน **", "สรุป", "นิยาม หรือความหมายของตัวชี้วัด", "ความหมาย"]  # not seen in a list
     page = read([*head, *item, ITEM[7], *reports, *parts, item[0].replace("1", "2"), *item[1:], ITEM[7], *reports])
     assert (page.verdict, page.unclaimed, len(page.tables["result_list_items"])) == ("ok", ["สรุป", "ความหมาย"], 2)
-    assert [row["narrative"] for row in page.tables["result_list_quarters"]] == [None] * 8
+    assert [row["narrative"] for row in page.tables["result_list_quarters"]][2:4] == [None, None]
 
 
 def test_without_its_address_a_list_has_no_name() -> None:
