@@ -18,7 +18,8 @@ _YII_CODE_LABEL: Final = "รหัสโครงการ"
 _YII_CODE_LINE: Final = re.compile(rf"\n{_YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
 _PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
 _PROJECT_HEADINGS: Final = frozenset(section.heading for section in project.SECTIONS[5:])  # which nothing else prints
-_KPI_LINES: Final = re.compile(rf"\n(?:\*\*\*?\s?สยป\.\s?ตรวจประเมินตัวชี้วัด|{TARGET}(?:[^\n]*\n){{1,3}}ผลงานที่ทำได้)")
+_KPI_LINE: Final = re.compile(r"\n\*\*\*?\s?สยป\.\s?ตรวจประเมินตัวชี้วัด")
+_KPI_MEASURES: Final = re.compile(rf"\n{TARGET}(?:[^\n]*\n){{1,3}}ผลงานที่ทำได้")
 
 
 def kind_of(lines: list[str], text: str) -> Kind:
@@ -32,9 +33,8 @@ def kind_of(lines: list[str], text: str) -> Kind:
         return "project"
     titles: dict[Kind, bool] = {
         "project": is_project,
-        # above an indicator, whose heading of quarters, and lines, a list's items and reports may have
-        "result_list": _RESULT_LIST_LINE.search(text) is not None,
         "kpi": kpi.PAGE_TITLES[0] in lines or kpi.SECTIONS[0].heading in lines,
+        "result_list": _RESULT_LIST_LINE.search(text) is not None,
         "yii_project": f"\n{_YII_CODE_LABEL}" in text,
         "city_indicator": city_indicator.PAGE_TITLE in text and any(map(city_indicator.TITLE_LINE.fullmatch, lines)),
     }
@@ -44,7 +44,8 @@ def kind_of(lines: list[str], text: str) -> Kind:
     shows: dict[Kind, bool] = {
         **titles,
         "project": shows_progress or not _PROJECT_HEADINGS.isdisjoint(lines),
-        "kpi": _KPI_LINES.search(text) is not None,
+        # a list's items have the heading of quarters, too, and its reports may speak of targets and results
+        "kpi": bool(_KPI_LINE.search(text) or (not titles["result_list"] and _KPI_MEASURES.search(text))),
         "yii_project": _YII_CODE_LINE.search(text.replace(EMPTY_CELL, "")) is not None,
     }
     shown = [kind for kind in titled or titles if shows[kind]]
