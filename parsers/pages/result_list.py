@@ -191,19 +191,30 @@ def _item_columns(page: Page, record: Record, group: Record, levels: list[str], 
 
 def _strategy(page: Page, record: Record) -> str | None:
     """The strategy of an item: it stands between the brackets and the name, which is printed once more: else nothing is."""
-    name, lines = record.lines("name"), record.lines("between")
-    ends = (place for place in range(len(lines)) if lines[place : place + len(name)] == name)
-    end = next(ends, -len(name))
+    between = "\n".join(record.lines("between"))
+    start, end = _place_of(record.get("name") or "", between)
     own, odd = "", []
-    for line in lines[: max(end, 0)]:
+    for line in filter(None, between[:start].split("\n")):
         if LABELLED.match(line) and not _BARE_LEVEL.fullmatch(own):  # a level's name may have a colon in it
             odd.append(line)
         else:
             own = f"{own} {line}".lstrip()
-    if own not in ("", *lines):
+    if own not in ("", *between.split("\n")):
         page.say_several([own], TABLES[0])
-    page.leave([*odd, *lines[end + len(name) :]])
+    page.leave([*odd, *filter(None, between[end:].split("\n"))])
     return own or None
+
+
+def _place_of(name: str, text: str) -> tuple[int, int]:
+    """Where whole lines of a text are a name, which may stand in one line here and in several there; else its beginning."""
+    flat = f" {text} ".replace("\n", " ")
+    start = flat.find(f" {name} ")
+    while start >= 0:
+        end = start + len(name)
+        if text[max(start - 1, 0) : start] in ("", "\n") and text[end : end + 1] in ("", "\n"):
+            return start, end
+        start = flat.find(f" {name} ", start + 1)
+    return 0, 0
 
 
 def _read_quarters(page: Page, record: Record, identity: Row, scope: Scope, tables: list[QuarterTable]) -> None:

@@ -141,6 +141,15 @@ def test_below_a_numbered_report_a_report_may_begin_like_a_measure() -> None:
     assert ok(page, "result_list_quarters")["narrative"] == "(1) สำรวจ"
 
 
+def test_an_items_name_may_stand_in_one_line_above_the_brackets_and_in_several_below() -> None:
+    name = ["การคัดแยกมูลฝอย", "- ร้อยละของมูลฝอย (ร้อยละ 12)", "- ร้อยละของมูลฝอยอันตราย (ร้อยละ 5)"]
+    level = "มิติที่ ๑.๑ - ปลอดมลพิษ เป้าหมายที่ ๑.๑.๒ กรุงเทพมหานครมีการลดมูลฝอย การจั"
+    row = ok(
+        read([*LIST[: -len(ITEM)], f"(1) {' '.join(name)}", ITEM[1], level, *name, *ITEM[4:]]), "result_list_items"
+    )
+    assert (row["name"], row["strategy"]) == (" ".join(name), level)
+
+
 def test_a_lists_items_have_the_heading_of_quarters_that_an_indicators_page_has() -> None:
     level = "มิติที่ ๗.๓ - การบริหาร เป้าหมายที่ ๗.๓.๑ บุคลากรเป็นที่เชื่"
     item = ["(1) 3.2 จำนวนแห่ง", "[มิติที่ 3 : ]", level, "3.2  จำนวนแห่ง", *ITEM[4:7], "ผลงานเทียบกับเป้าหมายรายไตรมาส"]
