@@ -47,7 +47,8 @@ def pages_found(parsed: ParsedPage, address: str, portal: str, *, is_menu: bool)
             found.setdefault(ref.page_key, ref)
     if is_menu:
         folder = urljoin(address, ".")
-        menus = [menu_ref(link, base, portal, folder) for link in parsed.links]
+        links = (link for link in parsed.links if not (PROJECT_CODE.fullmatch(link) or KPI_CODE.fullmatch(link)))
+        menus = [menu_ref(link, base, portal, folder) for link in links]  # a bare code is what a script is given
         menus += [menu_ref(lead, base, portal) for lead in leads if "." in lead]
         found.update({ref.page_key: ref for ref in menus if ref})
     planned = agencies_by_code()

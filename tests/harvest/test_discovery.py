@@ -75,6 +75,13 @@ def test_menus_lead_on_from_menus_only() -> None:
     assert menu_ref("mykpi2563.php", MENU, PORTAL) is None
 
 
+def test_a_code_that_a_script_is_given_is_no_menu_beside_its_page() -> None:
+    html = (
+        "<table><tr onclick=\"openProject('24000000-2964')\"><td onclick=\"openKpi( '2400-101' )\">x</td></tr></table>"
+    )
+    assert sorted(found(html)) == ["kpi/2400-101", "project/24000000-2964"]
+
+
 def test_further_pages_of_a_list_keep_their_address() -> None:
     ref = page_ref(f"{MENU}index101.php?year=2566&page=2&selDEP=24000000&sid=a1")
     assert ref is not None
