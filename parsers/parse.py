@@ -98,7 +98,7 @@ def parse_page(
     kind = kind_of(printed.lines, text)
     if kind == "unknown":
         return _without_record(printed, kind, _unknown_verdict(printed, findings), findings)
-    errors = server_message_places(latin)
+    errors = server_message_places(printed.lines, latin)
     for place in errors:
         findings.add("error_message_in_page", printed=printed.lines[place])
     declared = PAGE_KINDS[kind]

@@ -62,16 +62,17 @@ def _any_of(marks: Iterable[str]) -> re.Pattern[bytes]:
 _MARKED: Final = _any_of(mark for mark, *_ in _MESSAGES)
 
 
-def server_message_places(latin: str) -> list[int]:
-    """Which lines of a page were printed by a server's error messages; latin: the page's `latin_text`."""
+def server_message_places(lines: list[str], latin: str) -> list[int]:
+    """Which lines of a page were printed by a server's error messages; latin: their `latin_text`, a line each."""
     if not _MARKED.search(_letters(latin)):
         return []
     marked = [(mark, patterns) for mark, patterns in _MESSAGES if mark in latin]
-    return [
-        place
-        for place, line in enumerate(latin.split("\n") if marked else ())
-        if any(mark in line and all(pattern.search(line) for pattern in patterns) for mark, patterns in marked)
-    ]
+    places = [place for place, line in enumerate(latin.split("\n")) if any(mark in line for mark, _ in marked)]
+    return [place for place in places if _is_message(lines[place].lower(), marked)]
+
+
+def _is_message(line: str, messages: list[tuple[str, tuple[re.Pattern[str], ...]]]) -> bool:
+    return any(mark in line and all(pattern.search(line) for pattern in patterns) for mark, patterns in messages)
 
 
 # --- what stands in place of a page ---------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ def message_verdict(lines: list[str]) -> MessageVerdict | None:
     text = "\n".join(lines)
     words = latin_text(text)
     is_firewall = _FIREWALLS.search(_letters(words)) or any(name in text for name in _FIREWALLS_IN_THAI)
-    if is_firewall or server_message_places(words):
+    if is_firewall or server_message_places(lines, words):
         return "blocked"
     if len(lines) > _MOST_LINES or len(text) > _MOST_CHARACTERS:
         text = "\n".join(lines[:_HEADLINES])[:_MOST_CHARACTERS]
@@ -147,18 +148,25 @@ def message_verdict(lines: list[str]) -> MessageVerdict | None:
 
 # --- what a page without any text says in its scripts ---------------------------------------------------------------
 
+_TAGS: Final = re.compile("<[^<>]{0,2000}>")
 _ALERT: Final = re.compile(r"""\b(?:alert|confirm)\s{0,9}\(\s{0,9}["']([^"'<>]{1,500})["']""")
 _LEADS_AWAY: Final = re.compile(
     r"""http-equiv\s{0,9}=\s{0,9}["']?refresh|\blocation(?:\.href)?\s{0,9}=(?!=)|\blocation\.(?:replace|assign|reload)\s{0,9}\("""
-    r"""|<frame\b|<noscript\b|type\s{0,9}=\s{0,9}["']?password|_incapsula_|_cf_chl|captcha"""
+    r"""|<frame\b|type\s{0,9}=\s{0,9}["']?password|_incapsula_|_cf_chl|captcha"""
 )
 """In a page that prints nothing: it sends the browser elsewhere, or asks for something."""
+_NOSCRIPTS: Final = 20
+_NOSCRIPT_TEXT: Final = 2_000  # characters
 
 
 def unseen_verdict(source: str) -> Literal["blocked", "not_found", "empty"]:
     """The verdict on a page that prints nothing: scripts may say or do something all the same."""
     source = source.lower()
-    told = [line for line in map(str.strip, "\n".join(_ALERT.findall(source)).split("\n")) if line]
+    told = _ALERT.findall(source)
+    for noscript in source.split("<noscript", _NOSCRIPTS)[1:]:
+        inside = noscript.partition("</noscript")[0].partition(">")[2]
+        told.append(_TAGS.sub(" ", inside[:_NOSCRIPT_TEXT]))
+    told = [line for line in map(str.strip, "\n".join(told).split("\n")) if line]
     if (verdict := message_verdict(told)) is not None:
         return verdict
     return "blocked" if told or _LEADS_AWAY.search(source) else "empty"

@@ -231,6 +231,11 @@ def test_a_servers_message_is_found_wherever_it_stands(lines: list[str], place: 
     assert [finding["rule"] for finding in page.findings if finding["severity"] == "error"] == ["error_message_in_page"]
 
 
+def test_what_an_officer_numbers_is_no_servers_message() -> None:
+    page = parse_page(page_of(instead(KPI, ["สรุป"], "งานข้อ#1 /ข้อ#2")).encode())
+    assert (page.verdict, page.tables["kpis"][0]["summary"]) == ("ok", "งานข้อ#1 /ข้อ#2")
+
+
 FRAMEWORK = (
     "<h4>A PHP Error was encountered</h4><p>Severity: Notice</p><p>Message: Undefined index</p><p>Filename: a.php</p>"
     "<p>Line Number: 5</p>"
