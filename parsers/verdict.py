@@ -18,6 +18,7 @@ _YII_CODE_LABEL: Final = "รหัสโครงการ"
 _YII_CODE_LINE: Final = re.compile(rf"\n{_YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
 _PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
 _PROJECT_HEADINGS: Final = frozenset(section.heading for section in project.SECTIONS[5:])  # which nothing else prints
+_CITY_LABEL: Final = "ลักษณะข้อมูล"
 _KPI_LINE: Final = re.compile(r"\n\*\*\*?\s?สยป\.\s?ตรวจประเมินตัวชี้วัด")
 _KPI_MEASURES: Final = re.compile(rf"\n{TARGET}(?:[^\n]*\n){{1,3}}ผลงานที่ทำได้")
 
@@ -46,6 +47,7 @@ def kind_of(lines: list[str], text: str) -> Kind:
         "project": shows_progress or not _PROJECT_HEADINGS.isdisjoint(lines),
         # a list's items have the heading of quarters, too, and its reports may speak of targets and results
         "kpi": bool(_KPI_LINE.search(text) or (not titles["result_list"] and _KPI_MEASURES.search(text))),
+        "city_indicator": titles["city_indicator"] or f"\n{_CITY_LABEL}" in text,
         "yii_project": _YII_CODE_LINE.search(text.replace(EMPTY_CELL, "")) is not None,
     }
     shown = [kind for kind in titled or titles if shows[kind]]

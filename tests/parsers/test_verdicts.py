@@ -90,7 +90,7 @@ def test_a_message_instead_of_a_record(verdict: str, message: str, charset: str,
         ("blocked", "<form><img src=logo.gif><input name=u><input type=password name=p><input type=image></form>"),
         ("blocked", '<iframe src="/_Incapsula_Resource?SWUDNSAI=31">Request unsuccessful.</iframe>'),
         ("blocked", "<body><noscript>Enable JavaScript and cookies to continue</noscript></body>"),
-        ("blocked", "<body><noscript><iframe src='https://example.org/ns.html'></iframe></noscript></body>"),
+        ("empty", "<body><noscript><iframe src='https://example.org/ns.html'></iframe></noscript></body>"),
         ("empty", "<head><script>ga('set', 'page', location.pathname)</script></head><body><div id=app></div></body>"),
         ("empty", "<html><body><p>&nbsp;</p><hr></body></html>"),
     ],
@@ -288,7 +288,7 @@ def test_the_first_lines_of_a_long_page_may_refuse(message: str) -> None:
 
 def test_what_is_left_of_an_indicators_page_is_an_indicator() -> None:
     lines = [*MEASURES[:2], "*** สยป. ตรวจประเมินตัวชี้วัด : ไตรมาสที่ 4 : 60"]
-    for left in (lines, lines[2:]):
+    for left in (lines, lines[:2], lines[2:]):
         page = parse_page(page_of(left).encode())
         assert (page.kind, page.verdict, page.tables) == ("kpi", "suspect", {})
 
@@ -297,6 +297,7 @@ def test_what_is_left_of_an_indicators_page_is_an_indicator() -> None:
 def test_a_city_indicator_is_a_kind_of_its_own(title: str) -> None:
     lines = [f"โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง{title}", "Back Home", "๑. พื้นที่สีเขียว : 87", "ค่าเป้าหมาย แห่ง : 1"]
     assert parse_page(page_of(lines).encode()).kind == "city_indicator"
+    assert parse_page(page_of([*lines[2:], "ลักษณะข้อมูล : ก", "3.แหล่งข้อมูล/เจ้าของข้อมูล"]).encode()).kind == "city_indicator"
 
 
 def test_a_project_may_bear_the_name_of_the_city_indicators() -> None:
