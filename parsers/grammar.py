@@ -249,7 +249,7 @@ class Block:
             scope.add("series_broken", self.series, ", ".join(printed))
 
     def begins(self, lines: list[str]) -> bool:
-        """Whether the lines begin like a record, or like what stands below the last."""
+        """Whether the lines begin with the first item of a record, or with one of the labels below the last record."""
         text = "\n".join((*lines, ""))
         return any(self._one(number).match(text) for number in (0, *range(self.tail_at, len(self.items))))
 
@@ -398,21 +398,20 @@ class Section:
 
 
 class Outline(tuple[Section, ...]):
-    """The sections of a page kind, in the order in which they are printed."""
+    """The sections of a page kind, in the order in which they are printed; `headings`: all of theirs."""
+
+    headings: frozenset[str]
 
     def __new__(cls, *sections: Section) -> "Outline":
         """Of sections, one after another."""
-        return super().__new__(cls, sections)
+        outline = super().__new__(cls, sections)
+        outline.headings = frozenset(section.heading for section in sections)
+        return outline
 
     @cached_property
     def number_of(self) -> dict[str, int]:
         """The number of each heading's section."""
         return {section.heading: number for number, section in enumerate(self)}
-
-    @cached_property
-    def headings(self) -> frozenset[str]:
-        """All headings."""
-        return frozenset(self.number_of)
 
     def cut(self, page: Page) -> tuple[list[str], list[str]]:
         """Cut a page's lines at the headings; returns those above the first, and the headings that are missing.

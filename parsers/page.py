@@ -25,7 +25,7 @@ EMPTY_CELL: Final = "␀"
 BREAK: Final = "␤"
 """Between two printed lines while a page is read."""
 
-_BLANKS = f" {BREAK}"
+_BLANKS = f" {BREAK}"  # a cell's text that begins with any other printable sign shows something
 _LINK = "␞"  # before each link, which are counted
 _SITE_START, _SITE_END = "␂", "␃"  # around what a site prints around every record: <footer> and <nav>
 _SITE_MARKS = frozenset((_SITE_START, _SITE_END))
@@ -275,8 +275,8 @@ def _target(node: LexborNode) -> str | None:
     is_script = target[:11].lower() == "javascript:"
     if target and target[0] != "#" and not is_script:
         return target
-    script = f"{target if is_script else ''} {attributes.get('onclick') or ''}"
-    if len(script) > 1 and (found := _ADDRESS_IN_SCRIPT.search(unquote(script))):
+    script = f"{target if is_script else ''} {attributes.get('onclick') or ''}".strip()
+    if script and (found := _ADDRESS_IN_SCRIPT.search(unquote(script))):
         return found[1]
     return (attributes.get("data-href") or attributes.get("data-url") or "").strip() or None
 

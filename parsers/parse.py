@@ -14,7 +14,7 @@ import orjson
 
 from parsers.boilerplate import TO_TOP, is_boilerplate, record_end
 from parsers.findings import MOST_OF_A_RULE, Finding, Findings, Scope, listed
-from parsers.grammar import Page, Row
+from parsers.grammar import Outline, Page, Row
 from parsers.page import EMPTY_CELL, Link, PrintedPage, read_page
 from parsers.pages import PAGE_KINDS, PageKind
 from parsers.quarters import QuarterTable, take_tables
@@ -109,6 +109,7 @@ def parse_page(
     if not page.code:
         return _without_record(printed, kind, _recordless_verdict(declared, page, is_message=bool(errors)), findings)
     _check_whole(printed, page.lines, declared, findings)
+    _check_repeats(page.lines, findings)
     _check_address(url, page.code, findings)
     if fetched_at:
         _check_not_after(page, fetched_at)
@@ -174,7 +175,7 @@ def _prepared(
     lines = printed.lines
     if left_out:
         lines = [EMPTY_CELL if place in left_out else line for place, line in enumerate(lines)]
-    end = record_end(lines, printed.record_end, frozenset(section.heading for section in declared.sections))
+    end = record_end(lines, printed.record_end, declared.sections.headings)
     kept, numbers, tables, replaced = take_tables(lines[:end])
     links: dict[int, list[Link]] = {}
     for link in printed.links:
@@ -196,11 +197,15 @@ def _menu_places(printed: PrintedPage) -> Iterator[int]:
 
 
 def _check_whole(printed: PrintedPage, lines: list[str], declared: PageKind, findings: Findings) -> None:
-    """Report a page that was cut off, or that prints a line twice; nothing of a project stands below its last heading."""
+    """Report a page that was cut off; nothing of a project stands below its last heading."""
     is_whole = bool(declared.sections) and declared.sections[-1].last and lines[-1:] == [declared.sections[-1].heading]
     waits = bool(_WAITING.fullmatch(printed.lines[-1])) and is_open(printed.small)
     if waits or (not is_whole and is_cut_off(printed.decoded.source, printed.small)):
         findings.add("page_cut_off", printed=lines[-1][-80:])
+
+
+def _check_repeats(lines: list[str], findings: Findings) -> None:
+    """Report the lines of a record that are printed twice."""
     for line in _repeated(lines):
         if not is_boilerplate(line):
             findings.add("printed_twice", printed=line)
@@ -269,20 +274,20 @@ def _recordless_verdict(declared: PageKind, page: Page, *, is_message: bool) -> 
     """
     if is_message:
         return "blocked"
-    lines, headings = page.lines, [section.heading for section in declared.sections]
+    lines, sections, headings = page.lines, declared.sections, declared.sections.headings
     above = list(takewhile(lambda line: line not in headings, lines)) if len(page.unclaimed) > _FEW else lines
     if not headings or any(line in headings for line in lines):
         above = [line for line in above if not is_boilerplate(line)]
     if (verdict := message_verdict(above)) is not None:
         return verdict
-    if headings:
-        texts = (
-            page.below.get(section.key, ()) for section in declared.sections if not (section.block or section.last)
-        )
-        printed = [
-            line for line in chain(*texts) if line != "/" and line not in page.replaced and not is_boilerplate(line)
-        ]
-        if headings[-1] in lines and not printed:
+    if sections:
+        if sections[-1].heading in lines and not _has_texts(page, sections):
             return "empty"
         page.findings.add("part_missing", message="The page has no title with a code.")
     return "suspect" if _has_errors(page.findings) else "empty"
+
+
+def _has_texts(page: Page, sections: Outline) -> bool:
+    """Whether a text stands below one of the headings that have one; an empty template prints at most a `/` there."""
+    texts = (page.below.get(section.key, ()) for section in sections if not (section.block or section.last))
+    return any(line != "/" and line not in page.replaced and not is_boilerplate(line) for line in chain(*texts))

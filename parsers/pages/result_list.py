@@ -18,7 +18,9 @@ TABLES: Final = ("result_list_items", "result_list_links", "result_list_quarters
 
 _LEVEL: Final = rf"(?:{'|'.join(FIRST_LEVELS)}) {DIGIT}+(?:\.{DIGIT}+)* [-–—]"
 """A level of the city's plan; `มิติที่ ๑.๑ - …` is one, `มิติที่ 1 …` is a dimension of the evaluation."""
-_NO_REPORT = r"(?!(?:[^\n]*\n){1,9}รายงานผลฯ)"  # which is the item's above, and what reads like a heading is its text
+_NO_REPORT: Final = r"(?!(?:[^\n]*\n){1,9}รายงานผลฯ)"
+"""Not above the heading of a report: a line there is text of the item's own, also where it reads like a group's heading."""
+_GROUP_LEVEL: Final = f"(?={_LEVEL}){_NO_REPORT}"
 _GROUP: Final = (  # above the items that belong to it
     Value(
         "dimension",
@@ -26,8 +28,8 @@ _GROUP: Final = (  # above the items that belong to it
         required=False,
         lines="word",
     ),
-    Value("level_1", f"(?={_LEVEL}){_NO_REPORT}", "one", required=False),
-    Value("level_2", f"(?={_LEVEL}){_NO_REPORT}", "one", required=False),
+    Value("level_1", _GROUP_LEVEL, "one", required=False),
+    Value("level_2", _GROUP_LEVEL, "one", required=False),
 )
 _HEAD: Final = Block(
     "result_list_items",
@@ -164,7 +166,7 @@ def _item_starts(lines: list[str]) -> list[int]:
             numbered, has_measures = [], line[0] != "["
         elif not has_measures and _MEASURE.match(line):
             numbered, has_measures = [], True
-        elif numbered and line.startswith("รายงานผลฯ"):  # above it the item's own reports are numbered
+        elif numbered and line.startswith("รายงานผลฯ"):  # the numbered lines above it are the item's own text
             numbered = []
     return starts
 

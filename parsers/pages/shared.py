@@ -48,7 +48,7 @@ def begin(
 
 
 def _title_end(head: list[str], block: Block, code: re.Pattern[str]) -> int | None:
-    """The line in which a title ends: the last that ends in a code, above what stands below every title."""
+    """The number of a title's last line: the last line with a code at its end before the block begins; None without one."""
     ends = [place for place, line in enumerate(head) if line[-1].isdigit() and _ends_in_code(head, place, code)]
     for end, further in zip_longest(ends, ends[1:]):
         if further is None or any(block.begins(head[place : place + 3]) for place in range(end + 1, further + 1)):
@@ -57,6 +57,7 @@ def _title_end(head: list[str], block: Block, code: re.Pattern[str]) -> int | No
 
 
 def _ends_in_code(head: list[str], place: int, code: re.Pattern[str]) -> bool:
+    """Whether a line ends in a colon and a code; the colon may end the line above."""
     _, colon, last = head[place].rpartition(":")
     return bool(code.fullmatch(last.strip()) and (colon or (place and head[place - 1].endswith(":"))))
 

@@ -47,8 +47,7 @@ def pages_found(parsed: ParsedPage, address: str, portal: str, *, is_menu: bool)
             found.setdefault(ref.page_key, ref)
     if is_menu:
         folder = urljoin(address, ".")
-        links = (link for link in parsed.links if not (PROJECT_CODE.fullmatch(link) or KPI_CODE.fullmatch(link)))
-        menus = [menu_ref(link, base, portal, folder) for link in links]  # a bare code is what a script is given
+        menus = [menu_ref(link, base, portal, folder) for link in parsed.links]
         menus += [menu_ref(lead, base, portal) for lead in leads if "." in lead]
         found.update({ref.page_key: ref for ref in menus if ref})
     planned = agencies_by_code()
@@ -82,6 +81,8 @@ def menu_ref(link: str, base: str, portal: str, folder: str | None = None) -> Pa
 
     folder: only below it, and in the folders that the portal's applications have; None: anywhere on the portal
     """
+    if PROJECT_CODE.fullmatch(link) or KPI_CODE.fullmatch(link):  # what a script is given: see `_of_lead`
+        return None
     try:
         address = urljoin(base, link.strip().replace("\\", "/")).partition("#")[0]
         parts = urlsplit(address)
