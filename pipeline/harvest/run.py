@@ -31,7 +31,7 @@ from pipeline.harvest.run_folder import RATE_FILE, after_newest, drop_spool, new
 from pipeline.harvest.run_report import write_report
 from pipeline.harvest.sample import next_of_sample
 from pipeline.harvest.second_look import doubtful_pages
-from pipeline.harvest.spool import Spool, SpooledPage
+from pipeline.harvest.spool import UNTIL_NEXT_START, Spool, SpooledPage
 from pipeline.harvest.staging import Staged, stage
 from pipeline.harvest.sweep import Progress, planned_sweep, sweep_remarks
 from pipeline.plain_text import json_printable
@@ -175,9 +175,13 @@ class HarvestRun:
         dues = (self.due, datetime.fromisoformat(meta["due"]) if meta.get("due") else None)
         self.due = max(filter(None, dues), default=None)
         last = started = datetime.fromisoformat(meta.get("started_at") or meta["begun_at"])
+        refused = set()
         for page in self.spool.pages(with_body=False, with_rows=False):
             self.counts[page.result] += 1
             last = max(last, page.fetched_at)
+            if page.error_kind in UNTIL_NEXT_START:
+                refused.add(page.page_key)
+        self.spool.ask_again(refused)
         self._seconds_before = float(meta.get("seconds_before", 0.0)) + (last - started).total_seconds()
         self.spool.set_meta(
             started_at=datetime.now(UTC).isoformat(),

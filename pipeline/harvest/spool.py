@@ -29,7 +29,10 @@ CREATE TABLE IF NOT EXISTS pages (page_key TEXT PRIMARY KEY, about TEXT NOT NULL
 COMMIT_INTERVAL: Final = 0.1
 """Seconds that a saved page waits for others, to be committed with them: a commit a page cost a tenth of a page's CPU."""
 
-_FINAL_ERRORS: Final = ("robots", "certificate", "too_costly")
+UNTIL_NEXT_START: Final = ("robots", "certificate")
+"""Kinds of errors that another pass does not change, but another start may: it reads rules and certificates anew."""
+
+_FINAL_ERRORS: Final = (*UNTIL_NEXT_START, "too_costly")
 """Kinds of errors that another pass does not change."""
 
 

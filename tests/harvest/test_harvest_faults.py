@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from support.faulty_portal import (
     FaultyPortal,
     cut,
@@ -21,6 +22,7 @@ from support.harvests import harvest
 from support.synthetic_portal import AGENCIES, code_of, list_page, project_page
 
 from parsers import parse_page
+from pipeline.errors import PortalError
 from pipeline.harvest.portal import page_ref
 from pipeline.harvest.result import Scope
 from pipeline.harvest.run_report import report_text
@@ -130,6 +132,18 @@ def test_an_address_that_shows_another_record_changes_no_record(tmp_path: Path) 
     rows = {row["project_code"]: row["name"] for row in open_archive(tmp_path / "store").arrow("projects").to_pylist()}
     assert rows[code_of(3)] == parse_page(project_page(3, 1, 0.0)).tables["projects"][0]["name"]
     assert verify_store(tmp_path / "store", deep=True) == []
+
+
+def test_what_robots_txt_forbade_is_asked_for_once_it_is_allowed(tmp_path: Path) -> None:
+    lists = {f"/mobile/index101.php?selDEP={agency}": list_page(agency, 5) for agency in AGENCIES}
+    pages = {f"/mobile/myproject.php?pid={code_of(number)}": project_page(number, 1, 0.0) for number in range(5)}
+    with FaultyPortal({**lists, **pages}, robots="User-agent: *\nDisallow: /\n") as portal:
+        with pytest.raises(PortalError, match=r"nothing came from .*forbids"):
+            harvest(portal, tmp_path / "store")
+        portal.robots = None
+        result = harvest(portal, tmp_path / "store")
+    assert result.resumed
+    assert result.rows["projects"] == 5
 
 
 def test_no_page_waits_for_one_that_stalls(tmp_path: Path) -> None:
