@@ -107,12 +107,10 @@ class _Harvest:
                 run.close()
 
     def _log_failure(self, run: HarvestRun, error: Exception) -> None:
-        """Write into the run's log why it failed; not where it is committed, with the hash of its log."""
-        if (run.store.root / "harvests" / run.harvest_id).exists():
-            return
+        """Write into the run's log why it failed."""
         reason = refused_by_machine(error, run.store.root) or error
         trace = None if isinstance(error, BmaProgressError) else traceback.format_exc()
-        run.log("failed", reason=str(reason) or type(error).__name__, traceback=trace)
+        _log_end(run, "failed", reason=str(reason) or type(error).__name__, traceback=trace)
 
     async def _fetch_and_commit(self, run: HarvestRun) -> HarvestOutcome:
         with self._control.stops(run):
@@ -130,7 +128,7 @@ class _Harvest:
         try:
             result = run.finish()
         except KeyboardInterrupt:  # a kill at any moment is safe, so this is too
-            run.log("stopped", pending=left)
+            _log_end(run, "stopped", pending=left)
             return HarvestOutcome("Interrupted", "stopped before the end; the same command goes on from there")
         warnings: tuple[str, ...] = ()
         try:
@@ -169,6 +167,12 @@ class _Harvest:
             self._listener.on_event(BatchDone(dict(run.counts - self._reported), percent))
             self._reported = run.counts.copy()
             self._batch_begun = False
+
+
+def _log_end(run: HarvestRun, event: str, **values: object) -> None:
+    """Write into the run's log how it ended; not where it is committed, with the hash of its log."""
+    if not (run.store.root / "harvests" / run.harvest_id).exists():
+        run.log(event, **values)
 
 
 @contextmanager

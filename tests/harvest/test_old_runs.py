@@ -147,6 +147,24 @@ def test_a_disk_that_is_full_at_the_commit_leaves_nothing_altered(
     assert verify_store(tmp_path / "store") == []
 
 
+@pytest.mark.parametrize(("step", "committed"), [("write_later_sums", False), ("publish", True)])
+def test_ctrl_c_during_the_commit_leaves_the_log_whose_hash_is_committed(
+    step: str, committed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with DemoPortal() as portal:
+        asked = request(portal, tmp_path / "store")
+        assert execute(asked).state == "Completed"
+        with monkeypatch.context() as stopped:
+            stopped.setattr(harvest_commit, step, interrupted)
+            assert execute(asked).state == "Interrupted"
+        assert len(open_archive(tmp_path / "store").harvest_ids()) == 1 + committed
+        assert execute(asked).state == "Completed"
+    assert verify_store(tmp_path / "store") == []
+
+
 def test_of_old_runs_the_hashes_stay(three_nights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "store"
     shutil.copytree(three_nights, data, symlinks=True)
