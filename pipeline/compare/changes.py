@@ -85,18 +85,19 @@ def record_of(row: Mapping[str, Any]) -> str:
     return f"{key['list_name']}/{key.get('agency_code')}" if "list_name" in key else str(key.get("indicator_no", ""))
 
 
-def mark_suspect(changes: pa.Table, codes: Collection[str]) -> pa.Table:
-    """The changes with those of some records taken for no proof of anything: one of their two versions is suspect.
+def mark_no_proof(changes: pa.Table, codes: Collection[str], detail: str) -> pa.Table:
+    """The changes with those of some records taken for no proof of anything: their two versions cannot be held together.
 
-    codes: of those records; a page that lacks parts looks like one from which they were removed, and the whole page that
-        follows like one to which they were added late. What nobody is asked about stays: a new report, progress that rose.
+    codes: of those records; detail: why. A page that lacks parts looks like one from which they were removed, and the whole
+        page that follows like one to which they were added late. What nobody is asked about stays: a new report, progress
+        that rose.
     """
     if not codes:
         return changes
     rows = changes.to_pylist()
     for row in rows:
         if _accuses(row) and record_of(row).rpartition("/")[2] in codes:
-            row["meaning"], row["detail"] = "other", "suspect_page"
+            row["meaning"], row["detail"] = "other", detail
     return pa.Table.from_pylist(rows, schema=changes.schema)
 
 

@@ -29,7 +29,7 @@ MEANINGS: Final[dict[str, str]] = {
 }
 """Every meaning of a difference, most severe first, with the sentence that reports quote."""
 
-COMPARISON_VERSION: Final = 5
+COMPARISON_VERSION: Final = 6
 """Version of the rules that compare two states. A store's changes written by another version are not held against these.
 
 Raise it with every change of a rule that gives other rows of changes; manifests without it were written by version 1.
@@ -81,6 +81,7 @@ DETAILS: Final[dict[str, str]] = {
     "order_turned": "the whole portal prints these lists from the other end; no row moved",
     "strategy_changed": "the place in the city's plan changed",
     "suspect_page": "a value reads differently on a page that contradicts itself or lacks parts: no proof of anything",
+    "another_page": "the project is read from the other of its two pages, which print different things: no proof of anything",
     "list_changed": "an item or link of a result list was added, removed or moved",
 }
 """The values of the column `detail`, which is null where the meaning says enough."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from parsers.thai import BANGKOK
-from pipeline.compare.changes import SCHEMA, mark_suspect
+from pipeline.compare.changes import SCHEMA, mark_no_proof
 from pipeline.compare.compare import compare
 from pipeline.compare.printed_order import PrintedOrder
 from pipeline.schema.codes import code_of_page
@@ -30,9 +30,11 @@ def compare_states(
     cause: the cause of `after` where it is not committed yet
     """
     parts = []
+    moved: set[str] = set()
     for owner, names in FAMILIES.items():
         old, new = before.family(owner), after.family(owner)
         codes = [code for code in sorted(old.keys() | new.keys()) if versions(old.get(code)) != versions(new.get(code))]
+        moved |= {code for code in old.keys() & new.keys() if _leading(old[code]) != _leading(new[code])}
         causes = {code: _cause(before, after, old.get(code, ()), new.get(code, ()), cause) for code in codes}
         unknown = {code: unknown_columns(before, names, old.get(code, ())) for code in codes}
         groups = {code: (causes[code], *sorted(unknown[code])) for code in codes}
@@ -55,7 +57,13 @@ def compare_states(
                 )
             )
     changes = pa.concat_tables(parts) if parts else SCHEMA.empty_table()
-    return mark_suspect(changes, _suspect_codes(before) | _suspect_codes(after))
+    changes = mark_no_proof(changes, moved, "another_page")
+    return mark_no_proof(changes, _suspect_codes(before) | _suspect_codes(after), "suspect_page")
+
+
+def _leading(pages: Sequence[LivePage]) -> str:
+    """The kind of the page that a record is read from: of a project's two pages the mobile one."""
+    return pages[0].page_key.partition("/")[0]
 
 
 def _suspect_codes(state: State) -> frozenset[str]:

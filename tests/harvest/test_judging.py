@@ -14,7 +14,7 @@ from pipeline.api import open_store
 from pipeline.compare.diff import states_differ
 from pipeline.harvest import reading
 from pipeline.harvest.breaker import PortalDownError
-from pipeline.harvest.portal import list_ref, project_ref
+from pipeline.harvest.portal import list_ref, project_ref, yii_ref
 from pipeline.harvest.result import HarvestResult, Scope
 from pipeline.harvest.run_report import report_text
 from pipeline.operate.status import condition, status_document
@@ -90,6 +90,25 @@ def test_a_page_that_was_cut_and_is_whole_again_accuses_nobody(tmp_path: Path) -
     assert set(changes["change"][changes["table"] == "progress_reports"]) == {"added", "removed"}
     assert set(changes["detail"]) == {"suspect_page"}, "the newest report is back, and no new one that is backdated"
     assert list(store.table("red_flags")["rule"]) == list(flags["rule"])
+
+
+def test_a_project_that_is_read_from_its_other_page_accuses_nobody(tmp_path: Path, fixtures_html: Path) -> None:
+    newer = (fixtures_html / "yii-50460000-3697.html").read_bytes().replace(b"50460000-3697", CODE.encode())
+    with FaultyPortal({PATH: GOOD, yii_ref("", CODE).url: newer}) as portal:
+        refs = Scope((project_ref(portal.url, CODE), yii_ref(portal.url, CODE)))
+        portal.script(PATH, status(500), status(500))
+        harvest(portal, tmp_path / "store", refs)
+        harvest(portal, tmp_path / "store", refs)
+        portal.pages.pop(PATH)
+        for _ in range(2):
+            harvest(portal, tmp_path / "store", refs)
+    store = open_store(tmp_path / "store")
+    changes = store.table("changes")
+    reports = changes[changes["table"] == "progress_reports"]
+    assert set(reports["change"]) == {"added", "removed"}
+    asked_about = changes[(changes["table"] != "contacts") & ~changes["meaning"].isin(["new_report", "progress_up"])]
+    assert set(zip(asked_about["meaning"], asked_about["detail"], strict=True)) == {("other", "another_page")}
+    assert "backdated_report" not in set(store.table("red_flags")["rule"])
 
 
 def test_a_page_that_is_whole_again_forgets_what_was_suspect(tmp_path: Path) -> None:
