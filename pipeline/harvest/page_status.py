@@ -85,7 +85,9 @@ def _take_answer(
         _miss(row, "blank", page)
     elif page.not_modified or (live and page.facts_sha256 is None and page.sha256 == row["record_sha256"]):
         _confirm(row, page)
-        if page.not_modified and previous is not None:
+        if not page.not_modified:
+            _take_validators(row, page)
+        elif previous is not None:
             row["page_sha256"], row["body_harvest_id"] = previous["record_sha256"], previous["record_body_harvest_id"]
             is_record = previous["page_sha256"] == previous["record_sha256"]
             row["bytes"] = previous["bytes"] if is_record else None  # else that was the size of an error page
@@ -165,9 +167,13 @@ def _confirm(row: PageRow, page: SpooledPage) -> None:
 
 def _take_bytes(row: PageRow, page: SpooledPage) -> None:
     row["record_sha256"], row["record_body_harvest_id"] = row["page_sha256"], row["body_harvest_id"]
-    row["etag"], row["last_modified"] = page.headers.get("etag"), page.headers.get("last-modified")
+    _take_validators(row, page)
     row["encoding"], row["parser_version"] = page.encoding, page.parser_version
     row["unclaimed"] = "\n".join(line[:_LONGEST_LINE] for line in page.unclaimed[:_MOST_LINES]) or None
+
+
+def _take_validators(row: PageRow, page: SpooledPage) -> None:
+    row["etag"], row["last_modified"] = page.headers.get("etag"), page.headers.get("last-modified")
 
 
 def _new_version(row: PageRow, page: SpooledPage, harvest_id: str, *, live: bool) -> None:

@@ -24,7 +24,6 @@ from pipeline.store.state import State
 from pipeline.store.writer import StoreWriter
 
 _CHECKED_COLUMNS: Final = ("page_key", "kind", "project_code", "kpi_code", "outcome", "verdict", "error")
-_STORED_ONCE: Final = ("facts_sha256", "etag", "last_modified")
 _WORTH_A_PATCH: Final = 0.5  # of the whole page's compressed size
 
 
@@ -178,7 +177,7 @@ class _NewVersions:
 
 def _without_repeats(row: PageRow, harvest_id: str) -> PageRow:
     """The row without what the harvest that first saw the version or the bytes holds; see `state.fill_pages`."""
-    known = {} if row["version_harvest_id"] == harvest_id else dict.fromkeys(_STORED_ONCE)
+    known: PageRow = {} if row["version_harvest_id"] == harvest_id else {"facts_sha256": None}
     if row["record_sha256"] is not None and row["record_sha256"] == row["page_sha256"]:
         known |= {"record_sha256": None, "record_body_harvest_id": None}
     if row["body_harvest_id"] not in (None, harvest_id):  # the hash is two thirds of an unchanged page's row

@@ -593,8 +593,8 @@ _ALL: Final = (
             ),
             ("suspect_nights", "int", "How many harvests running it said so.", False),
             ("final_url", "string", "Where the record's page came from, where a redirect led elsewhere.", False),
-            ("etag", "string", "The server's validator of the record's bytes; in harvests/ where new.", False),
-            ("last_modified", "string", "The server's date of the record's bytes; in harvests/ where new.", False),
+            ("etag", "string", "The server's validator of the record's bytes.", False),
+            ("last_modified", "string", "The server's date of the record's bytes.", False),
         ),
     ),
     Table(

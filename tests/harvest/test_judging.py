@@ -264,6 +264,25 @@ def test_an_exception_in_one_page_is_that_pages_failure(tmp_path: Path, monkeypa
     assert "the parser failed at this page (RecursionError: too deep)" in str(outcome(tmp_path)[1])
 
 
+def test_an_unchanged_page_is_asked_for_with_its_validators_every_night(tmp_path: Path) -> None:
+    renewed = b"<!-- another hour -->" + GOOD  # other bytes, the same facts
+    with FaultyPortal({PATH: GOOD}) as portal:
+        for tag, body in (
+            (None, GOOD),
+            ('"1"', GOOD),
+            ('"1"', GOOD),
+            ('"2"', renewed),
+            ('"2"', renewed),
+            ('"2"', renewed),
+        ):
+            portal.pages[PATH] = body
+            portal.always(PATH, validated(etag=tag))
+            night(portal, tmp_path)
+        sent = [asked.headers.get("if-none-match") for asked in portal.asked(PATH)]
+    assert sent == [None, None, '"1"', '"1"', '"2"', '"2"']
+    assert set(open_store(tmp_path / "store").table("pages")["etag"]) == {'"2"'}
+
+
 def test_nights_go_on_where_a_validator_cannot_be_sent(tmp_path: Path) -> None:
     with FaultyPortal({PATH: GOOD}) as portal:
         portal.always(PATH, validated(etag='"รุ่น-1"'))
