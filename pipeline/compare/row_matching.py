@@ -111,7 +111,8 @@ def _uncrossed(
 
     So texts exchanged between two rows are two edited texts, not two rows that moved and got each other's days.
 
-    rest: places in both lists of the rows in no pair; of as many in both, each may be one row of such an exchange
+    rest: places in both lists of the rows in no pair; of as many in both, but for new ones at the end, each may be one row
+        of such an exchange
     """
 
     def differences(some: Iterable[tuple[int, int]]) -> int:
@@ -119,7 +120,9 @@ def _uncrossed(
         other = [column for new, old in some for column in facts if before[old][column] != after[new][column]]
         return len(some) - len(_in_order(some)) + len(other)
 
-    possible = set(zip(rest.new, rest.old, strict=True)) if len(rest.old) == len(rest.new) else set()
+    grown = list(range(len(after) - len(rest.new) + len(rest.old), len(after)))  # new rows at the end
+    is_same = rest.new[len(rest.old) :] == grown and len(rest.new) >= len(rest.old)
+    possible = set(zip(rest.new, rest.old, strict=False)) if is_same else set()
     found: list[tuple[int, int]] = []
     block: list[tuple[int, int]] = []
     olds = sorted(old for _, old in (*pairs, *possible))

@@ -268,6 +268,15 @@ def test_descriptions_exchanged_between_two_steps_are_two_edited_texts() -> None
         == [("report_edited", "text_rewritten", "note")] * 2
     )
 
+    def exchange_and_report(tables: Tables) -> None:
+        exchange_notes_of_which_one_stands_twice(tables)
+        add_report("2020-09-20", 82.0)(tables)
+
+    assert differences(exchange_and_report, before) == [
+        ("new_report", None, "added"),
+        *[("report_edited", "text_rewritten", "note")] * 2,
+    ]
+
 
 REWRITTEN = {"progress_percent": 33.0, "reported_on_date": "2020-03-03", "note": "ยกเลิกสัญญาเดิมและจัดหาผู้รับจ้างรายใหม่"}
 REWRITTEN_ROWS = [
@@ -473,4 +482,4 @@ def test_the_rules_of_comparing_have_a_version() -> None:
 
     rows = changes(all_of_them, seen_on=date(2020, 9, 25))
     digest = hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()[:12]
-    assert (COMPARISON_VERSION, len(rows), digest) == (6, 10, "729c76341099")
+    assert (COMPARISON_VERSION, len(rows), digest) == (7, 10, "729c76341099")
