@@ -28,7 +28,7 @@ _LEAST_DIGITS = (1, 3, 4)  # by the rules above
 _LABEL_ALONE = re.compile(rf"{_JOINT}{_LABEL}(?=[\s()/,;-]|$)", re.IGNORECASE)
 _EMPTY = re.compile(r"\( ?\)|(?<!\S)\.(?!\S)|([,;])(?: ?[,;])+")
 _STRAY_BLANK = re.compile(r" (?=[,;)])|(?<=\() ")
-_EDGES = " /,;:-"
+_EDGES = " /,;:*-"
 
 
 @lru_cache(maxsize=10_000)  # an officer answers for several projects
