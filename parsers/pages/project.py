@@ -19,7 +19,10 @@ PAGE_TITLES: Final = ("ความคืบหน้าโครงการ/�
 
 # --- what is printed, in its order ------------------------------------------------------------------------------------
 
-_AGENCY: Final = rf"(?P<agency_name>[^\n:]*+(?::[^\n:]*+)*?) : \( (?P<fiscal_year_be>{DIGIT}{{4}})? \)$"
+_AGENCY: Final = (  # the year is missing on one real page
+    r"(?P<agency_name>\** สำนัก[^\n:()]*+(?=\n)|[^\n:]*+(?::[^\n:]*+)*?(?= : \())"
+    rf"(?: : \( (?P<fiscal_year_be>{DIGIT}{{4}})? \))?$"
+)
 _CODE: Final = re.compile(shared.PROJECT_CODE)
 _HEAD: Final = Block(
     "projects",

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from support.sample_pages import ITEM, KPI, LIST, MEASURES, PROJECT, after, instead, page_of
+from support.sample_pages import ITEM, KPI, LIST, MEASURES, PROJECT, after, instead, page_of, same_record
 
 from parsers import ParsedPage, facts_sha256, parse_page
 from parsers.grammar import Outline, Section
@@ -24,6 +24,28 @@ def ok(page: ParsedPage, table: str) -> dict[str, Any]:
 def test_a_projects_title_may_have_two_lines() -> None:
     lines = instead(PROJECT, [PROJECT[3]], "โครงการอาสาสมัครชักลากมูลฝอย", "ในชุมชน : 50330000-3073")
     assert ok(read(lines), "projects")["name"] == "โครงการอาสาสมัครชักลากมูลฝอย ในชุมชน"
+
+
+@pytest.mark.parametrize("agency", ["สำนักงานเขตพระโขนง", "** สํานักพัฒนาสังคม"])
+def test_an_agency_without_its_year_is_named(agency: str) -> None:
+    page = read(instead(PROJECT, ["สำนักงานเขตบางรัก : (2564)"], agency))
+    row = page.tables["projects"][0]
+    assert (row["agency_name"], row["fiscal_year_be"]) == (agency.lstrip("* ").replace("สํานัก", "สำนัก"), None)
+    missing = [(finding["rule"], finding["column"]) for finding in page.findings if finding["severity"] == "error"]
+    assert (page.verdict, page.unclaimed, missing) == ("suspect", [], [("part_missing", "fiscal_year_be")])
+
+
+def test_the_unit_that_answers_is_no_agency() -> None:
+    lines = instead(PROJECT, ["สำนักงานเขตบางรัก : (2564)", "80"])
+    page = read(instead(lines, ["นายสมมติ"], "สำนักงานวัฒนธรรม"))
+    assert page.tables["projects"][0]["agency_name"] is None
+    assert page.tables["contacts"][0]["contact"] == "สำนักงานวัฒนธรรม"
+
+
+@pytest.mark.parametrize("what", ["expand", "collapse"])
+def test_headings_that_a_browser_made_fold_are_the_same(what: str) -> None:
+    headings = kpi.SECTIONS.headings
+    same_record(read([f"{line} click to {what} contents" if line in headings else line for line in KPI]), KPI)
 
 
 @pytest.mark.parametrize("contact", ["นายสมมติ", "6914"])
