@@ -39,6 +39,8 @@ _NOTICE: Final = re.compile(
     r"|(?:ออกแบบและพัฒนา|พัฒนาระบบ)โดย|จำนวน(?:ผู้เข้าชม|ผู้เยี่ยมชม|ผู้เข้าใช้)\s*:\s*[0-9]",
     re.IGNORECASE,
 )
+FOLDS: Final = re.compile(r"(?<=.) click to (?:expand|collapse) contents$", re.MULTILINE)
+"""What jQuery Mobile adds to a heading, in pages that a browser kept."""
 _NOTICE_LINES: Final = 5  # of a copyright notice, at most
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from parsers.boilerplate import TO_TOP, is_boilerplate, record_end
+from parsers.boilerplate import FOLDS, TO_TOP, is_boilerplate, record_end
 from parsers.findings import MOST_OF_A_RULE, Finding, Findings, Scope, listed
 from parsers.grammar import Outline, Page, Row
 from parsers.page import EMPTY_CELL, Link, PrintedPage, read_page
@@ -157,6 +157,9 @@ def _with_sound_texts(printed: PrintedPage, findings: Findings) -> tuple[Printed
     if decoded.misread_as:
         findings.add("text_repaired", printed=f"the whole page, misread as {decoded.misread_as}")
     text = "\n".join(("", *printed.lines, ""))
+    if "click to" in text:
+        text = FOLDS.sub("", text)
+        printed = printed._replace(lines=text[1:-1].split("\n"))
     latin = latin_text(text)[1:-1]
     lines = put_back_references(printed.lines, latin)
     if lines is not printed.lines:
