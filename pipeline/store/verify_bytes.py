@@ -56,6 +56,11 @@ class VerifyProblem:
         """False for a gap that is known, and costs nothing."""
         return self.what_to_do != KNOWN_GAP
 
+    @property
+    def is_derived(self) -> bool:
+        """True of what can be made anew from harvests/."""
+        return self.where.partition("/")[0] in ("snapshots", "latest")
+
 
 def verify_bytes(root: Path) -> Iterator[VerifyProblem]:
     """Check the files of a store against manifests, head and snapshots' lists, without parsing a page."""

@@ -84,6 +84,23 @@ def test_every_altered_row_is_found_although_all_hashes_agree(store: Path) -> No
     assert len(open_store(store).verify(deep=True)) == len(lines)
 
 
+def test_an_altered_row_is_named_beside_snapshots_that_were_left_as_they_were(store: Path, tmp_path: Path) -> None:
+    first, *_ = ids_in(store / "harvests")
+    shutil.copytree(store / "snapshots", tmp_path / "true")
+
+    def percent(rows: Rows) -> None:
+        rows[0]["progress_percent"] = 99.0
+
+    edit_table(store / "harvests" / first / "projects.parquet", percent)
+    redo_hashes(store)
+    shutil.rmtree(store / "snapshots")
+    (tmp_path / "true").rename(store / "snapshots")
+    done = run("verify", "--deep", "--data", store)
+    assert done.returncode == 1
+    files = {line.partition(": ")[0] for line in done.stdout.splitlines()}
+    assert {f"snapshots/{first}/projects.parquet", f"harvests/{first}/projects.parquet"} <= files
+
+
 def test_a_version_said_to_be_of_another_parser_is_found(store: Path) -> None:
     _, second, _ = ids_in(store / "harvests")
 
