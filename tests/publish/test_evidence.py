@@ -108,6 +108,16 @@ def test_a_forged_bundle_is_found_by_its_own_check(
     assert words in said
 
 
+def test_a_broken_line_in_the_list_of_hashes_is_found(bundle: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "bundle"
+    shutil.copytree(bundle, broken)
+    sums = (broken / "SHA256SUMS").read_bytes()
+    (broken / "SHA256SUMS").write_bytes(b"x" + sums[1:])
+    (broken / sums.partition(b"\n")[0].partition(b"  ")[2].decode()).write_bytes(b"something else")
+    status, said = check(broken)
+    assert (status, "files were altered (SHA256SUMS)" in said) == (1, True)
+
+
 def test_the_warc_says_what_made_it_and_holds_the_pages(bundle: Path) -> None:
     with (bundle / "pages.warc.gz").open("rb") as stream:
         records = [

@@ -9,7 +9,7 @@ failed=0; left=""
 bad() { echo "NOT PROVEN: $*"; failed=1; }
 hash_of() { sha256sum <"$1" | cut -c1-64; }
 
-sha256sum --quiet -c SHA256SUMS || bad "files were altered (SHA256SUMS)"
+sha256sum --quiet --strict -c SHA256SUMS || bad "files were altered (SHA256SUMS)"
 
 # 1. each page is in the list of pages of the harvest in its name
 for page in pages/*.html; do
