@@ -45,14 +45,14 @@ class Label:
     lines: of the value. `none`: there is none, what follows is read like a line of its own; `word`: one that does not read
         like a label and its value; `one`: one, whatever it reads like; `name`: one, and below it those that do not read
         like a label and its value; `many`: all up to the next label in order
-    shown: what a finding says is missing, where a required label is; nothing is said of one without
+    shown: what a finding says is missing, where a required label is; nothing is said where it is ""
     """
 
     name: str
     pattern: str
     lines: Lines = "word"
     required: bool = True
-    shown: str = ""
+    shown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class Page:
 class Block:
     """A record that repeats (or, with `repeats=False`, is there once), declared by its items in their printed order.
 
-    tail: labels below the last record; series: the group that numbers the records
+    tail: labels below the last record; series: the group that numbers the records; series_rule: broken by a gap or repeat
     columns: the columns of a row that are printed under their own names, and what reads each (see `parsers.values`)
     ordered: False where labels may come in any order: each then counts once, wherever it stands
 
@@ -177,6 +177,7 @@ class Block:
         repeats: bool = True,
         ordered: bool = True,
         series: str = "",
+        series_rule: str = "series_broken",
         columns: Mapping[str, Reader] | None = None,
     ) -> None:
         self.table = table
@@ -185,11 +186,15 @@ class Block:
         self.repeats = repeats
         self.ordered = ordered
         self.series = series
+        self.series_rule = series_rule
         self.tail_at = len(items)
         self.place = {item.name: number for number, item in enumerate(self.items)}
         self.long_items = [item.name for item in self.items if isinstance(item, Text) or item.lines in ("many", "name")]
         self.required = {item.name: item for item in items if isinstance(item, Label) and item.required}
         self.last_required = max(map(self.place.__getitem__, self.required), default=0)
+        for name in list(self.required)[1:]:
+            if self.required[name].shown is None:
+                raise ValueError(f"{table}: the label {name!r} needs `shown`, or `required=False`")
 
     def read(self, lines: list[str], page: Page) -> tuple[list[Record], Record]:
         """The records in the lines, and what the tail says. Lines that are no part of them are reported to the page."""
@@ -221,6 +226,8 @@ class Block:
             for name in self.long_items:
                 if (value := one.get(name)) and ("\n" in value or value[0].isdecimal()):
                     self._check_text(one, name, value, page)
+        if self.repeats and self.series:
+            self.check_series(records, Scope(page.findings, self.table, page.code))
         return records, record
 
     def row(self, record: Record, scope: Scope) -> Row:
@@ -245,13 +252,14 @@ class Block:
         """Report gaps and repeats in the records' numbers."""
         printed = [record.get(self.series) or "" for record in records]
         expected = map(str, range(first, first + len(printed)))
-        if [number.translate(ARABIC_DIGITS) for number in printed] != list(expected):
-            scope.add("series_broken", self.series, ", ".join(printed))
+        if [number.translate(ARABIC_DIGITS).lstrip("0") for number in printed] != list(expected):
+            scope.add(self.series_rule, self.series, ", ".join(printed))
 
     def begins(self, lines: list[str]) -> bool:
         """Whether the lines begin with the first item of a record, or with one of the labels below the last record."""
         text = "\n".join((*lines, ""))
-        return any(self._one(number).match(text) for number in (0, *range(self.tail_at, len(self.items))))
+        numbers = (number for number in range(len(self.items)) if not 0 < number < self.tail_at)
+        return any(self._one(number).match(text) for number in numbers)
 
     # --- expressions
 
@@ -266,8 +274,8 @@ class Block:
 
     def _stop_in(self, number: int) -> str:
         """Where a text ends: at any label, but those of values above it do not come again where records do not repeat."""
-        item = self.items[number]
-        again = self.repeats or not self.ordered or (isinstance(item, Text) and item.mixed)
+        is_mixed = any(isinstance(item, Text) and item.mixed for item in self.items[number : number + 1])
+        again = self.repeats or not self.ordered or is_mixed
         pairs = enumerate(zip(self.items, self._patterns, strict=True))
         labels = ((place, one, pattern) for place, (one, pattern) in pairs if not isinstance(one, Text | Value))
         stops = (pattern for place, one, pattern in labels if again or place >= number or one.lines != "word")

@@ -61,12 +61,13 @@ _REPORTS: Final = Block(
         r"\( (?P<reported_on_date>[^()\n]*[^()\s])? \)",
         "none",
     ),
-    Value("again", rf"(?P<again>{NUMBER})(?=\s|%|$)(?: %)?"),
+    Value("again", rf"(?P<again>{NUMBER})(?=\s|%|$)(?: %)?", shown=""),
     Text("note"),
     Label("problems", r"\*++ ปัญหาของโครงการ :", "many", shown="ปัญหาของโครงการ"),
     Label("obstacles", r"\*++ อุปสรรคของโครงการ :", "many", shown="อุปสรรคของโครงการ"),
     Label("rule", "---+ &+ -{3,}$", "none", required=False),
     series="report_no",
+    series_rule="report_numbers_gap",
     columns={
         "report_no": values.integer,
         "progress_percent": values.percent,
@@ -207,10 +208,6 @@ def _report_rows(page: Page, records: list[Record]) -> list[Row]:
         identity = {"project_code": page.code, "report_index": place}
         rows.append({**identity, **columns, "note_date": note_date, "note": note})
         page.findings += scope.findings
-    numbers = [row["report_no"] for row in rows]
-    if numbers != list(range(1, len(numbers) + 1)):
-        scope = Scope(page.findings, "progress_reports", page.code)
-        scope.add("report_numbers_gap", "report_no", ", ".join(map(str, numbers)))
     return rows[::-1]
 
 
@@ -228,7 +225,6 @@ def _leave_foreign_lines(page: Page, report: Record) -> None:
 
 
 def _step_rows(page: Page, records: list[Record]) -> list[Row]:
-    _STEPS.check_series(records, Scope(page.findings, "plan_steps", page.code))
     scopes: dict[int, Scope] = {}
     for place, printed in enumerate(records, 1):
         step_no = values.parse_integer(printed["step_no"] or "") or place

@@ -2,15 +2,15 @@
 
 import pytest
 
-from parsers.findings import Findings, Scope
+from parsers.findings import Findings
 from parsers.grammar import Block, Label, Outline, Page, Section, Text, Value
 
 VISITS = Block(
     "visits",
     Label("no", r"Visit (?P<no>[0-9]+)(?=\s|$)", "none"),
-    Value("day", r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})$"),
+    Value("day", r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})$", shown="day"),
     Text("note"),
-    Label("doctor", "Doctor :"),
+    Label("doctor", "Doctor :", shown="Doctor"),
     Label("advice", "Advice :", "many", required=False),
     series="no",
 )
@@ -81,9 +81,19 @@ def test_a_line_that_is_nobodys_ends_no_record() -> None:
 
 def test_gaps_and_repeats_in_a_series_are_said() -> None:
     page = new_page([])
-    records, _ = VISITS.read([*VISIT, "Visit 3", *VISIT[1:]], page)
-    VISITS.check_series(records, Scope(page.findings, "visits", "x"))
-    assert [finding["printed"] for finding in page.findings] == ["1, 3"]
+    VISITS.read([*VISIT, "Visit 3", *VISIT[1:]], page)
+    assert [(finding["rule"], finding["printed"]) for finding in page.findings] == [("series_broken", "1, 3")]
+
+
+def test_a_required_label_says_what_is_missing() -> None:
+    with pytest.raises(ValueError, match="the label 'doctor' needs `shown`"):
+        Block("visits", Label("no", "Visit", "none"), Label("doctor", "Doctor :"))
+
+
+def test_a_block_may_have_no_items() -> None:
+    page, block = new_page([]), Block("visits", repeats=False)
+    assert (block.begins(["hello"]), block.read(["hello"], page)) == (False, ([{}], {}))
+    assert page.unclaimed == ["hello"]
 
 
 SECTIONS = Outline(Section("why", "Why"), Section("visits", "Visits", VISITS), Section("end", "End"))
