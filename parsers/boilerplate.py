@@ -16,7 +16,7 @@ NAVIGATION: Final = frozenset((
     *BOILERPLATE,
     *TO_TOP,
     *("กลับหน้าหลัก", "กลับหน้าแรก", "หน้าหลัก", "หน้าแรก", "ย้อนกลับ", "กลับ", "พิมพ์ข้อมูล"),
-    *("พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Print", "Close", "Logout"),
+    *("loading", "พิมพ์", "พิมพ์หน้านี้", "ปิด", "ปิดหน้าต่าง", "ออกจากระบบ", "Print", "Close", "Logout"),
     *("เข้าสู่ระบบ", "เมนู", "ค้นหา", "ติดต่อเรา", "Login", "Menu", "Search", "Top"),
 ))  # fmt: skip
 """Lines that are taken out of a page's head, and of what stands below a record."""

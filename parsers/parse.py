@@ -35,8 +35,8 @@ _EXCERPT: Final = 80  # characters of a damaged text, in its finding
 _UNREADABLE: Final = frozenset(("text_lost", "text_misencoded"))
 """Findings of a page of which nobody can say that it shows no record."""
 _FEW: Final = 12  # lines of a template that no rule read
-_WAITING: Final = re.compile("นิยาม หรือความหมายของตัวชี้วัด|หลักการและเหตุผล|รายงานผลฯ ไตรมาสที่ ?[1-4๑-๔]|[1-3๑-๓]\\.[ก-๙].*")
-"""The headings of a page's last parts, below which a text stands."""
+_WAITING: Final = re.compile("หลักการและเหตุผล|รายงานผลฯ ไตรมาสที่ ?[1-4๑-๔]")
+"""The labels of the last parts of kinds without sections, below which a text stands."""
 _BY_CODE: Final = ("project_kpis", "project_kpi_quarters")
 """Tables whose rows have a code for a key, and no position."""
 
@@ -202,8 +202,9 @@ def _menu_places(printed: PrintedPage) -> Iterator[int]:
 def _check_whole(printed: PrintedPage, lines: list[str], declared: PageKind, findings: Findings) -> None:
     """Report a page that was cut off; nothing of a project stands below its last heading."""
     is_whole = bool(declared.sections) and declared.sections[-1].last and lines[-1:] == [declared.sections[-1].heading]
-    waits = bool(_WAITING.fullmatch(printed.lines[-1])) and is_open(printed.small)
-    if waits or (not is_whole and is_cut_off(printed.decoded.source, printed.small)):
+    last = printed.lines[-1]
+    waits = not is_whole and bool(last in declared.sections.headings or _WAITING.fullmatch(last))
+    if (waits and is_open(printed.small)) or (not is_whole and is_cut_off(printed.decoded.source, printed.small)):
         findings.add("page_cut_off", printed=lines[-1][-80:])
 
 
@@ -287,7 +288,15 @@ def _recordless_verdict(declared: PageKind, page: Page, *, is_message: bool) -> 
         if sections[-1].heading in lines and not _has_texts(page, sections):
             return "empty"
         page.findings.add("part_missing", message="The page has no title with a code.")
+    elif _has_unread_texts(page):
+        page.findings.add("part_missing", message="The page has texts that no rule read, and no record.")
     return "suspect" if _has_errors(page.findings) else "empty"
+
+
+def _has_unread_texts(page: Page) -> bool:
+    """Whether more lines were not read than an empty page has; a menu's lead somewhere."""
+    leading = {page.lines[place] for place, links in page.links.items() if any(link.leads for link in links)}
+    return len([line for line in page.unclaimed if not (line in leading or is_boilerplate(line))]) > _FEW
 
 
 def _has_texts(page: Page, sections: Outline) -> bool:

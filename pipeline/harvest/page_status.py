@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.harvest.spool import SpooledPage
+from pipeline.schema.page_kinds import OWNER_OF_KIND
 
 PageRow = dict[str, Any]
 
@@ -124,8 +125,10 @@ def _begin_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, har
             "page_key": page.page_key,
             "url": page.url,
             "kind": page.kind,
-            "project_code": page.code if page.kind in ("project", "yii_project") else None,
-            "kpi_code": page.code if page.kind == "kpi" else None,
+            **{
+                code: page.code if OWNER_OF_KIND.get(page.kind) == code else None
+                for code in ("project_code", "kpi_code")
+            },
         }
     elif previous is not None:
         identity = {name: previous[name] for name in _IDENTITY}

@@ -182,7 +182,7 @@ COLUMNS_TH: Final[dict[str, str]] = {
     "Reported less planned: negative is behind plan.": "ผลลบด้วยแผน: ค่าลบคือล่าช้ากว่าแผน",
     "The page: its kind and code.": "หน้าเว็บ: ประเภทและรหัส",
     "The harvest: its start in UTC.": "รอบการเก็บข้อมูล: เวลาเริ่มตามเวลาสากล (UTC)",
-    "project, kpi, result_list, yii_project or city_indicator.": "ประเภทหน้าเว็บ: project, kpi, result_list หรือ yii_project",
+    "project, kpi, result_list, yii_project or city_indicator.": "project, kpi, result_list, yii_project หรือ city_indicator",
     "Code of the project, on pages of projects.": "รหัสโครงการ สำหรับหน้าโครงการ",
     "Code of the indicator, on pages of indicators.": "รหัสตัวชี้วัด สำหรับหน้าตัวชี้วัด",
     "new, changed, unchanged, not_found, blank, blocked, failed or skipped.": (
