@@ -84,8 +84,16 @@ def equal_rows(before: Sequence[Row], after: Sequence[Row], facts: Sequence[str]
     head = 0  # most lists only grew at their end: their equal beginning needs no search
     while head < min(len(before), len(after)) and old_values[head] == new_values[head]:
         head += 1
-    equal = [(place, place) for place in range(head)]
-    return equal + [(new + head, old + head) for new, old in _equal_values(old_values[head:], new_values[head:])]
+    tail = 0  # and their equal end, so that of several equal rows the edited one is not taken for one that moved
+    while tail < min(len(before), len(after)) - head and old_values[-1 - tail] == new_values[-1 - tail]:
+        tail += 1
+    old_end, new_end = len(before) - tail, len(after) - tail
+    between = _equal_values(old_values[head:old_end], new_values[head:new_end])
+    return [
+        *((place, place) for place in range(head)),
+        *((new + head, old + head) for new, old in between),
+        *((new_end + place, old_end + place) for place in range(tail)),
+    ]
 
 
 def _edited_rows(

@@ -48,14 +48,16 @@ def has_moved(before: Row, after: Row, facts: Sequence[str], text: str, own_text
 
     facts: the compared columns; text: the column with what the row says; own_texts: texts that only one row of its list has
 
-    That is: only dates differ; or the dates are equal, and most of the text; or most of a text that no other row has.
+    That is: only dates differ; or the dates are equal, and most of the text, or there is none; or most of a text that no
+    other row has.
     """
     same_text = text_similarity(before[text], after[text])
     dates = [column for column in facts if column.endswith("_date")]
     rest = [column for column in facts if column not in (text, *dates)]
     same_rest = all(before[column] == after[column] for column in rest)
     same_dates = all(before[column] == after[column] for column in dates) and any(before[column] for column in dates)
-    if (same_text == 1 and same_rest) or (same_dates and same_text >= _SAME_NOTE):
+    no_text = before[text] is None and after[text] is None
+    if (same_text == 1 and same_rest) or (same_dates and (same_text >= _SAME_NOTE or no_text)):
         return 1 + same_text
     own = before[text] in own_texts and after[text] in own_texts
     return same_text if own and same_text >= _OWN_TEXT else 0.0

@@ -226,6 +226,31 @@ def test_a_report_edited_and_moved_is_the_same_report() -> None:
     ]
 
 
+def test_a_report_without_a_note_edited_and_moved_is_the_same_report() -> None:
+    before = portal()
+    before["progress_reports"][4] |= {"note": None, "problems": "ขาดบุคลากร"}
+
+    def rewrite(rows: list[Row]) -> list[Row]:
+        rows[4]["problems"] = None
+        return [rows[4], *rows[:4], rows[5]]
+
+    assert differences(reorder("progress_reports", rewrite), before) == [
+        REPORT_MOVED,
+        ("report_edited", "text_rewritten", "problems"),
+    ]
+
+
+def test_one_of_several_equal_steps_is_edited_where_it_stands() -> None:
+    before = portal()
+    for step in before["plan_steps"]:
+        step |= {**before["plan_steps"][0], "step_no": step["step_no"]}
+
+    def heavier(tables: Tables) -> None:
+        tables["plan_steps"][0]["weight_percent"] += 3
+
+    assert differences(heavier, before) == [("plan_moved", "weight_changed", "weight_percent")]
+
+
 def test_texts_exchanged_between_two_reports_are_two_edited_texts() -> None:
     def exchange(tables: Tables) -> None:
         one, other = tables["progress_reports"][1], tables["progress_reports"][4]
@@ -482,4 +507,4 @@ def test_the_rules_of_comparing_have_a_version() -> None:
 
     rows = changes(all_of_them, seen_on=date(2020, 9, 25))
     digest = hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()[:12]
-    assert (COMPARISON_VERSION, len(rows), digest) == (6, 10, "729c76341099")
+    assert (COMPARISON_VERSION, len(rows), digest) == (8, 10, "729c76341099")
