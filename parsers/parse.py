@@ -32,7 +32,7 @@ _LIST_ADDRESS: Final = re.compile(r"(?:^|/)index1[0-9]{0,3}\.php", re.IGNORECASE
 _FIRST_LINES: Final = 5  # of a page of no known kind, in its finding
 _MENU_LINES: Final = 60  # in which a menu may stand above a message
 _EXCERPT: Final = 80  # characters of a damaged text, in its finding
-_UNREADABLE: Final = frozenset(("text_lost", "text_misencoded"))
+_UNREADABLE: Final = frozenset(("text_lost", "text_misencoded", "page_cut_off"))
 """Findings of a page of which nobody can say that it shows no record."""
 _FEW: Final = 12  # lines of a template that no rule read
 _WAITING: Final = re.compile("หลักการและเหตุผล|รายงานผลฯ ไตรมาสที่ ?[1-4๑-๔]")
@@ -266,6 +266,8 @@ def _unknown_verdict(printed: PrintedPage, findings: Findings) -> Verdict:
 
 
 def _without_record(printed: PrintedPage, kind: Kind, verdict: Verdict, findings: Findings) -> ParsedPage:
+    if verdict == "empty" and is_cut_off(printed.decoded.source, printed.small):
+        findings.add("page_cut_off", printed="".join(printed.lines[-1:])[-_EXCERPT:])
     if verdict in ("empty", "not_found") and not _UNREADABLE.isdisjoint(finding["rule"] for finding in findings):
         verdict = "suspect"
     return _parsed(printed, kind, verdict, findings, [line for line in printed.lines if line != EMPTY_CELL])

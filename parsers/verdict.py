@@ -15,7 +15,7 @@ RESULT_LIST_TITLE: Final = "ผลการปฏิบัติราชกา�
 _RESULT_LIST_LINE: Final = re.compile(rf"\n{RESULT_LIST_TITLE}[\s␀]*(?:ของหน่วยงาน)?[\s␀]*(?::|{DIGIT}{{8}})")
 """A list's title waits for an agency's code; menus print the title alone."""
 _YII_CODE_LABEL: Final = "รหัสโครงการ"
-_YII_CODE_LINE: Final = re.compile(rf"\n{_YII_CODE_LABEL}[\s:]*{PROJECT_CODE}")
+_YII_CODE_LINE: Final = re.compile(rf"\n{_YII_CODE_LABEL}[\s:]*{PROJECT_CODE}\n")
 _PROGRESS_LABEL: Final = "ความคืบหน้าโครงการ ร้อยละ"
 _PROJECT_HEADINGS: Final = frozenset(section.heading for section in project.SECTIONS[5:])  # which nothing else prints
 _CITY_LABEL: Final = "ลักษณะข้อมูล"

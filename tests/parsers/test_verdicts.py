@@ -176,6 +176,16 @@ def test_a_page_cut_off_in_its_first_line_is_suspect(title: str, letters: int, r
     assert parse_page(body[: body.index(b"<div>")]).verdict == "empty"
 
 
+@pytest.mark.parametrize(
+    "body",
+    ["<!DOCTYPE html><html><head><meta char", "<html><body><div id=page>", page_of(LIST)[: page_of(LIST).index(")")]],
+    ids=["head", "body", "list"],
+)
+def test_a_page_cut_off_before_its_record_is_not_empty(body: str) -> None:
+    page = parse_page(body.encode())
+    assert (page.verdict, [finding["rule"] for finding in page.findings]) == ("suspect", ["page_cut_off"])
+
+
 @pytest.mark.parametrize("line", ["<p>{}</p>", "<li>{}</li>", "<div><b>{}</b></div>"])
 @pytest.mark.parametrize("lines", [KPI, LIST], ids=["kpi", "list"])
 def test_a_fragment_cut_off_in_its_last_text_is_suspect(lines: list[str], line: str) -> None:
@@ -306,6 +316,12 @@ def test_a_city_indicator_is_a_kind_of_its_own(title: str) -> None:
     lines = [f"โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง{title}", "Back Home", "๑. พื้นที่สีเขียว : 87", "ค่าเป้าหมาย แห่ง : 1"]
     assert parse_page(page_of(lines).encode()).kind == "city_indicator"
     assert parse_page(page_of([*lines[2:], "ลักษณะข้อมูล : ก", "3.แหล่งข้อมูล/เจ้าของข้อมูล"]).encode()).kind == "city_indicator"
+
+
+@pytest.mark.parametrize("text", ["รหัสโครงการ 50460000-3697 เป็นของสำนักงานเขต", "รหัสโครงการใหม่"])
+def test_a_city_indicators_text_may_begin_with_a_projects_code(text: str) -> None:
+    lines = ["โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง", "๑. พื้นที่สีเขียว : 87", "ลักษณะข้อมูล : ก", "3.แหล่งข้อมูล/เจ้าของข้อมูล", text]
+    assert parse_page(page_of(lines).encode()).kind == "city_indicator"
 
 
 def test_a_project_may_bear_the_name_of_the_city_indicators() -> None:
