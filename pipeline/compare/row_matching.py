@@ -119,8 +119,7 @@ def _uncrossed(
 
     So texts exchanged between two rows are two edited texts, not two rows that moved and got each other's days.
 
-    rest: places in both lists of the rows in no pair; of as many in both, but for new ones at the end, each may be one row
-        of such an exchange
+    rest: places in both lists of the rows in no pair; each may be one row of such an exchange
     """
 
     def differences(some: Iterable[tuple[int, int]]) -> int:
@@ -128,9 +127,7 @@ def _uncrossed(
         other = [column for new, old in some for column in facts if before[old][column] != after[new][column]]
         return len(some) - len(_in_order(some)) + len(other)
 
-    grown = list(range(len(after) - len(rest.new) + len(rest.old), len(after)))  # new rows at the end
-    is_same = rest.new[len(rest.old) :] == grown and len(rest.new) >= len(rest.old)
-    possible = set(zip(rest.new, rest.old, strict=False)) if is_same else set()
+    possible = set(_possible_pairs(before, after, facts, rest))
     found: list[tuple[int, int]] = []
     block: list[tuple[int, int]] = []
     olds = sorted(old for _, old in (*pairs, *possible))
@@ -144,6 +141,26 @@ def _uncrossed(
             found += in_order if kept and differences(in_order) < cost else kept
             block, olds = [], olds[len(own) :]
     return found
+
+
+def _possible_pairs(
+    before: Sequence[Row], after: Sequence[Row], facts: Sequence[str], rest: _Rest
+) -> Iterator[tuple[int, int]]:
+    """(new place, old place) of rows that may be one row: of as many in both lists, the first and the first, and so on.
+
+    Where one list has more, rows whose days the other list has nowhere were removed or are new.
+    """
+    columns = [column for column in facts if column.endswith("_date")]
+
+    def days(row: Row) -> tuple[Any, ...]:
+        return tuple(row[column] for column in columns)
+
+    old, new = rest
+    if len(old) != len(new):
+        old_days, new_days = {days(row) for row in before}, {days(row) for row in after}
+        old = [place for place in old if days(before[place]) in new_days]
+        new = [place for place in new if days(after[place]) in old_days]
+    return zip(new, old, strict=True) if len(old) == len(new) else iter(())
 
 
 def _is_uncrossed(one: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -226,6 +226,20 @@ def test_a_report_edited_and_moved_is_the_same_report() -> None:
     ]
 
 
+def test_notes_exchanged_beside_a_removed_report_are_two_edited_texts() -> None:
+    before = portal()
+    before["progress_reports"][4]["note"] = None
+
+    def rewrite(rows: list[Row]) -> list[Row]:
+        rows[3]["note"], rows[4]["note"] = rows[4]["note"], rows[3]["note"]
+        return [*rows[:1], *rows[2:]]
+
+    assert differences(reorder("progress_reports", rewrite), before) == [
+        *[("report_edited", "text_rewritten", "note")] * 2,
+        ("report_removed", "old_report_removed", "removed"),
+    ]
+
+
 def test_a_report_without_a_note_edited_and_moved_is_the_same_report() -> None:
     before = portal()
     before["progress_reports"][4] |= {"note": None, "problems": "ขาดบุคลากร"}
@@ -507,4 +521,4 @@ def test_the_rules_of_comparing_have_a_version() -> None:
 
     rows = changes(all_of_them, seen_on=date(2020, 9, 25))
     digest = hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()[:12]
-    assert (COMPARISON_VERSION, len(rows), digest) == (8, 10, "729c76341099")
+    assert (COMPARISON_VERSION, len(rows), digest) == (9, 10, "729c76341099")
