@@ -97,9 +97,10 @@ def _is_above_title(line: str, page: Page, page_titles: Sequence[str]) -> bool:
 def _measure(name: str, label: str, unit: str) -> Label:
     """A label with its unit in it, up to the line's last colon (units may have colons), or up to the value's cell.
 
-    A colon between two digits is a ratio's: `อัตราส่วน : 1:20`, `อัตราส่วน : 1 : 20`.
+    A colon between two digits is a ratio's: `อัตราส่วน : 1:20`, `อัตราส่วน : 80 : 20`.
     """
-    ratio = rf"(?:(?<={DIGIT}):(?={DIGIT})|(?<=[^0-9๐-๙]\x20:\x20{DIGIT}\x20):(?=\x20{DIGIT}+$))"
+    first = "|".join(rf"(?<=[^0-9๐-๙]\x20:\x20{DIGIT * digits}\x20)" for digits in (1, 2, 3))
+    ratio = rf"(?:(?<={DIGIT}):(?={DIGIT})|(?:{first}):(?=\x20{DIGIT}+$))"
     last_colon = rf"(?!{ratio}):(?=(?:[^:\n]|{ratio})*$)"
     ends = rf"(?:(?P<{unit}>[^\n]*)(?:\n:(?![^\S\n]*\S+ที่)|{last_colon})|(?P<{unit}_alone>[^:\n]*)(?=\n{NUMBER}$))"
     return Label(name, label + ends, "word", shown=label)
