@@ -6,7 +6,6 @@ matched rows, the most similar ones, in order.
 """
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -173,11 +172,25 @@ def _in_order(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _equal_values(before: Sequence[Hashable], after: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """(new place, old place) of equal values; of several equal ones the first is matched with the first."""
-    places: dict[Hashable, deque[int]] = {}
-    for place, values in enumerate(before):
-        places.setdefault(values, deque()).append(place)
-    return [(new, places[values].popleft()) for new, values in enumerate(after) if places.get(values)]
+    """(new place, old place) of equal values, by new place; of several equal ones the first is matched with the first.
+
+    Where one list has more of them, those that stand at the places of the others are matched: they stayed, none moved.
+    """
+    old_places, new_places = _places(before), _places(after)
+    pairs: list[tuple[int, int]] = []
+    for value, new in new_places.items():
+        old = old_places.get(value, [])
+        fewer, more = sorted((old, new), key=len)
+        stayed = len(fewer) < len(more) and set(fewer) <= set(more)
+        pairs += zip(fewer, fewer, strict=True) if stayed else zip(new, old, strict=False)
+    return sorted(pairs)
+
+
+def _places(values: Sequence[Hashable]) -> dict[Hashable, list[int]]:
+    places: dict[Hashable, list[int]] = {}
+    for place, value in enumerate(values):
+        places.setdefault(value, []).append(place)
+    return places
 
 
 def _is_reversal(equal: Sequence[tuple[int, int]]) -> bool:

@@ -264,6 +264,15 @@ def test_one_of_several_equal_steps_is_edited_where_it_stands() -> None:
 
     assert differences(heavier, before) == [("plan_moved", "weight_changed", "weight_percent")]
 
+    def heavier_and_longer(tables: Tables) -> None:
+        heavier(tables)
+        tables["plan_steps"].append({**tables["plan_steps"][0], "step_no": 9, "description": "ประเมินผลโครงการ"})
+
+    assert differences(heavier_and_longer, before) == [
+        ("plan_moved", "step_added", "added"),
+        ("plan_moved", "weight_changed", "weight_percent"),
+    ]
+
 
 def test_texts_exchanged_between_two_reports_are_two_edited_texts() -> None:
     def exchange(tables: Tables) -> None:
@@ -521,4 +530,4 @@ def test_the_rules_of_comparing_have_a_version() -> None:
 
     rows = changes(all_of_them, seen_on=date(2020, 9, 25))
     digest = hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()[:12]
-    assert (COMPARISON_VERSION, len(rows), digest) == (9, 10, "729c76341099")
+    assert (COMPARISON_VERSION, len(rows), digest) == (10, 10, "729c76341099")
