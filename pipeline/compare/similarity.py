@@ -54,11 +54,13 @@ def has_moved(before: Row, after: Row, facts: Sequence[str], text: str, own_text
     same_text = text_similarity(before[text], after[text])
     dates = [column for column in facts if column.endswith("_date")]
     rest = [column for column in facts if column not in (text, *dates)]
-    same_rest = all(before[column] == after[column] for column in rest)
-    same_dates = all(before[column] == after[column] for column in dates) and any(before[column] for column in dates)
+    equal_dates = len([column for column in dates if before[column] == after[column]])
+    same_dates = equal_dates == len(dates) and any(before[column] for column in dates)
     no_text = before[text] is None and after[text] is None
-    if (same_text == 1 and same_rest) or (same_dates and (same_text >= _SAME_NOTE or no_text)):
-        return 1 + same_text
+    if same_dates and (same_text >= _SAME_NOTE or no_text):
+        return 3 + same_text
+    if same_text == 1 and all(before[column] == after[column] for column in rest):
+        return 1 + equal_dates
     own = before[text] in own_texts and after[text] in own_texts
     return same_text if own and same_text >= _OWN_TEXT else 0.0
 

@@ -274,6 +274,24 @@ def test_one_of_several_equal_steps_is_edited_where_it_stands() -> None:
     ]
 
 
+def test_of_steps_with_one_text_each_keeps_its_days() -> None:
+    before = portal()
+    for step in before["plan_steps"]:
+        step |= {"description": "ดำเนินการตามแผน", "weight_percent": 25.0}
+
+    def split_and_edit(rows: list[Row]) -> list[Row]:
+        rows[0]["weight_percent"] = 12.0
+        rows[1]["end_date"] = "2020-09-29"
+        rows[2]["weight_percent"] = 28.0
+        return [rows[0], {**rows[0], "description": "ประเมินผล", "weight_percent": 13.0}, *rows[1:]]
+
+    assert differences(reorder("plan_steps", split_and_edit), before) == [
+        ("plan_moved", "dates_moved", "end_date"),
+        ("plan_moved", "step_added", "added"),
+        *[("plan_moved", "weight_changed", "weight_percent")] * 2,
+    ]
+
+
 def test_texts_exchanged_between_two_reports_are_two_edited_texts() -> None:
     def exchange(tables: Tables) -> None:
         one, other = tables["progress_reports"][1], tables["progress_reports"][4]
@@ -530,4 +548,4 @@ def test_the_rules_of_comparing_have_a_version() -> None:
 
     rows = changes(all_of_them, seen_on=date(2020, 9, 25))
     digest = hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()[:12]
-    assert (COMPARISON_VERSION, len(rows), digest) == (10, 10, "729c76341099")
+    assert (COMPARISON_VERSION, len(rows), digest) == (11, 10, "729c76341099")
