@@ -58,10 +58,12 @@ def record_end(lines: list[str], end: int, headings: frozenset[str]) -> int:
 
     headings: the record's own; none of them stands below a notice
     """
-    below = end
-    while below and (lines[below - 1] == "␀" or lines[below - 1] in NAVIGATION):
-        below -= 1
-        end = end if lines[below] == "␀" else below
-    places = (place for place in range(max(end - _NOTICE_LINES, 0), end) if _is_notice(lines[place]))
-    notice = next((place for place in places if headings.isdisjoint(lines[place:end])), None)
-    return end if notice is None else record_end(lines, notice, headings)
+    notice: int | None = end
+    while notice is not None:
+        below = end = notice
+        while below and (lines[below - 1] == "␀" or lines[below - 1] in NAVIGATION):
+            below -= 1
+            end = end if lines[below] == "␀" else below
+        places = (place for place in range(max(end - _NOTICE_LINES, 0), end) if _is_notice(lines[place]))
+        notice = next((place for place in places if headings.isdisjoint(lines[place:end])), None)
+    return end

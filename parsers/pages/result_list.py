@@ -195,16 +195,15 @@ def _strategy(page: Page, record: Record) -> str | None:
     """The strategy of an item: it stands between the brackets and the name, which is printed once more: else nothing is."""
     between = "\n".join(record.lines("between"))
     start, end = _place_of(record.get("name") or "", between)
-    own, odd = "", []
+    own: list[str] = []
+    odd: list[str] = []
     for line in filter(None, between[:start].split("\n")):
-        if LABELLED.match(line) and not _BARE_LEVEL.fullmatch(own):  # a level's name may have a colon in it
-            odd.append(line)
-        else:
-            own = f"{own} {line}".lstrip()
-    if own not in ("", *between.split("\n")):
-        page.say_several([own], TABLES[0])
+        is_named = _BARE_LEVEL.fullmatch(" ".join(own[:4]))  # of three lines at most; its name may have a colon in it
+        (odd if LABELLED.match(line) and not is_named else own).append(line)
+    if len(own) > 1:
+        page.say_several([" ".join(own)], TABLES[0])
     page.leave([*odd, *filter(None, between[end:].split("\n"))])
-    return own or None
+    return " ".join(own) or None
 
 
 def _place_of(name: str, text: str) -> tuple[int, int]:

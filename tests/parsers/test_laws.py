@@ -203,3 +203,8 @@ def test_one_thing_over_and_over_gets_a_verdict(kind: str, piece: str, place: in
     else:
         lines[place] += "".join(pieces)
     gives_a_verdict(page_of(lines).encode())
+
+
+@pytest.mark.parametrize(("place", "line"), [(4, "* ยุทธศาสตร์การศึกษา"), (len(LIST), "© กรุงเทพมหานคร")])
+def test_a_line_of_a_list_without_end_gets_a_verdict(place: int, line: str) -> None:
+    gives_a_verdict(page_of([*LIST[:place], *[line] * 100_000, *LIST[place:]]).encode())
