@@ -35,9 +35,9 @@ def kind_of(lines: list[str], text: str) -> Kind:
     titles: dict[Kind, bool] = {
         "project": is_project,
         "kpi": kpi.PAGE_TITLES[0] in lines or kpi.SECTIONS[0].heading in lines,
+        "city_indicator": city_indicator.PAGE_TITLE in text and any(map(city_indicator.TITLE_LINE.fullmatch, lines)),
         "result_list": _RESULT_LIST_LINE.search(text) is not None,
         "yii_project": f"\n{_YII_CODE_LABEL}" in text,
-        "city_indicator": city_indicator.PAGE_TITLE in text and any(map(city_indicator.TITLE_LINE.fullmatch, lines)),
     }
     titled = [kind for kind, is_printed in titles.items() if is_printed]
     if len(titled) == 1:
@@ -47,7 +47,7 @@ def kind_of(lines: list[str], text: str) -> Kind:
         "project": shows_progress or not _PROJECT_HEADINGS.isdisjoint(lines),
         # a list's items have the heading of quarters, too, and its reports may speak of targets and results
         "kpi": bool(_KPI_LINE.search(text) or (not titles["result_list"] and _KPI_MEASURES.search(text))),
-        "city_indicator": titles["city_indicator"] or f"\n{_CITY_LABEL}" in text,
+        "city_indicator": f"\n{_CITY_LABEL}" in text,
         "yii_project": _YII_CODE_LINE.search(text.replace(EMPTY_CELL, "")) is not None,
     }
     shown = [kind for kind in titled or titles if shows[kind]]

@@ -318,8 +318,10 @@ def test_a_city_indicator_is_a_kind_of_its_own(title: str) -> None:
     assert parse_page(page_of([*lines[2:], "ลักษณะข้อมูล : ก", "3.แหล่งข้อมูล/เจ้าของข้อมูล"]).encode()).kind == "city_indicator"
 
 
-@pytest.mark.parametrize("text", ["รหัสโครงการ 50460000-3697 เป็นของสำนักงานเขต", "รหัสโครงการใหม่"])
-def test_a_city_indicators_text_may_begin_with_a_projects_code(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["รหัสโครงการ 50460000-3697 เป็นของสำนักงานเขต", "รหัสโครงการใหม่", "ผลการปฏิบัติราชการประจำปี : 2563"]
+)
+def test_a_city_indicators_text_may_begin_like_another_kind(text: str) -> None:
     lines = ["โครงการจัดทำฐานข้อมูลตัวชี้วัดการพัฒนาเมือง", "๑. พื้นที่สีเขียว : 87", "ลักษณะข้อมูล : ก", "3.แหล่งข้อมูล/เจ้าของข้อมูล", text]
     assert parse_page(page_of(lines).encode()).kind == "city_indicator"
 
