@@ -1,11 +1,16 @@
 """The table of agencies: what may exist, what the portal has shown, and under which name."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pytest
 
+from pipeline.schema.agencies import agencies, agencies_by_code
 from pipeline.schema.agency_table import agency_table
+from pipeline.schema.columns import schema_version
+from pipeline.store.verify import verify_store
 
 
 def test_every_possible_agency_is_there_and_what_pages_show_is_marked(three_nights: Path) -> None:
@@ -57,3 +62,20 @@ def test_agencies_of_codes_met_are_added_and_printed_names_win() -> None:
     }
     assert [code for code, row in rows.items() if row["seen"]] == ["24000000", "61000000", "62000000", "63010000"]
     assert "99000000" not in rows
+
+
+@pytest.fixture
+def fewer_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As if this version knew no agency by its name."""
+    caches = agencies, agencies_by_code, schema_version
+    for cached in caches:
+        cached.cache_clear()
+    monkeypatch.setattr("pipeline.schema.agencies._known", lambda: {})
+    yield
+    for cached in caches:
+        cached.cache_clear()
+
+
+@pytest.mark.usefixtures("fewer_names")
+def test_another_version_that_knows_other_names_finds_no_damage(three_nights: Path) -> None:
+    assert verify_store(three_nights, deep=True) == []
