@@ -42,6 +42,7 @@ _NOTICE: Final = re.compile(
 FOLDS: Final = re.compile(r"(?<=.) click to (?:expand|collapse) contents$", re.MULTILINE)
 """What jQuery Mobile adds to a heading, in pages that a browser kept."""
 _NOTICE_LINES: Final = 5  # of a copyright notice, at most
+_NOTICE_LENGTH: Final = 200  # characters of each, at most: a longer line is a text, which may begin so
 
 
 def is_boilerplate(line: str) -> bool:
@@ -50,7 +51,7 @@ def is_boilerplate(line: str) -> bool:
 
 
 def _is_notice(line: str) -> bool:
-    return "©" in line or bool(_NOTICE.match(line))
+    return len(line) <= _NOTICE_LENGTH and ("©" in line or bool(_NOTICE.match(line)))
 
 
 def record_end(lines: list[str], end: int, headings: frozenset[str]) -> int:

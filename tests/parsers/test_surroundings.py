@@ -677,6 +677,15 @@ def test_a_line_of_a_text_may_begin_like_a_label(lines: list[str], line: str) ->
     assert (page.verdict, page.unclaimed) == ("ok", [])
 
 
+@pytest.mark.parametrize("start", ["พัฒนาระบบโดย", "จัดพิมพ์หนังสือ © "])
+def test_a_long_text_may_begin_like_a_notice(start: str) -> None:
+    text = start + "ความร่วมมือของสำนักงานเขต" * 8
+    page = parse_page(page_of([*YII_ROWS[:-1], YII_ROWS[-1].replace("เหตุผล</table>", f"{text}</table>")]).encode())
+    assert (page.verdict, page.tables["projects"][0]["rationale"]) == ("ok", text)
+    page = parse_page(page_of([*KPI[:-1], text]).encode())
+    assert (page.verdict, page.tables["kpis"][0]["definition"]) == ("ok", text)
+
+
 @pytest.mark.parametrize("cut", ["<ul><li>", "<dl><dt>", "<section>", "<p><b>", "<h4 class=x> "])
 @pytest.mark.parametrize("lines", [KPI, LIST, YII_GLUED], ids=["kpi", "list", "yii"])
 def test_a_page_that_ends_in_an_open_element_is_cut_off(lines: list[str], cut: str) -> None:
