@@ -102,7 +102,8 @@ def parse_page(
     for place in errors:
         findings.add("error_message_in_page", printed=printed.lines[place])
     declared = PAGE_KINDS[kind]
-    page, tables, below = _prepared(printed, declared, {*errors, *_menu_places(printed)}, findings, url)
+    menu = list(_menu_places(printed))
+    page, tables, below = _prepared(printed, declared, {*errors, *menu}, findings, url)
     declared.read(page, tables)
     for lines in filter(None, page.below.values()):
         page.leave(lines)
@@ -113,7 +114,10 @@ def parse_page(
     _check_address(url, page.code, findings)
     if fetched_at:
         _check_not_after(page, fetched_at)
-    unclaimed = [line for line in (*page.unclaimed, *below) if not is_boilerplate(line)]
+    title = next((place for place, line in enumerate(printed.lines) if page.code in line), 0) if menu else 0
+    # a line of a menu that stands below the title may be a value, too
+    inside = [printed.lines[place] for place in menu if title < place < printed.record_end]
+    unclaimed = [line for line in (*page.unclaimed, *inside, *below) if not is_boilerplate(line)]
     return _parsed(printed, kind, "suspect" if _has_errors(findings) else "ok", findings, unclaimed, page)
 
 

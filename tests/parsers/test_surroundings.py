@@ -677,6 +677,14 @@ def test_a_line_of_a_text_may_begin_like_a_label(lines: list[str], line: str) ->
     assert (page.verdict, page.unclaimed) == ("ok", [])
 
 
+def test_a_value_that_leads_to_a_list_is_not_lost_unsaid() -> None:
+    name = "สำนักงานเขตคลองสามวา"
+    link = f'<a href="index101.php?selDEP=50460000">{name}</a>'
+    page = parse_page(page_of([row.replace(name, link) for row in YII_ROWS]).encode())
+    assert page.tables["projects"][0]["agency_name"] == name or page.unclaimed == [name]
+    assert parse_page(page_of([*YII_ROWS, f"<footer>{link}</footer>"]).encode()).unclaimed == []
+
+
 @pytest.mark.parametrize("start", ["พัฒนาระบบโดย", "จัดพิมพ์หนังสือ © "])
 def test_a_long_text_may_begin_like_a_notice(start: str) -> None:
     text = start + "ความร่วมมือของสำนักงานเขต" * 8
