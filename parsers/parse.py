@@ -108,15 +108,15 @@ def parse_page(
     for lines in filter(None, page.below.values()):
         page.leave(lines)
     if not page.code:
-        return _without_record(printed, kind, _recordless_verdict(declared, page, is_message=bool(errors)), findings)
+        has_results = any(row[1] for table in tables for row in table.rows)
+        verdict = "blocked" if errors else _recordless_verdict(declared, page, has_results=has_results)
+        return _without_record(printed, kind, verdict, findings)
     _check_whole(printed, page.lines, declared, findings)
     _check_repeats(page.lines, findings)
     _check_address(url, page.code, findings)
     if fetched_at:
         _check_not_after(page, fetched_at)
-    title = next((place for place, line in enumerate(printed.lines) if page.code in line), 0) if menu else 0
-    # a line of a menu that stands below the title may be a value, too
-    inside = [printed.lines[place] for place in menu if title < place < printed.record_end]
+    inside = _inside_record(menu, printed, page.code) if menu else ()
     unclaimed = [line for line in (*page.unclaimed, *inside, *below) if not is_boilerplate(line)]
     return _parsed(printed, kind, "suspect" if _has_errors(findings) else "ok", findings, unclaimed, page)
 
@@ -203,6 +203,15 @@ def _menu_places(printed: PrintedPage) -> Iterator[int]:
                 yield link.line_no
 
 
+def _inside_record(menu: list[int], printed: PrintedPage, code: str) -> Iterator[str]:
+    """The lines of menus that stand between a record's title and its last line: they may be values, too."""
+    lines = printed.lines
+    title = next((place for place, line in enumerate(lines) if code in line), 0)
+    last = range(printed.record_end - 1, title, -1)
+    end = next((place for place in last if place not in menu and not is_boilerplate(lines[place])), title)
+    return (lines[place] for place in menu if title < place < end)
+
+
 def _check_whole(printed: PrintedPage, lines: list[str], declared: PageKind, findings: Findings) -> None:
     """Report a page that was cut off; nothing of a project stands below its last heading."""
     is_whole = bool(declared.sections) and declared.sections[-1].last and lines[-1:] == [declared.sections[-1].heading]
@@ -277,21 +286,20 @@ def _without_record(printed: PrintedPage, kind: Kind, verdict: Verdict, findings
     return _parsed(printed, kind, verdict, findings, [line for line in printed.lines if line != EMPTY_CELL])
 
 
-def _recordless_verdict(declared: PageKind, page: Page, *, is_message: bool) -> Verdict:
+def _recordless_verdict(declared: PageKind, page: Page, *, has_results: bool) -> Verdict:
     """A template without a record: an error's page, the portal's word that there is none, cut off, or just empty.
 
     In a template with texts a message stands above them; a link to log in is none where the template's own parts are there.
+    has_results: whether a table of quarters has any
     """
-    if is_message:
-        return "blocked"
     lines, sections, headings = page.lines, declared.sections, declared.sections.headings
-    above = list(takewhile(lambda line: line not in headings, lines)) if len(page.unclaimed) > _FEW else lines
+    above = list(takewhile(lambda line: line not in headings, lines)) if _has_texts(page, sections) else lines
     if not headings or any(line in headings for line in lines):
         above = [line for line in above if not is_boilerplate(line)]
-    if (verdict := message_verdict(above)) is not None:
+    if (verdict := message_verdict(above)) == "blocked" or (verdict and not _has_errors(page.findings)):
         return verdict
     if sections:
-        if sections[-1].heading in lines and not _has_texts(page, sections):
+        if sections[-1].heading in lines and not (has_results or _has_texts(page, sections)):
             return "empty"
         page.findings.add("part_missing", message="The page has no title with a code.")
     elif _has_unread_texts(page):
@@ -306,6 +314,8 @@ def _has_unread_texts(page: Page) -> bool:
 
 
 def _has_texts(page: Page, sections: Outline) -> bool:
-    """Whether a text stands below one of the headings that have one; an empty template prints at most a `/` there."""
-    texts = (page.below.get(section.key, ()) for section in sections if not (section.block or section.last))
-    return any(line != "/" and line not in page.replaced and not is_boilerplate(line) for line in chain(*texts))
+    """Whether a text or a record stands below one of the headings; an empty template prints at most a `/` or a label there."""
+    texts = (page.below.get(section.key, ()) for section in sections if not section.last)
+    return any(
+        line[-1] not in "/:" and line not in page.replaced and not is_boilerplate(line) for line in chain(*texts)
+    )

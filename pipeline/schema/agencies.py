@@ -5,6 +5,7 @@ as elsewhere: their national codes are found by the Thai name, never by the numb
 """
 
 import csv
+import hashlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
@@ -18,6 +19,12 @@ _POSSIBLE: Final = (
     *(f"50{number:02}0000" for number in range(1, 51)),  # districts
 )
 """The list of agencies is open: pages keep naming further ones. A list that is not there costs one request a week."""
+
+_FOLDER: Final = Path(__file__).parent
+NAMES_SHA256: Final = hashlib.sha256(
+    b"".join((_FOLDER / file).read_bytes() for file in ("agencies.csv", "districts.csv"))
+).hexdigest()
+"""The hash of all names that are known."""
 
 _DISTRICT_OFFICE: Final = re.compile(r"(?:สำนักงาน)?เขต\s*(.+)")
 _KINDS: Final = (("department", re.compile(r"[0-9]{2}0{6}")), ("district", re.compile(r"50[0-9]{6}")))
@@ -87,5 +94,5 @@ def _districts() -> dict[str, tuple[str, str]]:
 
 
 def _rows(file: str) -> list[dict[str, str]]:
-    with (Path(__file__).parent / file).open(encoding="utf-8", newline="") as stream:
+    with (_FOLDER / file).open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))

@@ -17,6 +17,7 @@ from support.sample_pages import (
 )
 
 from parsers import parse_page
+from parsers.pages import kpi
 
 BLOCKED = [
     "The requested URL was rejected. Please consult with your administrator.",
@@ -134,6 +135,22 @@ def test_values_without_a_readable_code_are_no_empty_page(lines: list[str]) -> N
     assert (page.verdict, page.tables) == ("suspect", {})
 
 
+UNREADABLE = instead(KPI, ["จำนวนแห่ง : 5004-0852"], "จำนวนแห่ง : 5004-10852")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        instead(UNREADABLE, ["ก"], "ไม่พบข้อมูลผู้ป่วยรายใหม่"),
+        [line for line in UNREADABLE if line not in ("ก", "-", "สรุป", "ความหมาย")],
+        ["รหัสโครงการ50460000-13697", "ปี2566", "หลักการและเหตุผลไม่พบข้อมูลผู้ป่วยรายใหม่"],
+    ],
+    ids=["text", "quarters", "yii"],
+)
+def test_a_record_whose_code_cannot_be_read_neither_ends_nor_is_gone(lines: list[str]) -> None:
+    assert parse_page(page_of(lines).encode()).verdict == "suspect"
+
+
 WORDS = "ไม่พบข้อมูล 404 Not Found ระบบขัดข้อง error login ปิดปรับปรุง SQL Warning : maintenance"
 
 
@@ -156,11 +173,11 @@ def test_a_message_in_a_template_with_all_labels_is_heard() -> None:
     assert parse_page(page_of(after(blank, "Back Home", "ไม่พบข้อมูล")).encode()).verdict == "not_found"
 
 
-KPI_VALUES = ("จำนวนแห่ง : 5004-0852", "ก", "-", "สรุป", "ความหมาย")
+KPI_TEMPLATE = [line for line in KPI if line in (*KPI[:2], *kpi.SECTIONS.headings)]
 
 
 @pytest.mark.parametrize("link", ["เข้าสู่ระบบ", "<a href='login.php'>Login</a>", "หน้าแรก | เข้าสู่ระบบ"])
-@pytest.mark.parametrize("lines", [LIST[:2], [line for line in KPI if line not in KPI_VALUES]], ids=["list", "kpi"])
+@pytest.mark.parametrize("lines", [LIST[:2], KPI_TEMPLATE], ids=["list", "kpi"])
 def test_a_link_to_log_in_is_no_message_of_an_empty_template(lines: list[str], link: str) -> None:
     assert parse_page(page_of([link, *lines]).encode()).verdict == "empty"
     assert parse_page(page_of([link, "กรุณาเข้าสู่ระบบ", *lines]).encode()).verdict == "blocked"
