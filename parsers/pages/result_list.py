@@ -85,6 +85,8 @@ def read(page: Page, tables: list[QuarterTable]) -> None:
     if not code or not starts:
         if starts:
             page.findings.add("part_missing", message="The list has no title with an agency's code.")
+        elif numbered := next(filter(_NUMBERED.match, lines), None):
+            page.findings.add("part_missing", printed=numbered, message="The list has numbered lines, and no item.")
         return
     page.code = code
     list_name = _list_name(page.url) if page.url else None
