@@ -85,20 +85,28 @@ def record_of(row: Mapping[str, Any]) -> str:
     return f"{key['list_name']}/{key.get('agency_code')}" if "list_name" in key else str(key.get("indicator_no", ""))
 
 
-def mark_no_proof(changes: pa.Table, codes: Collection[str], detail: str) -> pa.Table:
+def mark_no_proof(changes: pa.Table, codes: Collection[str], detail: str, *, filled_only: bool = False) -> pa.Table:
     """The changes with those of some records taken for no proof of anything: their two versions cannot be held together.
 
     codes: of those records; detail: why. A page that lacks parts looks like one from which they were removed, and the whole
         page that follows like one to which they were added late. What nobody is asked about stays: a new report, progress
         that rose.
+    filled_only: only values of the project's own row that came or went, as they do with the page that alone prints them
     """
     if not codes:
         return changes
     rows = changes.to_pylist()
     for row in rows:
+        if filled_only and not _is_filled(row):
+            continue
         if _accuses(row) and record_of(row).rpartition("/")[2] in codes:
             row["meaning"], row["detail"] = "other", detail
     return pa.Table.from_pylist(rows, schema=changes.schema)
+
+
+def _is_filled(row: Mapping[str, Any]) -> bool:
+    """True for a value of a project's own row that was null on one side."""
+    return row["table"] == "projects" and None in (row["before"], row["after"])
 
 
 def _accuses(row: Mapping[str, Any]) -> bool:

@@ -29,7 +29,7 @@ MEANINGS: Final[dict[str, str]] = {
 }
 """Every meaning of a difference, most severe first, with the sentence that reports quote."""
 
-COMPARISON_VERSION: Final = 11
+COMPARISON_VERSION: Final = 12
 """Version of the rules that compare two states. A store's changes written by another version are not held against these.
 
 Raise it with every change of a rule that gives other rows of changes; manifests without it were written by version 1.

@@ -31,10 +31,13 @@ def compare_states(
     """
     parts = []
     moved: set[str] = set()
+    joined: set[str] = set()
     for owner, names in FAMILIES.items():
         old, new = before.family(owner), after.family(owner)
         codes = [code for code in sorted(old.keys() | new.keys()) if versions(old.get(code)) != versions(new.get(code))]
-        moved |= {code for code in old.keys() & new.keys() if _leading(old[code]) != _leading(new[code])}
+        both = old.keys() & new.keys()
+        moved |= {code for code in both if _leading(old[code]) != _leading(new[code])}
+        joined |= {code for code in both if len(old[code]) != len(new[code])}
         causes = {code: _cause(before, after, old.get(code, ()), new.get(code, ()), cause) for code in codes}
         unknown = {code: unknown_columns(before, names, old.get(code, ())) for code in codes}
         groups = {code: (causes[code], *sorted(unknown[code])) for code in codes}
@@ -58,6 +61,7 @@ def compare_states(
             )
     changes = pa.concat_tables(parts) if parts else SCHEMA.empty_table()
     changes = mark_no_proof(changes, moved, "another_page")
+    changes = mark_no_proof(changes, joined, "another_page", filled_only=True)
     return mark_no_proof(changes, _suspect_codes(before) | _suspect_codes(after), "suspect_page")
 
 

@@ -176,7 +176,7 @@ class _NewVersions:
 
 
 def _without_repeats(row: PageRow, harvest_id: str) -> PageRow:
-    """The row without what the harvest that first saw the version or the bytes holds; see `state.fill_pages`."""
+    """The row without what the harvest that first saw the version or the bytes holds; see `State._fill`."""
     known: PageRow = {} if row["version_harvest_id"] == harvest_id else {"facts_sha256": None}
     if row["record_sha256"] is not None and row["record_sha256"] == row["page_sha256"]:
         known |= {"record_sha256": None, "record_body_harvest_id": None}

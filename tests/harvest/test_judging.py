@@ -111,6 +111,21 @@ def test_a_project_that_is_read_from_its_other_page_accuses_nobody(tmp_path: Pat
     assert "backdated_report" not in set(store.table("red_flags")["rule"])
 
 
+def test_what_only_a_projects_newer_page_shows_comes_and_goes_with_it(tmp_path: Path, fixtures_html: Path) -> None:
+    newer = (fixtures_html / "yii-50460000-3697.html").read_bytes().replace(b"50460000-3697", CODE.encode())
+    with FaultyPortal({PATH: GOOD}) as portal:
+        other = yii_ref(portal.url, CODE)
+        refs = Scope((project_ref(portal.url, CODE), other))
+        without_report = re.sub(rb"(?s)<span>\(1\) .*?(?=<span>\(2\) )", b"", GOOD)
+        for body, shown in ((GOOD, {}), (GOOD, {yii_ref("", CODE).url: newer}), (GOOD, {}), (without_report, {})):
+            portal.pages = {PATH: body, **shown}
+            harvest(portal, tmp_path / "store", refs)
+    changes = open_store(tmp_path / "store").table("changes")
+    dates = changes[changes["column"].isin(["start_date", "finish_date"])]
+    assert set(zip(dates["meaning"], dates["detail"], strict=True)) == {("other", "another_page")}
+    assert "report_removed" in set(changes["meaning"]), "the page that stayed is held to its word"
+
+
 def test_a_page_that_is_whole_again_forgets_what_was_suspect(tmp_path: Path) -> None:
     with FaultyPortal({PATH: GOOD}) as portal:
         night(portal, tmp_path)
