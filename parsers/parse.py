@@ -3,7 +3,7 @@
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, compress, takewhile
@@ -102,7 +102,7 @@ def parse_page(
     for place in errors:
         findings.add("error_message_in_page", printed=printed.lines[place])
     declared = PAGE_KINDS[kind]
-    menu = list(_menu_places(printed))
+    menu = dict.fromkeys(_menu_places(printed))  # each place once
     page, tables, below = _prepared(printed, declared, {*errors, *menu}, findings, url)
     declared.read(page, tables)
     for lines in filter(None, page.below.values()):
@@ -203,7 +203,7 @@ def _menu_places(printed: PrintedPage) -> Iterator[int]:
                 yield link.line_no
 
 
-def _inside_record(menu: list[int], printed: PrintedPage, code: str) -> Iterator[str]:
+def _inside_record(menu: Collection[int], printed: PrintedPage, code: str) -> Iterator[str]:
     """The lines of menus that stand between a record's title and its last line: they may be values, too."""
     lines = printed.lines
     title = next((place for place, line in enumerate(lines) if code in line), 0)
@@ -293,13 +293,14 @@ def _recordless_verdict(declared: PageKind, page: Page, *, has_results: bool) ->
     has_results: whether a table of quarters has any
     """
     lines, sections, headings = page.lines, declared.sections, declared.sections.headings
-    above = list(takewhile(lambda line: line not in headings, lines)) if _has_texts(page, sections) else lines
+    has_texts = _has_texts(page, sections)
+    above = list(takewhile(lambda line: line not in headings, lines)) if has_texts else lines
     if not headings or any(line in headings for line in lines):
         above = [line for line in above if not is_boilerplate(line)]
     if (verdict := message_verdict(above)) == "blocked" or (verdict and not _has_errors(page.findings)):
         return verdict
     if sections:
-        if sections[-1].heading in lines and not (has_results or _has_texts(page, sections)):
+        if sections[-1].heading in lines and not (has_results or has_texts):
             return "empty"
         page.findings.add("part_missing", message="The page has no title with a code.")
     elif _has_unread_texts(page):
