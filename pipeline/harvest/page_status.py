@@ -121,14 +121,13 @@ def _kept_in(previous: Mapping[str, Any] | None, page: SpooledPage, harvest_id: 
 def _begin_row(previous: Mapping[str, Any] | None, page: SpooledPage | None, harvest_id: str) -> PageRow:
     """The row of a page that was not requested, from which the answer's row is made."""
     if page is not None:
+        owner = OWNER_OF_KIND.get(page.kind)
         identity: PageRow = {
             "page_key": page.page_key,
             "url": page.url,
             "kind": page.kind,
-            **{
-                code: page.code if OWNER_OF_KIND.get(page.kind) == code else None
-                for code in ("project_code", "kpi_code")
-            },
+            "project_code": page.code if owner == "project_code" else None,
+            "kpi_code": page.code if owner == "kpi_code" else None,
         }
     elif previous is not None:
         identity = {name: previous[name] for name in _IDENTITY}
